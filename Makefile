@@ -1,0 +1,57 @@
+# make demo and make test set up everything they need: system packages (with apt-get, where root or sudo allow it), a
+# virtual environment in .venv with the exact versions of constraints.txt, and the compiled extension.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all lint format clean
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+CPP_FILES = $(shell git ls-files --cached --others --exclude-standard 'csrc/*.cpp' 'csrc/*.hpp')
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+help:
+	@echo "make demo      train, export, publish and serve a ranker on real logs"
+	@echo "make test      lint, then all tests but the slow ones"
+	@echo "make test-all  lint, then all tests"
+	@echo "make format    format Python and C++"
+	@echo "make clean     remove .venv and build"
+
+setup: $(INSTALLED)
+
+# One set-up at a time: a second make waits for the lock, then finds everything in place.
+$(INSTALLED): pyproject.toml constraints.txt CMakeLists.txt
+	@sh .ci/system-packages.sh $(PYTHON)
+	@flock .venv.lock sh -ec '\
+	  echo "setting up $(VENV): about a minute"; \
+	  $(PYTHON) -m venv $(VENV); \
+	  $(PIP) install --quiet --upgrade "pip>=25.1"; \
+	  $(PIP) install --quiet --constraint constraints.txt --group dev; \
+	  $(PIP) install --quiet --constraint constraints.txt --no-build-isolation --config-settings=editable.rebuild=true --editable ".[all]"; \
+	  touch $(INSTALLED)'
+
+demo: $(INSTALLED)
+	@$(BIN)/python examples/kuairand/demo.py --out build/demo
+
+test: lint
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: lint
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run --Werror $(CPP_FILES)
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format --quiet .
+	$(BIN)/clang-format -i $(CPP_FILES)
+
+clean:
+	rm -rf $(VENV) build

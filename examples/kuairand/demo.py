@@ -1,0 +1,121 @@
+"""The whole path on real logs: train, export, publish, serve, and score the validation day through the server.
+
+Run it with `make demo`, or `python examples/kuairand/demo.py --out build/demo`.
+"""
+
+import argparse
+import contextlib
+import logging
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import polyrank as pr
+from polyrank.models import TrainedRanker
+from polyrank.models.trained import predict
+from polyrank.train.datasets import kuairand
+from polyrank.train.metrics import evaluate
+from polyrank.train.run import prepare
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+HERE = Path(__file__).parent
+REQUEST_ROWS = 100
+REQUESTS = 500
+SCORE_LIMIT = 1e-5
+METRIC_DECIMALS = 6
+
+
+def main() -> int:
+    """Run every step; return 0 when the server's answers are those of training."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("build/demo"), help="where results go; made anew")
+    parser.add_argument("--rows", type=int, help="use only the newest rows of the logs")
+    args = parser.parse_args()
+    logging.basicConfig(format="  %(message)s", stream=sys.stderr)
+    logging.getLogger("polyrank").setLevel(logging.INFO)
+    try:
+        return demo(args.out, args.rows)
+    except pr.PolyrankError as err:
+        print(f"polyrank: {err}", file=sys.stderr)
+        return 1
+
+
+def demo(out: Path, rows: int | None) -> int:
+    """Train, export, publish, serve, compare."""
+    shutil.rmtree(out, ignore_errors=True)
+    repository = out / "model_repository"
+    schema = pr.Schema.load(HERE / "schema.toml")
+    config = pr.TrainConfig.load(HERE / "train.toml")
+    with step("load"):
+        logs = kuairand.load(HERE)
+        logs = logs if rows is None else logs.slice(max(0, logs.num_rows - rows))
+    with step("train"):
+        run = pr.fit(schema, logs, out=out / "run", config=config)
+    with step("export"):
+        bundle = pr.export_onnx(run.path, out=out / "bundle")
+    with step("publish"):
+        pr.publish(bundle, repository, name="kuairand")
+    with contextlib.ExitStack() as stack:
+        with step("serve"):
+            server = stack.enter_context(pr.serve(repository))
+            ranker = stack.enter_context(pr.Ranker(server.url))
+        ok = compare(ranker, schema, logs, run, config)
+    print(f"\nThe server has stopped. Start it again: .venv/bin/polyrank serve {repository}")
+    return 0 if ok else 1
+
+
+def compare(ranker: pr.Ranker, schema: pr.Schema, logs: "pa.Table", run: pr.Run, config: pr.TrainConfig) -> bool:
+    """Score the validation rows through the server and offline; print both, and the latency."""
+    data = prepare(schema, logs, config)
+    validation = logs.take(data.validation_rows)
+    with step("score"):
+        scores = ranker.score(validation)
+    served = {name: scores[name].to_numpy() for name in scores.column_names}
+    offline = predict(TrainedRanker.load(run.path).model, data.validation)
+    metrics = evaluate(data.schema, served, data.validation_labels)
+    print(
+        f"\n{len(validation):,} rows of the last day, scored offline and through Triton (version {ranker.version}):\n"
+    )
+    print(f"{'task':<12} {'metric':<6} {'offline':>10} {'served':>10}   largest difference of a score")
+    ok = True
+    for task, values in run.metrics.items():
+        gap = float(np.abs(served[task] - offline[task]).max())
+        ok &= gap < SCORE_LIMIT
+        for name, value in values.items():
+            print(f"{task:<12} {name:<6} {value:>10.6f} {metrics[task][name]:>10.6f}   {gap:.1e}")
+            ok &= round(value, METRIC_DECIMALS) == round(metrics[task][name], METRIC_DECIMALS)
+    p50, p99 = latency_ms(ranker, validation)
+    print(f"\n{REQUESTS} requests of {REQUEST_ROWS} rows, encoding included: p50 {p50:.2f} ms, p99 {p99:.2f} ms")
+    if not ok:
+        print("polyrank: the server's answers are not those of training", file=sys.stderr)
+    return ok
+
+
+def latency_ms(ranker: pr.Ranker, rows: "pa.Table") -> tuple[float, float]:
+    """Time single requests from an Arrow table to scores; return p50 and p99 in milliseconds."""
+    times = []
+    for number in range(REQUESTS):
+        request = rows.slice(number * REQUEST_ROWS % (len(rows) - REQUEST_ROWS), REQUEST_ROWS)
+        start = time.perf_counter()
+        ranker.score(request)
+        times.append(1e3 * (time.perf_counter() - start))
+    return float(np.percentile(times, 50)), float(np.percentile(times, 99))
+
+
+@contextlib.contextmanager
+def step(name: str) -> Iterator[None]:
+    """Say what happens and how long it took."""
+    start = time.perf_counter()
+    yield
+    print(f"{name:<8} {time.perf_counter() - start:6.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

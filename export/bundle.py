@@ -1,0 +1,154 @@
+"""A bundle: one ONNX file with everything needed to publish and check it."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import polyrank
+from polyrank.encoder import Batch
+from polyrank.errors import ParityError, RepositoryError
+from polyrank.models import TrainedRanker
+from polyrank.models.trained import predict
+from polyrank.signature import Signature, slots_of
+from polyrank.staging import refuse_existing, staged_directory
+
+from .graph import build_graph
+from .parity import Answers, Parity, compare, difference, open_session, require, run_session, sample_rows
+from .releases import LATEST, Target, target_of
+
+MODEL_FILE = "model.onnx"
+SIGNATURE_FILE = "signature.json"
+PARITY_FILE = "parity.json"
+GOLDEN_FILE = "golden.npz"
+GOLDEN_ROWS = 33
+OUTPUT_PREFIX = "output/"
+
+
+@dataclasses.dataclass(frozen=True)
+class Bundle:
+    """A bundle directory that is whole.
+
+    Attributes:
+        path: the directory.
+        signature: what a client must know of the model.
+    """
+
+    path: Path
+    signature: Signature
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Bundle":
+        """Open a bundle directory.
+
+        Raises:
+            RepositoryError: a file is missing or damaged.
+        """
+        path = Path(path)
+        for name in (MODEL_FILE, SIGNATURE_FILE, GOLDEN_FILE):
+            if not (path / name).is_file():
+                raise RepositoryError(f"{path} is not a bundle: {name} is missing; make one with: polyrank export")
+        return cls(path, Signature.from_json((path / SIGNATURE_FILE).read_bytes()))
+
+    @property
+    def model_file(self) -> Path:
+        """The ONNX file."""
+        return self.path / MODEL_FILE
+
+    def golden(self) -> tuple[dict[str, NDArray[np.generic]], Answers]:
+        """Return inputs by name and the trained model's answers to them, float32 [B] by task.
+
+        Raises:
+            RepositoryError: the file is damaged.
+        """
+        try:
+            with np.load(self.path / GOLDEN_FILE, allow_pickle=False) as arrays:
+                stored = {name: arrays[name] for name in arrays.files}
+        except (OSError, ValueError, EOFError) as err:
+            raise RepositoryError(f"{self.path / GOLDEN_FILE} is damaged; export the run anew") from err
+        outputs = {name: stored.pop(OUTPUT_PREFIX + name) for name in self.signature.outputs}
+        return stored, outputs
+
+
+def export_onnx(run: str | Path, *, out: str | Path, triton: str = LATEST) -> Bundle:
+    """Export a run to a bundle, which appears whole or not at all.
+
+    Args:
+        run: a run directory.
+        out: the bundle directory to make; must not exist or be empty.
+        triton: Triton release that will serve it, which decides opset and file format.
+
+    Raises:
+        ExportError: the release is unknown, or the model cannot be exported.
+        ParityError: the graph answers unlike the model; the evidence is in `<out>.failed/parity.json`.
+        DataError: `run` is no run directory.
+        OutputError: `out` exists or cannot be written.
+    """
+    target, out = target_of(triton), Path(out)
+    refuse_existing(out)
+    ranker = TrainedRanker.load(Path(run))
+    signature = sign(ranker, target)
+    graph = build_graph(ranker, target, signature).SerializeToString()
+    parity = compare(ranker, open_session(graph))
+    try:
+        require(parity)
+    except ParityError as err:
+        raise ParityError(f"export refused: {err}; evidence in {_keep_evidence(out, parity)}") from err
+    with staged_directory(out) as stage:
+        (stage / MODEL_FILE).write_bytes(graph)
+        (stage / SIGNATURE_FILE).write_text(signature.to_json() + "\n", encoding="utf-8")
+        (stage / PARITY_FILE).write_text(parity.to_json(), encoding="utf-8")
+        _write_golden(stage / GOLDEN_FILE, ranker, sample_rows(ranker, GOLDEN_ROWS))
+    return Bundle(out, signature)
+
+
+def sign(ranker: TrainedRanker, target: Target) -> Signature:
+    """Describe a ranker that is exported for `target`."""
+    return Signature(
+        schema=ranker.schema,
+        slots=slots_of(ranker.schema),
+        dense=tuple(feature.name for feature in ranker.schema.numeric_features),
+        outputs=tuple(task.name for task in ranker.schema.tasks),
+        opset=target.opset,
+        ir_version=target.ir_version,
+        triton=target.triton,
+        run_id=ranker.run_id,
+        polyrank=polyrank.__version__,
+    )
+
+
+def check_golden(bundle: Bundle, model_file: Path) -> None:
+    """Load a model file and answer the bundle's golden rows with it.
+
+    Raises:
+        RepositoryError: the file does not load, or answers unlike the trained model.
+    """
+    inputs, expected = bundle.golden()
+    try:
+        answers = run_session(open_session(model_file), inputs)
+    except RuntimeError as err:
+        raise RepositoryError(f"{bundle.model_file} does not load: {str(err).splitlines()[0]}") from err
+    for name, values in expected.items():
+        gap = difference(answers[name], values) if name in answers else np.inf
+        if not gap <= Parity(differences=()).tolerance:
+            raise RepositoryError(
+                f"{bundle.model_file} answers golden rows of task {name!r} with a difference of {gap:.1e}; "
+                f"the bundle was changed: export the run anew"
+            )
+
+
+def _keep_evidence(out: Path, parity: Parity) -> Path:
+    folder = out.with_name(out.name + ".failed")
+    shutil.rmtree(folder, ignore_errors=True)
+    with staged_directory(folder) as stage:
+        (stage / PARITY_FILE).write_text(parity.to_json(), encoding="utf-8")
+    return folder / PARITY_FILE
+
+
+def _write_golden(path: Path, ranker: TrainedRanker, rows: Batch) -> None:
+    answers = predict(ranker.model, rows)
+    outputs = {OUTPUT_PREFIX + name: value for name, value in answers.items()}
+    arrays: dict[str, NDArray[np.generic]] = {**rows.named(), **outputs}
+    np.savez(path, allow_pickle=False, **arrays)

@@ -1,0 +1,120 @@
+"""A trained ranker to one ONNX graph: fingerprints in, one named output per task."""
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor, nn
+
+from polyrank.errors import ExportError
+from polyrank.models import MultiTaskRanker, TrainedRanker
+from polyrank.signature import SIGNATURE_KEY, Signature
+
+from .releases import Target
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+BATCH = "batch"
+"""Name of the dynamic dimension."""
+
+EXAMPLE_ROWS = 3
+"""At least 2: an example of one row would freeze the batch dimension to 1."""
+
+
+def build_graph(ranker: TrainedRanker, target: Target, signature: Signature) -> onnx.ModelProto:
+    """Export to ONNX and prove that the result is what the target loads.
+
+    Raises:
+        ExportError: the exporter fails, or its graph has other inputs, outputs, opset or format than promised.
+    """
+    names = [task.name for task in ranker.schema.tasks]
+    example = {name: torch.from_numpy(value) for name, value in _example(ranker).items()}
+    dynamic = {name: {0: torch.export.Dim(BATCH)} for name in example}
+    try:
+        with _quiet():
+            program = torch.onnx.export(
+                _Answers(ranker.model, tuple(example)),
+                tuple(example.values()),
+                input_names=list(example),
+                output_names=names,
+                dynamic_shapes=(tuple(dynamic.values()),),
+                opset_version=target.opset,
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+            )
+    except torch.onnx.OnnxExporterError as err:
+        raise ExportError(f"PyTorch cannot export the model: {str(err).strip().splitlines()[0]}") from err
+    if program is None:
+        raise ExportError("PyTorch exported no graph")
+    graph: onnx.ModelProto = program.model_proto
+    graph.ir_version = target.ir_version
+    entry = graph.metadata_props.add()
+    entry.key, entry.value = SIGNATURE_KEY, signature.to_json()
+    check_graph(graph, target, list(example), names)
+    return graph
+
+
+def check_graph(graph: onnx.ModelProto, target: Target, inputs: list[str], outputs: list[str]) -> None:
+    """Refuse a graph that a server would reject or answer wrongly.
+
+    Raises:
+        ExportError: names, batch dimension, opset or format are not as promised.
+    """
+    onnx.checker.check_model(graph)
+    opset = next(entry.version for entry in graph.opset_import if entry.domain in ("", "ai.onnx"))
+    if opset > target.max_opset or graph.ir_version > target.max_ir_version:
+        raise ExportError(
+            f"the graph has opset {opset} and IR version {graph.ir_version}; Triton {target.triton} "
+            f"(ONNX Runtime {target.onnxruntime}) loads up to {target.max_opset} and {target.max_ir_version}"
+        )
+    found = ([value.name for value in graph.graph.input], [value.name for value in graph.graph.output])
+    if found != (inputs, outputs):
+        raise ExportError(f"the graph has inputs and outputs {found}, expected {(inputs, outputs)}")
+    for value in (*graph.graph.input, *graph.graph.output):
+        first = value.type.tensor_type.shape.dim[0]
+        if not first.dim_param:
+            raise ExportError(f"the batch dimension of {value.name!r} is fixed to {first.dim_value}")
+
+
+class _Answers(nn.Module):
+    """The ranker with positional inputs and outputs, as the exporter wants them."""
+
+    def __init__(self, model: MultiTaskRanker, inputs: tuple[str, ...]) -> None:
+        super().__init__()
+        self.model = model
+        self.inputs = inputs
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """Answer rows: tensors named by `inputs`, (B, ·) each, to one (B, 1) per task."""
+        by_name = dict(zip(self.inputs, tensors, strict=True))
+        answers = self.model.answers(by_name.get("ids"), by_name.get("dense"))
+        return tuple(answers[task.name] for task in self.model.tasks)
+
+
+def _example(ranker: TrainedRanker) -> "dict[str, NDArray[np.generic]]":
+    """Take rows to trace with, repeating the sample when it is shorter."""
+    rows = np.arange(EXAMPLE_ROWS) % len(ranker.sample)
+    return ranker.sample[rows].named()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Hush the exporter's chatter about libraries we do not use; its errors still come through."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

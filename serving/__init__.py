@@ -1,0 +1,23 @@
+"""Serving: the embedded Triton server and the client that queries it. Needs neither PyTorch nor ONNX."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .client import Ranker as Ranker
+    from .server import Server as Server
+    from .server import ServerConfig as ServerConfig
+    from .server import serve as serve
+
+_HOMES = {"Ranker": ".client", "Server": ".server", "ServerConfig": ".server", "serve": ".server"}
+
+__all__ = sorted(_HOMES)  # noqa: PLE0605 (the names are the keys above)
+
+
+def __getattr__(name: str) -> Any:
+    """Import the module that holds `name` on first use, so that a client does not load the server."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'polyrank.serving' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name], __name__), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,209 @@
+"""`Ranker`: rows in, one column per task out. It encodes with the schema that it reads from the server."""
+
+import contextlib
+import dataclasses
+import math
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyrank.encoder import Batch, Encoder
+from polyrank.errors import ConfigError, RequestError, ServerUnavailableError
+from polyrank.rows import Rows
+from polyrank.signature import SIGNATURE_KEY, Signature
+
+from .failures import as_polyrank_error
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Answers = dict[str, NDArray[np.float32]]
+"""float32 [B] by task."""
+
+_ATTEMPTS = 3
+"""How often a call begins anew because another version of the model went live meanwhile."""
+
+_TYPES = {"int64": "INT64", "float32": "FP32"}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Served:
+    """What the server said of a model: how to encode for it, how much fits into a request, which version answers."""
+
+    encoder: Encoder
+    signature: Signature
+    max_batch_size: int
+    version: str
+
+
+class Ranker:
+    """Client of a served ranker, over gRPC.
+
+    Safe to share between threads. Holds one connection; use it as a context manager, or call `close`.
+
+    Args:
+        url: `host:port` of the server's gRPC endpoint, usually port 8001.
+        model: name of the model; None takes the only one that is served.
+        timeout_s: time for a call as a whole, in seconds, above 0.
+
+    Raises:
+        ConfigError: `url` or `timeout_s` is wrong.
+        ServerUnavailableError: no server answers there, or it does not serve the model.
+        DeadlineExceededError: the server did not answer in time.
+        RepositoryError: the model's signature needs another version of Polyrank.
+    """
+
+    def __init__(self, url: str, model: str | None = None, *, timeout_s: float = 10.0) -> None:
+        from tritonclient import grpc
+
+        _check(url, timeout_s)
+        self.url = url
+        self._timeout_s = timeout_s
+        self._grpc = grpc
+        self._client: Any = grpc.InferenceServerClient(url)
+        try:
+            deadline = time.monotonic() + timeout_s
+            self.model = self._only_model(deadline) if model is None else model
+            self._served = self._read_served(deadline)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def signature(self) -> Signature:
+        """Schema, layout and origin of the model, as last read from the server."""
+        return self._served.signature
+
+    @property
+    def version(self) -> str:
+        """The model version that the schema was last read for."""
+        return self._served.version
+
+    def score(self, rows: Rows) -> "pa.Table":
+        """Score rows.
+
+        Args:
+            rows: pyarrow table or record batch, pandas or polars frame, or list of dicts. Columns that are no feature
+                are ignored. More rows than the model takes in a request are split.
+
+        Returns:
+            A table in the order of `rows`, one float32 column per task.
+
+        Raises:
+            DataError: no rows, a feature's column is missing, or a value does not fit its feature.
+            ServerUnavailableError: no server answers, or the model is not ready.
+            DeadlineExceededError: the answer did not come within `timeout_s`.
+            RequestError: the server refused the request.
+        """
+        import pyarrow as pa
+
+        deadline = time.monotonic() + self._timeout_s
+        for _ in range(_ATTEMPTS):
+            served = self._served
+            batch = served.encoder.encode(rows)
+            try:
+                answers, version = self._answer(served, batch, deadline)
+            except RequestError:
+                self._served = self._read_served(deadline)
+                if self._served.version == served.version:
+                    raise
+                continue
+            if version == served.version:
+                return pa.table({name: answers[name] for name in served.signature.outputs})
+            # A new version went live since the schema was read: what was sent may mean something else to it.
+            self._served = self._read_served(deadline)
+        raise RequestError(f"{self._place()}: the model changed version {_ATTEMPTS} times within one call; call again")
+
+    def close(self) -> None:
+        """Close the connection. The ranker is of no use afterwards."""
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        """Return the ranker itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connection."""
+        self.close()
+
+    def _answer(self, served: _Served, batch: Batch, deadline: float) -> tuple[Answers, str]:
+        """Send the batch in as few requests as fit; return all answers and the version that gave them.
+
+        When a version went live between two requests, the version returned is the newer one, so the caller repeats.
+        """
+        parts: list[Answers] = []
+        version = served.version
+        for start in range(0, len(batch), served.max_batch_size):
+            part, answered_by = self._infer(served, batch[start : start + served.max_batch_size], deadline)
+            parts.append(part)
+            version = answered_by if answered_by != served.version else version
+        return {name: np.concatenate([part[name] for part in parts]) for name in served.signature.outputs}, version
+
+    def _infer(self, served: _Served, batch: Batch, deadline: float) -> tuple[Answers, str]:
+        outputs = served.signature.outputs
+        with self._calling(deadline) as timeout:
+            result = self._client.infer(
+                self.model,
+                [self._input(name, tensor) for name, tensor in batch.named().items()],
+                outputs=[self._grpc.InferRequestedOutput(name) for name in outputs],
+                client_timeout=timeout,
+            )
+        answers = {name: result.as_numpy(name) for name in outputs}
+        for name, values in answers.items():
+            if values is None or values.shape != (len(batch), 1):
+                found = None if values is None else list(values.shape)
+                raise RequestError(f"{self._place()}: output {name!r} has shape {found}, expected {[len(batch), 1]}")
+        return {name: values[:, 0] for name, values in answers.items()}, str(result.get_response().model_version)
+
+    def _input(self, name: str, tensor: NDArray[Any]) -> Any:
+        entry = self._grpc.InferInput(name, list(tensor.shape), _TYPES[tensor.dtype.name])
+        entry.set_data_from_numpy(tensor)
+        return entry
+
+    def _only_model(self, deadline: float) -> str:
+        with self._calling(deadline) as timeout:
+            index = self._client.get_model_repository_index(client_timeout=timeout)
+        names = sorted({entry.name for entry in index.models if entry.state == "READY"})
+        if len(names) != 1:
+            served = ", ".join(names) or "none"
+            raise ServerUnavailableError(
+                f"{self.url} serves {len(names)} models ({served}); name one: Ranker(url, model)"
+            )
+        return str(names[0])
+
+    def _read_served(self, deadline: float) -> _Served:
+        with self._calling(deadline) as timeout:
+            version = max(self._client.get_model_metadata(self.model, client_timeout=timeout).versions, key=int)
+        with self._calling(deadline) as timeout:
+            config = self._client.get_model_config(self.model, client_timeout=timeout).config
+        if SIGNATURE_KEY not in config.parameters:
+            raise RequestError(f"{self._place()} has no Polyrank signature; publish it with: polyrank publish")
+        signature = Signature.from_json(config.parameters[SIGNATURE_KEY].string_value)
+        return _Served(Encoder(signature.schema), signature, config.max_batch_size, str(version))
+
+    @contextlib.contextmanager
+    def _calling(self, deadline: float) -> Iterator[float]:
+        """Give the time that is left to a call, and translate what goes wrong in it."""
+        from tritonclient.utils import InferenceServerException
+
+        left = max(deadline - time.monotonic(), 1e-3)
+        try:
+            yield left
+        except InferenceServerException as err:
+            raise as_polyrank_error(err, self._place(), self._timeout_s) from err
+
+    def _place(self) -> str:
+        return f"{getattr(self, 'model', 'server')} at {self.url}"
+
+
+def _check(url: str, timeout_s: float) -> None:
+    if "://" in url or ":" not in url:
+        raise ConfigError(f"url must be host:port of the server's gRPC endpoint, as in localhost:8001, got {url!r}")
+    if not (0 < timeout_s < math.inf):
+        raise ConfigError(f"timeout_s must be above 0 and finite, got {timeout_s}")

@@ -1,0 +1,198 @@
+"""The embedded server's private environment: pinned packages that never touch the user's own.
+
+Triton's Python backend gives empty outputs with numpy 2, without an error, so it gets a numpy of its own.
+"""
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from polyrank.errors import ServerRuntimeError
+
+from .installer import MARKER, build, locked
+from .libpython import VERSION, libpython_folder
+from .locations import cache_folder
+
+Accelerator = Literal["cpu", "gpu"]
+
+_BASE = {"numpy": "1.26.4", "nvidia-pytriton": "0.7.0"}
+PINS: dict[Accelerator, dict[str, str]] = {
+    "cpu": _BASE | {"onnxruntime": "1.32.0"},
+    "gpu": _BASE | {"onnxruntime-gpu": "1.31.1"},
+}
+# Imports what the workers import, then tells which versions are really there.
+_PROBE = """
+import importlib.metadata, json, sys
+import numpy, onnxruntime
+json.dump({name: importlib.metadata.version(name) for name in sys.argv[1:]}, sys.stdout)
+"""
+
+
+class Runtime(msgspec.Struct, frozen=True, kw_only=True):
+    """A complete runtime environment.
+
+    Attributes:
+        path: Folder of the virtual environment.
+        libpython: Folder that holds the running Python's shared library.
+        versions: Exact version of each package in it.
+    """
+
+    path: Path
+    libpython: Path
+    versions: dict[str, str]
+
+    @property
+    def python(self) -> Path:
+        """The environment's interpreter."""
+        return self.path / "bin" / "python"
+
+    @property
+    def tritonserver(self) -> Path:
+        """The server's binary."""
+        return _triton(self.path) / "bin" / "tritonserver"
+
+    @property
+    def python_backend(self) -> tuple[Path, ...]:
+        """The files that make Triton's Python backend: library, Python module, worker for this Python."""
+        return _python_backend(self.path)
+
+    @property
+    def libraries(self) -> tuple[Path, ...]:
+        """Folders for the dynamic linker."""
+        return (_packages(self.path) / "nvidia_pytriton.libs", self.libpython)
+
+
+def runtime_folder(accelerator: Accelerator = "cpu") -> Path:
+    """Return where the environment for this Python and these pins lives, made or not.
+
+    Raises:
+        ServerRuntimeError: The cache folder's path is unusable.
+    """
+    text = json.dumps(PINS[accelerator], sort_keys=True)
+    key = hashlib.sha256(text.encode()).hexdigest()[:12]
+    return cache_folder() / "runtimes" / f"py{VERSION}-{accelerator}-{key}"
+
+
+def ensure_runtime(*, accelerator: Accelerator = "cpu", libpython_search: Sequence[Path] | None = None) -> Runtime:
+    """Return the environment, making it first when it is absent or half made (about 9 s, 330 MB).
+
+    Args:
+        accelerator: Which ONNX Runtime package it holds.
+        libpython_search: Folders to look in for libpython; None takes Python's and the linker's.
+
+    Raises:
+        ServerRuntimeError: It is broken or outdated, it cannot be installed, or libpython is missing.
+    """
+    libpython = libpython_folder(libpython_search)
+    path = runtime_folder(accelerator)
+    if not (path / MARKER).exists():
+        _make(path, accelerator, only_if_absent=True)
+    return _checked(path, PINS[accelerator], libpython)
+
+
+def check_runtime(*, accelerator: Accelerator = "cpu", libpython_search: Sequence[Path] | None = None) -> Runtime:
+    """Return the environment if it is complete; never change it.
+
+    Raises:
+        ServerRuntimeError: It is absent, broken or outdated, or libpython is missing.
+    """
+    libpython = libpython_folder(libpython_search)
+    path = runtime_folder(accelerator)
+    if not (path / MARKER).exists():
+        raise ServerRuntimeError(f"server runtime {path} is not installed; run `polyrank server install`")
+    return _checked(path, PINS[accelerator], libpython)
+
+
+def install_runtime(
+    *, force: bool = False, accelerator: Accelerator = "cpu", libpython_search: Sequence[Path] | None = None
+) -> Runtime:
+    """Make the environment, or make it anew when it is broken or outdated.
+
+    Args:
+        force: Make it anew even when it is complete.
+        accelerator: Which ONNX Runtime package it holds.
+        libpython_search: Folders to look in for libpython; None takes Python's and the linker's.
+
+    Raises:
+        ServerRuntimeError: It cannot be installed, or libpython is missing.
+    """
+    libpython = libpython_folder(libpython_search)
+    path = runtime_folder(accelerator)
+    if not force:
+        try:
+            return _checked(path, PINS[accelerator], libpython)
+        except ServerRuntimeError:  # what is wrong with it is cured by making it anew
+            pass
+    _make(path, accelerator, only_if_absent=False)
+    return _checked(path, PINS[accelerator], libpython)
+
+
+def _make(path: Path, accelerator: Accelerator, *, only_if_absent: bool) -> None:
+    try:
+        with locked(path.with_name(f"{path.name}.lock")) as lock:
+            if only_if_absent and (path / MARKER).exists():  # another process made it while this one waited
+                return
+            build(path, PINS[accelerator], lock=lock)
+    except OSError as err:
+        raise ServerRuntimeError(
+            f"server runtime {path} cannot be written: {err.strerror or err}; make room or set POLYRANK_CACHE_DIR"
+        ) from err
+
+
+def _checked(path: Path, pins: Mapping[str, str], libpython: Path) -> Runtime:
+    _check_versions(path, _marked_versions(path), pins)
+    for file in (_triton(path) / "bin" / "tritonserver", *_python_backend(path)):
+        if not file.is_file():
+            raise _unusable(path, f"broken: {file.name} is missing")
+    _check_versions(path, _installed_versions(path, pins), pins)
+    return Runtime(path=path, libpython=libpython, versions=dict(pins))
+
+
+def _marked_versions(path: Path) -> dict[str, str]:
+    try:
+        return msgspec.json.decode((path / MARKER).read_bytes(), type=dict[str, str])
+    except (OSError, msgspec.DecodeError) as err:
+        raise _unusable(path, f"broken: {MARKER} is unreadable") from err
+
+
+def _installed_versions(path: Path, pins: Mapping[str, str]) -> dict[str, str]:
+    command = [str(path / "bin" / "python"), "-I", "-c", _PROBE, *pins]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own environment
+    except OSError as err:
+        raise _unusable(path, f"broken: bin/python does not run ({err.strerror})") from err
+    if done.returncode != 0:
+        raise _unusable(path, f"broken: {(done.stderr.strip().splitlines() or ['bin/python fails'])[-1]}")
+    return msgspec.json.decode(done.stdout, type=dict[str, str])
+
+
+def _check_versions(path: Path, found: Mapping[str, str], pins: Mapping[str, str]) -> None:
+    for name, version in pins.items():
+        if found.get(name) != version:
+            raise _unusable(path, f"outdated: {name} is {found.get(name, 'absent')}, {version} is needed")
+
+
+def _unusable(path: Path, what: str) -> ServerRuntimeError:
+    return ServerRuntimeError(f"server runtime {path} is {what}; run `polyrank server install`")
+
+
+def _packages(path: Path) -> Path:
+    return path / "lib" / f"python{VERSION}" / "site-packages"
+
+
+def _triton(path: Path) -> Path:
+    return _packages(path) / "pytriton" / "tritonserver"
+
+
+def _python_backend(path: Path) -> tuple[Path, ...]:
+    triton = _triton(path)
+    return (
+        triton / "backends" / "python" / "libtriton_python.so",
+        triton / "backends" / "python" / "triton_python_backend_utils.py",
+        triton / "python_backend_stubs" / VERSION / "triton_python_backend_stub",
+    )

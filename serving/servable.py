@@ -1,0 +1,56 @@
+"""Finds the models of a repository that are finished and can be loaded."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from polyrank.errors import RepositoryError
+
+# The name reaches a shell when Triton starts the model's workers.
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+
+
+def servable_models(repository: Path, models: Sequence[str] | None = None) -> tuple[str, ...]:
+    """Return the names of the models to load, sorted.
+
+    A finished model is a folder with `config.pbtxt` and a version folder (a positive whole number) that holds
+    `model.onnx`. Hidden folders, which publishing uses while it copies, are passed over.
+
+    Args:
+        repository: Triton model repository.
+        models: The names wanted; None takes every finished model.
+
+    Raises:
+        RepositoryError: The repository is no folder or holds no finished model, a model asked for is not finished, or
+            a name holds a character that Triton's worker start cannot take.
+    """
+    if not repository.is_dir():
+        raise RepositoryError(f"model repository {repository} is not a folder; `polyrank publish` makes one")
+    finished = tuple(sorted(folder.name for folder in repository.iterdir() if _is_finished(folder)))
+    if not finished:
+        raise RepositoryError(
+            f"model repository {repository} holds no finished model; `polyrank publish` a bundle first"
+        )
+    if models is None:
+        return _with_plain_names(finished)
+    for name in models:
+        if name not in finished:
+            raise RepositoryError(f"model '{name}' is not in {repository}; it holds {', '.join(finished)}")
+    return _with_plain_names(tuple(sorted(set(models))))
+
+
+def _with_plain_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise RepositoryError(f"model name {name!r} must be letters, digits, '_', '-' and '.'; rename its folder")
+    return names
+
+
+def _is_finished(folder: Path) -> bool:
+    if folder.name.startswith(".") or not (folder / "config.pbtxt").is_file():
+        return False
+    return any(_is_version(each.name) and (each / "model.onnx").is_file() for each in folder.iterdir())
+
+
+def _is_version(name: str) -> bool:
+    return name.isascii() and name.isdigit() and not name.startswith("0")

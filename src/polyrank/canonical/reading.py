@@ -1,0 +1,96 @@
+"""How the values of one column are read, and what a refusal of one says."""
+
+import reprlib
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, cast
+
+from polyrank.errors import ConfigError, DataError
+
+Dtype = Literal["text", "int64"]
+
+MAX_EXACT_FLOAT = 2**53
+INT64_MAX = 2**63 - 1
+
+NOT_WHOLE = 'whole numbers expected for a categorical feature (kind = "bucketized" takes fractions)'
+INFINITE = "whole numbers expected for a categorical feature (make infinities null)"
+TOO_LARGE = "floats hold whole numbers exactly up to 2**53 only (cast the column to int64 or text at its source)"
+NOT_DECIMAL = 'dtype "int64" takes decimal integers such as -12 (dtype = "text" takes any text)'
+OUT_OF_RANGE = 'dtype "int64" takes -2**63 to 2**63-1 (dtype = "text" takes any integer)'
+BYTES = 'dtype "int64" takes no bytes (decode the column to text, or dtype = "text" takes bytes)'
+SURROGATE = "text must have a UTF-8 form, without lone surrogates"
+
+# The first word that the type's name begins with decides.
+_CASTS = {
+    "date": "cast it to text such as 2026-07-01, or to int64 days",
+    "timestamp": "cast it to text such as 2026-07-01T12:00:00, or to int64 units since 1970",
+    "time": "cast it to text or to int64 units",
+    "duration": "cast it to int64 units",
+    "decimal": "cast it to text, or to int64 where whole",
+    "struct": "make each of its fields a column",
+    "map": "make each of its keys a column",
+    "list": 'join it to one text, or make the feature kind = "bag"',
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How the values of one column are to be read."""
+
+    dtype: Dtype
+    missing: frozenset[str]
+    column: str
+
+    def refusal(self, value: object, row: int, why: str) -> DataError:
+        """Return the error for `value` at the 0-based `row`."""
+        shown = " ".join(reprlib.repr(value).splitlines())
+        return DataError(f"column {self.column!r} holds {shown} at row {row + 1:,}; {why}")
+
+    @cached_property
+    def missing_integers(self) -> frozenset[int]:
+        """What the missing tokens mean under dtype `int64`: `"07"` stands for 7, other text for no integer."""
+        integers = (to_integer(token) for token in self.missing)
+        return frozenset(integer for integer in integers if integer is not None and is_int64(integer))
+
+
+def new_reading(dtype: str, missing: Collection[str], column: str) -> Reading:
+    """Check the arguments of a reading.
+
+    Raises:
+        ConfigError: `dtype` is neither `"text"` nor `"int64"`, or `missing` is not a collection of text.
+    """
+    if dtype not in ("text", "int64"):
+        raise ConfigError(f'dtype must be "text" or "int64", got {dtype!r} (column {column!r})')
+    if isinstance(missing, str) or not all(isinstance(token, str) for token in missing):
+        raise ConfigError(f"missing must be a collection of text tokens, got {missing!r} (column {column!r})")
+    return Reading(dtype=cast("Dtype", dtype), missing=frozenset(missing), column=column)
+
+
+def to_integer(text: str) -> int | None:
+    """Return what `text` means as a decimal integer (`-?[0-9]+`), None if it is none."""
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit()):
+        return None
+    significant = digits.lstrip("0")[:20] or "0"  # 20 digits are out of range already, and int() refuses thousands
+    return -int(significant) if text.startswith("-") else int(significant)
+
+
+def is_int64(value: int) -> bool:
+    """Say whether `value` fits 64 bits in two's complement."""
+    return -INT64_MAX - 1 <= value <= INT64_MAX
+
+
+def float_refusal(value: float) -> str | None:
+    """Say why a float that is not NaN has no canonical form, None if it has one."""
+    if value in (float("inf"), float("-inf")):
+        return INFINITE
+    if not value.is_integer():
+        return NOT_WHOLE
+    return TOO_LARGE if abs(value) > MAX_EXACT_FLOAT else None
+
+
+def type_refusal(name: str) -> str:
+    """Say what to cast a value to whose type, called `name`, has no canonical form."""
+    remedies = (remedy for prefix, remedy in _CASTS.items() if name.lower().startswith(prefix))
+    return f"a categorical feature takes no {name}: {next(remedies, 'cast it to text or int64')}"

@@ -1,0 +1,37 @@
+"""`polyrank score`: rows of a file through a server, scores to a file."""
+
+import argparse
+from pathlib import Path
+
+from polyrank.errors import DataError
+
+from .dataset import write_parquet
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the verb."""
+    parser = subparsers.add_parser("score", help="score the rows of a Parquet file through a server")
+    parser.add_argument("url", help="host:port of the server's gRPC endpoint, as in localhost:8001")
+    parser.add_argument("rows", type=Path, help="the Parquet file to score")
+    parser.add_argument("--out", "-o", type=Path, required=True, help="the Parquet file to write: one column per task")
+    parser.add_argument("--model", help="name of the model; the only one that is served when left out")
+    parser.add_argument("--timeout-s", type=float, default=60.0, help="time for all of it, in seconds (default 60)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read, score and write."""
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    from polyrank.serving import Ranker
+
+    try:
+        rows = pyarrow.parquet.read_table(args.rows)
+    except (pa.ArrowException, OSError) as err:
+        raise DataError(f"{args.rows} cannot be read as Parquet: {str(err).splitlines()[0]}") from err
+    with Ranker(args.url, args.model, timeout_s=args.timeout_s) as ranker:
+        scores = ranker.score(rows)
+    write_parquet(scores, args.out)
+    print(f"{args.out}: {scores.num_rows:,} rows scored by {ranker.model} version {ranker.version}")
+    return 0

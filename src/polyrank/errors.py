@@ -1,0 +1,60 @@
+"""One root for every error Polyrank raises on purpose, one subclass per remedy.
+
+A message is one line in lower case: the argument, its value, the limit, the next step.
+"""
+
+
+class PolyrankError(Exception):
+    """Root of every error that Polyrank raises on purpose."""
+
+
+class ConfigError(PolyrankError, ValueError):
+    """A configuration value is wrong: correct the file or argument that the message names."""
+
+
+class SchemaError(PolyrankError, ValueError):
+    """The schema is wrong: correct the TOML path that the message names."""
+
+
+class DataError(PolyrankError, ValueError):
+    """The rows do not fit the schema: correct the column and row that the message names."""
+
+
+class OutputError(PolyrankError, OSError):
+    """A result cannot be written: choose another place, or make room."""
+
+
+class MissingExtraError(PolyrankError, ImportError):
+    """An optional library is not installed: install the extra that the message names."""
+
+
+class ExportError(PolyrankError, RuntimeError):
+    """The model cannot be exported as asked: correct the run or the target."""
+
+
+class ParityError(ExportError):
+    """The exported graph does not answer like the trained model: do not serve it."""
+
+
+class RepositoryError(PolyrankError, RuntimeError):
+    """The model repository or a bundle is not what it should be: correct or republish it."""
+
+
+class ServerRuntimeError(PolyrankError, RuntimeError):
+    """The private environment of the embedded server is unusable: `polyrank server install` makes it anew."""
+
+
+class ServerStartError(PolyrankError, RuntimeError):
+    """The embedded server did not become ready: the message names the cause and the log."""
+
+
+class ServerUnavailableError(PolyrankError, ConnectionError):
+    """No server answers, or the model is not ready there: start it, or check the address."""
+
+
+class RequestError(PolyrankError, ValueError):
+    """The server refused the request: correct its content."""
+
+
+class DeadlineExceededError(PolyrankError, TimeoutError):
+    """The deadline passed before an answer came: raise it, or lighten the load."""

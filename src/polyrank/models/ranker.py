@@ -1,0 +1,56 @@
+"""The multi-task ranker: encoded rows in, one answer per task out."""
+
+import torch
+from torch import Tensor, nn
+
+from polyrank.schema import Schema
+
+from .config import ModelConfig
+from .embedding import Embeddings
+from .heads import answer
+from .layers import mlp
+from .numeric import NumericBlock
+
+
+class MultiTaskRanker(nn.Module):
+    """Embeddings and numbers, a trunk that all tasks share, and a tower for each task (shared bottom).
+
+    Caruana, Multitask Learning, Machine Learning 28, 1997.
+    """
+
+    def __init__(self, schema: Schema, config: ModelConfig) -> None:
+        super().__init__()
+        self.tasks = schema.tasks
+        self.embeddings = Embeddings(schema) if schema.hashed_features else None
+        self.numeric = NumericBlock(schema) if schema.numeric_features else None
+        input_dim = sum(part.output_dim for part in (self.embeddings, self.numeric) if part is not None)
+        self.bottom = mlp(input_dim, config.hidden_dims, batch_norm=config.batch_norm, dropout=config.dropout)
+        self.towers = nn.ModuleDict({task.name: self._tower(config) for task in schema.tasks})
+
+    @staticmethod
+    def _tower(config: ModelConfig) -> nn.Sequential:
+        hidden = mlp(config.hidden_dims[-1], config.tower_dims, batch_norm=config.batch_norm, dropout=config.dropout)
+        return nn.Sequential(*hidden, nn.Linear((config.hidden_dims + config.tower_dims)[-1], 1))
+
+    def forward(self, ids: Tensor | None, dense: Tensor | None) -> dict[str, Tensor]:
+        """Return each task's logit.
+
+        Args:
+            ids: int64 (B, S) fingerprints; None when the schema has no hashed feature.
+            dense: float32 (B, D) raw numbers; None when the schema has no numeric feature.
+
+        Returns:
+            float32 (B, 1) by task name.
+        """
+        parts = []
+        if self.embeddings is not None:
+            parts.append(self.embeddings(ids))
+        if self.numeric is not None:
+            parts.append(self.numeric(dense))
+        shared = self.bottom(torch.cat(parts, dim=1))  # (B, H)
+        return {task.name: self.towers[task.name](shared) for task in self.tasks}
+
+    def answers(self, ids: Tensor | None, dense: Tensor | None) -> dict[str, Tensor]:
+        """Return each task's answer in label units, float32 (B, 1): a probability for a binary task."""
+        logits = self(ids, dense)
+        return {task.name: answer(task, logits[task.name]) for task in self.tasks}

@@ -1,0 +1,105 @@
+"""A trained ranker on disk: the part of a run directory that every later step reads."""
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from polyrank.encoder import Batch
+from polyrank.errors import DataError
+from polyrank.schema import Schema
+
+from .config import ModelConfig
+from .ranker import MultiTaskRanker
+
+SCHEMA_FILE = "schema.toml"
+CONFIG_FILE = "config.toml"
+WEIGHTS_FILE = "weights.safetensors"
+SAMPLE_FILE = "sample.safetensors"
+
+
+class _ModelSection(msgspec.Struct):
+    """The part of a run's config.toml that says the model's shape; the rest is the trainer's."""
+
+    model: ModelConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedRanker:
+    """Schema with fitted statistics, model with its weights, and encoded validation rows to check copies against.
+
+    Attributes:
+        schema: what the model eats and answers.
+        config: its shape.
+        model: in evaluation mode, on the CPU.
+        sample: encoded validation rows, kept so that an export can be compared on real input.
+        run_id: content hash of schema, shape and weights.
+    """
+
+    schema: Schema
+    config: ModelConfig
+    model: MultiTaskRanker
+    sample: Batch
+    run_id: str
+
+    @classmethod
+    def load(cls, run: Path) -> "TrainedRanker":
+        """Read a run directory.
+
+        Raises:
+            DataError: `run` is no complete run directory, or its files do not fit one another.
+        """
+        for name in (SCHEMA_FILE, CONFIG_FILE, WEIGHTS_FILE, SAMPLE_FILE):
+            if not (run / name).is_file():
+                raise DataError(f"{run} is not a run directory: {name} is missing; train one with: polyrank train")
+        schema = Schema.load(run / SCHEMA_FILE)
+        try:
+            config = msgspec.toml.decode((run / CONFIG_FILE).read_text(), type=_ModelSection).model
+            model = MultiTaskRanker(schema, config).eval()
+            model.load_state_dict(load_file(run / WEIGHTS_FILE))
+            sample = load_file(run / SAMPLE_FILE)
+        except (msgspec.DecodeError, SafetensorError, RuntimeError, UnicodeDecodeError) as err:
+            reason = str(err).splitlines()[0]
+            raise DataError(f"run directory {run} is damaged: {reason}; train it anew") from err
+        return cls(schema, config, model, Batch(sample["ids"].numpy(), sample["dense"].numpy()), content_hash(run))
+
+    @staticmethod
+    def save(run: Path, schema: Schema, config_toml: str, model: MultiTaskRanker, sample: Batch) -> None:
+        """Write the files that `load` reads into the existing directory `run`; `config_toml` has a table `model`."""
+        (run / SCHEMA_FILE).write_text(schema.to_toml(), encoding="utf-8")
+        (run / CONFIG_FILE).write_text(config_toml, encoding="utf-8")
+        save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, run / WEIGHTS_FILE)
+        save_file({"ids": torch.from_numpy(sample.ids), "dense": torch.from_numpy(sample.dense)}, run / SAMPLE_FILE)
+
+
+def content_hash(run: Path) -> str:
+    """Return the first 12 hexadecimal digits of SHA-256 over schema, shape and weights."""
+    digest = hashlib.sha256()
+    for name in (SCHEMA_FILE, CONFIG_FILE, WEIGHTS_FILE):
+        digest.update((run / name).read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def predict(model: MultiTaskRanker, batch: Batch, *, batch_size: int = 8192) -> dict[str, NDArray[np.float32]]:
+    """Answer rows in evaluation mode, without gradients; float32 [B] by task name."""
+    was_training = model.training
+    model.eval()
+    parts: dict[str, list[NDArray[np.float32]]] = {task.name: [] for task in model.tasks}
+    with torch.inference_mode():
+        for start in range(0, len(batch), batch_size):
+            answers = model.answers(*tensors(batch[start : start + batch_size]))
+            for name, value in answers.items():
+                parts[name].append(value.squeeze(1).numpy())
+    model.train(was_training)
+    return {name: np.concatenate(values) for name, values in parts.items()}
+
+
+def tensors(batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """View a batch as tensors, without a copy."""
+    return torch.from_numpy(batch.ids), torch.from_numpy(batch.dense)

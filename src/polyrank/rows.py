@@ -1,0 +1,107 @@
+"""Rows in whatever form they arrive, seen as named columns.
+
+A pyarrow table or record batch, a pandas or polars frame, anything with `__arrow_c_stream__`, or a list of dicts.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from polyrank.errors import DataError
+from polyrank.schema import suggestion
+
+Rows = Any
+"""pyarrow.Table | pyarrow.RecordBatch | pandas.DataFrame | polars.DataFrame | Sequence[Mapping[str, object]]."""
+
+Column = Any
+"""pyarrow.Array | pyarrow.ChunkedArray | list[object]: a list where Arrow has no one type for what it holds."""
+
+
+def columns_of(rows: Rows, names: Sequence[str]) -> dict[str, Column]:
+    """Pick the named columns out of `rows`; other columns are left alone.
+
+    Raises:
+        DataError: `rows` is not a table, holds no row, lacks one of the columns, or holds one of them twice.
+    """
+    if isinstance(rows, Sequence) and not isinstance(rows, str | bytes):
+        return _from_dicts(rows, names)
+    if hasattr(rows, "iloc") and hasattr(rows, "columns"):
+        return _from_pandas(rows, names)
+    return _from_arrow(rows, names)
+
+
+def num_rows(columns: Mapping[str, Column]) -> int:
+    """Return how many rows the columns have."""
+    return len(next(iter(columns.values())))
+
+
+def _from_arrow(rows: Rows, names: Sequence[str]) -> dict[str, Column]:
+    import pyarrow as pa
+
+    if isinstance(rows, pa.RecordBatch):
+        rows = pa.Table.from_batches([rows])
+    if not isinstance(rows, pa.Table):
+        if not hasattr(rows, "__arrow_c_stream__"):
+            raise DataError(
+                f"rows must be a pyarrow table, a pandas or polars frame or a list of dicts, got {type(rows).__name__}"
+            )
+        rows = _import_stream(rows)
+    _check(names, rows.column_names, rows.num_rows)
+    return {name: rows.column(name) for name in names}
+
+
+def _import_stream(rows: Rows) -> Any:
+    import pyarrow as pa
+
+    try:
+        return pa.table(rows)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, ValueError) as err:
+        raise DataError(f"rows of type {type(rows).__name__} are not a table: {err}") from err
+
+
+def _from_pandas(frame: Any, names: Sequence[str]) -> dict[str, Column]:
+    _check(names, [str(column) for column in frame.columns], len(frame))
+    by_text = {str(column): column for column in frame.columns}
+    return {name: _array_or_list(frame[by_text[name]]) for name in names}
+
+
+def _from_dicts(rows: Sequence[Mapping[str, object]], names: Sequence[str]) -> dict[str, Column]:
+    for index, row in enumerate(rows):
+        if not isinstance(row, Mapping):
+            raise DataError(f"rows must be dicts, got {type(row).__name__} at row {index + 1:,}")
+    present = dict.fromkeys(key for row in rows for key in row)
+    _check(names, [str(key) for key in present], len(rows))
+    return {name: _array_or_list([row.get(name) for row in rows]) for name in names}
+
+
+def _array_or_list(values: Any) -> Column:
+    """Return an Arrow array, or the plain values where no Arrow type holds them all, as with 46, "46" and 46.0."""
+    import pyarrow as pa
+
+    try:
+        return pa.array(values, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
+        return list(values)
+
+
+def _check(names: Sequence[str], present: Sequence[str], count: int) -> None:
+    """Raise the one line that says what the rows lack."""
+    if count == 0:
+        raise DataError("rows must hold at least one row, got none")
+    missing = [name for name in names if name not in present]
+    if missing:
+        unknown = [name for name in present if name not in names]
+        raise DataError(
+            f"column {missing[0]!r} is missing{_more(missing)}{suggestion(missing[0], unknown)}{_listing(unknown)}"
+        )
+    for name in names:
+        if present.count(name) > 1:
+            raise DataError(f"column {name!r} is there {present.count(name)} times; columns must be unique")
+
+
+def _more(missing: Sequence[str]) -> str:
+    return f", with {len(missing) - 1} more: {', '.join(map(repr, missing[1:6]))}" if len(missing) > 1 else ""
+
+
+def _listing(unknown: Sequence[str]) -> str:
+    shown = ", ".join(map(repr, unknown[:6]))
+    return f" (columns the schema does not know: {shown}{', ...' if len(unknown) > 6 else ''})" if unknown else ""  # noqa: PLR2004

@@ -1,0 +1,253 @@
+"""The schema: which columns are features, which are tasks. One TOML file that every step of the path reads.
+
+Training fits statistics of numeric features and writes them into the schema of the run, so the schema beside a model
+says everything that the model does to a row.
+"""
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import msgspec
+
+from polyrank.errors import MissingExtraError, SchemaError
+from polyrank.features import (
+    DEFAULT_EMBEDDING_DIM,
+    MAX_BUCKETS,
+    MAX_EMBEDDING_DIM,
+    MAX_LENGTH,
+    BagFeature,
+    Feature,
+    HashedFeature,
+    NumericFeature,
+)
+from polyrank.tasks import Task
+
+WIRE_NAMES = frozenset({"ids", "weights", "dense"})
+
+
+class Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Features and tasks of a ranker, with defaults resolved and every reference checked.
+
+    `time` names the column that a time split sorts by, in `time_unit` when it is an integer.
+    """
+
+    name: str
+    features: tuple[Feature, ...]
+    tasks: tuple[Task, ...]
+    time: str | None = None
+    time_unit: Literal["s", "ms", "us", "ns"] = "ms"
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a TOML file.
+
+        Raises:
+            SchemaError: the file cannot be read, is not TOML, or breaks a rule; the message holds the TOML path.
+        """
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as err:
+            reason = err.strerror if isinstance(err, OSError) else "not UTF-8 text"
+            raise SchemaError(f"cannot read schema {path}: {(reason or str(err)).lower()}") from err
+        try:
+            return cls.from_toml(text)
+        except SchemaError as err:
+            raise SchemaError(f"{path}: {err}") from err.__cause__
+
+    @classmethod
+    def from_toml(cls, text: str) -> Self:
+        """Parse TOML text; see `load`."""
+        try:
+            schema = msgspec.toml.decode(text, type=cls)
+        except msgspec.ValidationError as err:
+            raise SchemaError(located_message(err)) from err
+        except msgspec.DecodeError as err:
+            raise SchemaError(f"not valid TOML: {err}") from err
+        return schema.resolved()
+
+    def resolved(self) -> Self:
+        """Return the same schema, checked, with shared and default values filled in."""
+        _check_names(self)
+        features = tuple(_resolve(self, index, feature) for index, feature in enumerate(self.features))
+        for index, feature in enumerate(features):
+            _check_limits(index, feature)
+        return msgspec.structs.replace(self, features=features)
+
+    def to_toml(self) -> str:
+        """Write the schema as TOML; `from_toml` gives it back.
+
+        Raises:
+            MissingExtraError: the library tomli-w, part of the extra `train`, is not installed.
+        """
+        return toml_text(self)
+
+    @property
+    def hashed_features(self) -> tuple[HashedFeature, ...]:
+        """Categorical and bag features, in schema order: the slots of `ids`."""
+        return tuple(feature for feature in self.features if not isinstance(feature, NumericFeature))
+
+    @property
+    def numeric_features(self) -> tuple[NumericFeature, ...]:
+        """Numeric features, in schema order: the columns of `dense`."""
+        return tuple(feature for feature in self.features if isinstance(feature, NumericFeature))
+
+    @property
+    def feature_columns(self) -> tuple[str, ...]:
+        """Columns that a row needs to be scored."""
+        return tuple(feature.name for feature in self.features)
+
+    @property
+    def training_columns(self) -> tuple[str, ...]:
+        """Columns that a row needs to be trained on: features, labels, conditions and time, each once."""
+        observed = (column for task in self.tasks for column in (task.label, task.when) if column is not None)
+        time = () if self.time is None else (self.time,)
+        return tuple(dict.fromkeys((*self.feature_columns, *observed, *time)))
+
+
+def suggestion(name: str, known: Sequence[str]) -> str:
+    """Return `; did you mean 'x'?` for the closest of `known`, or nothing."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def located_message(err: msgspec.ValidationError) -> str:
+    """Turn msgspec's "Expected `int`, got `str` - at `$.a`" into "$.a: expected int, got str"."""
+    message = str(err).replace("`", "")
+    body, _, path = message.partition(" - at ")
+    return f"{path or '$'}: {body[:1].lower()}{body[1:]}"
+
+
+def toml_text(value: msgspec.Struct) -> str:
+    """Write a struct as TOML, without fields that are None.
+
+    Raises:
+        MissingExtraError: the library tomli-w, part of the extra `train`, is not installed.
+    """
+    try:
+        import tomli_w
+    except ImportError as err:
+        raise MissingExtraError("writing TOML needs tomli-w; pip install 'polyrank[train]'") from err
+    return tomli_w.dumps(_without_none(msgspec.to_builtins(value)), multiline_strings=False)
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [_without_none(item) for item in value]
+    return value
+
+
+def _check_names(schema: Schema) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", schema.name):
+        raise SchemaError(f"$.name must be letters, digits, '_' or '-', got {schema.name!r}")
+    for part in ("features", "tasks"):
+        seen: set[str] = set()
+        for index, item in enumerate(getattr(schema, part)):
+            path = f"$.{part}[{index}].name"
+            if not item.name:
+                raise SchemaError(f"{path} must not be empty")
+            if item.name in seen:
+                raise SchemaError(f"{path} must be unique, got {item.name!r} a second time")
+            seen.add(item.name)
+        if not seen:
+            raise SchemaError(f"$.{part} must hold at least one entry, got none")
+    for index, task in enumerate(schema.tasks):
+        _check_task(index, task)
+    _check_leaks(schema)
+
+
+def _check_task(index: int, task: Task) -> None:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", task.name) or task.name in WIRE_NAMES:
+        raise SchemaError(
+            f"$.tasks[{index}].name must be letters, digits or '_' and none of {sorted(WIRE_NAMES)}, got {task.name!r}"
+        )
+    if not 0.0 < task.weight < float("inf"):
+        raise SchemaError(f"$.tasks[{index}].weight must be above 0 and finite, got {task.weight} (task {task.name!r})")
+
+
+def _check_leaks(schema: Schema) -> None:
+    """Refuse a feature that is a label: the model would be handed the answer."""
+    for index, task in enumerate(schema.tasks):
+        if task.label in schema.feature_columns:
+            raise SchemaError(
+                f"$.tasks[{index}].label {task.label!r} is also a feature; the model would be handed the answer"
+            )
+
+
+def _resolve(schema: Schema, index: int, feature: Feature) -> Feature:
+    """Fill in dtype, buckets and dimension: from the shared table's feature, or the default."""
+    if isinstance(feature, NumericFeature):
+        return feature
+    if feature.shares is None:
+        return _own_table(index, feature)
+    path, source = f"$.features[{index}].shares", _named(schema.hashed_features, feature.shares)
+    if source is None:
+        names = [other.name for other in schema.hashed_features if other.name != feature.name]
+        raise SchemaError(
+            f"{path} must name a categorical or bag feature, got {feature.shares!r} (feature {feature.name!r})"
+            f"{suggestion(feature.shares, names)}"
+        )
+    if source.shares is not None:
+        raise SchemaError(
+            f"{path} must name a feature with a table of its own, got {feature.shares!r}, which shares too"
+        )
+    own = _own_table(_index(schema, source.name), source)
+    for field in ("dtype", "num_buckets", "embedding_dim"):
+        if getattr(feature, field) not in (None, getattr(own, field)):
+            raise SchemaError(
+                f"$.features[{index}].{field} must be left out or equal that of {own.name!r}, whose table is shared "
+                f"(feature {feature.name!r})"
+            )
+    return msgspec.structs.replace(
+        feature, dtype=own.dtype, num_buckets=own.num_buckets, embedding_dim=own.embedding_dim
+    )
+
+
+def _own_table(index: int, feature: HashedFeature) -> HashedFeature:
+    for field in ("dtype", "num_buckets"):
+        if getattr(feature, field) is None:
+            raise SchemaError(f"$.features[{index}].{field} is missing (feature {feature.name!r})")
+    dim = DEFAULT_EMBEDDING_DIM if feature.embedding_dim is None else feature.embedding_dim
+    return msgspec.structs.replace(feature, embedding_dim=dim)
+
+
+def _check_limits(index: int, feature: Feature) -> None:
+    for field, low, high, shown in _limits(feature):
+        value = getattr(feature, field)
+        if not low <= value < high:
+            raise SchemaError(
+                f"$.features[{index}].{field} must be in [{low}, {shown}), got {value} (feature {feature.name!r})"
+            )
+    if isinstance(feature, NumericFeature):
+        _check_numeric(index, feature)
+
+
+def _limits(feature: Feature) -> Iterator[tuple[str, int, int, str]]:
+    if isinstance(feature, NumericFeature):
+        return
+    yield "num_buckets", 1, MAX_BUCKETS, "2**31"
+    yield "embedding_dim", 1, MAX_EMBEDDING_DIM + 1, str(MAX_EMBEDDING_DIM + 1)
+    if isinstance(feature, BagFeature):
+        yield "max_length", 1, MAX_LENGTH + 1, str(MAX_LENGTH + 1)
+
+
+def _check_numeric(index: int, feature: NumericFeature) -> None:
+    if len(set(feature.transform)) != len(feature.transform) or feature.transform == ("standardize", "log1p"):
+        raise SchemaError(
+            f"$.features[{index}].transform must be log1p, standardize, or both in this order, "
+            f"got {list(feature.transform)} (feature {feature.name!r})"
+        )
+    if feature.std is not None and not feature.std > 0.0:
+        raise SchemaError(f"$.features[{index}].std must be above 0, got {feature.std} (feature {feature.name!r})")
+
+
+def _named(features: Sequence[HashedFeature], name: str) -> HashedFeature | None:
+    return next((feature for feature in features if feature.name == name), None)
+
+
+def _index(schema: Schema, name: str) -> int:
+    return schema.feature_columns.index(name)

@@ -1,0 +1,87 @@
+"""What a client must know of an exported model. It travels inside the ONNX file and in the server's configuration."""
+
+from typing import Self
+
+import msgspec
+
+from polyrank.encoder import slot_layout
+from polyrank.errors import RepositoryError
+from polyrank.fingerprint import DEFAULT_SEED, HASH_NAME, HASH_VERSION
+from polyrank.schema import Schema
+
+SIGNATURE_KEY = "polyrank.signature"
+"""Key of the signature in ONNX metadata and in the parameters of config.pbtxt."""
+
+FORMAT_VERSION = 1
+
+
+class Hashing(msgspec.Struct, frozen=True, kw_only=True):
+    """Which fingerprint format the model was trained on."""
+
+    name: str = HASH_NAME
+    version: int = HASH_VERSION
+    seed: int = DEFAULT_SEED
+
+
+class Slot(msgspec.Struct, frozen=True, kw_only=True):
+    """Columns `start` up to `stop` of `ids` hold the fingerprints of `feature`."""
+
+    feature: str
+    start: int
+    stop: int
+
+
+class Signature(msgspec.Struct, frozen=True, kw_only=True):
+    """Schema, layout of inputs and outputs, and where the model came from.
+
+    Attributes:
+        slots: layout of `ids`, int64 [B, S].
+        dense: columns of `dense`, float32 [B, D].
+        outputs: one float32 [B, 1] output per task.
+        opset: ONNX operator set of the graph.
+        ir_version: ONNX file format of the graph.
+        triton: Triton release that the graph was exported for.
+        run_id: content hash of the training run.
+    """
+
+    schema: Schema
+    slots: tuple[Slot, ...]
+    dense: tuple[str, ...]
+    outputs: tuple[str, ...]
+    opset: int
+    ir_version: int
+    triton: str
+    run_id: str
+    polyrank: str
+    hashing: Hashing = Hashing()
+    format_version: int = FORMAT_VERSION
+
+    def to_json(self) -> str:
+        """Write the signature as JSON; `from_json` gives it back."""
+        return msgspec.json.encode(self).decode()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read a signature.
+
+        Raises:
+            RepositoryError: the text is no signature, or a format or hash that this version does not know.
+        """
+        try:
+            signature = msgspec.json.decode(text, type=cls)
+        except msgspec.DecodeError as err:
+            raise RepositoryError(f"the model's signature cannot be read: {err}; export the model anew") from err
+        expected = (FORMAT_VERSION, Hashing())
+        if (signature.format_version, signature.hashing) != expected:
+            raise RepositoryError(
+                f"the model's signature has format {signature.format_version} and hashing "
+                f"{signature.hashing.name} version {signature.hashing.version} seed {signature.hashing.seed}; "
+                f"this Polyrank knows format {FORMAT_VERSION} and {HASH_NAME} version {HASH_VERSION} "
+                f"seed {DEFAULT_SEED}: upgrade polyrank"
+            )
+        return signature
+
+
+def slots_of(schema: Schema) -> tuple[Slot, ...]:
+    """Describe the slot layout of a schema by feature name."""
+    return tuple(Slot(feature=slots.feature.name, start=slots.start, stop=slots.stop) for slots in slot_layout(schema))

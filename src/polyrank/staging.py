@@ -1,0 +1,124 @@
+"""Directories that appear whole or not at all, whatever kills the process that writes them.
+
+Work happens in a hidden sibling `.<name>.<random>.partial`, is flushed to disk and then renamed into place. The writer
+holds a lock on the sibling, so a later writer can tell a dead one's leftovers from work in progress and sweep them.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from polyrank.errors import OutputError
+
+PARTIAL_SUFFIX = ".partial"
+
+
+@contextlib.contextmanager
+def staged_directory(target: Path) -> Iterator[Path]:
+    """Yield an empty directory that becomes `target` when the block ends well, and vanishes when it does not.
+
+    Raises:
+        OutputError: `target` already exists and is not an empty directory, or it cannot be written.
+    """
+    refuse_existing(target)
+    with partial_directory(target) as stage:
+        yield stage
+        try:
+            flush_tree(stage)
+            stage.rename(target)
+            flush(target.parent)
+        except OSError as err:
+            if err.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                refuse_existing(target)
+            raise _output_error(target, err) from err
+
+
+@contextlib.contextmanager
+def partial_directory(target: Path) -> Iterator[Path]:
+    """Yield a locked hidden directory beside `target`; whatever is still there when the block ends is removed.
+
+    Any `OSError` inside the block that names a file below the directory becomes an `OutputError` that names `target`.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(target)
+        stage, lock = _claim(target)
+    except OSError as err:
+        raise _output_error(target, err) from err
+    try:
+        yield stage
+    except OutputError:
+        raise
+    except OSError as err:
+        if err.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG):
+            raise _output_error(target, err) from err
+        raise
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+        os.close(lock)
+
+
+def refuse_existing(target: Path) -> None:
+    """Raise `OutputError` when `target` exists and is anything but an empty directory."""
+    try:
+        occupied = target.is_symlink() or (target.exists() and not (target.is_dir() and not any(target.iterdir())))
+    except OSError as err:
+        raise _output_error(target, err) from err
+    if occupied:
+        raise OutputError(f"{target} already exists; choose another output directory or remove it")
+
+
+def flush_tree(root: Path) -> None:
+    """Flush every file and directory below `root`, then `root`, to disk."""
+    for folder, _, files in os.walk(root):
+        for name in files:
+            flush(Path(folder, name))
+        flush(Path(folder))
+
+
+def flush(path: Path) -> None:
+    """Flush one file or directory to disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _claim(target: Path) -> tuple[Path, int]:
+    """Make a stage for `target` and lock it; another writer may sweep it in the instant before the lock holds."""
+    while True:
+        stage = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=PARTIAL_SUFFIX, dir=target.parent))
+        with contextlib.suppress(FileNotFoundError):
+            stage.chmod(0o755)
+            lock = os.open(stage, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if stage.exists():
+                return stage, lock
+            os.close(lock)
+
+
+def _sweep(target: Path) -> None:
+    """Remove what writers of `target` that died have left; one that lives holds its lock."""
+    for stale in target.parent.glob(f".{target.name}.*{PARTIAL_SUFFIX}"):
+        try:
+            descriptor = os.open(stale, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(stale, ignore_errors=True)
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(descriptor)
+
+
+def _output_error(target: Path, err: OSError) -> OutputError:
+    reason = (err.strerror or str(err)).lower()
+    return OutputError(f"cannot write {target}: {reason}; choose another output directory or free the way")

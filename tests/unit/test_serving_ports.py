@@ -1,0 +1,35 @@
+import socket
+
+import pytest
+
+from polyrank.errors import ServerStartError
+from polyrank.serving.ports import Ports, choose_ports
+
+HOST = "127.0.0.1"
+
+
+def test_zero_takes_three_different_free_ports() -> None:
+    chosen = choose_ports(HOST, Ports(http=0, grpc=0, metrics=0))
+    assert len({chosen.http, chosen.grpc, chosen.metrics} - {0}) == 3
+
+
+def test_a_free_port_asked_for_is_kept() -> None:
+    free = choose_ports(HOST, Ports(http=0, grpc=0, metrics=0)).grpc
+    assert choose_ports(HOST, Ports(http=0, grpc=free, metrics=0)).grpc == free
+
+
+@pytest.mark.parametrize("name", ["http", "grpc", "metrics"])
+def test_busy_port_is_named_with_the_option(name: str) -> None:
+    with socket.socket() as other:
+        other.bind((HOST, 0))
+        other.listen()
+        port = other.getsockname()[1]
+        wanted = Ports(**({"http": 0, "grpc": 0, "metrics": 0} | {name: port}))
+        expected = rf"^{name} port {port} on {HOST} cannot be used \(address already in use\); .*--{name}-port 0$"
+        with pytest.raises(ServerStartError, match=expected):
+            choose_ports(HOST, wanted)
+
+
+def test_address_of_another_machine_is_refused() -> None:
+    with pytest.raises(ServerStartError, match=r"port 0 on 192\.0\.2\.1 cannot be used \(cannot assign requested"):
+        choose_ports("192.0.2.1", Ports(http=0, grpc=0, metrics=0))

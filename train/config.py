@@ -1,0 +1,98 @@
+"""How to train, as written in TOML."""
+
+import math
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from polyrank.errors import ConfigError
+from polyrank.models import ModelConfig
+from polyrank.schema import located_message
+
+
+def _require(path: str, value: float, limit: str, *, holds: bool) -> None:
+    if not (holds and math.isfinite(value)):
+        raise ConfigError(f"$.{path} must be {limit}, got {value}")
+
+
+class OptimizerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Learning rates.
+
+    Attributes:
+        lr: of AdamW, for all but the embedding tables.
+        embedding_lr: of row-wise Adagrad, for the embedding tables; wants a larger rate than Adam.
+        weight_decay: of AdamW, decoupled.
+    """
+
+    lr: float = 1e-3
+    embedding_lr: float = 0.05
+    weight_decay: float = 1e-5
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        for field in ("lr", "embedding_lr"):
+            _require(f"optimizer.{field}", getattr(self, field), "above 0", holds=getattr(self, field) > 0.0)
+        _require("optimizer.weight_decay", self.weight_decay, "0 or above", holds=self.weight_decay >= 0.0)
+
+
+class ValidationConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which rows validate: with a time column the newest, otherwise a random share.
+
+    Attributes:
+        hours: the newest hours of the data; needs a time column.
+        share: share of the rows, in (0, 1); used when `hours` is left out.
+    """
+
+    hours: float | None = None
+    share: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        if self.hours is not None:
+            _require("validation.hours", self.hours, "above 0", holds=self.hours > 0.0)
+        _require("validation.share", self.share, "in (0, 1)", holds=0.0 < self.share < 1.0)
+
+
+class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that decides a training run, with the data and the schema.
+
+    Attributes:
+        epochs: passes over the training rows; with sparse ids more than one often overfits.
+        batch_size: rows in a step.
+        seed: of initial weights, row order and dropout; the same seed on the same machine gives the same weights.
+        model: architecture and sizes.
+        optimizer: learning rates.
+        validation: which rows validate.
+    """
+
+    epochs: int = 1
+    batch_size: int = 1024
+    seed: int = 0
+    model: ModelConfig = ModelConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    validation: ValidationConfig = ValidationConfig()
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        _require("epochs", self.epochs, "1 or above", holds=self.epochs >= 1)
+        _require("batch_size", self.batch_size, "2 or above", holds=self.batch_size >= 2)  # noqa: PLR2004
+        _require("seed", self.seed, "in [0, 2**63)", holds=0 <= self.seed < 2**63)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a TOML file.
+
+        Raises:
+            ConfigError: the file cannot be read, is not TOML, or holds a wrong key or value.
+        """
+        try:
+            return msgspec.toml.decode(Path(path).read_bytes(), type=cls)
+        except OSError as err:
+            raise ConfigError(f"cannot read configuration {path}: {(err.strerror or str(err)).lower()}") from err
+        except msgspec.ValidationError as err:
+            # A range check of ours arrives wrapped; its own message already holds the path.
+            message = str(err.__cause__) if isinstance(err.__cause__, ConfigError) else located_message(err)
+            raise ConfigError(f"{path}: {message}") from err
+        except (msgspec.DecodeError, UnicodeDecodeError) as err:
+            raise ConfigError(f"{path}: not valid TOML: {err}") from err

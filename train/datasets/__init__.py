@@ -1,0 +1,5 @@
+"""Public data sets as one table of logs each."""
+
+from . import kuairand
+
+__all__ = ["kuairand"]

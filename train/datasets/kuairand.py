@@ -1,0 +1,54 @@
+"""KuaiRand-Pure, one week of short-video logs: interactions joined with users and videos.
+
+Gao et al., KuaiRand: An Unbiased Sequential Recommendation Dataset with Randomly Exposed Videos, CIKM 2022.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from polyrank.errors import DataError
+from polyrank.train.sources import read_rows
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+OUTCOMES = ("play_time_ms", "is_click", "long_view", "is_like", "is_follow", "is_comment", "is_forward")
+"""Columns that are known only after the video was shown: labels, never features."""
+
+
+def load(folder: str | Path) -> "pa.Table":
+    """Join the three Parquet files of `folder` into one row per interaction, oldest first.
+
+    Adds `watch_ratio`, play time over duration; null where the duration is 0.
+
+    Raises:
+        DataError: a file is missing or damaged, or names a user or video that its table lacks.
+    """
+    folder = Path(folder)
+    interactions = read_rows(folder / "interactions.parquet").sort_by("time_ms")
+    table = _attach(interactions, read_rows(folder / "users.parquet"), "user_id")
+    table = _attach(table, read_rows(folder / "videos.parquet"), "video_id")
+    return table.append_column("watch_ratio", _watch_ratio(table))
+
+
+def _attach(rows: "pa.Table", attributes: "pa.Table", key: str) -> "pa.Table":
+    """Add the columns of `attributes` by key. pyarrow's own join takes no list columns."""
+    import pyarrow.compute as pc
+
+    positions = pc.index_in(rows[key], value_set=attributes[key].combine_chunks())
+    if positions.null_count:
+        unknown = rows[key].filter(positions.is_null())[0].as_py()
+        raise DataError(f"{key} {unknown} of the interactions is not in its table of attributes")
+    found = attributes.drop_columns([key]).take(positions)
+    for name in found.column_names:
+        rows = rows.append_column(name, found[name])
+    return rows
+
+
+def _watch_ratio(table: "pa.Table") -> "pa.ChunkedArray":
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    duration = table["duration_ms"].cast(pa.float64())
+    known = pc.if_else(pc.greater(duration, 0.0), duration, pa.scalar(None, pa.float64()))
+    return pc.divide(table["play_time_ms"].cast(pa.float64()), known)

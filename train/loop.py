@@ -1,0 +1,101 @@
+"""The training loop: tensors in memory, a permutation for each epoch, no work per step but the step."""
+
+import logging
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from polyrank.encoder import Batch
+from polyrank.errors import DataError
+from polyrank.models import MultiTaskRanker
+from polyrank.models.heads import loss
+from polyrank.models.trained import tensors
+
+from .config import TrainConfig
+from .optimizers import build_optimizers
+
+logger = logging.getLogger(__name__)
+
+
+def train_epochs(
+    model: MultiTaskRanker,
+    batch: Batch,
+    labels: NDArray[np.float32],
+    config: TrainConfig,
+    *,
+    progress: bool,
+    after_epoch: Callable[[int, dict[str, float]], None],
+) -> None:
+    """Train `model` in place.
+
+    Args:
+        model: to train.
+        batch: encoded training rows.
+        labels: float32 [B, T], NaN where unobserved.
+        config: epochs, batch size, seed and learning rates.
+        progress: show a bar on standard error.
+        after_epoch: called with the epoch (from 1) and each task's mean training loss.
+
+    Raises:
+        DataError: a loss is no longer finite.
+    """
+    ids, dense = tensors(batch)
+    targets = torch.from_numpy(labels)
+    optimizers = build_optimizers(model, config.optimizer)
+    order = torch.Generator().manual_seed(config.seed)
+    steps = config.epochs * _num_steps(len(batch), config.batch_size)
+    with tqdm(total=steps, desc="train", unit="step", disable=None if progress else True) as bar:
+        for epoch in range(1, config.epochs + 1):
+            model.train()
+            totals = torch.zeros(len(model.tasks))
+            for rows in _batches(len(batch), config.batch_size, order):
+                totals += _step(model, optimizers, ids[rows], dense[rows], targets[rows])
+                bar.update()
+            losses = _mean_losses(model, totals / _num_steps(len(batch), config.batch_size), epoch)
+            after_epoch(epoch, losses)
+
+
+def _step(
+    model: MultiTaskRanker, optimizers: list[torch.optim.Optimizer], ids: Tensor, dense: Tensor, targets: Tensor
+) -> Tensor:
+    """Take one gradient step; return each task's loss, (T,), detached."""
+    logits = model(ids, dense)
+    losses = torch.stack(
+        [loss(task, logits[task.name].squeeze(1), targets[:, index]) for index, task in enumerate(model.tasks)]
+    )
+    weights = torch.tensor([task.weight for task in model.tasks])
+    for optimizer in optimizers:
+        optimizer.zero_grad()
+    torch.autograd.backward((losses * weights).sum())
+    for optimizer in optimizers:
+        optimizer.step()
+    return losses.detach()
+
+
+def _batches(count: int, batch_size: int, order: torch.Generator) -> Iterator[Tensor]:
+    """Yield row numbers of one epoch in random order; a last batch of one row is left out (batch norm needs two)."""
+    permutation = torch.randperm(count, generator=order)
+    for start in range(0, count, batch_size):
+        rows = permutation[start : start + batch_size]
+        if len(rows) > 1:
+            yield rows
+
+
+def _num_steps(count: int, batch_size: int) -> int:
+    full, rest = divmod(count, batch_size)
+    return full + (rest > 1)
+
+
+def _mean_losses(model: MultiTaskRanker, means: Tensor, epoch: int) -> dict[str, float]:
+    losses = {task.name: float(mean) for task, mean in zip(model.tasks, means, strict=True)}
+    for name, value in losses.items():
+        if not np.isfinite(value):
+            raise DataError(
+                f"training diverged: the loss of task {name!r} is {value} in epoch {epoch}; lower $.optimizer.lr and "
+                f"$.optimizer.embedding_lr, or look for extreme values in its label"
+            )
+    return losses

@@ -1,0 +1,69 @@
+"""Rows from files: Parquet and CSV, one file or a directory of them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from polyrank.errors import DataError
+from polyrank.schema import suggestion
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SUFFIXES = (".parquet", ".csv", ".csv.gz")
+
+
+def read_rows(path: str | Path, *, columns: Sequence[str] | None = None) -> "pa.Table":
+    """Read a file, or every Parquet and CSV file of a directory in the order of their names, as one table.
+
+    Args:
+        path: file or directory.
+        columns: what to read; None reads all.
+
+    Raises:
+        DataError: nothing to read, a file is damaged or lacks a column, or the files' columns do not fit together.
+    """
+    import pyarrow as pa
+
+    tables = [_read_file(file, columns) for file in _files(Path(path))]
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowException as err:
+        raise DataError(f"the files of {path} do not fit together: {_first_line(err)}") from err
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise DataError(f"{path} does not exist; give a Parquet or CSV file, or a directory of them")
+    files = sorted(file for file in path.iterdir() if file.name.endswith(SUFFIXES) and not file.name.startswith("."))
+    if not files:
+        raise DataError(f"{path} holds no file that ends in {', '.join(SUFFIXES)}")
+    return files
+
+
+def _read_file(file: Path, columns: Sequence[str] | None) -> "pa.Table":
+    import pyarrow as pa
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    is_parquet = file.name.endswith(".parquet")
+    if not file.name.endswith(SUFFIXES):
+        raise DataError(f"{file} must end in {', '.join(SUFFIXES)}")
+    try:
+        table = pyarrow.parquet.read_table(file) if is_parquet else pyarrow.csv.read_csv(file)
+    except (pa.ArrowException, OSError) as err:
+        kind = "Parquet" if is_parquet else "CSV"
+        raise DataError(f"{file} cannot be read as {kind}: {_first_line(err)}") from err
+    missing = [name for name in columns or () if name not in table.column_names]
+    if missing:
+        raise DataError(
+            f"{file}: column {missing[0]!r} is missing{suggestion(missing[0], table.column_names)} "
+            f"(the file has: {', '.join(table.column_names)})"
+        )
+    return table if columns is None else table.select(columns)
+
+
+def _first_line(err: Exception) -> str:
+    return str(err).splitlines()[0] if str(err) else type(err).__name__
