@@ -7,9 +7,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+DEPENDENCIES := $(VENV)/.dependencies
 INSTALLED := $(VENV)/.installed
+NATIVE_SOURCES := CMakeLists.txt $(wildcard csrc/*/*.cpp csrc/*/*.hpp csrc/include/polyrank/*.hpp)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-CPP_FILES = $(shell git ls-files --cached --others --exclude-standard 'csrc/*.cpp' 'csrc/*.hpp')
+CPP_FILES := $(filter %.cpp %.hpp,$(NATIVE_SOURCES))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 help:
@@ -22,14 +24,18 @@ help:
 setup: $(INSTALLED)
 
 # One set-up at a time: a second make waits for the lock, then finds everything in place.
-$(INSTALLED): pyproject.toml constraints.txt CMakeLists.txt
+$(DEPENDENCIES): pyproject.toml constraints.txt
 	@sh .ci/system-packages.sh $(PYTHON)
+	@echo "setting up $(VENV); about a minute"
 	@flock .venv.lock sh -ec '\
-	  echo "setting up $(VENV): about a minute"; \
 	  $(PYTHON) -m venv $(VENV); \
 	  $(PIP) install --quiet --upgrade "pip>=25.1"; \
 	  $(PIP) install --quiet --constraint constraints.txt --group dev; \
-	  $(PIP) install --quiet --constraint constraints.txt --no-build-isolation --config-settings=editable.rebuild=true --editable ".[all]"; \
+	  touch $(DEPENDENCIES)'
+
+$(INSTALLED): $(DEPENDENCIES) $(NATIVE_SOURCES)
+	@flock .venv.lock sh -ec '\
+	  $(PIP) install --quiet --constraint constraints.txt --no-build-isolation --editable ".[all]"; \
 	  touch $(INSTALLED)'
 
 demo: $(INSTALLED)

@@ -65,7 +65,7 @@ def publish(
     name = bundle.signature.schema.name if name is None else name
     if len(name) > MAX_NAME_LENGTH or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
         raise RepositoryError(
-            f"model name must be at most {MAX_NAME_LENGTH} letters, digits, '_' or '-', not '_' or '-' first, got {name!r}"
+            f"model name must be letters, digits, '_' or '-', at most {MAX_NAME_LENGTH}, got {name!r}"
         )
     place = Path(repository).absolute() / name
     _make_repository(place.parent)

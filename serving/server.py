@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import re
 import subprocess
 import time
 from collections.abc import Sequence
@@ -28,6 +29,8 @@ _POLL_S = 0.05
 _PROGRESS_S = 2.0
 _STOP_MARGIN_S = 10.0
 _PORT_ATTEMPTS = 3
+# Triton's own words; a port that was taken from the first is refused before Triton starts, in other words.
+_PORT_RACE = re.compile("the server did not start: .*already in use")
 _MAX_PORT = 65_535
 
 
@@ -203,7 +206,7 @@ def serve(
         try:
             return _start(runtime, folder, names, config)
         except ServerStartError as err:
-            if "already in use" not in str(err):
+            if not _PORT_RACE.match(str(err)):
                 raise
             _log.info("a port was taken between its choice and the start; trying again")
     return _start(runtime, folder, names, config)

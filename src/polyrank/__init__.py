@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from polyrank.schema import Schema as Schema
     from polyrank.serving import Ranker as Ranker
     from polyrank.serving import Server as Server
+    from polyrank.serving import ServerConfig as ServerConfig
     from polyrank.serving import serve as serve
     from polyrank.signature import Signature as Signature
     from polyrank.train import Run as Run
@@ -35,6 +36,7 @@ _HOMES = {
     "Run": "polyrank.train",
     "Schema": "polyrank.schema",
     "Server": "polyrank.serving",
+    "ServerConfig": "polyrank.serving",
     "Signature": "polyrank.signature",
     "TrainConfig": "polyrank.train",
     "export_onnx": "polyrank.export",

@@ -46,7 +46,7 @@ _new_capsule.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
 
 
 class HandMadeArray:
-    """An Arrow array of format `kind` on `buffers` (bytes, or None for a null pointer); `fields` override those of the ArrowArray."""
+    """An Arrow array of format `kind` on `buffers` (None is a null pointer); `fields` override the ArrowArray's."""
 
     def __init__(
         self, kind: bytes | None, length: int, buffers: Sequence[bytes | None], /, *, shift: int = 0, **fields: Any

@@ -41,7 +41,8 @@ def view(length: int, buffer: int, offset: int) -> bytes:
 
 def hashed(array: HandMadeArray, out: Any = None) -> list[int]:
     schema, content = array.__arrow_c_array__()
-    return _native.fingerprint_arrow(schema, content, SEED, out).tolist()
+    fingerprints: list[int] = _native.fingerprint_arrow(schema, content, SEED, out).tolist()
+    return fingerprints
 
 
 def chained(array: HandMadeArray, states: Any) -> None:
@@ -135,22 +136,21 @@ def test_consumed_capsule_is_refused() -> None:
         _native.fingerprint_arrow(schema, array, SEED)
 
 
-@pytest.mark.parametrize("name", ["arrow_schema", "arrow_array"])
-def test_something_that_is_no_capsule_is_refused(name: str) -> None:
+def test_something_that_is_no_capsule_is_refused() -> None:
     schema, array = pa.array(["a"]).__arrow_c_array__()
-    given = (None, array) if name == "arrow_schema" else (schema, schema)
-    with pytest.raises(ValueError, match=f"expected a capsule named {name}"):
-        _native.fingerprint_arrow(*given, SEED)
+    with pytest.raises(ValueError, match="expected a capsule named arrow_schema"):
+        _native.fingerprint_arrow(None, array, SEED)
+    with pytest.raises(ValueError, match="expected a capsule named arrow_array"):
+        _native.fingerprint_arrow(schema, schema, SEED)
 
 
 def test_hashing_does_not_leak_arrow_memory() -> None:
+    gc.collect()
     before = pa.total_allocated_bytes()
     for _ in range(10):
-        array = pa.array(["some text of a length that needs memory"] * 1000)
-        _native.fingerprint_arrow(*array.__arrow_c_array__(), SEED)
-        with pytest.raises(ValueError, match="out must have shape"):
-            _native.fingerprint_arrow(*array.__arrow_c_array__(), SEED, np.empty(1, np.int64))
-    del array
+        schema, array = pa.array(["some text of a length that needs memory"] * 1000).__arrow_c_array__()
+        _native.fingerprint_arrow(schema, array, SEED)
+    del schema, array
     gc.collect()
     assert pa.total_allocated_bytes() == before
 
@@ -177,10 +177,10 @@ def test_list_references_are_given_back() -> None:
 
 
 def test_integers_of_other_types_are_refused_or_widened_safely() -> None:
-    widened = _native.fingerprint_int64(np.array([7], np.int8), SEED)  # type: ignore[arg-type]
+    widened = _native.fingerprint_int64(np.array([7], np.int8), SEED)
     assert widened.tolist() == [reference.fingerprint(7, "int64")]
     with pytest.raises(TypeError, match="incompatible function arguments"):
-        _native.fingerprint_int64(np.array([7.0]), SEED)  # type: ignore[arg-type]
+        _native.fingerprint_int64(np.array([7.0]), SEED)
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def _from_dictionary(array: Any, how: Reading, first_row: int) -> Any:
 
     try:
         pa.DictionaryArray.from_arrays(array.indices, array.dictionary, safe=True)
-    except pa.ArrowInvalid as err:
+    except (pa.ArrowInvalid, pa.lib.ArrowIndexError) as err:
         raise DataError(f"column {how.column!r} is not a valid dictionary array: {err}") from err
     try:
         dictionary = from_arrow(array.dictionary, how, 0)
@@ -165,7 +165,8 @@ def _without_tokens(array: Any, how: Reading) -> Any:
         return array
     array = _without_views(array)
     tokens = pa.array([token.encode() for token in how.missing], pa.binary()).cast(array.type)
-    return pc.if_else(pc.is_in(array, tokens), pa.scalar(None, array.type), array)
+    # if_else returns wrong text for a sliced array in pyarrow 18 to 22 at least.
+    return pc.replace_with_mask(array, pc.is_in(array, tokens), pa.scalar(None, array.type))
 
 
 def _without_integers(array: Any, how: Reading) -> Any:
@@ -175,7 +176,7 @@ def _without_integers(array: Any, how: Reading) -> Any:
     if not how.missing_integers:
         return array
     tokens = pa.array(list(how.missing_integers), pa.int64())
-    return pc.if_else(pc.is_in(array, tokens), pa.scalar(None, pa.int64()), array)
+    return pc.replace_with_mask(array, pc.is_in(array, tokens), pa.scalar(None, pa.int64()))
 
 
 def _without_views(array: Any) -> Any:

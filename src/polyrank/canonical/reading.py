@@ -13,7 +13,7 @@ Dtype = Literal["text", "int64"]
 MAX_EXACT_FLOAT = 2**53
 INT64_MAX = 2**63 - 1
 
-NOT_WHOLE = 'whole numbers expected for a categorical feature (kind = "bucketized" takes fractions)'
+NOT_WHOLE = 'whole numbers expected for a categorical feature (kind = "numeric" takes fractions)'
 INFINITE = "whole numbers expected for a categorical feature (make infinities null)"
 TOO_LARGE = "floats hold whole numbers exactly up to 2**53 only (cast the column to int64 or text at its source)"
 NOT_DECIMAL = 'dtype "int64" takes decimal integers such as -12 (dtype = "text" takes any text)'

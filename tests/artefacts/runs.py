@@ -1,0 +1,96 @@
+"""Run directories with random weights, made without training, and rows that fit them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from polyrank.encoder import Batch, Encoder
+from polyrank.models import ModelConfig, MultiTaskRanker, TrainedRanker
+from polyrank.schema import Schema
+
+ITEM = '{ name = "item", kind = "categorical", dtype = "int64", num_buckets = 50, embedding_dim = 4 }'
+WORD = '{ name = "word", kind = "categorical", dtype = "text", num_buckets = 7, embedding_dim = 3 }'
+HISTORY = '{ name = "history", kind = "bag", max_length = 4, shares = "item" }'
+TAGS = (
+    '{ name = "tags", kind = "bag", dtype = "text", max_length = 3, num_buckets = 11, embedding_dim = 4, '
+    'pooling = "sum" }'
+)
+PRICE = '{ name = "price", kind = "numeric", transform = ["log1p", "standardize"], mean = 2.0, std = 1.5 }'
+AGE = '{ name = "age", kind = "numeric" }'
+TASKS = (
+    '{ name = "click", kind = "binary", label = "is_click" }',
+    '{ name = "like", kind = "binary", label = "is_like" }',
+    '{ name = "ratio", kind = "regression", label = "watch_ratio", transform = "log1p" }',
+)
+
+FEATURES = {
+    "all kinds and widths": (ITEM, HISTORY, PRICE, WORD, TAGS, AGE),
+    "only hashed": (ITEM, WORD),
+    "only bags": (TAGS,),
+    "only numeric": (PRICE, AGE),
+    "one of each": (ITEM, AGE),
+}
+"""Feature sets by what is special about them."""
+
+
+def make_schema(features: str = "all kinds and widths", *, name: str = "toy") -> Schema:
+    """Return a schema with three tasks and one of the feature sets above."""
+    return make_schema_of(*FEATURES[features], name=name)
+
+
+def make_schema_of(*features: str, name: str = "toy") -> Schema:
+    """Return a schema with three tasks and these features."""
+    return Schema.from_toml(f'name = "{name}"\nfeatures = [{", ".join(features)}]\ntasks = [{", ".join(TASKS)}]')
+
+
+def make_rows(count: int, seed: int = 0) -> list[dict[str, Any]]:
+    """Return rows that fit every schema above: missing values, empty and too long bags among them."""
+    rng = np.random.default_rng(seed)
+    rows = [
+        {
+            "item": int(rng.integers(0, 1000)),
+            "word": str(rng.choice(["a", "bb", "ccc", "δ", ""])),
+            "history": [int(item) for item in rng.integers(0, 1000, rng.integers(0, 7))],
+            "tags": [str(tag) for tag in rng.choice(["x", "y", "z"], rng.integers(0, 4))],
+            "price": float(rng.lognormal(2.0, 1.0)),
+            "age": float(rng.normal(0.0, 1.0)),
+        }
+        for _ in range(count)
+    ]
+    for index, name in enumerate(("item", "word", "history", "tags", "price", "age")):
+        rows[(index + 1) % count][name] = None
+    return rows
+
+
+def make_run(path: Path, schema: Schema, *, seed: int = 0, sample_rows: int = 200) -> TrainedRanker:
+    """Write a run directory with random weights, large enough that every input moves every answer."""
+    path.mkdir(parents=True)
+    sample = Encoder(schema).encode(make_rows(sample_rows, seed))
+    model = make_model(schema, seed=seed)
+    TrainedRanker.save(path, schema, "[model]\nhidden_dims = [16, 8]\ntower_dims = [4]\n", model, sample)
+    return TrainedRanker.load(path)
+
+
+def make_model(schema: Schema, *, seed: int = 0) -> MultiTaskRanker:
+    """Return a small model with random weights and batch statistics."""
+    generator = torch.Generator().manual_seed(seed)
+    model = MultiTaskRanker(schema, ModelConfig(hidden_dims=(16, 8), tower_dims=(4,))).eval()
+    with torch.no_grad():
+        for name, value in model.state_dict().items():
+            if value.is_floating_point():
+                value.normal_(std=0.5, generator=generator)
+                if name.endswith("running_var"):
+                    value.abs_().add_(0.5)
+    return model
+
+
+def extreme_batch(schema: Schema) -> Batch:
+    """Return rows whose fingerprints and numbers lie at the ends of their types, and between."""
+    num_slots, num_numeric = Encoder(schema).num_slots, len(schema.numeric_features)
+    edges = [2**63 - 1, 2**63 - 2, 2**62, 2**32, 2**31, 2**31 - 1, 1, 0, -1, -2, -(2**31), -(2**63) + 1, -(2**63)]
+    ids = np.array([np.roll(edges, shift)[np.arange(num_slots) % len(edges)] for shift in range(len(edges))], np.int64)
+    numbers = [0.0, -0.0, 1e-45, -1.0, 1e30, np.nan, 3.4e38, 0.5, -1e30, 7.0, 1e-3, 2.0, -5.0]
+    dense = np.array([np.roll(numbers, shift)[:num_numeric] for shift in range(len(edges))], np.float32)
+    return Batch(ids.reshape(len(edges), num_slots), dense.reshape(len(edges), num_numeric))

@@ -1,0 +1,50 @@
+"""Builds of the C++ code that the tests need, made on first use under build/."""
+
+import fcntl
+import functools
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class CppCase:
+    """One GoogleTest case, as ctest knows it."""
+
+    name: str
+    command: tuple[str, ...]
+
+
+def run(*command: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command in the root of the repository, with the tools of this Python's environment on PATH."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        command, cwd=ROOT, env=os.environ | {"PATH": path} | (env or {}), capture_output=True, text=True, check=False
+    )
+
+
+def build(preset: str, *options: str) -> Path:
+    """Configure and build a preset, one process at a time; return its folder, or raise with what the tools said."""
+    folder = ROOT / "build" / preset
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for command in (["cmake", "--preset", preset, *options], ["cmake", "--build", "--preset", preset]):
+            done = run(*command)
+            if done.returncode != 0:
+                raise RuntimeError(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
+    return folder
+
+
+@functools.cache
+def cpp_cases() -> tuple[CppCase, ...]:
+    """Return the cases of the dev preset, built if need be."""
+    listing = run("ctest", "--test-dir", str(build("dev")), "--show-only=json-v1")
+    if listing.returncode != 0:
+        raise RuntimeError(listing.stderr)
+    return tuple(CppCase(test["name"], tuple(test["command"])) for test in json.loads(listing.stdout)["tests"])
