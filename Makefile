@@ -29,13 +29,13 @@ $(DEPENDENCIES): pyproject.toml constraints.txt
 	@echo "setting up $(VENV); about a minute"
 	@flock .venv.lock sh -ec '\
 	  $(PYTHON) -m venv $(VENV); \
-	  $(PIP) install --quiet --upgrade "pip>=25.1"; \
-	  $(PIP) install --quiet --constraint constraints.txt --group dev; \
+	  $(PIP) install -qq --upgrade "pip>=25.1"; \
+	  $(PIP) install -qq --constraint constraints.txt --group dev; \
 	  touch $(DEPENDENCIES)'
 
 $(INSTALLED): $(DEPENDENCIES) $(NATIVE_SOURCES)
 	@flock .venv.lock sh -ec '\
-	  $(PIP) install --quiet --constraint constraints.txt --no-build-isolation --editable ".[all]"; \
+	  $(PIP) install -qq --constraint constraints.txt --no-build-isolation --editable ".[all]"; \
 	  touch $(INSTALLED)'
 
 demo: $(INSTALLED)

@@ -1,22 +1,24 @@
 """A bundle: one ONNX file with everything needed to publish and check it."""
 
 import dataclasses
+import hashlib
 import shutil
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import polyrank
-from polyrank.encoder import Batch
-from polyrank.errors import ParityError, RepositoryError
+from polyrank.errors import MissingExtraError, ParityError, RepositoryError
 from polyrank.models import TrainedRanker
 from polyrank.models.trained import predict
 from polyrank.signature import Signature, slots_of
 from polyrank.staging import refuse_existing, staged_directory
 
 from .graph import build_graph
-from .parity import Answers, Parity, compare, difference, open_session, require, run_session, sample_rows
+from .parity import TOLERANCE, Answers, Parity, compare, difference, open_session, require, run_session, sample_rows
 from .releases import LATEST, Target, target_of
 
 MODEL_FILE = "model.onnx"
@@ -25,6 +27,7 @@ PARITY_FILE = "parity.json"
 GOLDEN_FILE = "golden.npz"
 GOLDEN_ROWS = 33
 OUTPUT_PREFIX = "output/"
+DIGEST_ENTRY = "sha256/model.onnx"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,19 +60,35 @@ class Bundle:
         """The ONNX file."""
         return self.path / MODEL_FILE
 
-    def golden(self) -> tuple[dict[str, NDArray[np.generic]], Answers]:
-        """Return inputs by name and the trained model's answers to them, float32 [B] by task.
+    def golden(self) -> "Golden":
+        """Return what the trained model answered when the graph was exported.
 
         Raises:
             RepositoryError: the file is damaged.
         """
         try:
-            with np.load(self.path / GOLDEN_FILE, allow_pickle=False) as arrays:
+            with (self.path / GOLDEN_FILE).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 stored = {name: arrays[name] for name in arrays.files}
-        except (OSError, ValueError, EOFError) as err:
+            digest = stored.pop(DIGEST_ENTRY).tobytes().hex()
+            outputs = {name: stored.pop(OUTPUT_PREFIX + name) for name in self.signature.outputs}
+        except (OSError, ValueError, EOFError, KeyError, AttributeError, TypeError, zipfile.BadZipFile) as err:
             raise RepositoryError(f"{self.path / GOLDEN_FILE} is damaged; export the run anew") from err
-        outputs = {name: stored.pop(OUTPUT_PREFIX + name) for name in self.signature.outputs}
-        return stored, outputs
+        return Golden(stored, outputs, digest)
+
+
+@dataclasses.dataclass(frozen=True)
+class Golden:
+    """Rows, the trained model's answers to them, and which file gave the same answers.
+
+    Attributes:
+        inputs: tensors of the wire contract by name.
+        outputs: float32 [B] by task.
+        digest: SHA-256 of the model file, hexadecimal. Rows reach few embeddings; the digest covers all.
+    """
+
+    inputs: dict[str, NDArray[np.generic]]
+    outputs: Answers
+    digest: str
 
 
 def export_onnx(run: str | Path, *, out: str | Path, triton: str = LATEST) -> Bundle:
@@ -100,7 +119,7 @@ def export_onnx(run: str | Path, *, out: str | Path, triton: str = LATEST) -> Bu
         (stage / MODEL_FILE).write_bytes(graph)
         (stage / SIGNATURE_FILE).write_text(signature.to_json() + "\n", encoding="utf-8")
         (stage / PARITY_FILE).write_text(parity.to_json(), encoding="utf-8")
-        _write_golden(stage / GOLDEN_FILE, ranker, sample_rows(ranker, GOLDEN_ROWS))
+        _write_golden(stage / GOLDEN_FILE, ranker, graph)
     return Bundle(out, signature)
 
 
@@ -120,23 +139,29 @@ def sign(ranker: TrainedRanker, target: Target) -> Signature:
 
 
 def check_golden(bundle: Bundle, model_file: Path) -> None:
-    """Load a model file and answer the bundle's golden rows with it.
+    """Load a copy of a bundle's model file and answer the golden rows with it.
 
     Raises:
-        RepositoryError: the file does not load, or answers unlike the trained model.
+        RepositoryError: the file does not load, answers unlike the trained model, or is not the one that was exported.
     """
-    inputs, expected = bundle.golden()
+    golden = bundle.golden()
     try:
-        answers = run_session(open_session(model_file), inputs)
-    except RuntimeError as err:
+        answers = run_session(open_session(model_file), golden.inputs)
+    except MissingExtraError:
+        raise
+    except Exception as err:  # onnxruntime's errors have no base of their own
         raise RepositoryError(f"{bundle.model_file} does not load: {str(err).splitlines()[0]}") from err
-    for name, values in expected.items():
-        gap = difference(answers[name], values) if name in answers else np.inf
-        if not gap <= Parity(differences=()).tolerance:
+    for name, expected in golden.outputs.items():
+        fits = name in answers and answers[name].shape == expected.shape
+        gap = difference(answers[name], expected) if fits else np.inf
+        if not gap <= TOLERANCE:
             raise RepositoryError(
                 f"{bundle.model_file} answers golden rows of task {name!r} with a difference of {gap:.1e}; "
                 f"the bundle was changed: export the run anew"
             )
+    with model_file.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != golden.digest:
+            raise RepositoryError(f"{bundle.model_file} was changed after its export; export the run anew")
 
 
 def _keep_evidence(out: Path, parity: Parity) -> Path:
@@ -147,8 +172,10 @@ def _keep_evidence(out: Path, parity: Parity) -> Path:
     return folder / PARITY_FILE
 
 
-def _write_golden(path: Path, ranker: TrainedRanker, rows: Batch) -> None:
-    answers = predict(ranker.model, rows)
-    outputs = {OUTPUT_PREFIX + name: value for name, value in answers.items()}
-    arrays: dict[str, NDArray[np.generic]] = {**rows.named(), **outputs}
-    np.savez(path, allow_pickle=False, **arrays)
+def _write_golden(path: Path, ranker: TrainedRanker, graph: bytes) -> None:
+    rows = sample_rows(ranker, GOLDEN_ROWS)
+    outputs = {OUTPUT_PREFIX + name: value for name, value in predict(ranker.model, rows).items()}
+    digest = np.frombuffer(hashlib.sha256(graph).digest(), np.uint8)
+    # No allow_pickle here: numpy 1 knows no such argument and would store it as an array.
+    arrays: dict[str, Any] = {**rows.named(), **outputs, DIGEST_ENTRY: digest}
+    np.savez(path, **arrays)

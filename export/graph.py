@@ -11,7 +11,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from polyrank.errors import ExportError
+from polyrank.errors import ExportError, MissingExtraError
 from polyrank.models import MultiTaskRanker, TrainedRanker
 from polyrank.signature import SIGNATURE_KEY, Signature
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 BATCH = "batch"
 """Name of the dynamic dimension."""
 
+MAX_SIZE_BYTES = 2**31 - 2**24
+"""Of weights: one protobuf message, and so one ONNX file, holds less than 2 GiB; 16 MiB are left to the graph."""
+
 EXAMPLE_ROWS = 3
 """At least 2: an example of one row would freeze the batch dimension to 1."""
 
@@ -31,8 +34,11 @@ def build_graph(ranker: TrainedRanker, target: Target, signature: Signature) -> 
     """Export to ONNX and prove that the result is what the target loads.
 
     Raises:
-        ExportError: the exporter fails, or its graph has other inputs, outputs, opset or format than promised.
+        ExportError: the weights do not fit into one file, the exporter fails, or its graph has other inputs, outputs,
+            opset or format than promised.
+        MissingExtraError: onnxscript is not installed.
     """
+    _require_size(ranker.model)
     names = [task.name for task in ranker.schema.tasks]
     example = {name: torch.from_numpy(value) for name, value in _example(ranker).items()}
     dynamic = {name: {0: torch.export.Dim(BATCH)} for name in example}
@@ -51,6 +57,8 @@ def build_graph(ranker: TrainedRanker, target: Target, signature: Signature) -> 
             )
     except torch.onnx.OnnxExporterError as err:
         raise ExportError(f"PyTorch cannot export the model: {str(err).strip().splitlines()[0]}") from err
+    except ImportError as err:
+        raise MissingExtraError("export needs onnxscript; pip install 'polyrank[export,cpu]'") from err
     if program is None:
         raise ExportError("PyTorch exported no graph")
     graph: onnx.ModelProto = program.model_proto
@@ -69,18 +77,30 @@ def check_graph(graph: onnx.ModelProto, target: Target, inputs: list[str], outpu
     """
     onnx.checker.check_model(graph)
     opset = next(entry.version for entry in graph.opset_import if entry.domain in ("", "ai.onnx"))
-    if opset > target.max_opset or graph.ir_version > target.max_ir_version:
+    if (opset, graph.ir_version) != (target.opset, target.ir_version):
         raise ExportError(
-            f"the graph has opset {opset} and IR version {graph.ir_version}; Triton {target.triton} "
-            f"(ONNX Runtime {target.onnxruntime}) loads up to {target.max_opset} and {target.max_ir_version}"
+            f"the graph has opset {opset} and IR version {graph.ir_version}, expected {target.opset} and "
+            f"{target.ir_version}; Triton {target.triton} (ONNX Runtime {target.onnxruntime}) loads up to "
+            f"{target.max_opset} and {target.max_ir_version}"
         )
     found = ([value.name for value in graph.graph.input], [value.name for value in graph.graph.output])
     if found != (inputs, outputs):
         raise ExportError(f"the graph has inputs and outputs {found}, expected {(inputs, outputs)}")
     for value in (*graph.graph.input, *graph.graph.output):
-        first = value.type.tensor_type.shape.dim[0]
-        if not first.dim_param:
-            raise ExportError(f"the batch dimension of {value.name!r} is fixed to {first.dim_value}")
+        dims = value.type.tensor_type.shape.dim
+        if not (dims and dims[0].dim_param):
+            shown = f"fixed to {dims[0].dim_value}" if dims else "missing"
+            raise ExportError(f"the batch dimension of {value.name!r} is {shown}")
+
+
+def _require_size(model: nn.Module) -> None:
+    """Refuse weights above the limit before minutes and gigabytes are spent on them."""
+    size_bytes = sum(value.numel() * value.element_size() for value in model.state_dict().values())
+    if size_bytes > MAX_SIZE_BYTES:
+        raise ExportError(
+            f"the weights take {size_bytes / 2**30:.1f} GiB, one ONNX file holds less than 2; "
+            f"lower num_buckets or embedding_dim of the largest features and train anew"
+        )
 
 
 class _Answers(nn.Module):

@@ -5,7 +5,7 @@ from typing import Any
 
 import onnx
 
-from polyrank.errors import ExportError
+from polyrank.errors import ExportError, RepositoryError
 from polyrank.signature import SIGNATURE_KEY
 
 _TYPES = {"INT64": "TYPE_INT64", "FLOAT": "TYPE_FP32"}
@@ -44,6 +44,7 @@ def config_pbtxt(graph: onnx.ModelProto, name: str, options: ServingOptions) -> 
 
     Raises:
         ExportError: an input or output has a type that Triton's ONNX Runtime backend is not asked to serve here.
+        RepositoryError: the graph carries no signature.
     """
     from google.protobuf import text_format
     from tritonclient.grpc import model_config_pb2 as pb
@@ -64,12 +65,12 @@ def signature_text(graph: onnx.ModelProto) -> str:
     """Return the signature that travels in the graph's metadata, as JSON text.
 
     Raises:
-        ExportError: the graph carries none.
+        RepositoryError: the graph carries none.
     """
     for entry in graph.metadata_props:
         if entry.key == SIGNATURE_KEY:
             return str(entry.value)
-    raise ExportError(f"the graph has no metadata {SIGNATURE_KEY!r}; export it with: polyrank export")
+    raise RepositoryError(f"the graph has no metadata {SIGNATURE_KEY!r}; export it with: polyrank export")
 
 
 def _data_type(messages: Any, value: onnx.ValueInfoProto) -> int:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import onnx
 
-from polyrank.errors import OutputError, RepositoryError
+from polyrank.errors import OutputError, PolyrankError, RepositoryError
 from polyrank.staging import flush, flush_tree, partial_directory
 
 from .bundle import MODEL_FILE, Bundle, check_golden
@@ -65,12 +65,14 @@ def publish(
     name = bundle.signature.schema.name if name is None else name
     if len(name) > MAX_NAME_LENGTH or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
         raise RepositoryError(
-            f"model name must be letters, digits, '_' or '-', at most {MAX_NAME_LENGTH}, got {name!r}"
+            f"model name must be letters, digits, '_' or '-', the first a letter or digit, "
+            f"at most {MAX_NAME_LENGTH} long, got {name!r}"
         )
     place = Path(repository).absolute() / name
-    _make_repository(place.parent)
-    with _lock(place), partial_directory(place.parent.parent / f"{place.parent.name}.{name}") as stage:
-        version = _stage(stage, place, bundle, config_pbtxt(_read_graph(bundle), name, options or ServingOptions()))
+    config = config_pbtxt(_read_graph(bundle), name, options or ServingOptions())
+    stage_name = place.parent.parent / f"{place.parent.name}.{name}"
+    with _writing(place), _lock(place.parent), partial_directory(stage_name) as stage:
+        version = _stage(stage, place, bundle, config)
         check_golden(bundle, stage / name / str(version) / MODEL_FILE)
         flush_tree(stage)
         exchange(stage / name, place)
@@ -120,17 +122,24 @@ def _read_graph(bundle: Bundle) -> onnx.ModelProto:
     return graph
 
 
-def _make_repository(repository: Path) -> None:
+@contextlib.contextmanager
+def _writing(place: Path) -> Iterator[None]:
+    """Say what could not be written, in one line."""
     try:
-        repository.mkdir(parents=True, exist_ok=True)
+        yield
+    except PolyrankError:
+        raise
+    except shutil.Error as err:  # a tree that was copied in part: (source, target, reason) for each failure
+        raise OutputError(f"cannot write {place}: {err.args[0][0][-1]}") from err
     except OSError as err:
-        raise OutputError(f"cannot write {repository}: {(err.strerror or str(err)).lower()}") from err
+        raise OutputError(f"cannot write {place}: {(err.strerror or str(err)).lower()}") from err
 
 
 @contextlib.contextmanager
-def _lock(place: Path) -> Iterator[None]:
-    """Let one publisher at a time work on a repository; others wait."""
-    descriptor = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY)
+def _lock(repository: Path) -> Iterator[None]:
+    """Make the repository when it is absent, and let one publisher at a time work on it; others wait."""
+    repository.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(repository, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import math
+import re
 import time
 from collections.abc import Iterator
 from types import TracebackType
@@ -28,6 +29,9 @@ _ATTEMPTS = 3
 """How often a call begins anew because another version of the model went live meanwhile."""
 
 _TYPES = {"int64": "INT64", "float32": "FP32"}
+
+# gRPC takes a missing port for 443 and one above 65535 modulo 65536.
+_URL = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[^\s:/\[\]]+):(?P<port>[0-9]{1,5})")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -203,7 +207,8 @@ class Ranker:
 
 
 def _check(url: str, timeout_s: float) -> None:
-    if "://" in url or ":" not in url:
+    match = _URL.fullmatch(url)
+    if match is None or not 0 < int(match["port"]) < 2**16:
         raise ConfigError(f"url must be host:port of the server's gRPC endpoint, as in localhost:8001, got {url!r}")
     if not (0 < timeout_s < math.inf):
         raise ConfigError(f"timeout_s must be above 0 and finite, got {timeout_s}")

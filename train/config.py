@@ -12,7 +12,7 @@ from polyrank.schema import located_message
 
 
 def _require(path: str, value: float, limit: str, *, holds: bool) -> None:
-    if not (holds and math.isfinite(value)):
+    if not (holds and abs(value) < math.inf):
         raise ConfigError(f"$.{path} must be {limit}, got {value}")
 
 
@@ -75,8 +75,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        _require("epochs", self.epochs, "1 or above", holds=self.epochs >= 1)
-        _require("batch_size", self.batch_size, "2 or above", holds=self.batch_size >= 2)  # noqa: PLR2004
+        _require("epochs", self.epochs, "in [1, 2**31)", holds=1 <= self.epochs < 2**31)
+        _require("batch_size", self.batch_size, "in [2, 2**31)", holds=2 <= self.batch_size < 2**31)  # noqa: PLR2004
         _require("seed", self.seed, "in [0, 2**63)", holds=0 <= self.seed < 2**63)
 
     @classmethod

@@ -94,8 +94,13 @@ def _mean_losses(model: MultiTaskRanker, means: Tensor, epoch: int) -> dict[str,
     losses = {task.name: float(mean) for task, mean in zip(model.tasks, means, strict=True)}
     for name, value in losses.items():
         if not np.isfinite(value):
-            raise DataError(
-                f"training diverged: the loss of task {name!r} is {value} in epoch {epoch}; lower $.optimizer.lr and "
-                f"$.optimizer.embedding_lr, or look for extreme values in its label"
-            )
+            raise diverged(f"the loss of task {name!r} is {value}", epoch)
     return losses
+
+
+def diverged(what: str, epoch: int) -> DataError:
+    """Return the error for a model that is no longer finite."""
+    return DataError(
+        f"training diverged: {what} in epoch {epoch}; lower $.optimizer.lr and $.optimizer.embedding_lr, or look for "
+        f"extreme values in the labels and numeric features"
+    )

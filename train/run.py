@@ -4,6 +4,7 @@ import dataclasses
 import json
 import logging
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from polyrank.staging import refuse_existing, staged_directory
 
 from .config import TrainConfig
 from .labels import label_matrix
-from .loop import train_epochs
+from .loop import diverged, train_epochs
 from .metrics import Metrics, evaluate
 from .sources import read_rows
 from .splits import split_rows
@@ -103,7 +104,8 @@ def prepare(schema: Schema, data: str | Path | Rows, config: TrainConfig) -> Tra
     schema = schema.resolved()
     if not isinstance(data, str | Path):
         return _prepare_rows(schema, data, config)
-    rows = read_rows(data, columns=schema.training_columns)
+    text = [feature.name for feature in schema.hashed_features if feature.dtype == "text"]
+    rows = read_rows(data, columns=schema.training_columns, text=text)
     try:
         return _prepare_rows(schema, rows, config)
     except DataError as err:
@@ -116,7 +118,7 @@ def _prepare_rows(schema: Schema, rows: Rows, config: TrainConfig) -> TrainingDa
     generator = np.random.default_rng(config.seed)
     train, validation = split_rows(schema, time, num_rows(columns), config.validation, generator)
     labels = label_matrix(schema, columns)
-    batch = Encoder(schema).encode(rows)
+    batch = Encoder(schema).encode_columns(columns)
     _require_labels(schema, labels[train])
     fitted = fit_statistics(schema, batch.dense[train])
     return TrainingData(fitted, batch[train], labels[train], batch[validation], labels[validation], validation)
@@ -136,13 +138,21 @@ def _train(data: TrainingData, config: TrainConfig, *, progress: bool) -> tuple[
         model = MultiTaskRanker(data.schema, config.model)
 
         def validate(epoch: int, losses: dict[str, float]) -> None:
-            metrics = evaluate(data.schema, predict(model, data.validation), data.validation_labels)
+            answers = predict(model, data.validation)
+            _require_finite(answers, epoch)
+            metrics = evaluate(data.schema, answers, data.validation_labels)
             history.append({"epoch": epoch, "train_loss": losses, "validation": metrics})
             logger.info("epoch %d of %d: %s", epoch, config.epochs, describe(metrics))
 
         train_epochs(model, data.train, data.train_labels, config, progress=progress, after_epoch=validate)
     _warn_undefined(history[-1]["validation"])
     return model.eval(), history
+
+
+def _require_finite(answers: Mapping[str, NDArray[np.float32]], epoch: int) -> None:
+    for name, values in answers.items():
+        if not np.isfinite(values).all():
+            raise diverged(f"the answers of task {name!r} are not finite", epoch)
 
 
 def describe(metrics: Metrics) -> str:

@@ -13,19 +13,20 @@ if TYPE_CHECKING:
 SUFFIXES = (".parquet", ".csv", ".csv.gz")
 
 
-def read_rows(path: str | Path, *, columns: Sequence[str] | None = None) -> "pa.Table":
+def read_rows(path: str | Path, *, columns: Sequence[str] | None = None, text: Sequence[str] = ()) -> "pa.Table":
     """Read a file, or every Parquet and CSV file of a directory in the order of their names, as one table.
 
     Args:
         path: file or directory.
         columns: what to read; None reads all.
+        text: columns that CSV files give as they are written; the type of the others is inferred, so that 007 is 7.
 
     Raises:
         DataError: nothing to read, a file is damaged or lacks a column, or the files' columns do not fit together.
     """
     import pyarrow as pa
 
-    tables = [_read_file(file, columns) for file in _files(Path(path))]
+    tables = [_read_file(file, columns, text) for file in _files(Path(path))]
     try:
         return pa.concat_tables(tables, promote_options="permissive")
     except pa.ArrowException as err:
@@ -43,16 +44,15 @@ def _files(path: Path) -> list[Path]:
     return files
 
 
-def _read_file(file: Path, columns: Sequence[str] | None) -> "pa.Table":
+def _read_file(file: Path, columns: Sequence[str] | None, text: Sequence[str]) -> "pa.Table":
     import pyarrow as pa
-    import pyarrow.csv
     import pyarrow.parquet
 
     is_parquet = file.name.endswith(".parquet")
     if not file.name.endswith(SUFFIXES):
         raise DataError(f"{file} must end in {', '.join(SUFFIXES)}")
     try:
-        table = pyarrow.parquet.read_table(file) if is_parquet else pyarrow.csv.read_csv(file)
+        table = pyarrow.parquet.read_table(file) if is_parquet else _read_csv(file, text)
     except (pa.ArrowException, OSError) as err:
         kind = "Parquet" if is_parquet else "CSV"
         raise DataError(f"{file} cannot be read as {kind}: {_first_line(err)}") from err
@@ -62,7 +62,18 @@ def _read_file(file: Path, columns: Sequence[str] | None) -> "pa.Table":
             f"{file}: column {missing[0]!r} is missing{suggestion(missing[0], table.column_names)} "
             f"(the file has: {', '.join(table.column_names)})"
         )
+    for name in columns or ():
+        if table.column_names.count(name) > 1:
+            raise DataError(f"{file}: column {name!r} is there more than once; columns must be unique")
     return table if columns is None else table.select(columns)
+
+
+def _read_csv(file: Path, text: Sequence[str]) -> "pa.Table":
+    import pyarrow as pa
+    import pyarrow.csv
+
+    options = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(text, pa.string()))
+    return pyarrow.csv.read_csv(file, convert_options=options)
 
 
 def _first_line(err: Exception) -> str:

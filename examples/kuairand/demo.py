@@ -5,7 +5,9 @@ Run it with `make demo`, or `python examples/kuairand/demo.py --out build/demo`.
 
 import argparse
 import contextlib
+import fcntl
 import logging
+import os
 import shutil
 import sys
 import time
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import polyrank as pr
+from polyrank.errors import OutputError
 from polyrank.models import TrainedRanker
 from polyrank.models.trained import predict
 from polyrank.train.datasets import kuairand
@@ -29,14 +32,16 @@ HERE = Path(__file__).parent
 REQUEST_ROWS = 100
 REQUESTS = 500
 SCORE_LIMIT = 1e-5
-METRIC_DECIMALS = 6
+RESULTS = ("run", "bundle", "bundle.failed", "model_repository")
 
 
 def main() -> int:
     """Run every step; return 0 when the server's answers are those of training."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("build/demo"), help="where results go; made anew")
-    parser.add_argument("--rows", type=int, help="use only the newest rows of the logs")
+    parser.add_argument(
+        "--out", type=Path, default=Path("build/demo"), help="where results go; those of an earlier demo are replaced"
+    )
+    parser.add_argument("--rows", type=int, help="use only the newest rows; the last day validates")
     args = parser.parse_args()
     logging.basicConfig(format="  %(message)s", stream=sys.stderr)
     logging.getLogger("polyrank").setLevel(logging.INFO)
@@ -49,7 +54,32 @@ def main() -> int:
 
 def demo(out: Path, rows: int | None) -> int:
     """Train, export, publish, serve, compare."""
-    shutil.rmtree(out, ignore_errors=True)
+    with only_one(out):
+        for name in RESULTS:
+            shutil.rmtree(out / name, ignore_errors=True)
+        return run_all(out, rows)
+
+
+@contextlib.contextmanager
+def only_one(out: Path) -> Iterator[None]:
+    """Make the output directory and keep other demos out of it; the lock ends with the process at the latest."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as err:
+        raise OutputError(f"cannot write {out}: {(err.strerror or str(err)).lower()}") from err
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as err:
+            raise OutputError(f"another demo is writing to {out}; wait for it, or choose another --out") from err
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def run_all(out: Path, rows: int | None) -> int:
+    """Take every step of the path."""
     repository = out / "model_repository"
     schema = pr.Schema.load(HERE / "schema.toml")
     config = pr.TrainConfig.load(HERE / "train.toml")
@@ -90,9 +120,10 @@ def compare(ranker: pr.Ranker, schema: pr.Schema, logs: "pa.Table", run: pr.Run,
         ok &= gap < SCORE_LIMIT
         for name, value in values.items():
             print(f"{task:<12} {name:<6} {value:>10.6f} {metrics[task][name]:>10.6f}   {gap:.1e}")
-            ok &= round(value, METRIC_DECIMALS) == round(metrics[task][name], METRIC_DECIMALS)
+            ok &= f"{value:.6f}" == f"{metrics[task][name]:.6f}"  # as printed; undefined on both sides is equal
     p50, p99 = latency_ms(ranker, validation)
-    print(f"\n{REQUESTS} requests of {REQUEST_ROWS} rows, encoding included: p50 {p50:.2f} ms, p99 {p99:.2f} ms")
+    size = min(REQUEST_ROWS, len(validation))
+    print(f"\n{REQUESTS} requests of {size} rows, encoding included: p50 {p50:.2f} ms, p99 {p99:.2f} ms")
     if not ok:
         print("polyrank: the server's answers are not those of training", file=sys.stderr)
     return ok
@@ -102,7 +133,7 @@ def latency_ms(ranker: pr.Ranker, rows: "pa.Table") -> tuple[float, float]:
     """Time single requests from an Arrow table to scores; return p50 and p99 in milliseconds."""
     times = []
     for number in range(REQUESTS):
-        request = rows.slice(number * REQUEST_ROWS % (len(rows) - REQUEST_ROWS), REQUEST_ROWS)
+        request = rows.slice(number * REQUEST_ROWS % max(1, len(rows) - REQUEST_ROWS), REQUEST_ROWS)
         start = time.perf_counter()
         ranker.score(request)
         times.append(1e3 * (time.perf_counter() - start))

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
@@ -22,15 +23,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.getLogger("polyrank").setLevel(logging.WARNING if args.quiet else logging.INFO)
     try:
         code: int = args.run(args)
+        sys.stdout.flush()
     except PolyrankError as err:
-        print(f"polyrank: {err}", file=sys.stderr)
+        print(f"polyrank: {' '.join(str(err).splitlines())}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("polyrank: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # The reader of our output left, as `head` does; nothing is wrong and nobody is there to be told.
-        sys.stderr.close()
+        # What is still buffered goes nowhere, or the interpreter would complain at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return code
 

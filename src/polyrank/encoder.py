@@ -1,7 +1,8 @@
 """Schema and rows in, rectangular arrays out: the arrays a model is trained on and a server is sent."""
 
 import dataclasses
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from polyrank.errors import DataError
 from polyrank.features import BagFeature, CategoricalFeature, HashedFeature, NumericFeature
 from polyrank.fingerprint import MISSING, fingerprint
-from polyrank.rows import Column, Rows, columns_of, num_rows
+from polyrank.rows import Column, Rows, columns_of, is_missing, num_rows
 from polyrank.schema import Schema
 
 if TYPE_CHECKING:
@@ -78,8 +79,8 @@ class Encoder:
     """
 
     def __init__(self, schema: Schema) -> None:
-        self.schema = schema
-        self.layout = slot_layout(schema)
+        self.schema = schema.resolved()
+        self.layout = slot_layout(self.schema)
         self.num_slots = self.layout[-1].stop if self.layout else 0
 
     def encode(self, rows: Rows) -> Batch:
@@ -89,7 +90,10 @@ class Encoder:
             DataError: no rows, a feature's column is missing, or a value does not fit the feature; the message names
                 column, value and row.
         """
-        columns = columns_of(rows, self.schema.feature_columns)
+        return self.encode_columns(columns_of(rows, self.schema.feature_columns))
+
+    def encode_columns(self, columns: Mapping[str, Column]) -> Batch:
+        """Encode columns that `columns_of` has picked, the features' among them; see `encode`."""
         count = num_rows(columns)
         ids = np.empty((count, self.num_slots), np.int64)
         for slots in self.layout:
@@ -140,9 +144,17 @@ def _plain_numbers(values: Sequence[object], name: str) -> "pa.Array":
     import pyarrow as pa
 
     for row, value in enumerate(values):
-        if value is not None and not isinstance(value, bool | int | float | np.number | np.bool_):
+        if not is_missing(value) and not isinstance(value, int | float | np.number | np.bool_):
             raise DataError(f"column {name!r} holds {value!r} at row {row + 1:,}; numbers expected")
-    return pa.array([None if value is None else float(value) for value in values], pa.float64())  # type: ignore[arg-type]
+    return pa.array([None if is_missing(value) else _as_float(value) for value in values], pa.float64())
+
+
+def _as_float(value: Any) -> float:
+    """Return the float; infinity for an integer beyond all floats, which the check for finite numbers then names."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _check_numeric(feature: NumericFeature, values: NDArray[np.float32]) -> None:
@@ -171,8 +183,33 @@ def _bag(feature: BagFeature, column: Column) -> NDArray[np.int64]:
     position = np.arange(feature.max_length)
     filled = position < kept[:, None]
     if filled.any():
-        padded[filled] = _fingerprints(feature, values)[(starts[:, None] + position)[filled]]
+        padded[filled] = _list_fingerprints(feature, values, starts, lengths)[(starts[:, None] + position)[filled]]
     return padded
+
+
+def _list_fingerprints(
+    feature: BagFeature, values: Column, starts: NDArray[np.int64], lengths: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Fingerprint the values of all lists, end to end."""
+    try:
+        return _fingerprints(feature, values)
+    except DataError:
+        # This error counts values. The first values of all lists are one column with a value for each row, the second
+        # values another: their error names the row.
+        for position in range(int(lengths.max())):
+            _fingerprints(feature, _take(values, starts + position, position < lengths))
+        raise
+
+
+def _take(values: Column, indices: NDArray[np.int64], present: NDArray[np.bool_]) -> Column:
+    """Pick a value for each row, a missing one where none is present."""
+    import pyarrow as pa
+
+    if not isinstance(values, pa.Array):
+        return [values[index] if there else None for index, there in zip(indices, present, strict=True)]
+    if pa.types.is_string_view(values.type) or pa.types.is_binary_view(values.type):  # Arrow gathers from no view
+        values = values.cast(pa.large_string() if pa.types.is_string_view(values.type) else pa.large_binary())
+    return values.take(pa.array(indices, mask=~present))
 
 
 def _flatten(name: str, column: Column) -> tuple[NDArray[np.int64], Column]:
@@ -186,19 +223,30 @@ def _flatten(name: str, column: Column) -> tuple[NDArray[np.int64], Column]:
         return _flatten_plain(name, column)
     if pa.types.is_null(column.type):
         return np.zeros(len(column), np.int64), pa.nulls(0)
-    if not (
-        pa.types.is_list(column.type) or pa.types.is_large_list(column.type) or pa.types.is_fixed_size_list(column.type)
-    ):
+    if not _is_list(column.type):
         raise DataError(f"column {name!r} holds {column.type}; a bag takes lists")
     lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False).astype(np.int64)
     return lengths, column.flatten()
+
+
+def _is_list(kind: "pa.DataType") -> bool:
+    import pyarrow as pa
+
+    tests = (
+        pa.types.is_list,
+        pa.types.is_large_list,
+        pa.types.is_fixed_size_list,
+        pa.types.is_list_view,
+        pa.types.is_large_list_view,
+    )
+    return any(test(kind) for test in tests)
 
 
 def _flatten_plain(name: str, column: Sequence[object]) -> tuple[NDArray[np.int64], list[object]]:
     lengths = np.zeros(len(column), np.int64)
     values: list[object] = []
     for row, items in enumerate(column):
-        if items is None or (isinstance(items, float) and np.isnan(items)):
+        if is_missing(items):
             continue
         if not isinstance(items, list | tuple | np.ndarray):
             raise DataError(f"column {name!r} holds {items!r} at row {row + 1:,}; a bag takes lists")

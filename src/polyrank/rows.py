@@ -6,6 +6,8 @@ A pyarrow table or record batch, a pandas or polars frame, anything with `__arro
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from polyrank.errors import DataError
 from polyrank.schema import suggestion
 
@@ -27,6 +29,13 @@ def columns_of(rows: Rows, names: Sequence[str]) -> dict[str, Column]:
     if hasattr(rows, "iloc") and hasattr(rows, "columns"):
         return _from_pandas(rows, names)
     return _from_arrow(rows, names)
+
+
+def is_missing(value: object) -> bool:
+    """Say whether a single value is None, NaN, or what pandas means by missing."""
+    if isinstance(value, float | np.floating):
+        return bool(np.isnan(value))
+    return value is None or type(value).__name__ in ("NaTType", "NAType")
 
 
 def num_rows(columns: Mapping[str, Column]) -> int:
@@ -79,7 +88,7 @@ def _array_or_list(values: Any) -> Column:
 
     try:
         return pa.array(values, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError, UnicodeEncodeError):
         return list(values)
 
 

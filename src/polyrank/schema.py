@@ -5,6 +5,7 @@ says everything that the model does to a row.
 """
 
 import difflib
+import math
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -241,8 +242,12 @@ def _check_numeric(index: int, feature: NumericFeature) -> None:
             f"$.features[{index}].transform must be log1p, standardize, or both in this order, "
             f"got {list(feature.transform)} (feature {feature.name!r})"
         )
-    if feature.std is not None and not feature.std > 0.0:
-        raise SchemaError(f"$.features[{index}].std must be above 0, got {feature.std} (feature {feature.name!r})")
+    if feature.mean is not None and not math.isfinite(feature.mean):
+        raise SchemaError(f"$.features[{index}].mean must be finite, got {feature.mean} (feature {feature.name!r})")
+    if feature.std is not None and not 0.0 < feature.std < math.inf:
+        raise SchemaError(
+            f"$.features[{index}].std must be above 0 and finite, got {feature.std} (feature {feature.name!r})"
+        )
 
 
 def _named(features: Sequence[HashedFeature], name: str) -> HashedFeature | None:

@@ -7,6 +7,7 @@ holds a lock on the sibling, so a later writer can tell a dead one's leftovers f
 import contextlib
 import errno
 import fcntl
+import glob
 import os
 import shutil
 import tempfile
@@ -105,11 +106,11 @@ def _claim(target: Path) -> tuple[Path, int]:
 
 def _sweep(target: Path) -> None:
     """Remove what writers of `target` that died have left; one that lives holds its lock."""
-    for stale in target.parent.glob(f".{target.name}.*{PARTIAL_SUFFIX}"):
+    for stale in target.parent.glob(f".{glob.escape(target.name)}.*{PARTIAL_SUFFIX}"):
         try:
             descriptor = os.open(stale, os.O_RDONLY | os.O_DIRECTORY)
-        except FileNotFoundError:
-            continue
+        except OSError:
+            continue  # gone by now, or no directory and so none of ours
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(stale, ignore_errors=True)
@@ -120,5 +121,6 @@ def _sweep(target: Path) -> None:
 
 
 def _output_error(target: Path, err: OSError) -> OutputError:
-    reason = (err.strerror or str(err)).lower()
-    return OutputError(f"cannot write {target}: {reason}; choose another output directory or free the way")
+    # Making a folder where a file lies is "file exists" to the system; the target itself does not exist here.
+    reason = os.strerror(errno.ENOTDIR) if err.errno == errno.EEXIST else err.strerror or str(err)
+    return OutputError(f"cannot write {target}: {reason.lower()}; choose another output directory or free the way")

@@ -64,33 +64,37 @@ def make_rows(count: int, seed: int = 0) -> list[dict[str, Any]]:
     return rows
 
 
-def make_run(path: Path, schema: Schema, *, seed: int = 0, sample_rows: int = 200) -> TrainedRanker:
+def make_run(
+    path: Path, schema: Schema, *, seed: int = 0, sample_rows: int = 200, sample: Batch | None = None
+) -> TrainedRanker:
     """Write a run directory with random weights, large enough that every input moves every answer."""
     path.mkdir(parents=True)
-    sample = Encoder(schema).encode(make_rows(sample_rows, seed))
+    sample = Encoder(schema).encode(make_rows(sample_rows, seed)) if sample is None else sample
     model = make_model(schema, seed=seed)
     TrainedRanker.save(path, schema, "[model]\nhidden_dims = [16, 8]\ntower_dims = [4]\n", model, sample)
     return TrainedRanker.load(path)
 
 
 def make_model(schema: Schema, *, seed: int = 0) -> MultiTaskRanker:
-    """Return a small model with random weights and batch statistics."""
-    generator = torch.Generator().manual_seed(seed)
-    model = MultiTaskRanker(schema, ModelConfig(hidden_dims=(16, 8), tower_dims=(4,))).eval()
-    with torch.no_grad():
+    """Return a small model with random weights and batch statistics, whose answers spread over the rows."""
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        model = MultiTaskRanker(schema, ModelConfig(hidden_dims=(16, 8), tower_dims=(4,))).eval()
         for name, value in model.state_dict().items():
-            if value.is_floating_point():
-                value.normal_(std=0.5, generator=generator)
-                if name.endswith("running_var"):
-                    value.abs_().add_(0.5)
+            if name.startswith("embeddings"):
+                value.normal_(std=2.0)
+            elif name.endswith(("running_mean", "running_var")):
+                value.uniform_(0.2, 0.5)
+            elif name.endswith("weight") and value.ndim == 2:
+                value.mul_(2.0)
     return model
 
 
 def extreme_batch(schema: Schema) -> Batch:
-    """Return rows whose fingerprints and numbers lie at the ends of their types, and between."""
+    """Return rows with fingerprints at both ends of int64 and between, and numbers far from the mean."""
     num_slots, num_numeric = Encoder(schema).num_slots, len(schema.numeric_features)
     edges = [2**63 - 1, 2**63 - 2, 2**62, 2**32, 2**31, 2**31 - 1, 1, 0, -1, -2, -(2**31), -(2**63) + 1, -(2**63)]
     ids = np.array([np.roll(edges, shift)[np.arange(num_slots) % len(edges)] for shift in range(len(edges))], np.int64)
-    numbers = [0.0, -0.0, 1e-45, -1.0, 1e30, np.nan, 3.4e38, 0.5, -1e30, 7.0, 1e-3, 2.0, -5.0]
+    numbers = [0.0, -0.0, 1e-45, -1.0, 99.0, np.nan, 1e3, 0.5, -99.0, 7.0, 1e-3, 2.0, -5.0]
     dense = np.array([np.roll(numbers, shift)[:num_numeric] for shift in range(len(edges))], np.float32)
     return Batch(ids.reshape(len(edges), num_slots), dense.reshape(len(edges), num_numeric))

@@ -25,10 +25,19 @@ def load(folder: str | Path) -> "pa.Table":
         DataError: a file is missing or damaged, or names a user or video that its table lacks.
     """
     folder = Path(folder)
-    interactions = read_rows(folder / "interactions.parquet").sort_by("time_ms")
-    table = _attach(interactions, read_rows(folder / "users.parquet"), "user_id")
-    table = _attach(table, read_rows(folder / "videos.parquet"), "video_id")
+    needed = ("time_ms", "user_id", "video_id", "play_time_ms", "duration_ms")
+    table = _read(folder / "interactions.parquet", *needed).sort_by("time_ms")
+    table = _attach(table, _read(folder / "users.parquet", "user_id"), "user_id")
+    table = _attach(table, _read(folder / "videos.parquet", "video_id"), "video_id")
     return table.append_column("watch_ratio", _watch_ratio(table))
+
+
+def _read(file: Path, *needed: str) -> "pa.Table":
+    table = read_rows(file)
+    for name in needed:
+        if name not in table.column_names:
+            raise DataError(f"{file}: column {name!r} is missing; is this KuaiRand?")
+    return table
 
 
 def _attach(rows: "pa.Table", attributes: "pa.Table", key: str) -> "pa.Table":

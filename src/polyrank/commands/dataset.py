@@ -1,6 +1,8 @@
 """`polyrank dataset`: a public data set as one Parquet file of logs."""
 
 import argparse
+import contextlib
+import os
 from pathlib import Path
 
 from polyrank.errors import OutputError
@@ -33,11 +35,17 @@ def write_parquet(table: object, out: Path) -> None:
     """
     import pyarrow.parquet
 
+    if not out.name:
+        raise OutputError(f"cannot write {out}: it names no file")
     partial = out.with_name(f".{out.name}.partial")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         pyarrow.parquet.write_table(table, partial)
         partial.replace(out)
     except OSError as err:
-        partial.unlink(missing_ok=True)
-        raise OutputError(f"cannot write {out}: {(err.strerror or str(err)).lower()}") from err
+        # pyarrow's own text names the hidden file.
+        reason = str(err) if err.errno is None else os.strerror(err.errno)
+        raise OutputError(f"cannot write {out}: {reason.lower()}") from err
+    finally:
+        with contextlib.suppress(OSError):  # it is renamed by now, or was never written
+            partial.unlink()

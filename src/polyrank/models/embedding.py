@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from polyrank.encoder import Slots, slot_layout
+from polyrank.errors import SchemaError
 from polyrank.features import BagFeature
 from polyrank.schema import Schema
 
@@ -49,7 +50,7 @@ class FusedTable(nn.Module):
         self.register_buffer("starts", starts.repeat_interleave(repeats), persistent=False)
         self.register_buffer("columns", columns, persistent=False)
         self.takes_all_columns = len(columns) == sum(slots.stop - slots.start for slots in slot_layout(schema))
-        self.weight = nn.Parameter(torch.empty(num_rows, embedding_dim).normal_(std=INITIAL_STD))
+        self.weight = nn.Parameter(_empty_table(num_rows, embedding_dim).normal_(std=INITIAL_STD))
         self.output_dim = embedding_dim * len(self.layout)
 
     def forward(self, ids: Tensor) -> Tensor:
@@ -105,6 +106,17 @@ def _pool(vectors: Tensor, present: Tensor, feature: BagFeature) -> Tensor:
     mask = present.unsqueeze(2).to(vectors.dtype)  # (B, L, 1)
     total = (vectors * mask).sum(1)
     return total if feature.pooling == "sum" else total / mask.sum(1).clamp(min=1.0)
+
+
+def _empty_table(num_rows: int, embedding_dim: int) -> Tensor:
+    try:
+        return torch.empty(num_rows, embedding_dim)
+    except RuntimeError as err:
+        size = num_rows * embedding_dim * torch.float32.itemsize / 2**30
+        raise SchemaError(
+            f"embedding tables of width {embedding_dim} take {size:,.0f} GiB, more than this machine gives; "
+            f"lower num_buckets or embedding_dim"
+        ) from err
 
 
 def _table_name(slots: Slots) -> str:

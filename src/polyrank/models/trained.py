@@ -2,6 +2,8 @@
 
 import dataclasses
 import hashlib
+import os
+import re
 from pathlib import Path
 
 import msgspec
@@ -11,9 +13,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from polyrank.encoder import Batch
+from polyrank.encoder import Batch, Encoder
 from polyrank.errors import DataError
 from polyrank.schema import Schema
+from polyrank.staging import PARTIAL_SUFFIX
 
 from .config import ModelConfig
 from .ranker import MultiTaskRanker
@@ -55,27 +58,40 @@ class TrainedRanker:
         Raises:
             DataError: `run` is no complete run directory, or its files do not fit one another.
         """
+        if run.name.endswith(PARTIAL_SUFFIX):
+            raise DataError(f"{run} is what an interrupted training left; train it anew: polyrank train")
         for name in (SCHEMA_FILE, CONFIG_FILE, WEIGHTS_FILE, SAMPLE_FILE):
             if not (run / name).is_file():
                 raise DataError(f"{run} is not a run directory: {name} is missing; train one with: polyrank train")
         schema = Schema.load(run / SCHEMA_FILE)
         try:
-            config = msgspec.toml.decode((run / CONFIG_FILE).read_text(), type=_ModelSection).model
+            config = msgspec.toml.decode((run / CONFIG_FILE).read_text(encoding="utf-8"), type=_ModelSection).model
             model = MultiTaskRanker(schema, config).eval()
             model.load_state_dict(load_file(run / WEIGHTS_FILE))
             sample = load_file(run / SAMPLE_FILE)
         except (msgspec.DecodeError, SafetensorError, RuntimeError, UnicodeDecodeError) as err:
-            reason = str(err).splitlines()[0]
+            reason = str(err).splitlines()[-1].strip()
             raise DataError(f"run directory {run} is damaged: {reason}; train it anew") from err
-        return cls(schema, config, model, Batch(sample["ids"].numpy(), sample["dense"].numpy()), content_hash(run))
+        return cls(schema, config, model, _sample_batch(run, schema, sample), content_hash(run))
 
     @staticmethod
     def save(run: Path, schema: Schema, config_toml: str, model: MultiTaskRanker, sample: Batch) -> None:
         """Write the files that `load` reads into the existing directory `run`; `config_toml` has a table `model`."""
         (run / SCHEMA_FILE).write_text(schema.to_toml(), encoding="utf-8")
         (run / CONFIG_FILE).write_text(config_toml, encoding="utf-8")
-        save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, run / WEIGHTS_FILE)
-        save_file({"ids": torch.from_numpy(sample.ids), "dense": torch.from_numpy(sample.dense)}, run / SAMPLE_FILE)
+        _save(run / WEIGHTS_FILE, {name: tensor.contiguous() for name, tensor in model.state_dict().items()})
+        _save(run / SAMPLE_FILE, {"ids": torch.from_numpy(sample.ids), "dense": torch.from_numpy(sample.dense)})
+
+
+def _save(path: Path, stored: dict[str, torch.Tensor]) -> None:
+    try:
+        save_file(stored, path)
+    except SafetensorError as err:
+        # The system's error, such as a full disk, is only in its text.
+        code = re.search(r"os error (\d+)", str(err))
+        if code is None:
+            raise
+        raise OSError(int(code[1]), os.strerror(int(code[1])), str(path)) from err
 
 
 def content_hash(run: Path) -> str:
@@ -84,6 +100,23 @@ def content_hash(run: Path) -> str:
     for name in (SCHEMA_FILE, CONFIG_FILE, WEIGHTS_FILE):
         digest.update((run / name).read_bytes())
     return digest.hexdigest()[:12]
+
+
+def _sample_batch(run: Path, schema: Schema, stored: dict[str, torch.Tensor]) -> Batch:
+    """Check that the sample fits the schema.
+
+    Raises:
+        DataError: it is empty, or its tensors have another dtype or shape.
+    """
+    count = len(stored["ids"]) if "ids" in stored else 0
+    expected = {
+        "ids": (torch.int64, (count, Encoder(schema).num_slots)),
+        "dense": (torch.float32, (count, len(schema.numeric_features))),
+    }
+    found = {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in stored.items()}
+    if count == 0 or found != expected:
+        raise DataError(f"run directory {run} is damaged: {SAMPLE_FILE} does not fit {SCHEMA_FILE}; train it anew")
+    return Batch(stored["ids"].numpy(), stored["dense"].numpy())
 
 
 def predict(model: MultiTaskRanker, batch: Batch, *, batch_size: int = 8192) -> dict[str, NDArray[np.float32]]:

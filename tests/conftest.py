@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from artefacts.served import served_folder
+from toy import TOY_TOML, ToyRows, toy_table
+
+from polyrank.schema import Schema
+
+KUAIRAND = Path(__file__).parents[1] / "examples" / "kuairand"
+KUAIRAND_ROWS = 8_000
+
+
+@pytest.fixture(scope="session")
+def toy_schema() -> Schema:
+    return Schema.from_toml(TOY_TOML)
+
+
+@pytest.fixture(scope="session")
+def toy_rows() -> ToyRows:
+    return toy_table
+
+
+@pytest.fixture(scope="session")
+def toy_run(tmp_path_factory: pytest.TempPathFactory, toy_schema: Schema) -> Path:
+    from polyrank.train import TrainConfig, fit
+
+    config = TrainConfig(batch_size=128, epochs=2)
+    return fit(
+        toy_schema, toy_table(2_000, 0), out=tmp_path_factory.mktemp("toy") / "run", config=config, progress=False
+    ).path
+
+
+@pytest.fixture(scope="session")
+def kuairand_slice() -> pa.Table:
+    from polyrank.train.datasets import kuairand
+
+    logs = kuairand.load(KUAIRAND)
+    return logs.slice(logs.num_rows - KUAIRAND_ROWS)
+
+
+@pytest.fixture(scope="session")
+def toy_bundle(tmp_path_factory: pytest.TempPathFactory, toy_run: Path) -> Path:
+    """Give the directory of an exported toy run; copy it before changing it."""
+    from polyrank.export import export_onnx
+
+    return export_onnx(toy_run, out=tmp_path_factory.mktemp("toy") / "bundle").path
+
+
+@pytest.fixture(scope="session")
+def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of repositories, rows and expected scores that artefacts.served describes."""
+    return served_folder(request, tmp_path_factory.mktemp("served"))

@@ -1,0 +1,115 @@
+"""The demo from end to end, as a user starts it."""
+
+import dataclasses
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from polyrank.serving.servable import servable_models
+
+pytestmark = pytest.mark.triton
+
+DEMO = Path(__file__).parents[2] / "examples" / "kuairand" / "demo.py"
+ROWS = "23000"  # the last day, which validates, has 21,147
+METRICS = [("click", "auc"), ("long_view", "auc"), ("watch_ratio", "rmse"), ("watch_ratio", "rmsle")]
+
+
+@dataclasses.dataclass
+class Done:
+    """An ended demo."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclasses.dataclass
+class Rivals:
+    """Two demos that were started at once with the same output directory."""
+
+    place: Path
+    winner: Done
+    loser: Done
+
+
+def start(out: Path) -> "subprocess.Popen[str]":
+    command = [sys.executable, str(DEMO), "--rows", ROWS, "--out", str(out)]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("POLYRANK_TEST")}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process: "subprocess.Popen[str]") -> Done:
+    out, err = process.communicate(timeout=120)
+    return Done(process.returncode, out, err)
+
+
+@pytest.fixture(scope="module")
+def rivals(tmp_path_factory: pytest.TempPathFactory) -> Rivals:
+    place = tmp_path_factory.mktemp("demo") / "out"
+    place.mkdir()
+    (place / "mine.txt").write_text("kept")
+    (place / "run").mkdir()
+    (place / "run" / "old").write_text("replaced")
+    winner, loser = sorted(map(finish, [start(place), start(place)]), key=lambda done: done.code)
+    return Rivals(place, winner, loser)
+
+
+def test_demo_succeeds(rivals: Rivals) -> None:
+    assert rivals.winner.code == 0, rivals.winner.err
+
+
+def test_demo_names_every_step(rivals: Rivals) -> None:
+    steps = re.findall(r"^(\w+) +\d+\.\d s$", rivals.winner.out, flags=re.MULTILINE)
+    assert steps == ["load", "train", "export", "publish", "serve", "score"]
+
+
+def test_demo_prints_equal_metrics_offline_and_served(rivals: Rivals) -> None:
+    line = r"^(\w+) +(\w+) +(\d+\.\d{6}) +(\d+\.\d{6}) +(\d\.\de[+-]\d\d)$"
+    found = re.findall(line, rivals.winner.out, flags=re.MULTILINE)
+    assert [(task, metric) for task, metric, *_ in found] == METRICS
+    assert all(offline == served for _, _, offline, served, _ in found)
+    assert all(float(gap) < 1e-5 for *_, gap in found)
+
+
+def test_demo_tells_latency(rivals: Rivals) -> None:
+    assert re.search(
+        r"^500 requests of 100 rows, encoding included: p50 \d+\.\d\d ms, p99 \d+\.\d\d ms$",
+        rivals.winner.out,
+        flags=re.MULTILINE,
+    )
+
+
+def test_demo_leaves_a_servable_repository(rivals: Rivals) -> None:
+    assert servable_models(rivals.place / "model_repository") == ("kuairand",)
+
+
+def test_demo_replaces_its_results_and_keeps_other_files(rivals: Rivals) -> None:
+    assert sorted(path.name for path in rivals.place.iterdir()) == ["bundle", "mine.txt", "model_repository", "run"]
+    assert not (rivals.place / "run" / "old").exists()
+
+
+def test_demo_leaves_no_process(rivals: Rivals) -> None:
+    lines = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            lines.append(entry.read_text())
+        except OSError:  # ended meanwhile
+            continue
+    assert len(lines) > 1
+    assert [line for line in lines if str(rivals.place) in line] == []
+
+
+def test_second_demo_in_the_same_place_is_refused_in_one_line(rivals: Rivals) -> None:
+    assert rivals.loser == Done(
+        1, "", f"polyrank: another demo is writing to {rivals.place}; wait for it, or choose another --out\n"
+    )
+
+
+def test_place_under_a_file_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = finish(start(tmp_path / "file" / "out"))
+    assert done == Done(1, "", f"polyrank: cannot write {tmp_path}/file/out: not a directory\n")

@@ -1,0 +1,149 @@
+"""Whatever step of an export or a publish SIGKILL hits, nothing half-done looks finished, and the next one succeeds."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from artefacts.killed import Job, run_jobs
+from google.protobuf import text_format
+from tritonclient.grpc import model_config_pb2 as pb
+
+from polyrank.errors import RepositoryError
+from polyrank.export import Bundle, export_onnx, publish
+from polyrank.export.bundle import check_golden
+from polyrank.serving.servable import servable_models
+
+POINTS = 40
+"""How many steps of each work are hit in the quick tests; the slow ones hit every one."""
+
+
+def spread(steps: int, points: int) -> list[int]:
+    return sorted({1 + index * (steps - 1) // (points - 1) for index in range(points)})
+
+
+def make_jobs(verb: str, source: Path, places: Path, steps: Sequence[int], *, before: Path | None = None) -> list[Job]:
+    """Give each step a place of its own, which begins as a copy of `before`."""
+    jobs = [Job(verb=verb, source=str(source), place=str(places / str(step) / "place"), step=step) for step in steps]
+    for job in jobs:
+        Path(job["place"]).parent.mkdir()
+        if before is not None:
+            shutil.copytree(before, job["place"])
+    return jobs
+
+
+def count_steps(verb: str, source: Path, places: Path, *, exported: Path, before: Path | None = None) -> int:
+    (steps,) = run_jobs(make_jobs(verb, source, places, [0], before=before), exported=exported)
+    assert steps > 50
+    return steps
+
+
+def versions(repository: Path) -> list[str]:
+    """Return the versions of the only model, checked to be whole; none when there is no model."""
+    try:
+        (name,) = servable_models(repository)
+    except RepositoryError:
+        # Nothing that is not servable may stand there under a name that a server would look at.
+        assert not repository.is_dir() or list(repository.iterdir()) == []
+        return []
+    model = repository / name
+    config = text_format.Parse((model / "config.pbtxt").read_text(), pb.ModelConfig())
+    assert config.name == name
+    found = sorted(path.name for path in model.iterdir() if path.name != "config.pbtxt")
+    for version in found:
+        assert [path.name for path in (model / version).iterdir()] == ["model.onnx"]
+    return found
+
+
+def assert_whole(repository: Path, bundle: Bundle) -> None:
+    """Check every version against the golden rows of the bundle it came from."""
+    for version in versions(repository):
+        check_golden(bundle, repository / "toy" / version / "model.onnx")
+
+
+def assert_no_leftovers(folder: Path) -> None:
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
+
+
+def check_first_publish(toy_bundle: Path, places: Path, points: int | None) -> None:
+    steps = count_steps("publish", toy_bundle, places, exported=toy_bundle)
+    killed = make_jobs("publish", toy_bundle, places, spread(steps, points or steps))
+    assert set(run_jobs(killed, exported=toy_bundle)) == {-1}
+    outcomes = set()
+    for job in killed:
+        repository = Path(job["place"])
+        assert_whole(repository, Bundle.load(toy_bundle))
+        outcomes.add(len(versions(repository)))
+        expected = len(versions(repository)) + 1
+        assert publish(toy_bundle, repository).version == expected
+        assert versions(repository) == [str(version) for version in range(1, expected + 1)]
+        assert_no_leftovers(repository.parent)
+    assert outcomes == {0, 1}
+
+
+def check_next_publish(toy_bundle: Path, places: Path, points: int | None) -> None:
+    before = places / "before"
+    publish(toy_bundle, before)
+    steps = count_steps("publish", toy_bundle, places, exported=toy_bundle, before=before)
+    killed = make_jobs("publish", toy_bundle, places, spread(steps, points or steps), before=before)
+    assert set(run_jobs(killed, exported=toy_bundle)) == {-1}
+    outcomes = set()
+    for job in killed:
+        repository = Path(job["place"])
+        assert_whole(repository, Bundle.load(toy_bundle))
+        outcomes.add(tuple(versions(repository)))
+        publish(toy_bundle, repository)
+        assert_no_leftovers(repository.parent)
+    assert outcomes == {("1",), ("1", "2")}
+
+
+def check_export(toy_run: Path, toy_bundle: Path, places: Path, points: int | None) -> None:
+    steps = count_steps("export", toy_run, places, exported=toy_bundle)
+    killed = make_jobs("export", toy_run, places, spread(steps, points or steps))
+    assert set(run_jobs(killed, exported=toy_bundle)) == {-1}
+    is_there = {job["place"]: Path(job["place"]).exists() for job in killed}
+    assert set(is_there.values()) == {True, False}
+    for place in [place for place, exists in is_there.items() if exists]:
+        bundle = Bundle.load(place)
+        check_golden(bundle, bundle.model_file)
+    again = [
+        Job(verb="export", source=str(toy_run), place=place, step=0) for place, there in is_there.items() if not there
+    ]
+    assert min(run_jobs(again, exported=toy_bundle)) > 0
+    for job in again:
+        check_golden(Bundle.load(job["place"]), Path(job["place"]) / "model.onnx")
+        assert_no_leftovers(Path(job["place"]).parent)
+
+
+def test_killed_first_publish_is_whole_or_absent(toy_bundle: Path, tmp_path: Path) -> None:
+    check_first_publish(toy_bundle, tmp_path, POINTS)
+
+
+def test_killed_next_publish_is_whole_or_absent(toy_bundle: Path, tmp_path: Path) -> None:
+    check_next_publish(toy_bundle, tmp_path, POINTS)
+
+
+def test_killed_export_is_whole_or_absent(toy_run: Path, toy_bundle: Path, tmp_path: Path) -> None:
+    check_export(toy_run, toy_bundle, tmp_path, POINTS)
+
+
+@pytest.mark.slow
+def test_first_publish_survives_a_kill_at_every_step(toy_bundle: Path, tmp_path: Path) -> None:
+    check_first_publish(toy_bundle, tmp_path, None)
+
+
+@pytest.mark.slow
+def test_next_publish_survives_a_kill_at_every_step(toy_bundle: Path, tmp_path: Path) -> None:
+    check_next_publish(toy_bundle, tmp_path, None)
+
+
+@pytest.mark.slow
+def test_export_survives_a_kill_at_every_step(toy_run: Path, toy_bundle: Path, tmp_path: Path) -> None:
+    check_export(toy_run, toy_bundle, tmp_path, None)
+
+
+def test_leftovers_of_a_killed_export_are_swept(toy_run: Path, tmp_path: Path) -> None:
+    (tmp_path / ".bundle.abc.partial").mkdir()
+    (tmp_path / ".bundle.abc.partial" / "model.onnx").write_bytes(b"half")
+    export_onnx(toy_run, out=tmp_path / "bundle")
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]

@@ -1,0 +1,89 @@
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from polyrank.features import BagFeature, CategoricalFeature, NumericFeature
+from polyrank.schema import Schema
+from polyrank.tasks import BinaryTask, RegressionTask
+
+names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
+identifiers = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True).filter(
+    lambda name: name not in {"ids", "weights", "dense"}
+)
+finite = st.floats(allow_nan=False, allow_infinity=False)
+sides = st.sampled_from(["user", "item", "context"])
+table = {
+    "side": sides,
+    "dtype": st.sampled_from(["text", "int64"]),
+    "num_buckets": st.integers(1, 2**31 - 1),
+    "embedding_dim": st.none() | st.integers(1, 4096),
+    "missing": st.lists(names, max_size=3).map(tuple),
+}
+categorical: dict[str, Any] = {**table}
+bag: dict[str, Any] = {
+    **table,
+    "max_length": st.integers(1, 10_000),
+    "pooling": st.sampled_from(["mean", "sum"]),
+}
+numeric: dict[str, Any] = {
+    "side": sides,
+    "transform": st.sampled_from([(), ("log1p",), ("standardize",), ("log1p", "standardize")]),
+    "mean": st.none() | finite,
+    "std": st.none() | finite.filter(lambda value: value > 0.0),
+}
+task: dict[str, Any] = {
+    "label": names.map(lambda name: f"label {name}"),
+    "when": st.none() | names,
+    "weight": finite.filter(lambda value: value > 0.0),
+}
+
+
+@st.composite
+def schemas(draw: st.DrawFn) -> Schema:
+    kinds = [
+        lambda name: st.builds(CategoricalFeature, name=st.just(name), **categorical),
+        lambda name: st.builds(BagFeature, name=st.just(name), **bag),
+        lambda name: st.builds(NumericFeature, name=st.just(name), **numeric),
+    ]
+    feature_names = draw(
+        st.lists(names.filter(lambda name: not name.startswith("label ")), min_size=1, max_size=6, unique=True)
+    )
+    features = [draw(draw(st.sampled_from(kinds))(name)) for name in feature_names]
+    owners = [feature.name for feature in features if not isinstance(feature, NumericFeature)]
+    if owners:
+        sharer = f"{max(feature_names, key=len)}+"
+        features.append(BagFeature(name=sharer, max_length=3, shares=draw(st.sampled_from(owners))))
+    task_kinds = [
+        lambda name: st.builds(BinaryTask, name=st.just(name), **task),
+        lambda name: st.builds(RegressionTask, name=st.just(name), transform=st.sampled_from([None, "log1p"]), **task),
+    ]
+    task_names = draw(st.lists(identifiers, min_size=1, max_size=3, unique=True))
+    tasks = [draw(draw(st.sampled_from(task_kinds))(name)) for name in task_names]
+    return Schema(
+        name=draw(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,8}", fullmatch=True)),
+        features=tuple(features),
+        tasks=tuple(tasks),
+        time=draw(st.none() | names),
+        time_unit=draw(st.sampled_from(["s", "ms", "us", "ns"])),
+    )
+
+
+@given(schemas())
+def test_toml_gives_every_schema_back(schema: Schema) -> None:
+    resolved = schema.resolved()
+    assert Schema.from_toml(resolved.to_toml()) == resolved
+
+
+@given(schemas())
+def test_resolving_is_done_once(schema: Schema) -> None:
+    assert schema.resolved().resolved() == schema.resolved()
+
+
+@given(schemas())
+def test_every_sharer_has_the_table_of_its_owner(schema: Schema) -> None:
+    hashed = {feature.name: feature for feature in schema.resolved().hashed_features}
+    owners = [hashed[feature.shares or feature.name] for feature in hashed.values()]
+    assert [(f.dtype, f.num_buckets, f.embedding_dim) for f in hashed.values()] == [
+        (f.dtype, f.num_buckets, f.embedding_dim) for f in owners
+    ]

@@ -1,0 +1,191 @@
+import errno
+import fcntl
+import os
+from pathlib import Path
+
+import pytest
+
+from polyrank.errors import OutputError
+from polyrank.staging import flush_tree, partial_directory, refuse_existing, staged_directory
+
+
+def hidden(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.name.startswith("."))
+
+
+def test_directory_appears_when_the_block_ends(tmp_path: Path) -> None:
+    target = tmp_path / "run"
+    with staged_directory(target) as stage:
+        (stage / "a").write_text("whole")
+        assert not target.exists()
+    assert (target / "a").read_text() == "whole"
+    assert hidden(tmp_path) == []
+
+
+def test_missing_parents_are_made(tmp_path: Path) -> None:
+    with staged_directory(tmp_path / "a" / "b" / "run"):
+        pass
+    assert (tmp_path / "a" / "b" / "run").is_dir()
+
+
+def test_empty_directory_is_taken_over(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    with staged_directory(tmp_path / "run") as stage:
+        (stage / "a").touch()
+    assert (tmp_path / "run" / "a").exists()
+
+
+def test_error_in_the_block_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), staged_directory(tmp_path / "run") as stage:  # noqa: PT012 (the block is the subject)
+        (stage / "a").touch()
+        raise KeyError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_existing_content_is_refused_and_kept(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "mine").touch()
+    with pytest.raises(OutputError, match=r"run already exists; choose another"), staged_directory(tmp_path / "run"):
+        pytest.fail("the block must not run")
+    assert (tmp_path / "run" / "mine").exists()
+
+
+def test_existing_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "run").touch()
+    with pytest.raises(OutputError, match="run already exists"):
+        refuse_existing(tmp_path / "run")
+
+
+def test_dangling_link_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "run").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(OutputError, match="run already exists"):
+        refuse_existing(tmp_path / "run")
+
+
+def test_name_beyond_the_file_system_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"^cannot write .*rrr: file name too long; choose another output directory"):
+        refuse_existing(tmp_path / ("r" * 300))
+
+
+def test_target_filled_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "run"
+    with pytest.raises(OutputError, match="run already exists"), staged_directory(target):  # noqa: PT012 (the subject)
+        target.mkdir()
+        (target / "theirs").touch()
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert (target / "theirs").exists()
+
+
+def test_path_below_a_file_is_not_a_directory(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(OutputError, match=r"^cannot write .*file/run: not a directory; choose another output"),
+        staged_directory(tmp_path / "file" / "run"),
+    ):
+        pytest.fail("the block must not run")
+
+
+def test_place_that_takes_no_directories_is_named() -> None:
+    with (
+        pytest.raises(OutputError, match=r"^cannot write /proc/run: no such file or directory; choose"),
+        staged_directory(Path("/proc/run")),
+    ):
+        pytest.fail("the block must not run")
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG])
+def test_error_of_the_disk_names_the_target(tmp_path: Path, code: int) -> None:
+    expected = f"^cannot write {tmp_path / 'run'}: {os.strerror(code).lower()}; choose"
+    with pytest.raises(OutputError, match=expected), staged_directory(tmp_path / "run") as stage:
+        raise OSError(code, os.strerror(code), str(stage / "weights"))
+
+
+def test_other_system_errors_pass_unchanged(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), staged_directory(tmp_path / "run") as stage:
+        (stage / "absent").read_text()
+
+
+def test_output_error_in_the_block_passes_unchanged(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"^mine$"), staged_directory(tmp_path / "run"):
+        raise OutputError("mine")
+
+
+def test_failed_rename_is_one_line(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OutputError, match=r"^cannot write .*run: no such file or directory"),
+        staged_directory(tmp_path / "run") as stage,
+    ):
+        stage.rename(tmp_path / "elsewhere")
+
+
+def test_leftover_of_a_dead_writer_is_swept(tmp_path: Path) -> None:
+    (tmp_path / ".run.dead.partial").mkdir()
+    (tmp_path / ".run.dead.partial" / "weights").touch()
+    with partial_directory(tmp_path / "run") as stage:
+        assert hidden(tmp_path) == [stage.name]
+
+
+def test_leftover_is_swept_whatever_the_name(tmp_path: Path) -> None:
+    (tmp_path / ".run[1]*.dead.partial").mkdir()
+    with partial_directory(tmp_path / "run[1]*") as stage:
+        assert hidden(tmp_path) == [stage.name]
+
+
+def test_leftover_of_another_target_is_kept(tmp_path: Path) -> None:
+    (tmp_path / ".other.dead.partial").mkdir()
+    with partial_directory(tmp_path / "ru*"), partial_directory(tmp_path / "*"):
+        assert ".other.dead.partial" in hidden(tmp_path)
+
+
+def test_work_of_a_living_writer_is_kept(tmp_path: Path) -> None:
+    with partial_directory(tmp_path / "run") as first, partial_directory(tmp_path / "run") as second:
+        assert first.is_dir()
+        assert second.is_dir()
+        assert first != second
+
+
+def test_file_with_the_name_of_a_leftover_is_kept(tmp_path: Path) -> None:
+    (tmp_path / ".run.parquet.partial").touch()
+    with staged_directory(tmp_path / "run"):
+        pass
+    assert hidden(tmp_path) == [".run.parquet.partial"]
+
+
+def test_stage_is_locked_while_the_block_runs(tmp_path: Path) -> None:
+    with partial_directory(tmp_path / "run") as stage:
+        descriptor = os.open(stage, os.O_RDONLY)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(descriptor)
+
+
+def test_stage_swept_before_its_lock_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = fcntl.flock
+    swept: list[Path] = []
+
+    def sweep_once(descriptor: int, operation: int) -> None:
+        real(descriptor, operation)
+        if not swept:
+            swept.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+            swept[0].rmdir()
+
+    monkeypatch.setattr(fcntl, "flock", sweep_once)
+    with staged_directory(tmp_path / "run") as stage:
+        assert stage != swept[0]
+        assert stage.is_dir()
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_stage_is_readable_by_others(tmp_path: Path) -> None:
+    with staged_directory(tmp_path / "run"):
+        pass
+    assert (tmp_path / "run").stat().st_mode & 0o777 == 0o755
+
+
+def test_every_file_and_folder_is_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "file").touch()
+    flushed: list[Path] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: flushed.append(Path(f"/proc/self/fd/{descriptor}").readlink()))
+    flush_tree(tmp_path)
+    assert {tmp_path / name for name in ("", "a", "a/b", "a/b/file")} == set(flushed)

@@ -1,0 +1,74 @@
+import re
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from numpy.testing import assert_array_equal
+
+from polyrank.errors import DataError
+from polyrank.features import NumericFeature
+from polyrank.schema import Schema
+from polyrank.tasks import BinaryTask, RegressionTask, Task
+from polyrank.train.labels import label_matrix
+
+CLICK = BinaryTask(name="click", label="is_click")
+LIKE = BinaryTask(name="like", label="is_like", when="is_click")
+RATING = RegressionTask(name="rating", label="stars")
+WATCH = RegressionTask(name="watch", label="watch_s", transform="log1p")
+
+
+def labels(columns: dict[str, Any], *tasks: Task) -> Any:
+    schema = Schema(name="toy", features=(NumericFeature(name="age"),), tasks=tasks)
+    return label_matrix(schema, {name: pa.array(values) for name, values in columns.items()})
+
+
+def test_labels_are_one_column_for_each_task() -> None:
+    matrix = labels({"is_click": [1, 0], "stars": [3.5, -2.0], "watch_s": [0.0, 9.0]}, CLICK, RATING, WATCH)
+    assert matrix.dtype == np.float32
+    assert matrix.tolist() == [[1.0, 3.5, 0.0], [0.0, -2.0, 9.0]]
+
+
+@pytest.mark.parametrize("values", [[1, 0, None], [True, False, None], [1.0, 0.0, float("nan")]])
+def test_binary_label_may_be_of_any_number_type(values: list[object]) -> None:
+    assert_array_equal(labels({"is_click": values}, CLICK)[:, 0], np.array([1, 0, np.nan], np.float32))
+
+
+def test_label_counts_only_where_condition_is_one() -> None:
+    matrix = labels({"is_like": [1, 1, 0, 1], "is_click": [1, 0, 1, None]}, LIKE)
+    assert_array_equal(matrix[:, 0], np.array([1, np.nan, 0, np.nan], np.float32))
+
+
+def test_condition_leaves_the_other_tasks_alone() -> None:
+    matrix = labels({"is_like": [1, 1], "is_click": [1, 0]}, CLICK, LIKE)
+    assert matrix[:, 0].tolist() == [1.0, 0.0]
+
+
+def test_label_of_another_scale_is_checked_before_the_condition() -> None:
+    with pytest.raises(DataError, match="label column 'is_like' holds 2 at row 2"):
+        labels({"is_like": [1, 2], "is_click": [1, 0]}, LIKE)
+
+
+@pytest.mark.parametrize(
+    ("task", "columns", "message"),
+    [
+        (
+            CLICK,
+            {"is_click": [1, None, 2]},
+            "label column 'is_click' holds 2 at row 3; 0 or 1 expected for a binary task (task 'click')",
+        ),
+        (CLICK, {"is_click": [0.5]}, "label column 'is_click' holds 0.5 at row 1; 0 or 1 expected"),
+        (CLICK, {"is_click": ["yes"]}, "column 'is_click' holds string; numbers expected"),
+        (RATING, {"stars": [1.0, np.inf]}, "column 'stars' holds inf at row 2; finite 32-bit numbers expected"),
+        (
+            WATCH,
+            {"watch_s": [0.0, -0.5]},
+            "label column 'watch_s' holds -0.5 at row 2; 0 or above expected under log1p (task 'watch')",
+        ),
+        (LIKE, {"is_like": [1], "is_click": ["no"]}, "column 'is_click' holds string; numbers expected"),
+    ],
+    ids=["binary", "fraction", "text", "infinity", "negative", "condition"],
+)
+def test_wrong_label_is_refused_with_its_row(task: Task, columns: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=f"^{re.escape(message)}"):
+        labels(columns, task)

@@ -1,0 +1,276 @@
+import json
+import logging
+import math
+import re
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+import torch
+from numpy.testing import assert_array_equal
+from safetensors.torch import load_file
+from toy import TOY_TOML, ToyRows
+
+from polyrank.errors import DataError, OutputError, SchemaError
+from polyrank.features import CategoricalFeature, NumericFeature
+from polyrank.models import MultiTaskRanker, TrainedRanker
+from polyrank.models.trained import predict
+from polyrank.schema import Schema
+from polyrank.tasks import BinaryTask
+from polyrank.train import OptimizerConfig, Run, TrainConfig, ValidationConfig, fit
+from polyrank.train.run import describe, prepare
+
+CLICK = BinaryTask(name="click", label="is_click")
+SMALL = TrainConfig(batch_size=64)
+
+
+def replaced(table: pa.Table, name: str, values: object) -> pa.Table:
+    return table.set_column(table.column_names.index(name), name, pa.array(values))
+
+
+def test_run_directory_holds_what_later_steps_read(toy_run: Path) -> None:
+    assert sorted(path.name for path in toy_run.iterdir()) == [
+        "config.toml",
+        "metrics.json",
+        "sample.safetensors",
+        "schema.toml",
+        "weights.safetensors",
+    ]
+
+
+def test_no_file_of_a_run_is_a_pickle(toy_run: Path) -> None:
+    load_file(toy_run / "weights.safetensors")
+    load_file(toy_run / "sample.safetensors")
+    json.loads((toy_run / "metrics.json").read_text())
+    msgspec.toml.decode((toy_run / "config.toml").read_text())
+    heads = [path.read_bytes()[:2] for path in toy_run.iterdir()]
+    assert b"\x80\x04" not in heads
+    assert b"PK" not in heads
+
+
+def test_schema_of_a_run_carries_fitted_statistics(toy_run: Path) -> None:
+    numeric = Schema.load(toy_run / "schema.toml").numeric_features
+    assert all(feature.mean is not None and feature.std is not None for feature in numeric)
+
+
+def test_config_of_a_run_is_the_resolved_one(toy_run: Path) -> None:
+    assert TrainConfig.load(toy_run / "config.toml") == TrainConfig(batch_size=128, epochs=2)
+
+
+def test_metrics_file_says_rows_and_history(toy_run: Path) -> None:
+    report = json.loads((toy_run / "metrics.json").read_text())
+    assert report["run_id"] == TrainedRanker.load(toy_run).run_id
+    assert (report["train_rows"], report["validation_rows"]) == (1800, 200)
+    assert [epoch["epoch"] for epoch in report["history"]] == [1, 2]
+    assert report["history"][-1]["validation"] == report["validation"]
+
+
+def test_run_says_path_id_and_metrics(toy_schema: Schema, toy_rows: ToyRows, tmp_path: Path) -> None:
+    run = fit(toy_schema, toy_rows(300), out=str(tmp_path / "run"), config=SMALL, progress=False)
+    assert run.path == tmp_path / "run"
+    assert run.run_id == TrainedRanker.load(run.path).run_id
+    assert run.metrics == json.loads((run.path / "metrics.json").read_text())["validation"]
+
+
+def test_stored_model_answers_like_the_trained_one(toy_schema: Schema, toy_rows: ToyRows, tmp_path: Path) -> None:
+    run = fit(toy_schema, toy_rows(300), out=tmp_path / "run", config=SMALL, progress=False)
+    loaded = TrainedRanker.load(run.path)
+    data = prepare(toy_schema, toy_rows(300), SMALL)
+    assert_array_equal(loaded.sample.ids, data.validation.ids)
+    answers = predict(loaded.model, data.validation)["rating"].astype(np.float64)
+    labels = data.validation_labels[:, 2].astype(np.float64)
+    assert run.metrics["rating"]["rmse"] == pytest.approx(math.sqrt(np.nanmean((answers - labels) ** 2)), rel=1e-6)
+
+
+def test_click_is_learned(toy_schema: Schema, toy_rows: ToyRows, tmp_path: Path) -> None:
+    run = fit(toy_schema, toy_rows(4000), out=tmp_path / "run", config=TrainConfig(epochs=4, batch_size=64))
+    assert run.metrics["click"]["auc"] > 0.75
+
+
+def test_weights_follow_the_seed(toy_schema: Schema, toy_rows: ToyRows, tmp_path: Path) -> None:
+    first, second, other = (
+        fit(
+            toy_schema, toy_rows(300), out=tmp_path / name, config=TrainConfig(batch_size=64, seed=seed), progress=False
+        )
+        for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    )
+    weights = [(run.path / "weights.safetensors").read_bytes() for run in (first, second, other)]
+    assert weights[0] == weights[1]
+    assert weights[0] != weights[2]
+
+
+def test_initial_weights_follow_the_seed(
+    toy_schema: Schema, toy_rows: ToyRows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    initial: list[torch.Tensor] = []
+
+    def stop(model: MultiTaskRanker, *_: object, **__: object) -> None:
+        initial.append(model.state_dict()["embeddings.tables.dim_8.weight"].clone())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("polyrank.train.run.train_epochs", stop)
+    for seed in (1, 1, 2):
+        with pytest.raises(KeyboardInterrupt):
+            fit(toy_schema, toy_rows(100), out=tmp_path / "run", config=TrainConfig(seed=seed), progress=False)
+    assert torch.equal(initial[0], initial[1])
+    assert not torch.equal(initial[0], initial[2])
+
+
+def test_generator_of_the_caller_is_left_alone(toy_schema: Schema, toy_rows: ToyRows, tmp_path: Path) -> None:
+    before = torch.random.get_rng_state()
+    fit(toy_schema, toy_rows(200), out=tmp_path / "run", config=SMALL, progress=False)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("form", ["parquet", "directory", "pandas", "dicts", "stream"])
+def test_every_source_of_rows_gives_one_run(form: str, toy_schema: Schema, toy_rows: ToyRows, tmp_path: Path) -> None:
+    table = toy_rows(200)
+    (tmp_path / "logs").mkdir()
+    pq.write_table(table, tmp_path / "logs.parquet")
+    pq.write_table(table[:120], tmp_path / "logs" / "part-0.parquet")
+    pq.write_table(table[120:], tmp_path / "logs" / "part-1.parquet")
+    sources = {
+        "parquet": tmp_path / "logs.parquet",
+        "directory": str(tmp_path / "logs"),
+        "pandas": table.to_pandas(),
+        "dicts": table.to_pylist(),
+        "stream": table.to_reader(),
+    }
+    expected = fit(toy_schema, table, out=tmp_path / "expected", config=SMALL, progress=False)
+    assert fit(toy_schema, sources[form], out=tmp_path / "run", config=SMALL, progress=False).run_id == expected.run_id
+
+
+def test_text_of_a_csv_file_is_taken_as_written(tmp_path: Path) -> None:
+    features = (CategoricalFeature(name="zip", dtype="text", num_buckets=9),)
+    schema = Schema(name="toy", features=features, tasks=(CLICK,))
+    table = pa.table({"zip": ["007", "2026-07-01", "True", "1.50"] * 5, "is_click": [0, 1, 1, 0] * 5})
+    pa.csv.write_csv(table, tmp_path / "logs.csv", pa.csv.WriteOptions(quoting_style="none"))
+    assert_array_equal(
+        prepare(schema, tmp_path / "logs.csv", TrainConfig()).train.ids, prepare(schema, table, TrainConfig()).train.ids
+    )
+
+
+def test_statistics_come_from_training_rows_only(toy_schema: Schema, toy_rows: ToyRows) -> None:
+    table = toy_rows(200)
+    ages = table["age"].to_pylist()
+    changed = replaced(table, "age", [*ages[:180], *[1000] * 20])
+    config = TrainConfig(validation=ValidationConfig(share=0.1))
+    assert prepare(toy_schema, changed, config).schema == prepare(toy_schema, table, config).schema
+
+
+def test_statistics_are_those_of_the_training_rows(toy_schema: Schema, toy_rows: ToyRows) -> None:
+    table = toy_rows(200)
+    age = prepare(toy_schema, table, TrainConfig()).schema.numeric_features[1]
+    present = np.array([value for value in table["age"][:180].to_pylist() if value is not None], np.float64)
+    assert age.mean == pytest.approx(present.mean(), rel=1e-12)
+    assert age.std == pytest.approx(present.std(), rel=1e-12)
+
+
+def test_newest_rows_validate_in_any_order_of_the_table(toy_schema: Schema, toy_rows: ToyRows) -> None:
+    table = toy_rows(100)
+    order = np.random.default_rng(0).permutation(100)
+    data = prepare(toy_schema, table.take(order), TrainConfig())
+    assert sorted(order[data.validation_rows]) == list(range(90, 100))
+
+
+def test_rows_and_labels_stay_together(toy_schema: Schema, toy_rows: ToyRows) -> None:
+    table = toy_rows(100)
+    data = prepare(toy_schema, table, TrainConfig())
+    scores = table["score"].to_numpy().astype(np.float32)
+    assert_array_equal(data.train.dense[:, 0], scores[:90])
+    assert_array_equal(data.validation.dense[:, 0], scores[90:])
+    assert_array_equal(data.train_labels[:, 0], table["is_click"].to_numpy()[:90])
+    assert_array_equal(data.validation_labels[:, 0], table["is_click"].to_numpy()[90:])
+
+
+@pytest.mark.parametrize(
+    "feature",
+    [
+        NumericFeature(name="age", transform=("standardize",)),
+        CategoricalFeature(name="age", dtype="text", num_buckets=9),
+    ],
+    ids=["numeric", "hashed"],
+)
+def test_schema_of_one_kind_of_feature_trains(
+    feature: NumericFeature | CategoricalFeature, toy_rows: ToyRows, tmp_path: Path
+) -> None:
+    schema = Schema(name="toy", features=(feature,), tasks=(CLICK,))
+    run = fit(schema, toy_rows(100), out=tmp_path / "run", config=SMALL, progress=False)
+    loaded = TrainedRanker.load(run.path)
+    assert len(predict(loaded.model, loaded.sample)["click"]) == 10
+
+
+def test_last_batch_of_one_row_trains(toy_schema: Schema, toy_rows: ToyRows, tmp_path: Path) -> None:
+    config = TrainConfig(batch_size=89, validation=ValidationConfig(share=0.1))
+    assert isinstance(fit(toy_schema, toy_rows(100), out=tmp_path / "run", config=config, progress=False), Run)
+
+
+def test_undefined_metric_is_null_and_warned_of(
+    toy_schema: Schema, toy_rows: ToyRows, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    table = replaced(toy_rows(100), "is_click", [0, 1] * 45 + [1] * 10)
+    run = fit(toy_schema, table, out=tmp_path / "run", config=SMALL, progress=False)
+    assert math.isnan(run.metrics["click"]["auc"])
+    assert json.loads((run.path / "metrics.json").read_text())["validation"]["click"]["auc"] is None
+    assert "auc of task 'click' is undefined: its validation labels are absent or of one class" in caplog.messages
+
+
+def test_each_epoch_is_logged(
+    toy_schema: Schema, toy_rows: ToyRows, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "polyrank"):
+        fit(toy_schema, toy_rows(200), out=tmp_path / "run", config=SMALL, progress=False)
+    assert re.match(r"epoch 1 of 1: click auc \d\.\d{4}, like auc", caplog.messages[0])
+
+
+def test_metrics_are_described_in_one_line() -> None:
+    assert describe({"click": {"auc": 0.7}, "watch": {"rmse": 0.9, "rmsle": 0.25}}) == (
+        "click auc 0.7000, watch rmse 0.9000, watch rmsle 0.2500"
+    )
+
+
+def test_task_without_observed_label_is_refused(toy_schema: Schema, toy_rows: ToyRows) -> None:
+    table = replaced(toy_rows(100), "rating", [None] * 90 + [1.0] * 10)
+    with pytest.raises(DataError, match=r"^label column 'rating' has no observed value to train on \(task 'rating'\)$"):
+        prepare(toy_schema, table, TrainConfig())
+
+
+def test_file_is_named_before_its_column(toy_schema: Schema, toy_rows: ToyRows, tmp_path: Path) -> None:
+    pq.write_table(replaced(toy_rows(100), "user_id", [46.5] * 100), tmp_path / "logs.parquet")
+    message = r"^/.*/logs\.parquet: column 'user_id' holds 46\.5 at row 1; whole numbers expected"
+    with pytest.raises(DataError, match=message):
+        prepare(toy_schema, tmp_path / "logs.parquet", TrainConfig())
+
+
+def test_empty_file_is_named(toy_schema: Schema, toy_rows: ToyRows, tmp_path: Path) -> None:
+    pq.write_table(toy_rows(100)[:0], tmp_path / "logs.parquet")
+    with pytest.raises(DataError, match=r"^/.*/logs\.parquet: rows must hold at least one row, got none$"):
+        prepare(toy_schema, tmp_path / "logs.parquet", TrainConfig())
+
+
+def test_missing_label_column_is_named(toy_schema: Schema, toy_rows: ToyRows) -> None:
+    with pytest.raises(DataError, match=r"^column 'is_like' is missing"):
+        prepare(toy_schema, toy_rows(100).drop_columns(["is_like"]), TrainConfig())
+
+
+def test_answers_that_are_not_finite_stop_training(toy_schema: Schema, toy_rows: ToyRows, tmp_path: Path) -> None:
+    config = TrainConfig(optimizer=OptimizerConfig(lr=1e30))
+    with pytest.raises(DataError, match=r"^training diverged: the answers of task 'click' are not finite in epoch 1; "):
+        fit(toy_schema, toy_rows(200), out=tmp_path / "run", config=config, progress=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_existing_run_is_refused_before_any_work(toy_schema: Schema, toy_run: Path) -> None:
+    with pytest.raises(OutputError, match="run already exists; choose another output directory or remove it"):
+        fit(toy_schema, "absent.parquet", out=toy_run)
+
+
+def test_tables_beyond_memory_leave_nothing(toy_rows: ToyRows, tmp_path: Path) -> None:
+    text = TOY_TOML.replace("num_buckets = 500\nembedding_dim = 8", "num_buckets = 2147483647\nembedding_dim = 4096")
+    with pytest.raises(SchemaError, match=r"^embedding tables of width 4096 take"):
+        fit(Schema.from_toml(text), toy_rows(100), out=tmp_path / "run", progress=False)
+    assert list(tmp_path.iterdir()) == []

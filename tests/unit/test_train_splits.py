@@ -1,0 +1,136 @@
+import datetime as dt
+import re
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from polyrank.errors import DataError
+from polyrank.features import NumericFeature
+from polyrank.schema import Schema
+from polyrank.tasks import BinaryTask
+from polyrank.train.config import ValidationConfig
+from polyrank.train.splits import split_rows, times
+
+HOUR_MS = 3_600_000
+
+
+def schema_with(**changes: Any) -> Schema:
+    task = BinaryTask(name="click", label="is_click")
+    return Schema(name="toy", features=(NumericFeature(name="age"),), tasks=(task,), **changes)
+
+
+def held_out(moments: Any, unit: str = "ms", *, hours: float | None = None, share: float = 0.1) -> list[int]:
+    schema, config = schema_with(time="at", time_unit=unit), ValidationConfig(hours=hours, share=share)
+    column = moments if isinstance(moments, pa.ChunkedArray) else pa.array(moments)
+    train, validation = split_rows(schema, column, len(column), config, np.random.default_rng(0))
+    assert sorted([*train, *validation]) == list(range(len(column)))
+    result: list[int] = validation.tolist()
+    return result
+
+
+def random_split(count: int, share: float, seed: int) -> tuple[list[int], list[int]]:
+    train, validation = split_rows(
+        schema_with(), None, count, ValidationConfig(share=share), np.random.default_rng(seed)
+    )
+    return train.tolist(), validation.tolist()
+
+
+def test_newest_hours_validate() -> None:
+    moments = [hour * HOUR_MS for hour in (5, 0, 3, 4, 1)]
+    assert held_out(moments, hours=2.0) == [0, 3]
+
+
+def test_fractions_of_hours_count() -> None:
+    moments = [0, HOUR_MS, HOUR_MS + HOUR_MS // 2, HOUR_MS + HOUR_MS // 2 + 1, 2 * HOUR_MS]
+    assert held_out(moments, hours=0.5) == [3, 4]
+
+
+@pytest.mark.parametrize(
+    ("unit", "hour"), [("s", 3600), ("ms", 3600 * 10**3), ("us", 3600 * 10**6), ("ns", 3600 * 10**9)]
+)
+def test_hours_follow_the_unit_of_integers(unit: str, hour: int) -> None:
+    assert held_out([0, hour, 2 * hour, 2 * hour + 1, 3 * hour], unit, hours=1.0) == [3, 4]
+
+
+@pytest.mark.parametrize("column_unit", ["s", "ms", "us", "ns"])
+def test_timestamps_carry_their_own_unit(column_unit: str) -> None:
+    start = dt.datetime(2026, 7, 1, tzinfo=dt.UTC)
+    moments = [start + dt.timedelta(hours=hour) for hour in (0, 1, 2, 3)]
+    assert held_out(pa.chunked_array([pa.array(moments, pa.timestamp(column_unit, "UTC"))]), "s", hours=1.5) == [2, 3]
+
+
+def test_newest_share_validates() -> None:
+    moments = np.random.default_rng(0).permutation(100)
+    assert sorted(moments[held_out(moments, share=0.2)]) == list(range(80, 100))
+
+
+def test_rows_of_one_instant_stay_on_one_side() -> None:
+    assert held_out([1, 2, 3, 3, 3, 3, 3, 3, 4, 4], share=0.5) == [8, 9]
+
+
+def test_share_is_exact_for_nanoseconds_of_today() -> None:
+    now = 1_782_864_000_000_000_000
+    assert held_out([now + step for step in range(10)], "ns", share=0.3) == [7, 8, 9]
+
+
+def test_random_split_takes_the_share() -> None:
+    train, validation = random_split(100, 0.2, 0)
+    assert len(validation) == 20
+    assert sorted(train + validation) == list(range(100))
+    assert validation != list(range(80, 100))
+
+
+def test_random_split_follows_its_generator() -> None:
+    assert random_split(100, 0.2, 1) == random_split(100, 0.2, 1)
+    assert random_split(100, 0.2, 1) != random_split(100, 0.2, 2)
+
+
+def test_sides_are_in_ascending_order() -> None:
+    train, validation = random_split(100, 0.5, 0)
+    assert train == sorted(train)
+    assert validation == sorted(validation)
+
+
+def test_hours_without_time_column_are_refused() -> None:
+    with pytest.raises(DataError, match=r"^\$\.validation\.hours needs a time column; name one in the schema: time ="):
+        split_rows(schema_with(), None, 10, ValidationConfig(hours=1.0), np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("moments", "config", "sides"),
+    [
+        ([5, 5, 5, 5], {"share": 0.5}, "4 rows to train on and 0 to validate on"),
+        ([1, 2, 3, 4], {"hours": 1.0}, "0 rows to train on and 4 to validate on"),
+        ([1, 2, 3, 4], {"share": 0.1}, "3 rows to train on and 1 to validate on"),
+    ],
+    ids=["all at once", "within hours", "one row"],
+)
+def test_side_without_two_rows_is_refused(moments: list[int], config: dict[str, Any], sides: str) -> None:
+    expected = f"^the split leaves {sides}; both need at least 2: change \\[validation\\] or bring more rows$"
+    with pytest.raises(DataError, match=expected):
+        held_out(moments, **config)
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (pa.array([1.0]), "time column 'at' holds double; integers or timestamps expected"),
+        (pa.array(["2026"]), "time column 'at' holds string; integers or timestamps expected"),
+        (pa.array([dt.date(2026, 7, 1)]), "time column 'at' holds date32[day]; integers or timestamps expected"),
+        ([1, "2"], "time column 'at' holds mixed types; integers or timestamps expected"),
+        (pa.array([1, None]), "time column 'at' is missing at row 2; a time split needs every time"),
+        (pa.chunked_array([[1, 2], [3, None]]), "time column 'at' is missing at row 4; a time split needs every"),
+        (pa.array([None], pa.timestamp("s")), "time column 'at' is missing at row 1; a time split needs every"),
+    ],
+    ids=["float", "text", "date", "mixed", "null", "null in a chunk", "null timestamp"],
+)
+def test_wrong_times_are_refused(column: Any, message: str) -> None:
+    with pytest.raises(DataError, match=f"^{re.escape(message)}"):
+        times(column, schema_with(time="at"))
+
+
+def test_times_are_read_in_the_unit_of_the_schema() -> None:
+    column = pa.array([dt.datetime(1970, 1, 1, 0, 0, 2, tzinfo=dt.UTC)], pa.timestamp("us", "Europe/Berlin"))
+    assert times(column, schema_with(time="at", time_unit="ms")).tolist() == [2000]
