@@ -16,8 +16,10 @@ from polyrank.serving.server import serve
 
 pytestmark = pytest.mark.triton
 
+# Under nohup the tests inherit an ignored SIGHUP; the parent of these tests shall die of it.
 PARENT = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from polyrank.errors import ServerStartError
 from polyrank.serving.locations import cache_folder
 from polyrank.serving.server import serve
