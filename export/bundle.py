@@ -53,7 +53,10 @@ class Bundle:
         for name in (MODEL_FILE, SIGNATURE_FILE, GOLDEN_FILE):
             if not (path / name).is_file():
                 raise RepositoryError(f"{path} is not a bundle: {name} is missing; make one with: polyrank export")
-        return cls(path, Signature.from_json((path / SIGNATURE_FILE).read_bytes()))
+        try:
+            return cls(path, Signature.from_json((path / SIGNATURE_FILE).read_bytes()))
+        except RepositoryError as err:
+            raise RepositoryError(f"{path / SIGNATURE_FILE}: {err}") from err
 
     @property
     def model_file(self) -> Path:

@@ -71,7 +71,7 @@ def publish(
     place = Path(repository).absolute() / name
     config = config_pbtxt(_read_graph(bundle), name, options or ServingOptions())
     stage_name = place.parent.parent / f"{place.parent.name}.{name}"
-    with _writing(place), _lock(place.parent), partial_directory(stage_name) as stage:
+    with _writing(place), _lock(place.parent), partial_directory(stage_name, shown=place) as stage:
         version = _stage(stage, place, bundle, config)
         check_golden(bundle, stage / name / str(version) / MODEL_FILE)
         flush_tree(stage)

@@ -20,6 +20,9 @@ from .optimizers import build_optimizers
 
 logger = logging.getLogger(__name__)
 
+FEW_STEPS = 50
+"""Below this many gradient steps a model has hardly left its initial weights, so the trainer says so."""
+
 
 def train_epochs(
     model: MultiTaskRanker,
@@ -48,6 +51,12 @@ def train_epochs(
     optimizers = build_optimizers(model, config.optimizer)
     order = torch.Generator().manual_seed(config.seed)
     steps = config.epochs * _num_steps(len(batch), config.batch_size)
+    if steps < FEW_STEPS:
+        logger.warning(
+            "only %d gradient step(s) in all for %d rows: it will hardly learn; lower batch_size or raise epochs",
+            steps,
+            len(batch),
+        )
     with tqdm(total=steps, desc="train", unit="step", disable=None if progress else True) as bar:
         for epoch in range(1, config.epochs + 1):
             model.train()

@@ -20,7 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = build_parser().parse_args(argv)
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
-    logging.getLogger("polyrank").setLevel(logging.WARNING if args.quiet else logging.INFO)
+    logging.getLogger("polyrank").setLevel(logging.ERROR if args.quiet else logging.INFO)
     try:
         code: int = args.run(args)
         sys.stdout.flush()

@@ -40,24 +40,25 @@ def staged_directory(target: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def partial_directory(target: Path) -> Iterator[Path]:
+def partial_directory(target: Path, *, shown: Path | None = None) -> Iterator[Path]:
     """Yield a locked hidden directory beside `target`; whatever is still there when the block ends is removed.
 
-    Any `OSError` inside the block that names a file below the directory becomes an `OutputError` that names `target`.
+    Any `OSError` inside the block that names a file below the directory becomes an `OutputError` that names `shown`, or
+    `target`.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _sweep(target)
         stage, lock = _claim(target)
     except OSError as err:
-        raise _output_error(target, err) from err
+        raise _output_error(shown or target, err) from err
     try:
         yield stage
     except OutputError:
         raise
     except OSError as err:
         if err.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG):
-            raise _output_error(target, err) from err
+            raise _output_error(shown or target, err) from err
         raise
     finally:
         shutil.rmtree(stage, ignore_errors=True)
@@ -123,4 +124,5 @@ def _sweep(target: Path) -> None:
 def _output_error(target: Path, err: OSError) -> OutputError:
     # Making a folder where a file lies is "file exists" to the system; the target itself does not exist here.
     reason = os.strerror(errno.ENOTDIR) if err.errno == errno.EEXIST else err.strerror or str(err)
-    return OutputError(f"cannot write {target}: {reason.lower()}; choose another output directory or free the way")
+    remedy = "free space there" if err.errno in (errno.ENOSPC, errno.EDQUOT) else "free the way"
+    return OutputError(f"cannot write {target}: {reason.lower()}; choose another output directory or {remedy}")

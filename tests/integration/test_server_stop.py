@@ -238,3 +238,13 @@ def test_command_reports_a_refusal_in_one_line(tmp_path: Path, started: list["su
     assert (
         errors == f"polyrank: model repository {tmp_path} holds no finished model; `polyrank publish` a bundle first\n"
     )
+
+
+def test_interrupt_stops_a_background_job_that_inherits_it_ignored(
+    repository: Path, started: list["subprocess.Popen[str]"]
+) -> None:
+    ignoring = f"import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n{COMMAND}"
+    command = start(started, ignoring, str(repository), *FREE_PORTS)
+    read_line(command)
+    command.send_signal(signal.SIGINT)
+    assert command.wait(timeout=20) == 0

@@ -38,7 +38,9 @@ def test_model_file_lies_in_the_bundle(bundle: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", "null"])
 def test_damaged_signature_is_refused(bundle: Path, text: str) -> None:
     (bundle / "signature.json").write_text(text)
-    with pytest.raises(RepositoryError, match=r"^the model's signature cannot be read: .+; export the model anew$"):
+    with pytest.raises(
+        RepositoryError, match=r"signature\.json: the model's signature cannot be read: .+; export the model anew$"
+    ):
         Bundle.load(bundle)
 
 
@@ -47,7 +49,7 @@ def test_signature_of_a_newer_version_is_refused(bundle: Path, change: dict[str,
     stored = json.loads((bundle / "signature.json").read_text())
     (bundle / "signature.json").write_text(json.dumps(stored | change))
     with pytest.raises(
-        RepositoryError, match=r"^the model's signature has format .* this Polyrank knows format 1 and "
+        RepositoryError, match=r"signature\.json: the model's signature has format .* this Polyrank knows format 1 and "
     ):
         Bundle.load(bundle)
 

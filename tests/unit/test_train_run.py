@@ -224,7 +224,7 @@ def test_each_epoch_is_logged(
 ) -> None:
     with caplog.at_level(logging.INFO, "polyrank"):
         fit(toy_schema, toy_rows(200), out=tmp_path / "run", config=SMALL, progress=False)
-    assert re.match(r"epoch 1 of 1: click auc \d\.\d{4}, like auc", caplog.messages[0])
+    assert any(re.match(r"epoch 1 of 1: click auc \d\.\d{4}, like auc", message) for message in caplog.messages)
 
 
 def test_metrics_are_described_in_one_line() -> None:
@@ -274,3 +274,16 @@ def test_tables_beyond_memory_leave_nothing(toy_rows: ToyRows, tmp_path: Path) -
     with pytest.raises(SchemaError, match=r"^embedding tables of width 4096 take"):
         fit(Schema.from_toml(text), toy_rows(100), out=tmp_path / "run", progress=False)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_few_steps_are_warned_of(
+    toy_schema: Schema, toy_rows: ToyRows, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fit(toy_schema, toy_rows(200, 1), out=tmp_path / "run", progress=False)
+    assert caplog.messages[0].startswith("only 1 gradient step(s) in all for 180 rows")
+
+
+def test_files_of_a_run_are_readable_by_all(toy_run: Path) -> None:
+    assert {file.name: file.stat().st_mode & 0o444 for file in toy_run.iterdir()} == {
+        file.name: 0o444 for file in toy_run.iterdir()
+    }

@@ -29,7 +29,9 @@ def run(args: argparse.Namespace) -> int:
     try:
         rows = pyarrow.parquet.read_table(args.rows)
     except (pa.ArrowException, OSError) as err:
-        raise DataError(f"{args.rows} cannot be read as Parquet: {str(err).splitlines()[0]}") from err
+        raise DataError(
+            f"{args.rows} cannot be read as Parquet: {str(err).splitlines()[0]}; give a Parquet file"
+        ) from err
     with Ranker(args.url, args.model, timeout_s=args.timeout_s) as ranker:
         scores = ranker.score(rows)
     write_parquet(scores, args.out)

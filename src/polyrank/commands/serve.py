@@ -37,7 +37,9 @@ def run(args: argparse.Namespace) -> int:
         PolyrankError: It does not start; see `polyrank.serving.server.serve`.
     """
     show_progress()
-    signal.signal(signal.SIGTERM, _interrupt)
+    # SIGINT too: a shell without job control starts background jobs with it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     try:
         with _start(args) as server:
             print(_summary(server), flush=True)

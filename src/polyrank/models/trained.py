@@ -86,6 +86,7 @@ class TrainedRanker:
 def _save(path: Path, stored: dict[str, torch.Tensor]) -> None:
     try:
         save_file(stored, path)
+        path.chmod(0o644)  # safetensors makes it for the owner alone; a run is for whoever exports it
     except SafetensorError as err:
         # The system's error, such as a full disk, is only in its text.
         code = re.search(r"os error (\d+)", str(err))
