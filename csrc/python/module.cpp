@@ -10,6 +10,7 @@
 
 #include "arrow_input.hpp"
 #include "polyrank/fingerprint.hpp"
+#include "polyrank/levels.hpp"
 
 namespace py = pybind11;
 
@@ -137,6 +138,9 @@ void chain_arrow(const py::object& schema, const py::object& array, const py::ob
 
 PYBIND11_MODULE(_native, module) {
   module.doc() = "Kernels of fingerprint format version 1; polyrank.fingerprint is the public face.";
+  module.def(
+      "level", [] { return polyrank::active_level().name(); },
+      "The instruction-set level of the kernels. Call it before them: it raises ValueError for a bad POLYRANK_ISA.");
   module.def("output", &output, py::arg("out").none(true), py::arg("size"),
              "`out` if it can take `size` fingerprints, a new array if it is None.");
   module.def("fingerprint_arrow", &fingerprint_arrow, py::arg("schema"), py::arg("array"), py::arg("seed"),

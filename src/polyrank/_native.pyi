@@ -1,6 +1,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+def level() -> str: ...
 def output(out: NDArray[np.int64] | None, size: int) -> NDArray[np.int64]: ...
 def fingerprint_arrow(
     schema: object, array: object, seed: int, out: NDArray[np.int64] | None = None

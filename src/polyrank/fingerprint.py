@@ -20,6 +20,12 @@ HASH_VERSION = 1
 DEFAULT_SEED = 42
 MISSING = -1
 
+try:
+    LEVEL = _native.level()
+    """The vector instructions that the kernels run on: `scalar`, `avx2` or `avx512`; POLYRANK_ISA forces one."""
+except ValueError as err:
+    raise ConfigError(str(err)) from err
+
 
 def fingerprint(
     values: Any,

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "polyrank/columns.hpp"
+
+/// The kernels once for each set of vector instructions. All levels give the same answers.
+namespace polyrank {
+
+/// One set of kernels; the functions are those of fingerprint.hpp.
+class Level {
+ public:
+  using Out = std::span<std::int64_t>;
+  using States = std::span<std::uint64_t>;
+
+  virtual ~Level() = default;
+
+  [[nodiscard]] virtual const char* name() const noexcept = 0;  ///< as POLYRANK_ISA spells it
+
+  virtual void fingerprint(const StringColumn<std::int32_t>& column, std::uint64_t seed, Out out) const noexcept = 0;
+  virtual void fingerprint(const StringColumn<std::int64_t>& column, std::uint64_t seed, Out out) const noexcept = 0;
+  virtual void fingerprint(const ViewColumn& column, std::uint64_t seed, Out out) const noexcept = 0;
+  virtual void fingerprint(const ScatteredColumn& column, std::uint64_t seed, Out out) const noexcept = 0;
+  virtual void fingerprint(const Int64Column& column, std::uint64_t seed, Out out) const noexcept = 0;
+  virtual void fingerprint(const DecimalColumn& column, std::uint64_t seed, Out out) const noexcept = 0;
+
+  virtual void chain(const StringColumn<std::int32_t>& column, States states) const noexcept = 0;
+  virtual void chain(const StringColumn<std::int64_t>& column, States states) const noexcept = 0;
+  virtual void chain(const ViewColumn& column, States states) const noexcept = 0;
+  virtual void chain(const ScatteredColumn& column, States states) const noexcept = 0;
+  virtual void chain(const Int64Column& column, States states) const noexcept = 0;
+  virtual void chain(const DecimalColumn& column, States states) const noexcept = 0;
+};
+
+/// The levels that this processor can run, slowest first; "scalar" is always there.
+[[nodiscard]] std::span<const Level* const> available_levels() noexcept;
+
+/// The fastest of them, or the one that the environment variable POLYRANK_ISA names; chosen on the first call. Throws
+/// std::invalid_argument (on that call and later ones) for a name that is not available here.
+[[nodiscard]] const Level& active_level();
+
+}  // namespace polyrank

@@ -1,0 +1,140 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include "lane_columns.hpp"
+#include "lane_hash.hpp"
+
+/// Keys on their way through the lanes: a block of them is measured, gathered into words, and hashed, each in a simple
+/// loop of its own over scratch that stays in the L1 cache. `Isa` is what a level adds to plain C++: the vector `V` of
+/// kLanes words, and loads of keys.
+namespace polyrank {
+namespace {  // NOLINT(google-build-namespaces): see lane_hash.hpp
+
+namespace lanes {
+
+constexpr std::size_t kBlock = 512;
+constexpr std::uint32_t kShort = 16;   ///< bytes that two words hold
+constexpr std::uint32_t kStripe = 32;  ///< bytes
+constexpr std::uint32_t kLong = 256;   ///< bytes; a key with as many keeps a core busy by itself
+
+/// Calls visit(index, count) for each vector's worth of indices below size; all counts but the last are constants.
+template <typename Isa, typename Visit>
+[[gnu::always_inline]] inline void each_group(std::size_t size, const Visit& visit) {
+  std::size_t index = 0;
+  for (; index + Isa::kLanes <= size; index += Isa::kLanes) {
+    visit(index, std::integral_constant<std::size_t, Isa::kLanes>{});
+  }
+  if (index < size) {
+    visit(index, size - index);
+  }
+}
+
+/// 16 bytes, and 32.
+using Pair [[gnu::vector_size(16)]] = std::uint64_t;
+using Quad [[gnu::vector_size(32)]] = std::uint64_t;
+
+/// Up to kBlock keys.
+template <typename Isa>
+struct Block {
+  using V = typename Isa::V;
+  static constexpr std::size_t kPadded = kBlock + 16;  // the last vector's worth may reach beyond the keys
+
+  std::size_t size;
+  std::uint32_t lengths_seen;                    ///< bit n: some key has n bytes; bit kShort + 1: more
+  bool may_miss;                                 ///< else `present` is not set
+  std::array<std::uint32_t, kPadded> lengths;    ///< at most kLong
+  std::array<std::uint8_t, kBlock / 8> present;  ///< a bit for each key
+  alignas(64) std::array<Pair, kPadded> words;   ///< of short keys, with anything beyond their lengths
+
+  [[nodiscard]] bool is_short() const { return (lengths_seen >> kShort) <= 1; }
+
+  [[nodiscard]] V length(std::size_t index) const { return Isa::widened(lengths.data() + index); }
+
+  void set_lengths(std::size_t index, V values) {
+    using Halves [[gnu::vector_size(sizeof(V) / 2)]] = std::uint32_t;
+    const Halves halves = __builtin_convertvector(values, Halves);
+    std::memcpy(lengths.data() + index, &halves, sizeof halves);
+  }
+
+  /// Not zero in the lanes of keys that are present, from `index` on.
+  [[nodiscard]] V is_present(std::size_t index) const {
+    V lane_bit;
+    for (std::size_t lane = 0; lane < Isa::kLanes; ++lane) {
+      lane_bit[lane] = std::uint64_t{1} << lane;
+    }
+    return lane_bit & (V{} + (std::uint64_t{present[index / 8]} >> (index % 8)));
+  }
+
+  template <typename Target>
+  [[gnu::always_inline]] void put(const Target& target, std::size_t index, std::size_t count, V hash) const {
+    if (may_miss) {
+      target.put(index, count, hash, is_present(index));
+    } else {
+      target.put(index, count, hash);
+    }
+  }
+};
+
+template <typename Isa, typename Column>
+void note_presence(Block<Isa>& block, const Column& column, std::size_t begin) {
+  block.may_miss = may_miss(column);
+  for (std::size_t i = 0; block.may_miss && i < block.size; i += 8) {
+    block.present[i / 8] = presence(column, begin + i, std::min<std::size_t>(8, block.size - i));
+  }
+}
+
+template <typename Isa, typename Column>
+void measure(Block<Isa>& block, const Column column, std::size_t begin) {
+  using Length = decltype(length_of(column, begin));
+  std::uint32_t seen = 0;
+  for (std::size_t i = 0; i < block.size; ++i) {
+    const auto length = static_cast<std::uint32_t>(std::min(length_of(column, begin + i), Length{kLong}));
+    block.lengths[i] = length;
+    seen |= 1U << std::min(length, kShort + 1);
+  }
+  block.lengths_seen = seen;
+}
+
+/// Copies short keys into `words`. The column is a copy so that its members can stay in registers.
+template <typename Isa, typename Column>
+void gather_words(Block<Isa>& block, const Column column, std::size_t begin) {
+  // Offsets never decrease: all keys but the last few can be read beyond their ends.
+  const std::uint8_t* end = end_of(column);
+  std::size_t whole = end == nullptr ? 0 : block.size;
+  while (whole > 0 && end - begin_of(column, begin + whole - 1) < static_cast<std::ptrdiff_t>(kShort)) {
+    --whole;
+  }
+#pragma GCC unroll 8
+  for (std::size_t i = 0; i < whole; ++i) {
+    std::memcpy(&block.words[i], begin_of(column, begin + i), sizeof(Pair));
+  }
+  for (std::size_t i = whole; i < block.size; ++i) {
+    block.words[i] = Isa::load16(begin_of(column, begin + i), block.lengths[i]);
+  }
+}
+
+/// Keys of string_view that lie in their views: the four bytes behind a view's own belong to the next one.
+template <typename Isa>
+void gather_words(Block<Isa>& block, const ViewColumn column, std::size_t begin) {
+  if ((block.lengths_seen >> (View::kInlineBytes + 1)) != 0) {
+    gather_words<Isa, ViewColumn>(block, column, begin);
+    return;
+  }
+  const auto* first = reinterpret_cast<const std::uint8_t*>(&column.views[begin]) + offsetof(View, prefix);
+#pragma GCC unroll 8
+  for (std::size_t i = 0; i + 1 < block.size; ++i) {
+    std::memcpy(&block.words[i], first + i * sizeof(View), sizeof(Pair));
+  }
+  const std::size_t last = block.size - 1;
+  block.words[last] = Isa::load16(first + last * sizeof(View), block.lengths[last]);
+}
+
+}  // namespace lanes
+}  // namespace
+}  // namespace polyrank

@@ -1,0 +1,158 @@
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#include "lane_block.hpp"
+#include "lane_hash.hpp"
+#include "lane_short.hpp"
+
+/// Integers to the ASCII of their decimal digits, one in each lane, without branches and without memory.
+namespace polyrank {
+namespace {  // NOLINT(google-build-namespaces): see lane_hash.hpp
+
+namespace lanes {
+
+constexpr std::uint64_t kMaxWord = 100'000'000;  ///< numbers below have at most the 8 digits that a word holds
+
+/// Up to 24 characters a lane, the first in the lowest byte.
+template <typename V>
+struct Text {
+  V word[3];
+  V length;
+};
+
+/// The 8 digits of numbers below kMaxWord, one a byte, the highest digit in the lowest byte. Each step cuts every field
+/// in two: the quotient, by a multiplication with a reciprocal that is exact for what a field can hold, stays in its
+/// low half, and the remainder, field - divisor * quotient, goes to its high half.
+template <typename V>
+[[gnu::always_inline]] inline V digits8(V number) {
+  const V high4 = (number * each_lane<V>(109'951'163)) >> 40;
+  const V by4 = (number << 32) + high4 * each_lane<V>(1 - (std::uint64_t{10'000} << 32));
+  const V high2 = ((by4 * each_lane<V>(5'243)) >> 19) & each_lane<V>(0x0000'007F'0000'007F);
+  const V by2 = (by4 << 16) + high2 * each_lane<V>(1 - (std::uint64_t{100} << 16));
+  const V high1 = ((by2 * each_lane<V>(103)) >> 10) & each_lane<V>(0x000F'000F'000F'000F);
+  return (by2 << 8) + high1 * each_lane<V>(1 - (std::uint64_t{10} << 8));
+}
+
+/// How many of the 8 digits lead as zeros; 7 where all are.
+template <typename V>
+[[gnu::always_inline]] inline V leading_zeros(V digits) {
+  const V ones = each_lane<V>(0x0101'0101'0101'0101);
+  // Bit 0 of each byte says whether it is a digit to keep; the last one always is.
+  const V is_kept =
+      (((digits + each_lane<V>(0x7F7F'7F7F'7F7F'7F7F)) >> 7) & ones) | each_lane<V>(std::uint64_t{1} << 56);
+  const V below_first = (is_kept & (V{} - is_kept)) - each_lane<V>(1);
+  return ((below_first & ones) * ones) >> 56;
+}
+
+template <typename V>
+[[gnu::always_inline]] inline V ascii(V digits) {
+  return digits | each_lane<V>(0x3030'3030'3030'3030);
+}
+
+/// Text of numbers below kMaxWord: at most one word.
+template <typename V>
+[[gnu::always_inline]] inline Text<V> text_of_small(V number) {
+  const V digits = digits8(number);
+  const V zeros = leading_zeros(digits);
+  return {{ascii(digits) >> (zeros * 8), V{}, V{}}, 8 - zeros};
+}
+
+/// number / kMaxWord and the remainder. A double holds the quotient to within one, which the remainder then mends.
+template <typename V>
+[[gnu::always_inline]] inline void divide(V number, V& quotient, V& remainder) {
+  using Doubles [[gnu::vector_size(sizeof(V))]] = double;
+  quotient = __builtin_convertvector(__builtin_convertvector(number, Doubles) * (1.0 / kMaxWord), V);
+  remainder = number - quotient * kMaxWord;
+  const auto is_above = (remainder >> 63) != 0;
+  quotient = is_above ? quotient - 1 : quotient;
+  remainder = is_above ? remainder + kMaxWord : remainder;
+  const auto is_below = remainder >= kMaxWord;
+  quotient = is_below ? quotient + 1 : quotient;
+  remainder = is_below ? remainder - kMaxWord : remainder;
+}
+
+/// Moves text down by `bytes`, 0 to 7.
+template <typename V>
+[[gnu::always_inline]] inline void drop(V (&word)[3], V bytes) {
+  const V bits = bytes * 8;
+  word[0] = (word[0] >> bits) | ((word[1] << 1) << (63 - bits));
+  word[1] = (word[1] >> bits) | ((word[2] << 1) << (63 - bits));
+  word[2] >>= bits;
+}
+
+/// Text of any int64, given as its two's complement.
+template <typename V>
+[[gnu::always_inline]] inline Text<V> text_of(V number) {
+  const auto is_negative = (number >> 63) != 0;
+  V high, middle, low, rest;
+  divide(is_negative ? V{} - number : number, rest, low);
+  divide(rest, high, middle);
+  const V digits[3] = {digits8(high), digits8(middle), digits8(low)};
+  const auto has_three = high != 0;
+  const auto has_two = rest != 0;
+  const V first = has_three ? digits[0] : has_two ? digits[1] : digits[2];
+  const V zeros = leading_zeros(first);
+  Text<V> text{{ascii(first), has_three ? ascii(digits[1]) : ascii(digits[2]), ascii(digits[2])},
+               (has_three ? V{} + 24
+                : has_two ? V{} + 16
+                          : V{} + 8) -
+                   zeros};
+  drop(text.word, zeros);
+  const V shifted[3] = {(text.word[0] << 8) | '-', (text.word[1] << 8) | (text.word[0] >> 56),
+                        (text.word[2] << 8) | (text.word[1] >> 56)};
+  for (int i = 0; i < 3; ++i) {
+    text.word[i] = is_negative ? shifted[i] : text.word[i];
+  }
+  text.length = is_negative ? text.length + 1 : text.length;
+  return text;
+}
+
+/// Writes the text of a block's numbers into its words and lengths; what does not fit goes to `third`.
+template <typename Isa, typename Format>
+void format(Block<Isa>& block, const std::int64_t* numbers, const Format& text_of_number, typename Isa::V* third) {
+  using V = typename Isa::V;
+  V seen{};
+  each_group<Isa>(block.size, [&](std::size_t index, auto count) __attribute__((always_inline)) {
+    V number{};
+    std::memcpy(&number, numbers + index, count * sizeof(std::uint64_t));
+    const Text<V> text = text_of_number(number);
+    combine(text.word[0], text.word[1], &block.words[index]);
+    block.set_lengths(index, text.length);
+    third[index / Isa::kLanes] = text.word[2];
+    seen |= each_lane<V>(1) << text.length;
+  });
+  block.lengths_seen = 0;
+  for (std::size_t lane = 0; lane < Isa::kLanes; ++lane) {
+    block.lengths_seen |= static_cast<std::uint32_t>(seen[lane]);
+  }
+}
+
+/// Hashes a block of integers as their decimal text.
+template <typename Isa, typename Target>
+void hash_decimals(Block<Isa>& block, const std::int64_t* numbers, const Target& target) {
+  using V = typename Isa::V;
+  V third[Block<Isa>::kPadded / Isa::kLanes];
+  const auto is_small = [](std::int64_t number) { return static_cast<std::uint64_t>(number) < kMaxWord; };
+  if (std::all_of(numbers, numbers + block.size, is_small)) {
+    format(block, numbers, [](V number) __attribute__((always_inline)) { return text_of_small(number); }, third);
+  } else {
+    format(block, numbers, [](V number) __attribute__((always_inline)) { return text_of(number); }, third);
+  }
+  if (block.is_short()) {
+    hash_short(block, target);
+    return;
+  }
+  each_group<Isa>(block.size, [&](std::size_t index, auto count) __attribute__((always_inline)) {
+    V words[2];
+    separate(&block.words[index], words);
+    const Words<V> all{{words[0], words[1], third[index / Isa::kLanes], V{}}};
+    const V length = block.length(index);
+    block.put(target, index, count, finish(target.seeds(index, count) + kPrime5 + length, all, length));
+  });
+}
+
+}  // namespace lanes
+}  // namespace
+}  // namespace polyrank

@@ -1,0 +1,211 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+/// XXH64 of several keys at once, one in each 64-bit lane of a vector `V` (GCC's and Clang's vector extensions). The
+/// steps are those of xxhash64.cpp; `condition ? a : b` chooses lane by lane, so that keys of any length share a path.
+///
+/// The namespace has no name because every level compiles this header with other instructions: a function shared
+/// between two of them would run instructions on a processor that lacks them.
+namespace polyrank {
+namespace {  // NOLINT(google-build-namespaces)
+
+namespace lanes {
+
+constexpr std::uint64_t kPrime1 = 0x9E3779B185EBCA87;
+constexpr std::uint64_t kPrime2 = 0xC2B2AE3D27D4EB4F;
+constexpr std::uint64_t kPrime3 = 0x165667B19E3779F9;
+constexpr std::uint64_t kPrime4 = 0x85EBCA77C2B2AE63;
+constexpr std::uint64_t kPrime5 = 0x27D4EB2F165667C5;
+
+/// The same word in every lane. The compiler may not see its value, or it would make it anew in every round of a loop
+/// where a register, or a load, serves.
+template <typename V>
+[[gnu::always_inline]] inline V each_lane(std::uint64_t word) {
+  V lanes = V{} + word;
+  asm("" : "+v"(lanes));
+  return lanes;
+}
+
+template <typename Mask>
+[[gnu::always_inline]] inline bool any(Mask mask) {
+  bool is_any = false;
+  for (std::size_t lane = 0; lane < sizeof(Mask) / sizeof(std::uint64_t); ++lane) {
+    is_any |= mask[lane] != 0;
+  }
+  return is_any;
+}
+
+template <typename V>
+[[gnu::always_inline]] inline V rotl(V word, int bits) {
+  return (word << bits) | (word >> (64 - bits));
+}
+
+template <typename V>
+[[gnu::always_inline]] inline V round(V lane, V word) {
+  return rotl(lane + word * each_lane<V>(kPrime2), 31) * each_lane<V>(kPrime1);
+}
+
+template <typename V>
+[[gnu::always_inline]] inline V eat8(V hash, V word) {
+  return rotl(hash ^ round(V{}, word), 27) * each_lane<V>(kPrime1) + each_lane<V>(kPrime4);
+}
+
+template <typename V>
+[[gnu::always_inline]] inline V eat4(V hash, V half_word) {
+  return rotl(hash ^ (half_word * each_lane<V>(kPrime1)), 23) * each_lane<V>(kPrime2) + each_lane<V>(kPrime3);
+}
+
+template <typename V>
+[[gnu::always_inline]] inline V eat1(V hash, V byte) {
+  return rotl(hash ^ (byte * each_lane<V>(kPrime5)), 11) * each_lane<V>(kPrime1);
+}
+
+template <typename V>
+[[gnu::always_inline]] inline V avalanche(V hash) {
+  hash = (hash ^ (hash >> 33)) * each_lane<V>(kPrime2);
+  hash = (hash ^ (hash >> 29)) * each_lane<V>(kPrime3);
+  return hash ^ (hash >> 32);
+}
+
+/// The last step but one, for up to 7 bytes in the low end of `word`; what lies above them is ignored. Callers that
+/// know that no length has a half word, or at most kMaxBytes bytes after it, say so and skip those steps.
+template <bool kHalfWord = true, int kMaxBytes = 3, typename V>
+[[gnu::always_inline]] inline V eat_end(V hash, V word, V length) {
+  if constexpr (kHalfWord) {
+    const V four = each_lane<V>(4);
+    hash = (length & four) != 0 ? eat4(hash, word & each_lane<V>(0xFFFF'FFFF)) : hash;
+    word >>= (length & four) << 3;
+  }
+  const V bytes = length & each_lane<V>(3);
+  const V low_byte = each_lane<V>(0xFF);
+  if constexpr (kMaxBytes > 0) {
+    hash = bytes > 0 ? eat1(hash, word & low_byte) : hash;
+  }
+  if constexpr (kMaxBytes > 1) {
+    hash = bytes > each_lane<V>(1) ? eat1(hash, (word >> 8) & low_byte) : hash;
+  }
+  if constexpr (kMaxBytes > 2) {
+    hash = bytes > each_lane<V>(2) ? eat1(hash, (word >> 16) & low_byte) : hash;
+  }
+  return hash;
+}
+
+/// Keys of up to 16 bytes, which are `words`; bytes beyond a key's length are ignored. No key has more than kMaxWords
+/// whole words.
+template <int kMaxWords, bool kHalfWord, int kMaxBytes, typename V>
+[[gnu::always_inline]] inline V hash16(const V (&words)[2], V length, V seed) {
+  V hash = seed + kPrime5 + length;
+  V end = words[0];
+  if constexpr (kMaxWords > 0) {
+    hash = length >= each_lane<V>(8) ? eat8(hash, words[0]) : hash;
+    end = length >= each_lane<V>(8) ? words[1] : words[0];
+  }
+  if constexpr (kMaxWords > 1) {
+    hash = length >= each_lane<V>(16) ? eat8(hash, words[1]) : hash;
+  }
+  return avalanche(eat_end<kHalfWord, kMaxBytes>(hash, end, length));
+}
+
+/// The first and the second words of as many pairs as there are lanes.
+template <typename V>
+[[gnu::always_inline]] inline void separate(const void* pairs, V (&words)[2]) {
+  V low;
+  V high;
+  std::memcpy(&low, pairs, sizeof low);
+  std::memcpy(&high, static_cast<const char*>(pairs) + sizeof low, sizeof high);
+  if constexpr (sizeof(V) == 64) {
+    words[0] = __builtin_shufflevector(low, high, 0, 2, 4, 6, 8, 10, 12, 14);
+    words[1] = __builtin_shufflevector(low, high, 1, 3, 5, 7, 9, 11, 13, 15);
+  } else {
+    words[0] = __builtin_shufflevector(low, high, 0, 2, 4, 6);
+    words[1] = __builtin_shufflevector(low, high, 1, 3, 5, 7);
+  }
+}
+
+/// What `separate` undoes.
+template <typename V>
+[[gnu::always_inline]] inline void combine(V first, V second, void* pairs) {
+  V low;
+  V high;
+  if constexpr (sizeof(V) == 64) {
+    low = __builtin_shufflevector(first, second, 0, 8, 1, 9, 2, 10, 3, 11);
+    high = __builtin_shufflevector(first, second, 4, 12, 5, 13, 6, 14, 7, 15);
+  } else {
+    low = __builtin_shufflevector(first, second, 0, 4, 1, 5);
+    high = __builtin_shufflevector(first, second, 2, 6, 3, 7);
+  }
+  std::memcpy(pairs, &low, sizeof low);
+  std::memcpy(static_cast<char*>(pairs) + sizeof low, &high, sizeof high);
+}
+
+/// The four words of each key's next 32 bytes.
+template <typename V>
+struct Words {
+  V word[4];
+};
+
+/// Words out of rows: row i holds the 32 bytes of key i, and in 512 bits behind them those of key i + 4.
+template <typename V>
+[[gnu::always_inline]] inline Words<V> transposed(const V (&row)[4]) {
+  if constexpr (sizeof(V) == 64) {
+    const V a = __builtin_shufflevector(row[0], row[1], 0, 8, 2, 10, 4, 12, 6, 14);
+    const V b = __builtin_shufflevector(row[0], row[1], 1, 9, 3, 11, 5, 13, 7, 15);
+    const V c = __builtin_shufflevector(row[2], row[3], 0, 8, 2, 10, 4, 12, 6, 14);
+    const V d = __builtin_shufflevector(row[2], row[3], 1, 9, 3, 11, 5, 13, 7, 15);
+    return {{__builtin_shufflevector(a, c, 0, 1, 8, 9, 4, 5, 12, 13),
+             __builtin_shufflevector(b, d, 0, 1, 8, 9, 4, 5, 12, 13),
+             __builtin_shufflevector(a, c, 2, 3, 10, 11, 6, 7, 14, 15),
+             __builtin_shufflevector(b, d, 2, 3, 10, 11, 6, 7, 14, 15)}};
+  } else {
+    const V a = __builtin_shufflevector(row[0], row[1], 0, 4, 2, 6);
+    const V b = __builtin_shufflevector(row[0], row[1], 1, 5, 3, 7);
+    const V c = __builtin_shufflevector(row[2], row[3], 0, 4, 2, 6);
+    const V d = __builtin_shufflevector(row[2], row[3], 1, 5, 3, 7);
+    return {{__builtin_shufflevector(a, c, 0, 1, 4, 5), __builtin_shufflevector(b, d, 0, 1, 4, 5),
+             __builtin_shufflevector(a, c, 2, 3, 6, 7), __builtin_shufflevector(b, d, 2, 3, 6, 7)}};
+  }
+}
+
+/// Steps 2 and 3 of the specification: four accumulators eat whole stripes and converge.
+template <typename V>
+class Stripes {
+ public:
+  explicit Stripes(V seed) : lane_{seed + kPrime1 + kPrime2, seed + kPrime2, seed, seed - kPrime1} {}
+
+  void eat(const Words<V>& words) {
+    for (int i = 0; i < 4; ++i) {
+      lane_[i] = round(lane_[i], words.word[i]);
+    }
+  }
+
+  [[nodiscard]] V converge() const {
+    V hash = rotl(lane_[0], 1) + rotl(lane_[1], 7) + rotl(lane_[2], 12) + rotl(lane_[3], 18);
+    for (const V& lane : lane_) {
+      hash = (hash ^ round(V{}, lane)) * each_lane<V>(kPrime1) + each_lane<V>(kPrime4);
+    }
+    return hash;
+  }
+
+ private:
+  V lane_[4];
+};
+
+/// What follows the stripes: `length` mod 32 bytes in `words`.
+template <typename V>
+[[gnu::always_inline]] inline V finish(V hash, const Words<V>& words, V length) {
+  const V rest = length & 31;
+  V end = words.word[0];
+  for (unsigned i = 0; i < 3; ++i) {
+    const auto is_whole = rest >= 8 * (i + 1);
+    hash = is_whole ? eat8(hash, words.word[i]) : hash;
+    end = is_whole ? words.word[i + 1] : end;
+  }
+  return avalanche(eat_end(hash, end, rest));
+}
+
+}  // namespace lanes
+}  // namespace
+}  // namespace polyrank

@@ -1,0 +1,56 @@
+// Compiled with AVX-512 F, DQ, BW and VL and with BMI2; run only where levels.cpp finds them.
+#include <immintrin.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "lane_level.hpp"
+#include "level_instances.hpp"
+
+namespace polyrank {
+namespace {
+
+struct Avx512 {
+  static constexpr std::size_t kLanes = 8;
+  static constexpr const char* kName = "avx512";
+  using V [[gnu::vector_size(64)]] = std::uint64_t;
+
+  static V widened(const std::uint32_t* numbers) {
+    return reinterpret_cast<V>(_mm512_cvtepu32_epi64(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(numbers))));
+  }
+
+  /// Writes the indices at which classes[index] is `wanted`, and up to 16 more of no meaning; returns how many.
+  static std::size_t find(const std::uint8_t* classes, std::size_t size, std::uint8_t wanted, std::uint16_t* indices) {
+    const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    std::size_t found = 0;
+    for (std::size_t i = 0; i < size; i += 16) {
+      const __mmask16 rest =
+          static_cast<__mmask16>(_bzhi_u32(0xFFFF, static_cast<unsigned>(std::min<std::size_t>(size - i, 16))));
+      const __mmask16 here = _mm_mask_cmpeq_epi8_mask(rest, _mm_maskz_loadu_epi8(rest, classes + i),
+                                                      _mm_set1_epi8(static_cast<char>(wanted)));
+      const __m512i at =
+          _mm512_maskz_compress_epi32(here, _mm512_add_epi32(lane, _mm512_set1_epi32(static_cast<int>(i))));
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(indices + found), _mm512_cvtepi32_epi16(at));
+      found += static_cast<std::size_t>(__builtin_popcount(here));
+    }
+    return found;
+  }
+
+  // Masked loads: nothing beyond the length is read, and what is not read is 0.
+  static lanes::Pair load16(const std::uint8_t* key, std::uint32_t length) {
+    return reinterpret_cast<lanes::Pair>(_mm_maskz_loadu_epi8(static_cast<__mmask16>(_bzhi_u32(0xFFFF, length)), key));
+  }
+  static lanes::Quad load32(const std::uint8_t* key, std::uint32_t length) {
+    return reinterpret_cast<lanes::Quad>(_mm256_maskz_loadu_epi8(_bzhi_u32(0xFFFF'FFFF, length), key));
+  }
+};
+
+}  // namespace
+
+const Level& avx512_level() noexcept {
+  static const lanes::LaneLevel<Avx512> level;
+  return level;
+}
+
+}  // namespace polyrank
