@@ -60,9 +60,10 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     Attributes:
         epochs: passes over the training rows; with sparse ids more than one often overfits.
         batch_size: rows in a step.
-        seed: of initial weights, row order and dropout; the same seed, with the same `threads`, on the same
-            machine gives the same weights, bit for bit.
-        threads: CPU threads of training and validation.
+        seed: of initial weights, row order and dropout; with one thread the same seed on the same machine
+            gives the same weights, bit for bit.
+        threads: CPU threads of training and validation. Batch norm adds up each thread's rows apart, so another number
+            gives other weights.
         model: architecture and sizes.
         optimizer: learning rates.
         validation: which rows validate.
