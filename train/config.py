@@ -60,7 +60,10 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     Attributes:
         epochs: passes over the training rows; with sparse ids more than one often overfits.
         batch_size: rows in a step.
-        seed: of initial weights, row order and dropout; the same seed on the same machine gives the same weights.
+        seed: of initial weights, row order and dropout; with one thread the same seed on the same machine
+            gives the same weights, bit for bit.
+        threads: CPU threads of training and validation. Batch norm adds up each thread's rows apart, so another number
+            gives other weights.
         model: architecture and sizes.
         optimizer: learning rates.
         validation: which rows validate.
@@ -69,6 +72,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     epochs: int = 1
     batch_size: int = 1024
     seed: int = 0
+    threads: int = 1
     model: ModelConfig = ModelConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     validation: ValidationConfig = ValidationConfig()
@@ -78,6 +82,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         _require("epochs", self.epochs, "in [1, 2**31)", holds=1 <= self.epochs < 2**31)
         _require("batch_size", self.batch_size, "in [2, 2**31)", holds=2 <= self.batch_size < 2**31)  # noqa: PLR2004
         _require("seed", self.seed, "in [0, 2**63)", holds=0 <= self.seed < 2**63)
+        _require("threads", self.threads, "in [1, 1024]", holds=1 <= self.threads <= 1024)  # noqa: PLR2004
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

@@ -27,6 +27,7 @@ from .metrics import Metrics, evaluate
 from .sources import read_rows
 from .splits import split_rows
 from .statistics import fit_statistics
+from .threads import torch_threads
 
 METRICS_FILE = "metrics.json"
 SAMPLE_ROWS = 1000
@@ -133,7 +134,7 @@ def _require_labels(schema: Schema, labels: NDArray[np.float32]) -> None:
 def _train(data: TrainingData, config: TrainConfig, *, progress: bool) -> tuple[MultiTaskRanker, list[dict[str, Any]]]:
     """Train from seeded initial weights; return the model and what each epoch gave."""
     history: list[dict[str, Any]] = []
-    with torch.random.fork_rng(devices=[]):
+    with torch_threads(config.threads), torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         model = MultiTaskRanker(data.schema, config.model)
 

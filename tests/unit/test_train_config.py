@@ -21,6 +21,10 @@ WRONG = {
     "batch of one row": ("batch_size = 1", "$.batch_size must be in [2, 2**31), got 1"),
     "negative seed": ("seed = -1", "$.seed must be in [0, 2**63), got -1"),
     "large seed": ("seed = 9223372036854775808", "$.seed must be in [0, 2**63), got 9223372036854775808"),
+    "no thread": ("threads = 0", "$.threads must be in [1, 1024], got 0"),
+    "negative threads": ("threads = -2", "$.threads must be in [1, 1024], got -2"),
+    "too many threads": ("threads = 1025", "$.threads must be in [1, 1024], got 1025"),
+    "fraction of a thread": ("threads = 1.5", "$.threads: expected int, got float"),
     "zero rate": ("[optimizer]\nlr = 0.0", "$.optimizer.lr must be above 0, got 0.0"),
     "nan rate": ("[optimizer]\nlr = nan", "$.optimizer.lr must be above 0, got nan"),
     "infinite rate": ("[optimizer]\nembedding_lr = inf", "$.optimizer.embedding_lr must be above 0, got inf"),
@@ -67,6 +71,7 @@ def test_every_value_is_read(path: Path) -> None:
         epochs=3,
         batch_size=64,
         seed=7,
+        threads=2,
         model=ModelConfig(hidden_dims=(8,), tower_dims=(), batch_norm=False, dropout=0.5),
         optimizer=OptimizerConfig(lr=0.1, embedding_lr=0.2, weight_decay=0.0),
         validation=ValidationConfig(hours=2.5, share=0.5),
@@ -75,7 +80,7 @@ def test_every_value_is_read(path: Path) -> None:
     assert TrainConfig.load(path) == config
 
 
-@pytest.mark.parametrize("arguments", [{"epochs": 0}, {"batch_size": 1}, {"seed": -1}])
+@pytest.mark.parametrize("arguments", [{"epochs": 0}, {"batch_size": 1}, {"seed": -1}, {"threads": 0}])
 def test_wrong_argument_is_refused_in_python(arguments: dict[str, int]) -> None:
     with pytest.raises(ConfigError, match=r"^\$\.\w+ must be in .*, got"):
         TrainConfig(**arguments)  # type: ignore[arg-type]
