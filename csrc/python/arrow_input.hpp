@@ -7,7 +7,7 @@
 #include <variant>
 #include <vector>
 
-#include "arrow_c_data.hpp"
+#include "polyrank/arrow_c_data.hpp"
 #include "polyrank/fingerprint.hpp"
 
 namespace polyrank {
