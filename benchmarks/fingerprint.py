@@ -32,7 +32,8 @@ CONTESTS = {
     "request": tables.request,
     "polars": peers.polars_series,
     "python": peers.python_loops,
-    "pandas": peers.pandas_series,
+    "pandas": peers.pandas_str,
+    "pandas-object": peers.pandas_object,
     "duckdb": peers.duckdb_table,
     "threads": tables.threads,
 }

@@ -29,7 +29,9 @@ def mixed(scale: Scale) -> Contest:
     """Strings of very different lengths."""
     name = f"{scale.keys // 2:,} strings of 1-64 bytes, mean 20, Arrow"
     return _text_contest(
-        mixed_strings(scale.keys // 2), Target(workload=name, text="≥ 5 x XXH64", against=XXH64, least=5)
+        mixed_strings(scale.keys // 2),
+        Target(workload=name, text="≥ 5 x XXH64", against=XXH64, least=5),
+        Target(workload=name, text="-", against=FLOOR, least=None),
     )
 
 

@@ -16,7 +16,14 @@ def strings(rng: np.random.Generator, lengths: NDArray[np.integer]) -> pa.Array:
     offsets = np.zeros(len(lengths) + 1, np.int32)
     np.cumsum(lengths, out=offsets[1:])
     data = ALPHABET[rng.integers(0, len(ALPHABET), int(offsets[-1]) + PADDING_BYTES, np.uint8)]
-    return pa.StringArray.from_buffers(len(lengths), pa.py_buffer(offsets), pa.py_buffer(data))
+    return pa.StringArray.from_buffers(len(lengths), _arrow_buffer(offsets), _arrow_buffer(data))
+
+
+def _arrow_buffer(values: NDArray[np.integer]) -> pa.Buffer:
+    """Copy into memory of Arrow's own pool: placed and aligned as in the tables that people read from files."""
+    buffer = pa.allocate_buffer(values.nbytes)
+    np.frombuffer(buffer, values.dtype)[:] = values
+    return buffer
 
 
 def short_strings(count: int, seed: int = 0) -> pa.Array:

@@ -46,7 +46,7 @@ def describe(facts: dict[str, object], rounds: int) -> str:
     return (
         f"{facts['cpu']}, {facts['cores']} cores, {facts['system']}, load {facts['load']} at the start; one core used\n"
         f"Python {facts['python']}, {facts['compiler']}\n{packages}\n"
-        f"medians of {rounds} rounds, contenders in turns"
+        f"medians of {rounds} rounds of processor time, contenders in turns"
     )
 
 
@@ -88,7 +88,7 @@ def as_json(rows: Sequence[Row], facts: dict[str, object]) -> dict[str, object]:
 
 def _cells(row: Row) -> list[str]:
     target = row.target
-    ratio = "-" if row.ratio is None else f"{row.ratio:.2f}"
+    ratio = "-" if row.ratio is None else f"{row.ratio:.3g}"
     ours, theirs = _speed(row.keys, row.ours_s), _speed(row.keys, row.theirs_s)
     return [target.workload, ours, target.against, theirs, ratio, target.text, row.verdict]
 

@@ -27,6 +27,7 @@ using Words = std::uint64_t __attribute__((vector_size(16)));
 
 constexpr std::int32_t kLoadBytes = 16;
 constexpr std::size_t kFingerprintBits = 63;
+constexpr std::size_t kBlockRows = 1024;
 
 /// Arrow's offsets and data of one string column.
 struct Column {
@@ -105,8 +106,8 @@ void read_and_write(const Column& column, std::size_t count, std::int64_t* out) 
 /// prefetch).
 void read_and_write_rows(const std::vector<Column>& columns, std::size_t count, std::int64_t* out) {
   const std::size_t width = columns.size();
-  for (std::size_t begin = 0; begin < count; begin += 8) {
-    const std::size_t end = begin + 8 < count ? begin + 8 : count;
+  for (std::size_t begin = 0; begin < count; begin += kBlockRows) {
+    const std::size_t end = begin + kBlockRows < count ? begin + kBlockRows : count;
     std::size_t at = 0;
     for (; at + 2 <= width; at += 2) {
       for (std::size_t row = begin; row < end; ++row) {
