@@ -1,7 +1,7 @@
 # make demo and make test set up everything they need: system packages (with apt-get, where root or sudo allow it), a
 # virtual environment in .venv with the exact versions of constraints.txt, and the compiled extension.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint format clean
+.PHONY: help setup demo test test-all lint format bench-fingerprint clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -11,7 +11,7 @@ DEPENDENCIES := $(VENV)/.dependencies
 INSTALLED := $(VENV)/.installed
 NATIVE_SOURCES := CMakeLists.txt $(wildcard csrc/*/*.cpp csrc/*/*.hpp csrc/include/polyrank/*.hpp)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-CPP_FILES := $(filter %.cpp %.hpp,$(NATIVE_SOURCES))
+CPP_FILES := $(filter %.cpp %.hpp,$(NATIVE_SOURCES)) $(wildcard benchmarks/*/*.cpp)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo "make test      lint, then all tests but the slow ones"
 	@echo "make test-all  lint, then all tests"
 	@echo "make format    format Python and C++"
+	@echo "make bench-fingerprint  measure fingerprints beside what others do"
 	@echo "make clean     remove .venv and build"
 
 setup: $(INSTALLED)
@@ -58,6 +59,10 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format --quiet .
 	$(BIN)/clang-format -i $(CPP_FILES)
+
+bench-fingerprint: $(INSTALLED)
+	@$(PIP) install -qq --constraint constraints.txt --group bench
+	@$(BIN)/python benchmarks/fingerprint.py
 
 clean:
 	rm -rf $(VENV) build

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Install what pip cannot bring: a C++ compiler, CMake, GoogleTest, and the shared libpython that the embedded server loads.
+# Install what pip cannot bring: a C++ compiler, CMake, GoogleTest, the xxHash library that fingerprints are compared with,
+# and the shared libpython that the embedded server loads.
 # Usage: system-packages.sh PYTHON
 set -eu
 python=$1
@@ -17,6 +18,7 @@ libdir=$("$python" -c 'import sysconfig; print(sysconfig.get_config_var("LIBDIR"
 command -v c++ >/dev/null 2>&1 || want g++
 command -v cmake >/dev/null 2>&1 || want cmake
 [ -e /usr/include/gtest/gtest.h ] || [ -e /usr/local/include/gtest/gtest.h ] || want libgtest-dev
+[ -e /usr/include/xxhash.h ] || [ -e /usr/local/include/xxhash.h ] || want libxxhash-dev
 "$python" -c 'import ensurepip, venv' 2>/dev/null || want "python$minor-venv"
 [ -e "$libdir/libpython$minor.so.1.0" ] || PATH="$PATH:/sbin:/usr/sbin" ldconfig -p | grep -q "libpython$minor.so.1.0" ||
   want "libpython$minor"

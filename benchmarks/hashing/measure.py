@@ -1,0 +1,149 @@
+"""Contests: several ways to do one job, timed in turns on one core, and the targets that their medians are held to."""
+
+import contextlib
+import dataclasses
+import gc
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+OURS = "polyrank"
+ROUND_S = 0.02  # a contender faster than this is called several times a round
+FEW_KEYS = 10_000  # below, a row gives the time of a call rather than keys per second
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Scale:
+    """How much work a run does: `keys` in the long columns, `rows` in tables and lists."""
+
+    keys: int = 10_000_000
+    rows: int = 1_000_000
+    rounds: int = 9
+
+
+ALLOWED = frozenset(os.sched_getaffinity(0))  # before anything is pinned
+FULL = Scale()
+QUICK = Scale(keys=100_000, rows=10_000, rounds=3)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Target:
+    """One line of the table: `ours` should be at least `least` times as fast as the contender `against`.
+
+    Without `least` the line is there for information. `against` may name one of the contest's limits instead.
+    """
+
+    workload: str
+    text: str
+    against: str
+    least: float | None
+    ours: str = OURS
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Contest:
+    """Contenders that each hash `keys` keys in a call; `limits_s` are fixed times that targets may name.
+
+    `absent` holds contenders that cannot run here, each with what it lacks. The clock counts the processor time of all
+    threads of this process, so that what else a shared machine runs costs nobody a turn; two threads need real time.
+    """
+
+    keys: int
+    contenders: Mapping[str, Callable[[], object]]
+    targets: Sequence[Target]
+    limits_s: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    absent: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    clock: Callable[[], float] = time.process_time
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Row:
+    """What a contest says about one target; a time is None where the contender is absent, which `note` explains."""
+
+    target: Target
+    keys: int
+    ours_s: float | None
+    theirs_s: float | None
+    note: str = ""
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times as fast as the other contender."""
+        return self.theirs_s / self.ours_s if self.ours_s and self.theirs_s else None
+
+    @property
+    def verdict(self) -> str:
+        """Reached, or missed and how many times as fast it would have to be."""
+        if self.ratio is None:
+            return f"not measured: {self.note}"
+        if self.target.least is None:
+            return "for information"
+        short = self.target.least / self.ratio
+        return "reached" if short <= 1 else f"missed by a factor of {short:.2f}"
+
+
+def medians(contest: Contest, rounds: int) -> dict[str, float]:
+    """Time the contenders in turns; return each one's median seconds for a call."""
+    calls = {name: _calls_per_round(run, contest.clock) for name, run in contest.contenders.items()}
+    times: dict[str, list[float]] = {name: [] for name in contest.contenders}
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(rounds):
+            for name, run in contest.contenders.items():
+                times[name].append(_seconds(run, calls[name], contest.clock) / calls[name])
+    finally:
+        gc.enable()
+    return {name: statistics.median(seconds) for name, seconds in times.items()}
+
+
+def rows_of(contest: Contest, seconds: Mapping[str, float]) -> list[Row]:
+    """Hold the medians to the contest's targets."""
+    known = {**contest.limits_s, **seconds}
+    return [
+        Row(
+            target=target,
+            keys=contest.keys,
+            ours_s=known.get(target.ours),
+            theirs_s=known.get(target.against),
+            note=contest.absent.get(target.ours, contest.absent.get(target.against, "")),
+        )
+        for target in contest.targets
+    ]
+
+
+def check_same(ours: np.ndarray, theirs: np.ndarray, workload: str) -> None:
+    """Stop the run when two contenders that must agree do not: a wrong hash has no speed."""
+    if not np.array_equal(ours, theirs):
+        raise SystemExit(f"{workload}: the fingerprints differ from the XXH64 of the xxHash library")
+
+
+def cores() -> list[int]:
+    """Return the cores that this process may run on, the one to measure on first."""
+    return sorted(ALLOWED, reverse=True)  # the last: the first serves most interrupts
+
+
+@contextlib.contextmanager
+def pinned(*wanted: int) -> Iterator[None]:
+    """Keep the calling thread, and threads that it starts meanwhile, on the given cores."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, wanted)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _calls_per_round(run: Callable[[], object], clock: Callable[[], float]) -> int:
+    run()
+    return max(1, int(ROUND_S / max(_seconds(run, 1, clock), 1e-9)))
+
+
+def _seconds(run: Callable[[], object], calls: int, clock: Callable[[], float]) -> float:
+    start = clock()
+    for _ in range(calls):
+        run()
+    return clock() - start

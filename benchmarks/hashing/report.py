@@ -1,0 +1,106 @@
+"""The outcome as text, as a Markdown table and as JSON, with the machine that it comes from."""
+
+import os
+import platform
+import subprocess
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+from .measure import FEW_KEYS, Row
+from .yardsticks import cpu_model
+
+PACKAGES = (
+    "polyrank",
+    "numpy",
+    "pyarrow",
+    "polars",
+    "pandas",
+    "scikit-learn",
+    "mmh3",
+    "xxhash",
+    "polars-hash",
+    "duckdb",
+)
+HEADINGS = ("workload", "polyrank", "against", "its speed", "ratio", "target", "outcome")
+
+
+def machine() -> dict[str, object]:
+    """Describe what the numbers depend on."""
+    compiler = subprocess.run(
+        [os.environ.get("CXX", "c++"), "--version"], capture_output=True, text=True, check=False
+    ).stdout
+    return {
+        "cpu": cpu_model(),
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "compiler": compiler.partition("\n")[0],
+        "load": round(os.getloadavg()[0], 1),
+        "packages": {name: _version(name) for name in PACKAGES},
+    }
+
+
+def describe(facts: dict[str, object], rounds: int) -> str:
+    """Say in a few lines what `machine` found."""
+    packages = ", ".join(f"{name} {number}" for name, number in facts["packages"].items())
+    return (
+        f"{facts['cpu']}, {facts['cores']} cores, {facts['system']}, load {facts['load']} at the start; one core used\n"
+        f"Python {facts['python']}, {facts['compiler']}\n{packages}\n"
+        f"medians of {rounds} rounds of processor time, contenders in turns"
+    )
+
+
+def as_markdown(rows: Sequence[Row]) -> str:
+    """Return the table as Markdown."""
+    lines = [HEADINGS, ["---"] * len(HEADINGS), *map(_cells, rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def as_text(rows: Sequence[Row]) -> str:
+    """Return the table in aligned columns, followed by how many targets are reached."""
+    lines = [HEADINGS, *map(_cells, rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    table = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    verdicts = [row.verdict for row in rows if row.target.least is not None]
+    return "\n".join([*table, "", f"{verdicts.count('reached')} of {len(verdicts)} targets reached"])
+
+
+def as_json(rows: Sequence[Row], facts: dict[str, object]) -> dict[str, object]:
+    """Return everything, times in seconds for a call."""
+    return {
+        "machine": facts,
+        "rows": [
+            {
+                "workload": row.target.workload,
+                "keys": row.keys,
+                "ours_s": row.ours_s,
+                "against": row.target.against,
+                "theirs_s": row.theirs_s,
+                "ratio": row.ratio,
+                "target": row.target.text,
+                "least": row.target.least,
+                "outcome": row.verdict,
+            }
+            for row in rows
+        ],
+    }
+
+
+def _cells(row: Row) -> list[str]:
+    target = row.target
+    ratio = "-" if row.ratio is None else f"{row.ratio:.3g}"
+    ours, theirs = _speed(row.keys, row.ours_s), _speed(row.keys, row.theirs_s)
+    return [target.workload, ours, target.against, theirs, ratio, target.text, row.verdict]
+
+
+def _speed(keys: int, seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    return f"{seconds * 1e6:.1f} µs" if keys < FEW_KEYS else f"{keys / seconds / 1e6:.1f} M keys/s"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
