@@ -16,6 +16,7 @@ from .arrow import from_arrow, from_numpy
 from .items import from_items
 from .reading import Dtype as Dtype
 from .reading import Reading as Reading
+from .reading import ValueRefusedError as ValueRefusedError
 from .reading import new_reading as new_reading
 
 
