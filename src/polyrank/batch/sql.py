@@ -41,10 +41,10 @@ class Dialect(Protocol):
 
 
 class Spark:
-    """Spark SQL, 3.0 and later: its `xxhash64` is the format's chain, for string and bigint."""
+    """Spark SQL: its `xxhash64` is the format's chain, for string and bigint."""
 
     preamble = (
-        "-- Spark 3.0 or newer. A text column must hold strings, integers or booleans; an int64 column integers,\n"
+        "-- Spark. A text column must hold strings, integers or booleans; an int64 column integers,\n"
         "-- booleans or decimal text. Cast floats to BIGINT first: their text would be 46.0 where Polyrank hashes 46.\n"
     )
 
