@@ -9,6 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEPENDENCIES := $(VENV)/.dependencies
 INSTALLED := $(VENV)/.installed
+WAREHOUSES := $(VENV)/.warehouses
 NATIVE_SOURCES := CMakeLists.txt $(wildcard csrc/*/*.cpp csrc/*/*.hpp csrc/include/polyrank/*.hpp)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 CPP_FILES := $(filter %.cpp %.hpp,$(NATIVE_SOURCES)) $(wildcard benchmarks/*/*.cpp)
@@ -16,7 +17,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 help:
 	@echo "make demo      train, export, publish and serve a ranker on real logs"
-	@echo "make test      lint, then all tests but the slow ones"
+	@echo "make test      lint, then all tests but the slow ones and those of warehouses"
 	@echo "make test-all  lint, then all tests"
 	@echo "make format    format Python and C++"
 	@echo "make bench-fingerprint  measure fingerprints beside what others do"
@@ -39,13 +40,20 @@ $(INSTALLED): $(DEPENDENCIES) $(NATIVE_SOURCES)
 	  $(PIP) install -qq --constraint constraints.txt --no-build-isolation --editable ".[all]"; \
 	  touch $(INSTALLED)'
 
+# Spark, its Java and ClickHouse, for the tests of the SQL we print: a gigabyte that only test-all needs.
+$(WAREHOUSES): $(INSTALLED)
+	@sh .ci/system-packages.sh $(PYTHON) java
+	@flock .venv.lock sh -ec '\
+	  $(PIP) install -qq --constraint constraints.txt --group warehouses; \
+	  touch $(WAREHOUSES)'
+
 demo: $(INSTALLED)
 	@$(BIN)/python examples/kuairand/demo.py --out build/demo
 
 test: lint
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not spark and not clickhouse"
 
-test-all: lint
+test-all: lint $(WAREHOUSES)
 	$(BIN)/python -m pytest
 
 lint: $(INSTALLED)

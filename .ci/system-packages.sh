@@ -1,7 +1,7 @@
 #!/bin/sh
 # Install what pip cannot bring: a C++ compiler, CMake, GoogleTest, the xxHash library that fingerprints are compared with,
 # and the shared libpython that the embedded server loads.
-# Usage: system-packages.sh PYTHON
+# Usage: system-packages.sh PYTHON [java]     (java: a Java for Spark too)
 set -eu
 python=$1
 
@@ -22,6 +22,8 @@ command -v cmake >/dev/null 2>&1 || want cmake
 "$python" -c 'import ensurepip, venv' 2>/dev/null || want "python$minor-venv"
 [ -e "$libdir/libpython$minor.so.1.0" ] || PATH="$PATH:/sbin:/usr/sbin" ldconfig -p | grep -q "libpython$minor.so.1.0" ||
   want "libpython$minor"
+
+[ "${2-}" != java ] || command -v java >/dev/null 2>&1 || want default-jre-headless
 
 [ -n "$wanted" ] || exit 0
 echo "installing system packages:$wanted"

@@ -1,4 +1,4 @@
-"""Directories that appear whole or not at all, whatever kills the process that writes them.
+"""Directories and files that appear whole or not at all, whatever kills the process that writes them.
 
 Work happens in a hidden sibling `.<name>.<random>.partial`, is flushed to disk and then renamed into place. The writer
 holds a lock on the sibling, so a later writer can tell a dead one's leftovers from work in progress and sweep them.
@@ -36,6 +36,36 @@ def staged_directory(target: Path) -> Iterator[Path]:
         except OSError as err:
             if err.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
                 refuse_existing(target)
+            raise _output_error(target, err) from err
+
+
+@contextlib.contextmanager
+def staged_file(target: Path) -> Iterator[Path]:
+    """Yield the path of a file to write, which takes the place of `target` when the block ends well.
+
+    A file that is already there stays whole until then.
+
+    Raises:
+        OutputError: `target` is a directory or a device or names no file, or it cannot be written.
+    """
+    if not target.name:
+        raise OutputError(f"cannot write {target}: it names no file; choose another output file")
+    real = Path(os.path.realpath(target))
+    try:
+        is_free = real.is_file() or not real.exists()
+    except OSError as err:
+        raise _output_error(target, err) from err
+    if not is_free:
+        reason = "is a directory" if real.is_dir() else "not a regular file"
+        raise OutputError(f"cannot write {target}: {reason}; choose another output file")
+    with partial_directory(real, shown=target) as stage:
+        file = stage / target.name
+        yield file
+        try:
+            flush(file)
+            file.replace(real)
+            flush(real.parent)
+        except OSError as err:
             raise _output_error(target, err) from err
 
 

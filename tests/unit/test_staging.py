@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from polyrank.errors import OutputError
-from polyrank.staging import flush_tree, partial_directory, refuse_existing, staged_directory
+from polyrank.staging import flush_tree, partial_directory, refuse_existing, staged_directory, staged_file
 
 
 def hidden(folder: Path) -> list[str]:
@@ -189,3 +189,44 @@ def test_every_file_and_folder_is_flushed(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(os, "fsync", lambda descriptor: flushed.append(Path(f"/proc/self/fd/{descriptor}").readlink()))
     flush_tree(tmp_path)
     assert {tmp_path / name for name in ("", "a", "a/b", "a/b/file")} == set(flushed)
+
+
+def test_file_takes_the_place_of_the_old_one_when_the_block_ends(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.write_text("old")
+    with staged_file(target) as partial:
+        partial.write_text("new")
+        assert target.read_text() == "old"
+    assert target.read_text() == "new"
+    assert hidden(tmp_path) == []
+
+
+def write_and_fail(target: Path) -> None:
+    with staged_file(target) as partial:
+        partial.write_text("new")
+        raise KeyError
+
+
+def test_file_stays_the_old_one_when_the_block_raises(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.write_text("old")
+    with pytest.raises(KeyError):
+        write_and_fail(target)
+    assert target.read_text() == "old"
+    assert hidden(tmp_path) == []
+
+
+def test_file_that_the_block_did_not_write_is_an_error(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OutputError, match=r"^cannot write .*/out: no such file or directory"),
+        staged_file(tmp_path / "out"),
+    ):
+        pass
+
+
+def test_loop_of_links_is_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.symlink_to(target)
+    with staged_file(target) as partial:
+        partial.write_text("new")
+    assert target.read_text() == "new"

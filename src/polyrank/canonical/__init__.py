@@ -15,6 +15,7 @@ from .arrow import import_arrow
 from .items import key_of as key_of
 from .reading import Dtype as Dtype
 from .reading import Reading as Reading
+from .reading import ValueRefusedError as ValueRefusedError
 from .reading import new_reading as new_reading
 from .slow import known_rows as known_rows
 from .slow import worded as worded

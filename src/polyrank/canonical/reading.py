@@ -43,6 +43,21 @@ _CASTS = {
 }
 
 
+class ValueRefusedError(DataError):
+    """A value of a column has no canonical form. `row` counts from 0 within what was read."""
+
+    def __init__(self, column: str, shown: str, row: int, why: str) -> None:
+        super().__init__(column, shown, row, why)
+        self.column, self.shown, self.row, self.why = column, shown, row, why
+
+    def __str__(self) -> str:
+        return f"column {self.column!r} holds {self.shown} at row {self.row + 1:,}; {self.why}"
+
+    def after(self, rows: int) -> "ValueRefusedError":
+        """Return the same refusal of a value that has `rows` more rows before it, as in a file read in pieces."""
+        return ValueRefusedError(self.column, self.shown, self.row + rows, self.why)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reading:
     """How the values of one column are to be read."""
@@ -54,7 +69,7 @@ class Reading:
     def refusal(self, value: object, row: int, why: str) -> DataError:
         """Return the error for `value` at the 0-based `row`."""
         shown = " ".join(reprlib.repr(value).splitlines())
-        return DataError(f"column {self.column!r} holds {shown} at row {row + 1:,}; {why}")
+        return ValueRefusedError(self.column, shown, row, why)
 
     def unreadable(self, rows: object, err: Exception) -> DataError:
         """Return the error for rows whose producer does not hand them over as Arrow."""

@@ -1,11 +1,9 @@
 """`polyrank dataset`: a public data set as one Parquet file of logs."""
 
 import argparse
-import contextlib
-import os
 from pathlib import Path
 
-from polyrank.errors import OutputError
+from polyrank.staging import staged_file
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -28,24 +26,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def write_parquet(table: object, out: Path) -> None:
-    """Write a table under a hidden name and rename it, so that `out` is whole or absent.
+    """Write a table, so that `out` is whole or as it was.
 
     Raises:
         OutputError: `out` cannot be written.
     """
     import pyarrow.parquet
 
-    if not out.name:
-        raise OutputError(f"cannot write {out}: it names no file")
-    partial = out.with_name(f".{out.name}.partial")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
+    with staged_file(out) as partial:
         pyarrow.parquet.write_table(table, partial)
-        partial.replace(out)
-    except OSError as err:
-        # pyarrow's own text names the hidden file.
-        reason = str(err) if err.errno is None else os.strerror(err.errno)
-        raise OutputError(f"cannot write {out}: {reason.lower()}") from err
-    finally:
-        with contextlib.suppress(OSError):  # it is renamed by now, or was never written
-            partial.unlink()

@@ -1,0 +1,94 @@
+"""Which columns are hashed, how, and what the columns of their fingerprints are called."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import cast
+
+from polyrank.errors import ConfigError
+from polyrank.features import BagFeature, Dtype
+from polyrank.schema import Schema, suggestion
+
+SUFFIX = "_fingerprint"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class HashedColumn:
+    """A column to hash: a value in each row or, for a bag, a list of values."""
+
+    name: str
+    dtype: Dtype
+    missing: tuple[str, ...] = ()
+    is_bag: bool = False
+
+    @property
+    def output(self) -> str:
+        """The name of the column of fingerprints."""
+        return self.name + SUFFIX
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Cross:
+    """Columns that are hashed together, in order, as one value."""
+
+    parts: tuple[HashedColumn, ...]
+
+    @property
+    def output(self) -> str:
+        """The name of the column of fingerprints."""
+        return "_x_".join(part.name for part in self.parts) + SUFFIX
+
+
+Hashed = HashedColumn | Cross
+
+
+def hashed_columns(schema: Schema) -> tuple[HashedColumn, ...]:
+    """Return the categorical and bag features of a schema, in its order."""
+    return tuple(
+        HashedColumn(
+            name=feature.name,
+            dtype=cast("Dtype", feature.dtype),
+            missing=feature.missing,
+            is_bag=isinstance(feature, BagFeature),
+        )
+        for feature in schema.resolved().hashed_features
+    )
+
+
+def parse_column(text: str, *, is_bag: bool = False) -> HashedColumn:
+    """Read `NAME:DTYPE`.
+
+    Raises:
+        ConfigError: it has another form, or another dtype than `text` and `int64`.
+    """
+    name, _, dtype = text.rpartition(":")
+    if not name or dtype not in ("text", "int64"):
+        raise ConfigError(f"a column must be NAME:text or NAME:int64, got {text!r}")
+    return HashedColumn(name=name, dtype=cast("Dtype", dtype), is_bag=is_bag)
+
+
+def parse_cross(text: str, columns: Sequence[HashedColumn]) -> Cross:
+    """Read `NAME,NAME,...`, each the name of one of `columns`.
+
+    Raises:
+        ConfigError: it names fewer than two columns, an unknown one, or a bag.
+    """
+    names = text.split(",")
+    known = {column.name: column for column in columns}
+    if len(names) < 2:  # noqa: PLR2004 (a cross of one is no cross)
+        raise ConfigError(f"a cross must name at least two columns, as in user_id,city, got {text!r}")
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"a cross takes hashed columns only, got {name!r}{suggestion(name, list(known))}")
+        if known[name].is_bag:
+            raise ConfigError(f"a cross takes single values, got the bag {name!r}")
+    return Cross(parts=tuple(known[name] for name in names))
+
+
+def check_unique(columns: Sequence[Hashed]) -> None:
+    """Raise `ConfigError` where two columns of fingerprints would have one name, or there is none."""
+    if not columns:
+        raise ConfigError("nothing to hash: the schema has no categorical or bag feature")
+    outputs = [column.output for column in columns]
+    for output in outputs:
+        if outputs.count(output) > 1:
+            raise ConfigError(f"each column and cross must be given once, got {output.removesuffix(SUFFIX)!r} twice")

@@ -1,0 +1,89 @@
+"""Fingerprints of a file: rows in, the same rows with columns of fingerprints out, a batch at a time."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from polyrank.errors import DataError
+from polyrank.fingerprint import MISSING
+from polyrank.staging import staged_file
+
+from .columns import Cross, Hashed, HashedColumn, check_unique
+from .hashing import fingerprint_type, hash_batch
+from .source import RowStream, open_rows
+
+Progress = Callable[[int, int | None], None]
+"""Called after each batch with the rows done, and all rows where they are known."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Summary:
+    """What was written: how many rows, and how many fingerprints of each column are missing (-1)."""
+
+    num_rows: int
+    missing: dict[str, int]
+
+
+def fingerprint_file(
+    rows: Path,
+    out: Path,
+    columns: Sequence[HashedColumn],
+    crosses: Sequence[Cross] = (),
+    *,
+    progress: Progress = lambda _done, _total: None,
+) -> Summary:
+    """Write the rows of a Parquet or CSV file as Parquet, with a column `<name>_fingerprint` for each hashed column.
+
+    A bag's column holds lists. Rows pass through in batches of 64 MiB at most, so memory does not grow with the file.
+    `out` appears whole or not at all.
+
+    Raises:
+        ConfigError: there is nothing to hash, or something twice.
+        DataError: `rows` cannot be read, lacks a column, or a value has no canonical form; the message names file,
+            column, value and row.
+        OutputError: `out` cannot be written.
+    """
+    outputs: tuple[Hashed, ...] = (*columns, *crosses)
+    check_unique(outputs)
+    with open_rows(rows, columns) as stream, staged_file(out) as partial:
+        schema = _output_schema(rows, stream, outputs)
+        try:
+            return _write(partial, schema, stream, outputs, progress)
+        except DataError as err:
+            raise err if str(err).startswith(f"{rows}") else DataError(f"{rows}: {err}") from err
+
+
+def _output_schema(file: Path, stream: RowStream, outputs: Sequence[Hashed]) -> Any:
+    import pyarrow as pa
+
+    schema = stream.schema
+    for column in outputs:
+        if column.output in schema.names:
+            raise DataError(f"{file}: column {column.output!r} is there already; rename it or leave it out")
+        schema = schema.append(pa.field(column.output, fingerprint_type(column)))
+    return schema
+
+
+def _write(partial: Path, schema: Any, stream: RowStream, outputs: Sequence[Hashed], progress: Progress) -> Summary:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    done, missing = 0, dict.fromkeys((column.output for column in outputs), 0)
+    with partial.open("wb") as sink, pq.ParquetWriter(sink, schema, compression="zstd") as writer:
+        for kept, to_hash in stream.batches:
+            hashed = [hash_batch(to_hash, column, done) for column in outputs]
+            writer.write_batch(pa.RecordBatch.from_arrays([*kept.columns, *hashed], schema=schema))
+            done += kept.num_rows
+            for column, fingerprints in zip(outputs, hashed, strict=True):
+                missing[column.output] += _count_missing(fingerprints)
+            progress(done, stream.num_rows)
+    return Summary(num_rows=done, missing=missing)
+
+
+def _count_missing(fingerprints: Any) -> int:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    values = fingerprints.flatten() if pa.types.is_list(fingerprints.type) else fingerprints
+    return int(pc.sum(pc.equal(values, MISSING)).as_py() or 0)

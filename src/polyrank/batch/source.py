@@ -1,0 +1,149 @@
+"""Rows of a Parquet or CSV file as a stream of record batches, in memory that does not grow with the file."""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from polyrank.errors import DataError
+from polyrank.schema import suggestion
+
+from .columns import HashedColumn
+
+SUFFIXES = (".parquet", ".csv", ".csv.gz")
+MAX_ROWS = 131_072
+MAX_BYTES = 64 * 2**20
+CSV_BLOCK_BYTES = 2 * 2**20  # Arrow reads some thirty blocks ahead
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RowStream:
+    """Rows of a file.
+
+    Attributes:
+        schema: Arrow schema of the batches.
+        num_rows: how many there are, None where only reading tells.
+        batches: pairs of record batches: the rows to keep, and the same rows to hash.
+    """
+
+    schema: Any
+    num_rows: int | None
+    batches: Iterator[tuple[Any, Any]]
+
+
+@contextlib.contextmanager
+def open_rows(file: Path, columns: Sequence[HashedColumn]) -> Iterator[RowStream]:
+    """Open a file whose `columns` are to be hashed.
+
+    Raises:
+        DataError: the file is absent, damaged, or of another kind, or lacks one of the columns or holds it twice; while
+            iterating, that a batch is damaged.
+    """
+    if not file.name.endswith(SUFFIXES):
+        raise DataError(f"{file} must end in {', '.join(SUFFIXES)}")
+    if not file.is_file():
+        raise DataError(f"{file} {'is no file' if file.exists() else 'does not exist'}; give a Parquet or CSV file")
+    is_parquet = file.name.endswith(".parquet")
+    with contextlib.ExitStack() as stack:
+        with _readable(file, "Parquet" if is_parquet else "CSV"):
+            stream = stack.enter_context(_open_parquet(file) if is_parquet else _open_csv(file, columns))
+        _check_columns(file, stream.schema.names, [column.name for column in columns])
+        guarded = _guarded(file, "Parquet" if is_parquet else "CSV", stream.batches)
+        yield dataclasses.replace(stream, batches=guarded)
+
+
+@contextlib.contextmanager
+def _open_parquet(file: Path) -> Iterator[RowStream]:
+    import pyarrow.parquet as pq
+
+    # Buffered reading takes a megabyte of each column at a time, where the default takes a row group.
+    with pq.ParquetFile(file, buffer_size=2**20) as parquet:
+        batches = parquet.iter_batches(batch_size=_batch_rows(parquet.metadata))
+        pairs = ((batch, batch) for batch in batches)
+        yield RowStream(parquet.schema_arrow, parquet.metadata.num_rows, pairs)
+
+
+def _batch_rows(metadata: Any) -> int:
+    """Return how many rows take about `MAX_BYTES`, by the row group with the largest rows."""
+    groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
+    row_bytes = max((group.total_byte_size / max(group.num_rows, 1) for group in groups), default=1.0)
+    return max(1024, min(MAX_ROWS, int(MAX_BYTES / max(row_bytes, 1.0))))
+
+
+@contextlib.contextmanager
+def _open_csv(file: Path, columns: Sequence[HashedColumn]) -> Iterator[RowStream]:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    convert = csv.ConvertOptions(column_types={column.name: pa.string() for column in columns})
+    read = csv.ReadOptions(block_size=CSV_BLOCK_BYTES)
+    with pa.input_stream(file, compression="detect") as raw:
+        reader = csv.open_csv(raw, read_options=read, convert_options=convert)
+        integers = [column.name for column in columns if column.dtype == "int64"]
+        batches = ((batch, _with_numbers(batch, integers, convert.null_values)) for batch in _merged(reader))
+        yield RowStream(reader.schema, None, batches)
+
+
+def _merged(batches: Iterator[Any]) -> Iterator[Any]:
+    """Join batches as small as blocks are: each batch becomes a row group of the output."""
+    import pyarrow as pa
+
+    some: list[Any] = []
+    for batch in batches:
+        some.append(batch)
+        if sum(part.num_rows for part in some) >= MAX_ROWS or sum(part.nbytes for part in some) >= MAX_BYTES:
+            yield from pa.Table.from_batches(some).combine_chunks().to_batches()
+            some = []
+    if some:
+        yield from pa.Table.from_batches(some).combine_chunks().to_batches()
+
+
+def _with_numbers(batch: Any, names: Sequence[str], null_values: Sequence[str]) -> Any:
+    """Read the columns of dtype `int64` as training reads them from CSV: null markers, and 46.0 beside 46."""
+    for name in names:
+        batch = batch.set_column(batch.schema.get_field_index(name), name, _numbers(batch.column(name), null_values))
+    return batch
+
+
+def _numbers(text: Any, null_values: Sequence[str]) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    present = pc.replace_with_mask(text, pc.is_in(text, pa.array(null_values)), pa.scalar(None, pa.string()))
+    if pc.all(pc.match_substring_regex(present, pattern=r"\A-?[0-9]+\z")).as_py() is not False:
+        return present
+    try:
+        return present.cast(pa.float64())
+    except pa.ArrowInvalid:
+        return present
+
+
+@contextlib.contextmanager
+def _readable(file: Path, kind: str) -> Iterator[None]:
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, OSError) as err:
+        reason = str(err).splitlines()[0] if str(err) else type(err).__name__
+        raise DataError(f"{file} cannot be read as {kind}: {reason}") from err
+
+
+def _guarded(file: Path, kind: str, batches: Iterator[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
+    while True:
+        with _readable(file, kind):
+            pair = next(batches, None)
+        if pair is None:
+            return
+        yield pair
+
+
+def _check_columns(file: Path, present: Sequence[str], names: Sequence[str]) -> None:
+    for name in names:
+        if name not in present:
+            raise DataError(
+                f"{file}: column {name!r} is missing{suggestion(name, present)} (the file has: {', '.join(present)})"
+            )
+        if present.count(name) > 1:
+            raise DataError(f"{file}: column {name!r} is there more than once; columns must be unique")

@@ -1,0 +1,121 @@
+"""SQL that computes fingerprints in a warehouse, equal to the kernel's bit for bit.
+
+Tested against real Spark and real ClickHouse (tests/warehouse). A warehouse that cannot be tested gets no SQL.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from polyrank.canonical import new_reading
+from polyrank.errors import ConfigError
+
+from .clickhouse import ClickHouse
+from .columns import Cross, Hashed, HashedColumn, check_unique
+
+MASK = 2**63 - 1
+TABLE = "your_table"
+
+
+class Dialect(Protocol):
+    """How one warehouse writes the steps of docs/fingerprint.md."""
+
+    preamble: str
+
+    def name(self, name: str) -> str:
+        """Quote a column's name."""
+
+    def literal(self, text: str) -> str:
+        """Quote text."""
+
+    def text(self, value: str) -> str:
+        """Cast to text."""
+
+    def integer(self, value: str) -> str:
+        """Cast to a 64-bit integer."""
+
+    def fingerprint(self, keys: Sequence[tuple[str, str]]) -> str:
+        """Hash values, each with its dtype, none of them missing, as a chain; clear the sign bit."""
+
+    def each(self, values: str, body: str) -> str:
+        """Apply `body`, in terms of `value`, to each element of an array."""
+
+
+class Spark:
+    """Spark SQL: its `xxhash64` is the format's chain, for string and bigint."""
+
+    preamble = (
+        "-- Spark. A text column must hold strings, integers or booleans; an int64 column integers,\n"
+        "-- booleans or decimal text. Cast floats to BIGINT first: their text would be 46.0 where Polyrank hashes 46.\n"
+    )
+
+    def name(self, name: str) -> str:  # noqa: D102 (see Dialect)
+        return "`" + name.replace("`", "``") + "`"
+
+    def literal(self, text: str) -> str:  # noqa: D102
+        return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+    def text(self, value: str) -> str:  # noqa: D102
+        return f"CAST({value} AS STRING)"
+
+    def integer(self, value: str) -> str:  # noqa: D102
+        return f"CAST({value} AS BIGINT)"
+
+    def fingerprint(self, keys: Sequence[tuple[str, str]]) -> str:  # noqa: D102
+        casts = [self.text(value) if dtype == "text" else self.integer(value) for value, dtype in keys]
+        return f"xxhash64({', '.join(casts)}) & {MASK}"
+
+    def each(self, values: str, body: str) -> str:  # noqa: D102
+        return f"transform({values}, value -> {body})"
+
+
+DIALECTS: dict[str, type[Dialect]] = {"spark": Spark, "clickhouse": ClickHouse}
+
+
+def statement(dialect: str, columns: Sequence[HashedColumn], crosses: Sequence[Cross] = ()) -> str:
+    """Return SQL that selects every column of a table, and a column of fingerprints for each of `columns`.
+
+    Raises:
+        ConfigError: the dialect cannot compute the format, or is unknown; there is nothing to hash, or something twice.
+    """
+    outputs: tuple[Hashed, ...] = (*columns, *crosses)
+    check_unique(outputs)
+    sql = _dialect(dialect)
+    selected = [f"  {expression(column, sql)} AS {sql.name(column.output)}" for column in outputs]
+    return sql.preamble + ",\n".join(["SELECT\n  *", *selected]) + f"\nFROM {TABLE};"
+
+
+def expression(column: Hashed, sql: Dialect) -> str:
+    """Return the expression that computes the fingerprint of a column or cross."""
+    if isinstance(column, HashedColumn) and column.is_bag:
+        return sql.each(sql.name(column.name), _one_value([(column, "value")], sql))
+    parts = column.parts if isinstance(column, Cross) else (column,)
+    return _one_value([(part, sql.name(part.name)) for part in parts], sql)
+
+
+def _one_value(parts: Sequence[tuple[HashedColumn, str]], sql: Dialect) -> str:
+    tests = " ".join(f"WHEN {test} THEN -1" for part, value in parts for test in _missing(part, value, sql))
+    return f"CASE {tests} ELSE {sql.fingerprint([(value, part.dtype) for part, value in parts])} END"
+
+
+def _missing(column: HashedColumn, value: str, sql: Dialect) -> Iterator[str]:
+    """Yield the tests for a missing value, in this order: text that is no integer must not reach the cast to one."""
+    reading = new_reading(column.dtype, column.missing, column.name)
+    if column.dtype == "text":
+        yield f"{value} IS NULL"
+    if reading.missing:
+        yield f"{sql.text(value)} IN ({', '.join(map(sql.literal, sorted(reading.missing)))})"
+    if column.dtype == "int64":
+        yield f"{sql.integer(value)} IS NULL"
+    if column.dtype == "int64" and reading.missing_integers:
+        yield f"{sql.integer(value)} IN ({', '.join(map(str, sorted(reading.missing_integers)))})"
+
+
+def _dialect(name: str) -> Dialect:
+    if name == "trino":
+        raise ConfigError(
+            "trino cannot compute these fingerprints: its xxhash64 takes no seed and its integers do not wrap; "
+            "hash in Spark, or with polyrank fingerprint before loading"
+        )
+    if name not in DIALECTS:
+        raise ConfigError(f"SQL dialect must be {' or '.join(DIALECTS)}, got {name!r}")
+    return DIALECTS[name]()

@@ -1,0 +1,386 @@
+"""`polyrank fingerprint`: what it writes and prints, and with which exit status."""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from reference.fingerprint_v1 import cross
+from reference.fingerprint_v1 import fingerprint as expected
+from toy import TOY_TOML, toy_table
+
+from polyrank.__main__ import main
+from polyrank.commands.progress import RowProgress
+
+Capture = pytest.CaptureFixture[str]
+ROWS = pa.table(
+    {
+        "user_id": pa.array([46, None, 2**63 - 1, -(2**63)], pa.int64()),
+        "city": ["Paris", "", None, "北京"],
+        "tags": pa.array([["a", None], [], None, ["b"]], pa.list_(pa.string())),
+        "score": [0.5, 1.5, 2.5, 3.5],
+    }
+)
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    pq.write_table(ROWS, "rows.parquet")
+    return tmp_path
+
+
+def run(*arguments: str, rows: str = "rows.parquet", out: str = "out.parquet") -> int:
+    return main(["--quiet", "fingerprint", rows, "--out", out, *arguments])
+
+
+def hashed(values: Sequence[object], dtype: str, missing: Sequence[str] = ()) -> list[int]:
+    return [expected(value, dtype, missing=missing) for value in values]
+
+
+@pytest.mark.usefixtures("place")
+def test_columns_of_fingerprints_are_added() -> None:
+    assert run("--column", "user_id:int64", "--column", "city:text", "--bag", "tags:text") == 0
+    table = pq.read_table("out.parquet")
+    assert table.select(ROWS.column_names) == ROWS
+    added = table.drop_columns(ROWS.column_names)
+    assert added.schema == pa.schema(
+        {"user_id_fingerprint": pa.int64(), "city_fingerprint": pa.int64(), "tags_fingerprint": pa.list_(pa.int64())}
+    )
+    assert added.to_pydict() == {
+        "user_id_fingerprint": hashed(ROWS["user_id"].to_pylist(), "int64"),
+        "city_fingerprint": hashed(ROWS["city"].to_pylist(), "text"),
+        "tags_fingerprint": [hashed(["a", None], "text"), [], None, hashed(["b"], "text")],
+    }
+
+
+@pytest.mark.usefixtures("place")
+def test_cross_chains_columns_in_order() -> None:
+    assert run("--column", "user_id:int64", "--column", "city:text", "--cross", "city,user_id") == 0
+    pairs = zip(ROWS["city"].to_pylist(), ROWS["user_id"].to_pylist(), strict=True)
+    chained = [cross([(city, "text"), (user, "int64")]) for city, user in pairs]
+    assert pq.read_table("out.parquet")["city_x_user_id_fingerprint"].to_pylist() == chained
+
+
+def test_schema_says_what_is_hashed_and_missing(place: Path) -> None:
+    table = toy_table(500)
+    pq.write_table(table, place / "rows.parquet")
+    (place / "schema.toml").write_text(TOY_TOML)
+    assert run("--schema", "schema.toml") == 0
+    out = pq.read_table("out.parquet")
+    assert out.column_names == [
+        *table.column_names,
+        *(f"{name}_fingerprint" for name in ("user_id", "item_id", "history", "tags", "device")),
+    ]
+    assert out["device_fingerprint"].to_pylist() == hashed(table["device"].to_pylist(), "text", ["", "unknown"])
+    assert out["history_fingerprint"].to_pylist() == [
+        None if ids is None else hashed(ids, "int64") for ids in table["history"].to_pylist()
+    ]
+
+
+def test_csv_is_hashed_as_parquet_is(place: Path) -> None:
+    (place / "rows.csv").write_text('user_id,city,note\n46,007,1\n,"",2\nNA,NA,3\n007,"a ""b""",4\n', newline="")
+    assert run("--column", "user_id:int64", "--column", "city:text", rows="rows.csv") == 0
+    assert pq.read_table("out.parquet").to_pydict() == {
+        "user_id": ["46", "", "NA", "007"],
+        "city": ["007", "", "NA", 'a "b"'],
+        "note": [1, 2, 3, 4],
+        "user_id_fingerprint": hashed([46, None, None, 7], "int64"),
+        "city_fingerprint": hashed(["007", "", "NA", 'a "b"'], "text"),
+    }
+
+
+def test_csv_ids_that_pandas_made_floats_are_the_ids(place: Path) -> None:
+    (place / "rows.csv").write_text("user_id\n46.0\n\nnan\n7\n")
+    assert run("--column", "user_id:int64", rows="rows.csv") == 0
+    assert pq.read_table("out.parquet")["user_id_fingerprint"].to_pylist() == hashed([46, None, 7], "int64")
+
+
+def test_compressed_csv_is_read(place: Path) -> None:
+    with pa.output_stream(place / "rows.csv.gz", compression="gzip") as stream:
+        stream.write(b"user_id\n46\n")
+    assert run("--column", "user_id:int64", rows="rows.csv.gz") == 0
+    assert pq.read_table("out.parquet")["user_id_fingerprint"].to_pylist() == hashed([46], "int64")
+
+
+EMPTY: dict[str, Callable[[], object]] = {
+    "rows.parquet": lambda: pq.write_table(ROWS[:0], "rows.parquet"),
+    "rows.csv": lambda: Path("rows.csv").write_text("user_id,city\n"),
+}
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize("rows", EMPTY)
+def test_file_without_rows_gives_columns_without_rows(capsys: Capture, rows: str) -> None:
+    EMPTY[rows]()
+    assert run("--column", "user_id:int64", rows=rows) == 0
+    assert pq.read_table("out.parquet")["user_id_fingerprint"].to_pylist() == []
+    assert capsys.readouterr().out == "out.parquet: 0 rows, 1 column of fingerprints\n"
+
+
+@pytest.mark.usefixtures("place")
+def test_batches_are_one_file() -> None:
+    users = pa.table({"user_id": pa.array(range(300_000), pa.int64())})
+    pq.write_table(users, "rows.parquet", row_group_size=100_000)
+    assert run("--column", "user_id:int64") == 0
+    out = pq.read_table("out.parquet")
+    assert out["user_id"] == users["user_id"]
+    assert out["user_id_fingerprint"][-1].as_py() == expected(299_999, "int64")
+
+
+@pytest.mark.usefixtures("place")
+def test_summary_as_json_counts_missing(capsys: Capture) -> None:
+    assert run("--column", "user_id:int64", "--bag", "tags:text", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "out": "out.parquet",
+        "rows": 4,
+        "missing": {"user_id_fingerprint": 1, "tags_fingerprint": 1},
+        "hash": {"name": "xxh64", "version": 1, "seed": 42},
+    }
+
+
+@pytest.mark.usefixtures("place")
+def test_existing_output_is_replaced() -> None:
+    assert run("--column", "user_id:int64") == 0
+    assert run("--column", "city:text") == 0
+    assert pq.read_schema("out.parquet").names[-1] == "city_fingerprint"
+
+
+@pytest.mark.usefixtures("place")
+def test_output_may_be_the_input() -> None:
+    assert run("--column", "user_id:int64", out="rows.parquet") == 0
+    assert pq.read_table("rows.parquet")["user_id_fingerprint"].to_pylist() == hashed(
+        ROWS["user_id"].to_pylist(), "int64"
+    )
+
+
+@pytest.mark.usefixtures("place")
+def test_output_through_a_link_keeps_the_link() -> None:
+    Path("folder").mkdir()
+    Path("out.parquet").symlink_to("folder/real.parquet")
+    assert run("--column", "user_id:int64") == 0
+    assert Path("out.parquet").is_symlink()
+    assert pq.read_table("folder/real.parquet").num_rows == 4
+
+
+def with_bad_value_in_a_late_batch() -> None:
+    values: list[Any] = ["1"] * 200_000
+    values[150_000] = "x1"
+    pq.write_table(pa.table({"user_id": values}), "rows.parquet")
+
+
+def with_bad_value_in_a_late_bag() -> None:
+    lists: list[Any] = [["1", "2"]] * 200_000
+    lists[150_000] = ["3", "4", "x1"]
+    pq.write_table(pa.table({"user_id": lists}), "rows.parquet")
+
+
+def csv(text: str | bytes) -> Callable[[], object]:
+    return lambda: Path("rows.csv").write_bytes(text.encode() if isinstance(text, str) else text)
+
+
+USER = ("--column", "user_id:int64")
+WRONG: dict[str, tuple[Callable[[], object], str, Sequence[str], str]] = {
+    "no file": (lambda: None, "absent.parquet", USER, "absent.parquet does not exist; give a Parquet or CSV file"),
+    "directory": (lambda: Path("d.csv").mkdir(), "d.csv", USER, "d.csv is no file; give a Parquet or CSV file"),
+    "other kind": (
+        lambda: Path("rows.txt").touch(),
+        "rows.txt",
+        USER,
+        "rows.txt must end in .parquet, .csv, .csv.gz",
+    ),
+    "corrupt Parquet": (
+        lambda: Path("rows.parquet").write_bytes(b"PAR1 not"),
+        "rows.parquet",
+        USER,
+        "rows.parquet cannot be read as Parquet: ",
+    ),
+    "empty CSV": (csv(""), "rows.csv", USER, "rows.csv cannot be read as CSV: Empty CSV file"),
+    "ragged CSV": (csv("user_id,b\n1,2\n3\n"), "rows.csv", USER, "rows.csv cannot be read as CSV: "),
+    "CSV that is no UTF-8": (csv(b"user_id\n\xff\n"), "rows.csv", USER, "rows.csv cannot be read as CSV: "),
+    "missing column": (
+        lambda: None,
+        "rows.parquet",
+        ("--column", "userid:int64"),
+        "rows.parquet: column 'userid' is missing; did you mean 'user_id'? (the file has: user_id, city, tags, score)",
+    ),
+    "column twice": (
+        csv("user_id,user_id\n1,2\n"),
+        "rows.csv",
+        USER,
+        "rows.csv: column 'user_id' is there more than once; columns must be unique",
+    ),
+    "name taken": (
+        csv("user_id,user_id_fingerprint\n1,2\n"),
+        "rows.csv",
+        USER,
+        "rows.csv: column 'user_id_fingerprint' is there already; rename it or leave it out",
+    ),
+    "value in a late batch": (
+        with_bad_value_in_a_late_batch,
+        "rows.parquet",
+        USER,
+        "rows.parquet: column 'user_id' holds 'x1' at row 150,001; dtype \"int64\" takes decimal integers",
+    ),
+    "value in a late bag": (
+        with_bad_value_in_a_late_bag,
+        "rows.parquet",
+        ("--bag", "user_id:int64"),
+        "rows.parquet: column 'user_id' holds 'x1' at row 150,001; dtype \"int64\" takes decimal integers",
+    ),
+    "value in a CSV": (
+        csv("user_id\n1\nNA\n12.5\n"),
+        "rows.csv",
+        USER,
+        "rows.csv: column 'user_id' holds 12.5 at row 3; whole numbers expected",
+    ),
+    "list for a value": (
+        lambda: None,
+        "rows.parquet",
+        ("--column", "tags:text"),
+        "rows.parquet: column 'tags' holds ['a', None] at row 1; a categorical feature takes no list",
+    ),
+    "value for a list": (
+        lambda: None,
+        "rows.parquet",
+        ("--bag", "city:text"),
+        "rows.parquet: column 'city' holds string; a bag takes lists",
+    ),
+    "unknown dtype": (
+        lambda: None,
+        "rows.parquet",
+        ("--column", "user_id:int32"),
+        "a column must be NAME:text or NAME:int64, got 'user_id:int32'",
+    ),
+    "column given twice": (
+        lambda: None,
+        "rows.parquet",
+        (*USER, *USER),
+        "each column and cross must be given once, got 'user_id' twice",
+    ),
+    "cross of one": (
+        lambda: None,
+        "rows.parquet",
+        (*USER, "--cross", "user_id"),
+        "a cross must name at least two columns, as in user_id,city, got 'user_id'",
+    ),
+    "cross of strangers": (
+        lambda: None,
+        "rows.parquet",
+        (*USER, "--cross", "user_id,userid"),
+        "a cross takes hashed columns only, got 'userid'; did you mean 'user_id'?",
+    ),
+    "cross with a bag": (
+        lambda: None,
+        "rows.parquet",
+        (*USER, "--bag", "tags:text", "--cross", "user_id,tags"),
+        "a cross takes single values, got the bag 'tags'",
+    ),
+    "schema that hashes nothing": (
+        lambda: Path("s.toml").write_text(
+            'name = "a"\nfeatures = [{ name = "x", kind = "numeric" }]\n'
+            'tasks = [{ name = "t", kind = "binary", label = "y" }]\n'
+        ),
+        "rows.parquet",
+        ("--schema", "s.toml"),
+        "nothing to hash: the schema has no categorical or bag feature",
+    ),
+}
+
+
+@pytest.mark.parametrize(("spoil", "rows", "arguments", "message"), WRONG.values(), ids=WRONG)
+def test_wrong_input_is_one_line_and_leaves_nothing(
+    place: Path,
+    capsys: Capture,
+    spoil: Callable[[], object],
+    rows: str,
+    arguments: Sequence[str],
+    message: str,
+) -> None:
+    spoil()
+    before = sorted(path.name for path in place.iterdir())
+    assert run(*arguments, rows=rows) == 1
+    output = capsys.readouterr()
+    assert output.err.startswith(f"polyrank: {message}")
+    assert (output.err.count("\n"), output.out) == (1, "")
+    assert sorted(path.name for path in place.iterdir()) == before
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ("", "cannot write .: it names no file"),
+        ("folder", "cannot write folder: is a directory; choose another output file"),
+        ("/dev/null", "cannot write /dev/null: not a regular file; choose another output file"),
+        ("rows.parquet/out.parquet", "cannot write rows.parquet/out.parquet: not a directory; choose another"),
+        ("/proc/out.parquet", "cannot write /proc/out.parquet: no such file or directory; choose another"),
+        ("r" * 300, f"cannot write {'r' * 300}: file name too long; choose another"),
+    ],
+    ids=["empty", "directory", "device", "below a file", "proc", "long name"],
+)
+def test_unwritable_output_is_one_line(capsys: Capture, out: str, message: str) -> None:
+    Path("folder").mkdir()
+    assert run(*USER, out=out) == 1
+    output = capsys.readouterr()
+    assert output.err.startswith(f"polyrank: {message}")
+    assert output.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["rows.parquet", "--column", "a:text"],
+        ["--out", "out.parquet", "--column", "a:text"],
+        ["rows.parquet", "--out", "out.parquet"],
+        ["rows.parquet", "--out", "out.parquet", "--schema", "s.toml", "--column", "a:text"],
+        ["rows.parquet", "--sql", "spark", "--column", "a:text"],
+        ["--sql", "spark", "--json", "--column", "a:text"],
+    ],
+    ids=["nothing", "no output", "no input", "no column", "schema and column", "rows and SQL", "JSON and SQL"],
+)
+def test_wrong_usage_exits_with_two(capsys: Capture, arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["fingerprint", *arguments])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: polyrank fingerprint")
+
+
+def test_progress_is_said_after_two_seconds_only(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 1.9, 2.5, 3.0, 12.6])
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    progress = RowProgress("rows.parquet")
+    for done in (10, 20, 30, 40):
+        progress(done, 40 if done < 40 else None)
+    assert capsys.readouterr().err == ("rows.parquet: 20 of 40 rows (50%), 8 rows/s\nrows.parquet: 40 rows, 3 rows/s\n")
+
+
+def test_quiet_progress_says_nothing(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 5.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    RowProgress("rows.parquet", quiet=True)(10, 20)
+    assert capsys.readouterr().err == ""
+
+
+def test_progress_on_a_terminal_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    master, terminal = os.openpty()
+    clock = iter([0.0, 2.5, 2.6, 3.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    with os.fdopen(terminal, "w") as stderr:
+        monkeypatch.setattr("sys.stderr", stderr)
+        progress = RowProgress("rows.parquet")
+        for done in (10, 15, 20):
+            progress(done, 20)
+        progress.close()
+        stderr.flush()
+        said = os.read(master, 4096).decode()
+    os.close(master)
+    assert (
+        said
+        == "\rrows.parquet: 10 of 20 rows (50%), 4 rows/s\x1b[K\rrows.parquet: 20 of 20 rows (100%), 7 rows/s\x1b[K\r\n"
+    )
