@@ -3,6 +3,7 @@
 import reprlib
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, cast
 
 from polyrank.errors import ConfigError, DataError
@@ -70,6 +71,12 @@ class Reading:
         """Return the error for `value` at the 0-based `row`."""
         shown = " ".join(reprlib.repr(value).splitlines())
         return ValueRefusedError(self.column, shown, row, why)
+
+    @cached_property
+    def missing_integers(self) -> frozenset[int]:
+        """What the missing tokens mean under dtype `int64`: `"07"` stands for 7, other text for no integer."""
+        integers = (to_integer(token) for token in self.missing)
+        return frozenset(integer for integer in integers if integer is not None and is_int64(integer))
 
     def unreadable(self, rows: object, err: Exception) -> DataError:
         """Return the error for rows whose producer does not hand them over as Arrow."""
