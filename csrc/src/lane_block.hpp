@@ -18,7 +18,7 @@ namespace {  // NOLINT(google-build-namespaces): see lane_hash.hpp
 
 namespace lanes {
 
-constexpr std::size_t kBlock = 512;
+constexpr std::size_t kBlock = 128;
 constexpr std::uint32_t kShort = 16;   ///< bytes that two words hold
 constexpr std::uint32_t kStripe = 32;  ///< bytes
 constexpr std::uint32_t kLong = 256;   ///< bytes; a key with as many keeps a core busy by itself
@@ -53,6 +53,10 @@ struct Block {
   alignas(64) std::array<Pair, kPadded> words;   ///< of short keys, with anything beyond their lengths
 
   [[nodiscard]] bool is_short() const { return (lengths_seen >> kShort) <= 1; }
+
+  [[nodiscard]] bool is_uniform() const {
+    return std::all_of(&lengths[0], &lengths[size], [this](std::uint32_t length) { return length == lengths[0]; });
+  }
 
   [[nodiscard]] V length(std::size_t index) const { return Isa::widened(lengths.data() + index); }
 

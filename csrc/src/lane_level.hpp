@@ -38,6 +38,8 @@ void hash_keys(const Column& column, const Target& target) {
     if (block.is_short()) {
       gather_words(block, column, begin);
       hash_short(block, target.from(begin));
+    } else if (Isa::kLanes == 4 && block.is_uniform()) {
+      hash_each(block, column, begin, target.from(begin));
     } else {
       hash_long(block, column, begin, target.from(begin));
     }
