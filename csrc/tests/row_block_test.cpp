@@ -93,7 +93,7 @@ TEST(RowBlock, ClearedBlockBeginsAnew) {
 TEST(WriteUtf8, CodePointsOfEveryLengthAreWritten) {
   const std::array<std::uint32_t, 8> text{0x41, 0x7F, 0x80, 0x7FF, 0x800, 0xFFFF, 0x10000, 0x10FFFF};
   std::array<char, 32> out;
-  const char* end = write_utf8(std::span<const std::uint32_t>(text), out.data());
+  char* end = write_utf8(std::span<const std::uint32_t>(text), out.data());
   EXPECT_EQ(std::string(out.data(), end),
             "\x41\x7F\xC2\x80\xDF\xBF\xE0\xA0\x80\xEF\xBF\xBF\xF0\x90\x80\x80\xF4\x8F\xBF\xBF");
 }
