@@ -27,7 +27,7 @@ ArrowArrayStream._fields_ = [
 
 
 class HandMadeStream:
-    """A stream of `arrays` whose call number `call` fails with `errors[call]`: the schema is call 0, then come arrays."""
+    """A stream of `arrays` whose call `call` fails with `errors[call]`: call 0 is for the schema, then come arrays."""
 
     def __init__(self, arrays: Sequence[HandMadeArray], errors: dict[int, int] | None = None) -> None:
         self.releases = 0
