@@ -341,6 +341,9 @@ def test_output_that_overlaps_the_values_in_part_is_refused() -> None:
         hashed(memory[:3], memory[1:], "int64")
     with pytest.raises(ValueError, match="out must not overlap values, unless it is values"):
         hashed(memory[:2].view(np.int32), memory, "int64")
+    for kind in ("S8", "U2"):
+        with pytest.raises(ValueError, match="out must not overlap values, unless it is values"):
+            hashed(memory[:3].view(kind), memory[1:])
 
 
 def test_large_output_is_filled_wherever_it_lies() -> None:
