@@ -3,7 +3,7 @@
 import reprlib
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal, cast
 
 from polyrank.errors import ConfigError, DataError
@@ -78,6 +78,12 @@ class Reading:
         integers = (to_integer(token) for token in self.missing)
         return frozenset(integer for integer in integers if integer is not None and is_int64(integer))
 
+    def odd_value(self, value: object, row: int) -> int | bytes | None:
+        """Return what stands for a Python value that the extension does not know; see `items.key_of`."""
+        from .items import key_of
+
+        return key_of(value, row, self)
+
     def unreadable(self, rows: object, err: Exception) -> DataError:
         """Return the error for rows whose producer does not hand them over as Arrow."""
         return DataError(f"column {self.column!r} of type {type(rows).__name__} is not readable as Arrow: {err}")
@@ -96,9 +102,16 @@ def new_reading(dtype: str, missing: Collection[str], column: str) -> Reading:
     """
     if dtype not in ("text", "int64"):
         raise ConfigError(f'dtype must be "text" or "int64", got {dtype!r} (column {column!r})')
-    if isinstance(missing, str) or not all(isinstance(token, str) for token in missing):
+    if isinstance(missing, str) or (missing and not all(isinstance(token, str) for token in missing)):
         raise ConfigError(f"missing must be a collection of text tokens, got {missing!r} (column {column!r})")
+    if not missing:
+        return _plain_reading(cast("Dtype", dtype), column)
     return Reading(dtype=cast("Dtype", dtype), missing=frozenset(missing), column=column)
+
+
+@lru_cache(maxsize=256)
+def _plain_reading(dtype: Dtype, column: str) -> Reading:
+    return Reading(dtype=dtype, missing=frozenset(), column=column)
 
 
 def to_integer(text: str) -> int | None:
