@@ -48,13 +48,12 @@ def from_numpy(values: NDArray[Any], how: Reading) -> Any:
 def from_arrow(array: Any, how: Reading, first_row: int) -> Any:  # noqa: PLR0911 (a table of types)
     """Bring an Arrow array whose first value is row `first_row` of its column to canonical form."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     kind = array.type
     if pa.types.is_dictionary(kind):
         return _from_dictionary(array, how, first_row)
     if pa.types.is_run_end_encoded(kind):
-        return from_arrow(pc.run_end_decode(array), how, first_row)
+        return from_arrow(_without_runs(array), how, first_row)
     if array.null_count == len(array):
         return _all_missing(len(array), how)
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
@@ -186,6 +185,15 @@ def _without_views(array: Any) -> Any:
     if pa.types.is_string_view(array.type):
         return array.cast(pa.large_string())
     return array.cast(pa.large_binary()) if pa.types.is_binary_view(array.type) else array
+
+
+def _without_runs(array: Any) -> Any:
+    """Arrow decodes no runs of string_view and binary_view."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    runs = pa.RunEndEncodedArray.from_arrays(array.run_ends, _without_views(array.values))
+    return pc.run_end_decode(runs.slice(array.offset, len(array)))
 
 
 def _all_missing(size: int, how: Reading) -> Any:
