@@ -43,6 +43,10 @@ void fingerprint(const Int64Column& column, std::uint64_t seed, std::span<std::i
   fingerprint_each(column, seed, out);
 }
 
+void fingerprint(const DecimalColumn& column, std::uint64_t seed, std::span<std::int64_t> out) noexcept {
+  fingerprint_each(column, seed, out);
+}
+
 void chain(const StringColumn<std::int32_t>& column, std::span<std::uint64_t> states) noexcept {
   chain_each(column, states);
 }
@@ -53,6 +57,10 @@ void chain(const StringColumn<std::int64_t>& column, std::span<std::uint64_t> st
 
 void chain(const ViewColumn& column, std::span<std::uint64_t> states) noexcept { chain_each(column, states); }
 
+void chain(const ScatteredColumn& column, std::span<std::uint64_t> states) noexcept { chain_each(column, states); }
+
 void chain(const Int64Column& column, std::span<std::uint64_t> states) noexcept { chain_each(column, states); }
+
+void chain(const DecimalColumn& column, std::span<std::uint64_t> states) noexcept { chain_each(column, states); }
 
 }  // namespace polyrank

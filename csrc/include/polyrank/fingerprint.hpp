@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -95,6 +96,28 @@ struct Int64Column {
   }
 };
 
+/// The decimal digits of an integer, with `-` before those of a negative one.
+struct DecimalKey {
+  std::array<char, 20> digits;
+  std::size_t length;
+
+  explicit DecimalKey(std::int64_t value) noexcept
+      : length(static_cast<std::size_t>(std::to_chars(digits.begin(), digits.end(), value).ptr - digits.begin())) {}
+  operator std::span<const std::uint8_t>() const noexcept {
+    return {reinterpret_cast<const std::uint8_t*>(digits.data()), length};
+  }
+};
+
+/// Integers, hashed as their decimal digits.
+struct DecimalColumn {
+  std::span<const std::int64_t> values;
+  Validity validity;
+
+  [[nodiscard]] std::size_t size() const noexcept { return values.size(); }
+  [[nodiscard]] bool is_present(std::size_t index) const noexcept { return validity[index]; }
+  [[nodiscard]] DecimalKey key(std::size_t index) const noexcept { return DecimalKey(values[index]); }
+};
+
 /// Writes the fingerprint of each key, kMissing for a missing one. `out` has column.size() elements; it may be the very
 /// memory of an Int64Column's values.
 void fingerprint(const StringColumn<std::int32_t>& column, std::uint64_t seed, std::span<std::int64_t> out) noexcept;
@@ -102,6 +125,7 @@ void fingerprint(const StringColumn<std::int64_t>& column, std::uint64_t seed, s
 void fingerprint(const ViewColumn& column, std::uint64_t seed, std::span<std::int64_t> out) noexcept;
 void fingerprint(const ScatteredColumn& column, std::uint64_t seed, std::span<std::int64_t> out) noexcept;
 void fingerprint(const Int64Column& column, std::uint64_t seed, std::span<std::int64_t> out) noexcept;
+void fingerprint(const DecimalColumn& column, std::uint64_t seed, std::span<std::int64_t> out) noexcept;
 
 /// One part of a cross: replaces each state by the full 64-bit hash of the key with that state as its seed. States
 /// start as the format's seed; those of missing keys stay as they are, and the caller notes that their cross is
@@ -109,7 +133,9 @@ void fingerprint(const Int64Column& column, std::uint64_t seed, std::span<std::i
 void chain(const StringColumn<std::int32_t>& column, std::span<std::uint64_t> states) noexcept;
 void chain(const StringColumn<std::int64_t>& column, std::span<std::uint64_t> states) noexcept;
 void chain(const ViewColumn& column, std::span<std::uint64_t> states) noexcept;
+void chain(const ScatteredColumn& column, std::span<std::uint64_t> states) noexcept;
 void chain(const Int64Column& column, std::span<std::uint64_t> states) noexcept;
+void chain(const DecimalColumn& column, std::span<std::uint64_t> states) noexcept;
 
 /// The fingerprint that a full 64-bit hash stands for.
 [[nodiscard]] constexpr std::int64_t to_fingerprint(std::uint64_t hash) noexcept {

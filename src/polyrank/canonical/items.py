@@ -1,11 +1,10 @@
-"""Columns of Python objects, possibly of mixed types: one value at a time."""
+"""Python values that the extension does not know: numpy scalars, pandas markers, and all that is refused."""
 
 import math
 from typing import Any
 
 import numpy as np
 
-from .arrow import from_arrow
 from .reading import (
     BYTES,
     NOT_DECIMAL,
@@ -18,34 +17,14 @@ from .reading import (
     type_refusal,
 )
 
-_SCALAR_TYPES: dict[frozenset[type], str] = {
-    frozenset({str}): "large_string",
-    frozenset({int}): "int64",
-    frozenset({bool}): "bool",
-    frozenset({float}): "float64",
-}
 
-
-def from_items(items: list[Any], how: Reading) -> Any:
-    """Bring a list of Python or numpy scalars to one canonical Arrow array.
+def key_of(value: Any, row: int, how: Reading) -> int | bytes | None:
+    """Return what stands for a value at the 0-based `row`: bytes, an integer, or None for a missing one.
 
     Raises:
-        DataError: a value has no canonical form under the declared dtype.
+        DataError: the value has no canonical form under the declared dtype.
     """
-    import pyarrow as pa
-
-    kind = _SCALAR_TYPES.get(frozenset(map(type, items)) - {type(None)})
-    if kind is not None:
-        try:
-            return from_arrow(pa.array(items, kind), how, 0)
-        except (OverflowError, UnicodeEncodeError):
-            pass  # an integer beyond int64 or a lone surrogate: found, or taken, one by one
-    keys = [_key(value, how, row) for row, value in enumerate(items)]
-    return from_arrow(pa.array(keys, "int64" if how.dtype == "int64" else "large_binary"), how, 0)
-
-
-def _key(value: Any, how: Reading, row: int) -> int | bytes | None:
-    if value is None or _is_missing_marker(value):
+    if is_missing_marker(value):
         return None
     if isinstance(value, bool | np.bool_):
         return int(value) if how.dtype == "int64" else str(bool(value)).lower().encode()
@@ -62,10 +41,12 @@ def _key(value: Any, how: Reading, row: int) -> int | bytes | None:
     raise how.refusal(value, row, type_refusal(type(value).__name__))
 
 
-def _is_missing_marker(value: Any) -> bool:
-    """Recognise a masked element, NaT and, without importing pandas, what pandas means by missing."""
-    if value is np.ma.masked:
+def is_missing_marker(value: Any) -> bool:
+    """Recognise None, NaN, a masked element, NaT and, without importing pandas, what pandas means by missing."""
+    if value is None or value is np.ma.masked:
         return True
+    if isinstance(value, float | np.floating):
+        return math.isnan(value)
     if isinstance(value, np.datetime64 | np.timedelta64):
         return bool(np.isnat(value))
     return type(value).__name__ in ("NaTType", "NAType") and type(value).__module__.startswith("pandas.")
@@ -79,9 +60,7 @@ def _integer_key(integer: int, value: object, how: Reading, row: int) -> int | b
     return integer
 
 
-def _float_key(value: Any, how: Reading, row: int) -> int | bytes | None:
-    if math.isnan(value):
-        return None
+def _float_key(value: Any, how: Reading, row: int) -> int | bytes:
     why = float_refusal(value)
     if why is not None:
         raise how.refusal(float(value), row, why)

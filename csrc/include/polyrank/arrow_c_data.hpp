@@ -2,8 +2,9 @@
 
 #include <cstdint>
 
-/// The two structs of the Arrow C data interface, laid out as its specification says
-/// (https://arrow.apache.org/docs/format/CDataInterface.html). Producers own what the pointers lead to until `release`.
+/// The structs of the Arrow C data and stream interfaces, laid out as their specifications say
+/// (https://arrow.apache.org/docs/format/CDataInterface.html and CStreamInterface.html). Producers own what the
+/// pointers lead to until `release`.
 namespace polyrank {
 
 struct ArrowSchema {
@@ -28,6 +29,15 @@ struct ArrowArray {
   ArrowArray** children;
   ArrowArray* dictionary;
   void (*release)(ArrowArray*);
+  void* private_data;
+};
+
+/// The functions return 0 or an errno; the end of the stream is an array that has no `release`.
+struct ArrowArrayStream {
+  int (*get_schema)(ArrowArrayStream*, ArrowSchema*);
+  int (*get_next)(ArrowArrayStream*, ArrowArray*);
+  const char* (*get_last_error)(ArrowArrayStream*);
+  void (*release)(ArrowArrayStream*);
   void* private_data;
 };
 
