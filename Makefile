@@ -1,10 +1,11 @@
 # make demo and make test set up everything they need: system packages (with apt-get, where root or sudo allow it), a
 # virtual environment in .venv with the exact versions of constraints.txt, and the compiled extension.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint format bench-fingerprint clean
+.PHONY: help setup demo test test-all fuzz lint format bench-fingerprint clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
+FUZZ_SECONDS ?= 600
 VENV := .venv
 BIN := $(VENV)/bin
 DEPENDENCIES := $(VENV)/.dependencies
@@ -19,6 +20,7 @@ help:
 	@echo "make demo      train, export, publish and serve a ranker on real logs"
 	@echo "make test      lint, then all tests but the slow ones and those of warehouses"
 	@echo "make test-all  lint, then all tests"
+	@echo "make fuzz      fuzz the kernels and the extension for FUZZ_SECONDS (600) each"
 	@echo "make format    format Python and C++"
 	@echo "make bench-fingerprint  measure fingerprints beside what others do"
 	@echo "make clean     remove .venv and build"
@@ -54,7 +56,12 @@ test: lint
 	$(BIN)/python -m pytest -m "not slow and not spark and not clickhouse"
 
 test-all: lint $(WAREHOUSES)
+	@sh .ci/system-packages.sh $(PYTHON) clang
 	$(BIN)/python -m pytest
+
+fuzz: $(INSTALLED)
+	@sh .ci/system-packages.sh $(PYTHON) clang
+	$(BIN)/python tests/fuzz/run_fuzzers.py --seconds $(FUZZ_SECONDS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check --quiet .

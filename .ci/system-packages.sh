@@ -1,9 +1,10 @@
 #!/bin/sh
 # Install what pip cannot bring: a C++ compiler, CMake, GoogleTest, the xxHash library that fingerprints are compared with,
 # and the shared libpython that the embedded server loads.
-# Usage: system-packages.sh PYTHON [java]     (java: a Java for Spark too)
+# Usage: system-packages.sh PYTHON [java] [clang]     (java: a Java for Spark too; clang: Clang with libFuzzer too)
 set -eu
 python=$1
+shift
 
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
   echo "$("$python" --version) is too old; Polyrank needs 3.11 or newer: make PYTHON=python3.11 ..." >&2
@@ -23,7 +24,15 @@ command -v cmake >/dev/null 2>&1 || want cmake
 [ -e "$libdir/libpython$minor.so.1.0" ] || PATH="$PATH:/sbin:/usr/sbin" ldconfig -p | grep -q "libpython$minor.so.1.0" ||
   want "libpython$minor"
 
-[ "${2-}" != java ] || command -v java >/dev/null 2>&1 || want default-jre-headless
+for extra in "$@"; do
+  case $extra in
+    java) command -v java >/dev/null 2>&1 || want default-jre-headless ;;
+    clang)
+      command -v clang++ >/dev/null 2>&1 || want clang
+      [ -e "$(clang++ -print-runtime-dir 2>/dev/null)/libclang_rt.fuzzer-$(uname -m).a" ] || want libclang-rt-dev
+      ;;
+  esac
+done
 
 [ -n "$wanted" ] || exit 0
 echo "installing system packages:$wanted"

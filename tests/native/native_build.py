@@ -48,3 +48,20 @@ def cpp_cases() -> tuple[CppCase, ...]:
     if listing.returncode != 0:
         raise RuntimeError(listing.stderr)
     return tuple(CppCase(test["name"], tuple(test["command"])) for test in json.loads(listing.stdout)["tests"])
+
+
+def sanitizer_environment() -> dict[str, str]:
+    """Return the variables under which a Python process runs the extension built with sanitizers, built if need be."""
+    folder = build("sanitize-python", f"-DPython_EXECUTABLE={sys.executable}")
+    (extension,) = folder.glob("_native*.so")
+    return {
+        "POLYRANK_SANITIZED_NATIVE": str(extension),
+        "LD_PRELOAD": f"{_runtime('libasan.so')} {_runtime('libstdc++.so')}",
+        "ASAN_OPTIONS": "detect_leaks=0",
+        "PYTHONMALLOC": "malloc",  # so that every allocation of Python is watched too
+        "PYTHONPATH": str(ROOT / "tests"),
+    }
+
+
+def _runtime(name: str) -> str:
+    return subprocess.check_output(["gcc", f"-print-file-name={name}"], text=True).strip()

@@ -18,7 +18,7 @@ USER_IS_MISSING = (
     "WHEN CAST(`user_id` AS BIGINT) IS NULL THEN -1 WHEN CAST(`user_id` AS BIGINT) IN (7) THEN -1"
 )
 CITY_IS_MISSING = (
-    "WHEN `it's ``here``` IS NULL THEN -1 WHEN CAST(`it's ``here``` AS STRING) IN ('', 'it\\'s\\\\') THEN -1"
+    "WHEN CAST(`it's ``here``` AS STRING) IN ('', 'it\\'s\\\\') THEN -1 WHEN `it's ``here``` IS NULL THEN -1"
 )
 SPARK = {
     USER: f"CASE {USER_IS_MISSING} ELSE xxhash64(CAST(`user_id` AS BIGINT)) & 9223372036854775807 END",

@@ -42,6 +42,9 @@ TEXT_COLUMNS: dict[str, Any] = {
         pa.array([0, 1, 2, 3, 4]), pa.array(TEXTS, pa.string_view())
     ),
     "arrow run_end_encoded": pc.run_end_encode(pa.array(TEXTS)),
+    "arrow run_end_encoded views": pa.RunEndEncodedArray.from_arrays(
+        np.arange(2, 2 + len(TEXTS), dtype=np.int32), pa.array(TEXTS, pa.string_view())
+    )[1:],
     "arrow slice": pa.array(["x", *TEXTS, "y"])[1:-1],
     "arrow chunks": pa.chunked_array([TEXTS[:2], [], TEXTS[2:]]),
     "polars": pl.Series(TEXTS),

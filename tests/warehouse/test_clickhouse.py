@@ -12,6 +12,8 @@ from reference.fingerprint_v1 import xxh64
 from warehouse.warehouse_rows import assert_same, hashed_by_kernel, options, write_rows
 
 from polyrank.__main__ import main
+from polyrank.batch import parse_column
+from polyrank.batch.sql import statement
 
 pytestmark = [pytest.mark.clickhouse, pytest.mark.timeout(900)]
 NUM_ROWS = 100_000
@@ -83,3 +85,10 @@ def test_arithmetic_is_xxh64_of_every_length(
     values = ", ".join(f"('{key.hex()}')" for key in keys)
     sql = f"SELECT polyrank_xxh64(unhex(hex), toUInt64({seed})) FROM values('hex String', {values})"
     assert [int(line) for line in str(clickhouse.query(sql, "TSV")).split()] == [xxh64(key, seed) for key in keys]
+
+
+@pytest.mark.parametrize("value", ["12.5", "nan", "'x'", "'46.5'", "''", "' 46'", "'99999999999999999999'"])
+def test_value_that_is_no_integer_is_refused(clickhouse: Any, value: str) -> None:
+    sql = statement("clickhouse", [parse_column("x:int64")]).split(";\n")[-1]
+    with pytest.raises(RuntimeError, match=r"CANNOT_CONVERT_TYPE|CANNOT_PARSE|ATTEMPT_TO_READ|TYPE_MISMATCH"):
+        clickhouse.query(sql.replace("your_table", f"(SELECT {value} AS x)").rstrip(";"))

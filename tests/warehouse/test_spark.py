@@ -7,9 +7,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from reference import fingerprint_v1 as reference
 from warehouse.warehouse_rows import assert_same, hashed_by_kernel, options, write_rows
 
 from polyrank.__main__ import main
+from polyrank.batch import parse_column
+from polyrank.batch.sql import statement
 
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(900)]
 NUM_ROWS = 1_000_000
@@ -57,3 +60,27 @@ def test_printed_statement_equals_the_kernel(
     actual = pq.read_table(tmp_path / "hashed").sort_by("row")
     assert actual.num_rows == NUM_ROWS
     assert_same(actual, expected)
+
+
+# What the page about fingerprints says of values that the format refuses: (SQL of the value, ANSI mode) -> answer.
+CASTS: dict[tuple[str, bool], int | str] = {
+    ("12.5D", True): reference.fingerprint(12, "int64"),
+    ("'x'", True): "CAST_INVALID_INPUT",
+    ("'46.5'", True): "CAST_INVALID_INPUT",
+    ("'x'", False): reference.MISSING,
+    ("'46.5'", False): reference.fingerprint(46, "int64"),
+    ("' +46 '", True): reference.fingerprint(46, "int64"),
+}
+
+
+@pytest.mark.parametrize(("value", "ansi"), CASTS)
+def test_casts_are_as_free_as_documented(spark: Any, value: str, ansi: bool) -> None:  # noqa: FBT001 (a case)
+    from pyspark.errors import PySparkException
+
+    spark.conf.set("spark.sql.ansi.enabled", str(ansi).lower())
+    spark.sql(f"SELECT {value} AS x").createOrReplaceTempView("your_table")
+    try:
+        answer = spark.sql(statement("spark", [parse_column("x:int64")])).collect()[0]["x_fingerprint"]
+    except PySparkException as err:
+        answer = err.getCondition()
+    assert answer == CASTS[value, ansi]

@@ -68,7 +68,11 @@ class ClickHouse:
         return f"toString({value})"
 
     def integer(self, value: str) -> str:  # noqa: D102
-        return f"accurateCast({value}, 'Nullable(Int64)')"
+        # Reached only by what is not null: CASE evaluates no more than it must.
+        return f"accurateCast(assumeNotNull({value}), 'Int64')"
+
+    def is_null(self, value: str, dtype: str) -> str:  # noqa: ARG002, D102
+        return f"{value} IS NULL"
 
     def fingerprint(self, keys: Sequence[tuple[str, str]]) -> str:  # noqa: D102
         first, *rest = (self._bytes(value, dtype) for value, dtype in keys)
@@ -84,4 +88,4 @@ class ClickHouse:
         if dtype == "text":
             return f"assumeNotNull({self.text(value)})"
         # A FixedString keeps zero bytes, which reinterpretAsString drops; concat makes it a String.
-        return f"concat(reinterpretAsFixedString(assumeNotNull({self.integer(value)})), '')"
+        return f"concat(reinterpretAsFixedString({self.integer(value)}), '')"

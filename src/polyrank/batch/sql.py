@@ -33,6 +33,9 @@ class Dialect(Protocol):
     def integer(self, value: str) -> str:
         """Cast to a 64-bit integer."""
 
+    def is_null(self, value: str, dtype: str) -> str:
+        """Test for null."""
+
     def fingerprint(self, keys: Sequence[tuple[str, str]]) -> str:
         """Hash values, each with its dtype, none of them missing, as a chain; clear the sign bit."""
 
@@ -59,6 +62,10 @@ class Spark:
 
     def integer(self, value: str) -> str:  # noqa: D102
         return f"CAST({value} AS BIGINT)"
+
+    def is_null(self, value: str, dtype: str) -> str:  # noqa: D102
+        # Outside ANSI mode, text that is no integer becomes null; xxhash64 would skip it and return its seed.
+        return f"{value if dtype == 'text' else self.integer(value)} IS NULL"
 
     def fingerprint(self, keys: Sequence[tuple[str, str]]) -> str:  # noqa: D102
         casts = [self.text(value) if dtype == "text" else self.integer(value) for value, dtype in keys]
@@ -100,12 +107,9 @@ def _one_value(parts: Sequence[tuple[HashedColumn, str]], sql: Dialect) -> str:
 def _missing(column: HashedColumn, value: str, sql: Dialect) -> Iterator[str]:
     """Yield the tests for a missing value, in this order: text that is no integer must not reach the cast to one."""
     reading = new_reading(column.dtype, column.missing, column.name)
-    if column.dtype == "text":
-        yield f"{value} IS NULL"
     if reading.missing:
         yield f"{sql.text(value)} IN ({', '.join(map(sql.literal, sorted(reading.missing)))})"
-    if column.dtype == "int64":
-        yield f"{sql.integer(value)} IS NULL"
+    yield sql.is_null(value, column.dtype)
     if column.dtype == "int64" and reading.missing_integers:
         yield f"{sql.integer(value)} IN ({', '.join(map(str, sorted(reading.missing_integers)))})"
 

@@ -46,7 +46,7 @@ def _known(array: Any, how: Reading, first_row: int) -> Any:
     import pyarrow.compute as pc
 
     if pa.types.is_run_end_encoded(array.type):
-        return _known(pc.run_end_decode(array), how, first_row)
+        return _known(_without_runs(array), how, first_row)
     if array.null_count == len(array) or _is_known(array.type):
         return array
     row = int(pc.index(array.is_valid(), value=True).as_py())
@@ -74,3 +74,12 @@ def _without_views(array: Any) -> Any:
     if pa.types.is_string_view(array.type):
         return array.cast(pa.large_string())
     return array.cast(pa.large_binary()) if pa.types.is_binary_view(array.type) else array
+
+
+def _without_runs(array: Any) -> Any:
+    """Arrow decodes no runs of string_view and binary_view."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    runs = pa.RunEndEncodedArray.from_arrays(array.run_ends, _without_views(array.values))
+    return pc.run_end_decode(runs.slice(array.offset, len(array)))
