@@ -3,27 +3,14 @@
 #include <cstring>
 #include <limits>
 #include <stdexcept>
+#include <type_traits>
 
 namespace polyrank {
 namespace {
 
-template <typename Offset>
-void check_offsets(std::span<const Offset> offsets) {
-  bool is_ordered = offsets.front() >= 0;
-  for (std::size_t i = 1; i < offsets.size(); ++i) {
-    is_ordered &= offsets[i - 1] <= offsets[i];
-  }
-  if (!is_ordered) {
-    refuse_array("offsets must start at 0 or above and never decrease");
-  }
-}
-
-void check_view(const View& view, std::span<const std::uint8_t* const> buffers, const std::int64_t* sizes) {
+void check_long_view(const View& view, std::span<const std::uint8_t* const> buffers, const std::int64_t* sizes) {
   if (view.length < 0) {
     refuse_array("a view has a negative length");
-  }
-  if (view.length <= View::kInlineBytes) {
-    return;
   }
   const auto buffer = static_cast<std::size_t>(view.buffer);
   if (view.buffer < 0 || buffer >= buffers.size() || buffers[buffer] == nullptr) {
@@ -49,6 +36,33 @@ std::string_view take_text(const char*& from) {
 }  // namespace
 
 void refuse_array(const std::string& why) { throw std::invalid_argument("arrow array: " + why); }
+
+template <typename Offset>
+void check_strings(const StringColumn<Offset>& column) {
+  using Bits = std::make_unsigned_t<Offset>;
+  // Where no offset has its sign bit set, a difference has it exactly where the later offset is the smaller one.
+  Bits signs = static_cast<Bits>(column.offsets[0]);
+  for (std::size_t i = 1; i < column.offsets.size(); ++i) {
+    const auto offset = static_cast<Bits>(column.offsets[i]);
+    signs |= offset | static_cast<Bits>(offset - static_cast<Bits>(column.offsets[i - 1]));
+  }
+  if (static_cast<Offset>(signs) < 0) {
+    refuse_array("offsets must start at 0 or above and never decrease");
+  }
+}
+
+template void check_strings(const StringColumn<std::int32_t>& column);
+template void check_strings(const StringColumn<std::int64_t>& column);
+
+void check_views(const ViewColumn& column, const std::int64_t* sizes) {
+  for (std::size_t i = 0; i < column.size(); ++i) {
+    const View& view = column.views[i];
+    const bool is_inline = view.length >= 0 && view.length <= View::kInlineBytes;
+    if (!is_inline && column.is_present(i)) {
+      check_long_view(view, column.buffers, sizes);
+    }
+  }
+}
 
 ArrowBuffers::ArrowBuffers(const ArrowSchema& schema, const ArrowArray& array) : schema_(schema), array_(array) {
   if (schema.format == nullptr) {
@@ -135,20 +149,29 @@ const std::uint8_t* ArrowBuffers::fixed_bytes(std::size_t width) const {
 }
 
 template <typename Offset>
-StringColumn<Offset> ArrowBuffers::strings() const {
+StringColumn<Offset> ArrowBuffers::unchecked_strings() const {
   expect(3);
   const auto* offsets = at<Offset>(1, "offsets", true);
   StringColumn<Offset> column{
       .offsets = std::span(offsets + array_.offset, size() + 1), .data = nullptr, .validity = validity()};
-  check_offsets(column.offsets);
   column.data = at<std::uint8_t>(2, "data", column.offsets.front() != column.offsets.back());
+  return column;
+}
+
+template StringColumn<std::int32_t> ArrowBuffers::unchecked_strings() const;
+template StringColumn<std::int64_t> ArrowBuffers::unchecked_strings() const;
+
+template <typename Offset>
+StringColumn<Offset> ArrowBuffers::strings() const {
+  const auto column = unchecked_strings<Offset>();
+  check_strings(column);
   return column;
 }
 
 template StringColumn<std::int32_t> ArrowBuffers::strings() const;
 template StringColumn<std::int64_t> ArrowBuffers::strings() const;
 
-ViewColumn ArrowBuffers::views(std::vector<const std::uint8_t*>& data) const {
+UncheckedViews ArrowBuffers::unchecked_views(std::vector<const std::uint8_t*>& data) const {
   expect(3);
   const auto* views = at<View>(1, "views", true);
   // After the bitmap and the views come the data buffers, and last an array of their sizes.
@@ -157,13 +180,14 @@ ViewColumn ArrowBuffers::views(std::vector<const std::uint8_t*>& data) const {
   for (std::size_t i = 0; i < data_buffers; ++i) {
     data.push_back(static_cast<const std::uint8_t*>(array_.buffers[2 + i]));
   }
-  const ViewColumn column{.views = std::span(views + array_.offset, size()), .buffers = data, .validity = validity()};
-  for (std::size_t i = 0; i < column.size(); ++i) {
-    if (column.is_present(i)) {
-      check_view(column.views[i], column.buffers, sizes);
-    }
-  }
-  return column;
+  return {.column = {.views = std::span(views + array_.offset, size()), .buffers = data, .validity = validity()},
+          .sizes = sizes};
+}
+
+ViewColumn ArrowBuffers::views(std::vector<const std::uint8_t*>& data) const {
+  const UncheckedViews views = unchecked_views(data);
+  check_views(views.column, views.sizes);
+  return views.column;
 }
 
 }  // namespace polyrank

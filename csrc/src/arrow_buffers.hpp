@@ -15,6 +15,18 @@ namespace polyrank {
 /// Throws std::invalid_argument for an array that contradicts itself.
 [[noreturn]] void refuse_array(const std::string& why);
 
+/// Throws std::invalid_argument for offsets that are negative or decrease.
+template <typename Offset>
+void check_strings(const StringColumn<Offset>& column);
+
+/// Throws std::invalid_argument for a view of a present key that lies outside its buffer, of `sizes` bytes.
+void check_views(const ViewColumn& column, const std::int64_t* sizes);
+
+struct UncheckedViews {
+  ViewColumn column;
+  const std::int64_t* sizes;  ///< bytes of each of the column's buffers
+};
+
 /// One Arrow array whose buffers are checked as they are taken. Borrows the structs and what they point to.
 class ArrowBuffers {
  public:
@@ -49,6 +61,11 @@ class ArrowBuffers {
 
   /// `data` receives the data buffers that the column borrows.
   [[nodiscard]] ViewColumn views(std::vector<const std::uint8_t*>& data) const;
+
+  /// The same without a pass over offsets or views: whoever reads a piece checks it first, while it is in the cache.
+  template <typename Offset>
+  [[nodiscard]] StringColumn<Offset> unchecked_strings() const;
+  [[nodiscard]] UncheckedViews unchecked_views(std::vector<const std::uint8_t*>& data) const;
 
  private:
   void expect(std::int64_t count) const;

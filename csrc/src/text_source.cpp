@@ -28,23 +28,41 @@ ViewColumn slice(const ViewColumn& column, std::size_t begin, std::size_t count)
           .validity = from_row(column.validity, begin)};
 }
 
-// Columns that a kernel reads where they lie, however many rows at once.
-template <typename Column>
-struct KeysInPlace {
-  static constexpr std::size_t kMaxRows = std::numeric_limits<std::size_t>::max();
-  Column column;
+// Keys that a kernel reads where they lie. Every piece is checked before it is read: it stays in the cache in between.
+template <typename Offset>
+struct StringKeys {
+  static constexpr std::size_t kMaxRows = 2048;
+  StringColumn<Offset> column;
 
   [[nodiscard]] std::size_t size() const noexcept { return column.size(); }
-  [[nodiscard]] Column piece(std::size_t begin, std::size_t count, Scratch& /*scratch*/) const noexcept {
-    return slice(column, begin, count);
+  [[nodiscard]] StringColumn<Offset> piece(std::size_t begin, std::size_t count, Scratch& /*scratch*/) const {
+    const StringColumn<Offset> rows = slice(column, begin, count);
+    check_strings(rows);
+    return rows;
   }
-  [[nodiscard]] std::string_view key(std::size_t row) const noexcept {
-    return column.is_present(row) ? as_text(column.key(row)) : std::string_view{};
+  [[nodiscard]] std::string_view key(std::size_t row) const {
+    const StringColumn<Offset> one = slice(column, row, 1);
+    check_strings(one);
+    return one.is_present(0) ? as_text(one.key(0)) : std::string_view{};
   }
 };
 
-struct ViewsInPlace : KeysInPlace<ViewColumn> {
+struct ViewKeys {
+  static constexpr std::size_t kMaxRows = 1024;
   std::unique_ptr<std::vector<const std::uint8_t*>> buffers;  // what the column borrows
+  UncheckedViews views;
+
+  [[nodiscard]] std::size_t size() const noexcept { return views.column.size(); }
+  [[nodiscard]] ViewColumn piece(std::size_t begin, std::size_t count, Scratch& /*scratch*/) const {
+    const ViewColumn rows = slice(views.column, begin, count);
+    check_views(rows, views.sizes);
+    return rows;
+  }
+  [[nodiscard]] std::string_view key(std::size_t row) const {
+    const ViewColumn one = slice(views.column, row, 1);
+    check_views(one, views.sizes);
+    return one.is_present(0) ? as_text(one.key(0)) : std::string_view{};
+  }
 };
 
 // Bytes of one width: the offsets of one block serve every block.
@@ -137,15 +155,15 @@ std::unique_ptr<PlainSource> make(Keys keys, const SharedReading& how) {
 std::unique_ptr<PlainSource> open_text(const ArrowBuffers& buffers, const SharedReading& how) {
   const std::string_view format = buffers.format();
   if (format == "u" || format == "z") {
-    return make(KeysInPlace<StringColumn<std::int32_t>>{buffers.strings<std::int32_t>()}, how);
+    return make(StringKeys<std::int32_t>{buffers.unchecked_strings<std::int32_t>()}, how);
   }
   if (format == "U" || format == "Z") {
-    return make(KeysInPlace<StringColumn<std::int64_t>>{buffers.strings<std::int64_t>()}, how);
+    return make(StringKeys<std::int64_t>{buffers.unchecked_strings<std::int64_t>()}, how);
   }
   if (format == "vu" || format == "vz") {
     auto data = std::make_unique<std::vector<const std::uint8_t*>>();
-    const ViewColumn column = buffers.views(*data);
-    return make(ViewsInPlace{{column}, std::move(data)}, how);
+    const UncheckedViews views = buffers.unchecked_views(*data);
+    return make(ViewKeys{std::move(data), views}, how);
   }
   if (format.starts_with("w:")) {
     return make(FixedKeys(buffers, fixed_width(format)), how);
