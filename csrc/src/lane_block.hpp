@@ -18,7 +18,7 @@ namespace {  // NOLINT(google-build-namespaces): see lane_hash.hpp
 
 namespace lanes {
 
-constexpr std::size_t kBlock = 128;
+constexpr std::size_t kBlock = 192;
 constexpr std::uint32_t kShort = 16;   ///< bytes that two words hold
 constexpr std::uint32_t kStripe = 32;  ///< bytes
 constexpr std::uint32_t kLong = 256;   ///< bytes; a key with as many keeps a core busy by itself
@@ -105,27 +105,26 @@ void measure(Block<Isa>& block, const Column column, std::size_t begin) {
   block.lengths_seen = seen;
 }
 
-/// Copies short keys into `words`. The column is a copy so that its members can stay in registers.
+/// Whether each key of a block can be read to kShort bytes, whatever its length: offsets never decrease, so it is the
+/// last key that tells. A last vector's worth that is not full has no such keys.
 template <typename Isa, typename Column>
-void gather_words(Block<Isa>& block, const Column column, std::size_t begin) {
-  // Offsets never decrease: all keys but the last few can be read beyond their ends.
+bool can_overread(const Block<Isa>& block, const Column& column, std::size_t begin) {
   const std::uint8_t* end = end_of(column);
-  std::size_t whole = end == nullptr ? 0 : block.size;
-  while (whole > 0 && end - begin_of(column, begin + whole - 1) < static_cast<std::ptrdiff_t>(kShort)) {
-    --whole;
-  }
-#pragma GCC unroll 8
-  for (std::size_t i = 0; i < whole; ++i) {
-    std::memcpy(&block.words[i], begin_of(column, begin + i), sizeof(Pair));
-  }
-  for (std::size_t i = whole; i < block.size; ++i) {
+  return end != nullptr && block.size % Isa::kLanes == 0 &&
+         end - begin_of(column, begin + block.size - 1) >= static_cast<std::ptrdiff_t>(kShort);
+}
+
+/// Copies short keys into `words`, and reads nothing beyond their ends.
+template <typename Isa, typename Column>
+void gather_words(Block<Isa>& block, const Column& column, std::size_t begin) {
+  for (std::size_t i = 0; i < block.size; ++i) {
     block.words[i] = Isa::load16(begin_of(column, begin + i), block.lengths[i]);
   }
 }
 
 /// Keys of string_view that lie in their views: the four bytes behind a view's own belong to the next one.
 template <typename Isa>
-void gather_words(Block<Isa>& block, const ViewColumn column, std::size_t begin) {
+void gather_words(Block<Isa>& block, const ViewColumn& column, std::size_t begin) {
   if ((block.lengths_seen >> (View::kInlineBytes + 1)) != 0) {
     gather_words<Isa, ViewColumn>(block, column, begin);
     return;

@@ -141,7 +141,7 @@ void hash_decimals(Block<Isa>& block, const std::int64_t* numbers, const Target&
     format(block, numbers, [](V number) __attribute__((always_inline)) { return text_of(number); }, third);
   }
   if (block.is_short()) {
-    hash_short(block, target);
+    hash_short(block, FromWords<Isa>{block}, target);
     return;
   }
   each_group<Isa>(block.size, [&](std::size_t index, auto count) __attribute__((always_inline)) {

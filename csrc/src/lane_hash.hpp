@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "lane_twin.hpp"
+
 /// XXH64 of several keys at once, one in each 64-bit lane of a vector `V` (GCC's and Clang's vector extensions). The
 /// steps are those of xxhash64.cpp; `condition ? a : b` chooses lane by lane, so that keys of any length share a path.
 ///
@@ -23,8 +25,8 @@ constexpr std::uint64_t kPrime5 = 0x27D4EB2F165667C5;
 /// The same word in every lane. The compiler may not see its value, or it would make it anew in every round of a loop
 /// where a register, or a load, serves.
 template <typename V>
-[[gnu::always_inline]] inline V each_lane(std::uint64_t word) {
-  V lanes = V{} + word;
+[[gnu::always_inline]] inline typename Single<V>::Type each_lane(std::uint64_t word) {
+  auto lanes = typename Single<V>::Type{} + word;
   asm("" : "+v"(lanes));
   return lanes;
 }
@@ -75,20 +77,20 @@ template <typename V>
 template <bool kHalfWord = true, int kMaxBytes = 3, typename V>
 [[gnu::always_inline]] inline V eat_end(V hash, V word, V length) {
   if constexpr (kHalfWord) {
-    const V four = each_lane<V>(4);
-    hash = (length & four) != 0 ? eat4(hash, word & each_lane<V>(0xFFFF'FFFF)) : hash;
-    word >>= (length & four) << 3;
+    const auto four = each_lane<V>(4);
+    hash = if_has(length, four, eat4(hash, word & each_lane<V>(0xFFFF'FFFF)), hash);
+    word = word >> ((length & four) << 3);
   }
-  const V bytes = length & each_lane<V>(3);
-  const V low_byte = each_lane<V>(0xFF);
+  const auto low_byte = each_lane<V>(0xFF);
   if constexpr (kMaxBytes > 0) {
-    hash = bytes > 0 ? eat1(hash, word & low_byte) : hash;
+    hash = if_has(length, each_lane<V>(3), eat1(hash, word & low_byte), hash);
   }
   if constexpr (kMaxBytes > 1) {
-    hash = bytes > each_lane<V>(1) ? eat1(hash, (word >> 8) & low_byte) : hash;
+    hash = if_has(length, each_lane<V>(2), eat1(hash, (word >> 8) & low_byte), hash);
   }
   if constexpr (kMaxBytes > 2) {
-    hash = bytes > each_lane<V>(2) ? eat1(hash, (word >> 16) & low_byte) : hash;
+    const V bytes = length & each_lane<V>(3);
+    hash = if_least(bytes, each_lane<V>(3), eat1(hash, (word >> 16) & low_byte), hash);
   }
   return hash;
 }
@@ -97,14 +99,14 @@ template <bool kHalfWord = true, int kMaxBytes = 3, typename V>
 /// whole words.
 template <int kMaxWords, bool kHalfWord, int kMaxBytes, typename V>
 [[gnu::always_inline]] inline V hash16(const V (&words)[2], V length, V seed) {
-  V hash = seed + kPrime5 + length;
+  V hash = seed + each_lane<V>(kPrime5) + length;
   V end = words[0];
   if constexpr (kMaxWords > 0) {
-    hash = length >= each_lane<V>(8) ? eat8(hash, words[0]) : hash;
-    end = length >= each_lane<V>(8) ? words[1] : words[0];
+    hash = if_has(length, each_lane<V>(8 | 16), eat8(hash, words[0]), hash);
+    end = if_has(length, each_lane<V>(8 | 16), words[1], words[0]);
   }
   if constexpr (kMaxWords > 1) {
-    hash = length >= each_lane<V>(16) ? eat8(hash, words[1]) : hash;
+    hash = if_has(length, each_lane<V>(16), eat8(hash, words[1]), hash);
   }
   return avalanche(eat_end<kHalfWord, kMaxBytes>(hash, end, length));
 }
@@ -146,6 +148,11 @@ template <typename V>
 struct Words {
   V word[4];
 };
+
+template <typename V>
+[[gnu::always_inline]] inline Words<Twin<V>> twin(const Words<V>& a, const Words<V>& b) {
+  return {{{a.word[0], b.word[0]}, {a.word[1], b.word[1]}, {a.word[2], b.word[2]}, {a.word[3], b.word[3]}}};
+}
 
 /// Words out of rows: row i holds the 32 bytes of key i, and in 512 bits behind them those of key i + 4.
 template <typename V>
@@ -196,14 +203,14 @@ class Stripes {
 /// What follows the stripes: `length` mod 32 bytes in `words`.
 template <typename V>
 [[gnu::always_inline]] inline V finish(V hash, const Words<V>& words, V length) {
-  const V rest = length & 31;
+  const V rest = length & each_lane<V>(31);
   V end = words.word[0];
   for (unsigned i = 0; i < 3; ++i) {
-    const auto is_whole = rest >= 8 * (i + 1);
-    hash = is_whole ? eat8(hash, words.word[i]) : hash;
-    end = is_whole ? words.word[i + 1] : end;
+    const auto whole = each_lane<V>(8 * (i + 1));
+    hash = if_least(rest, whole, eat8(hash, words.word[i]), hash);
+    end = if_least(rest, whole, words.word[i + 1], end);
   }
-  return avalanche(eat_end(hash, end, rest));
+  return avalanche(eat_end(hash, end, length));
 }
 
 }  // namespace lanes

@@ -36,8 +36,12 @@ void hash_keys(const Column& column, const Target& target) {
   each_block<Isa>(column, [&](Block<Isa>& block, std::size_t begin) {
     measure(block, column, begin);
     if (block.is_short()) {
-      gather_words(block, column, begin);
-      hash_short(block, target.from(begin));
+      if (can_overread(block, column, begin)) {
+        hash_short(block, FromColumn<Isa, Column>{column, begin}, target.from(begin));
+      } else {
+        gather_words(block, column, begin);
+        hash_short(block, FromWords<Isa>{block}, target.from(begin));
+      }
     } else if (Isa::kLanes == 4 && block.is_uniform()) {
       hash_each(block, column, begin, target.from(begin));
     } else {

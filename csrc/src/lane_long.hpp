@@ -20,6 +20,7 @@ namespace lanes {
 template <typename Isa>
 class Sorted {
  public:
+  static constexpr std::size_t kBeyond = 2 * Isa::kLanes;  // lanes beyond the last key repeat it
   static constexpr std::size_t kShortClass = 0;
   static constexpr std::size_t kNoStripe = 1;
   static constexpr std::size_t kLongClass = kNoStripe + kLong / kStripe;
@@ -42,8 +43,8 @@ class Sorted {
       }
     }
     begin_[kLongClass + 1] = size;
-    std::fill_n(indices_.begin() + size, Isa::kLanes, indices_[size - 1]);  // lanes beyond the last key repeat it
-    for (std::size_t at = 0; at < size + Isa::kLanes; ++at) {
+    std::fill_n(indices_.begin() + size, kBeyond, indices_[size - 1]);
+    for (std::size_t at = 0; at < size + kBeyond; ++at) {
       lengths_[at] = block.lengths[indices_[at]];
       keys_[at] = key_of(indices_[at]);
     }
@@ -115,15 +116,21 @@ template <typename Isa, typename Target>
 
 template <typename Isa, typename Target>
 void hash_pairs(const Sorted<Isa>& sorted, const Target& target, Hashes<Isa>& hashes) {
+  using V = typename Isa::V;
   const std::size_t size = sorted.end(sorted.kShortClass);
   alignas(64) std::array<Pair, Block<Isa>::kPadded> pairs;
   for (std::size_t at = 0; at < size; ++at) {
     pairs[at] = sorted.load16(at);
   }
-  for (std::size_t at = 0; at < size; at += Isa::kLanes) {
-    typename Isa::V words[2];
+  for (std::size_t at = 0; at < size; at += 2 * Isa::kLanes) {
+    const std::size_t other = at + Isa::kLanes;
+    V words[2];
+    V others[2];
     separate(&pairs[at], words);
-    const auto hash = hash16<2, true, 3>(words, sorted.lengths(at), seeds_at(sorted, target, at));
+    separate(&pairs[other], others);
+    const Twin<V> twins[2] = {{words[0], others[0]}, {words[1], others[1]}};
+    const auto hash = hash16<2, true, 3>(twins, Twin<V>{sorted.lengths(at), sorted.lengths(other)},
+                                         Twin<V>{seeds_at(sorted, target, at), seeds_at(sorted, target, other)});
     std::memcpy(&hashes[at], &hash, sizeof hash);
   }
 }
@@ -149,12 +156,17 @@ void hash_stripes(const Sorted<Isa>& sorted, std::size_t stripes, const Target& 
 /// What follows the stripes, for keys of more than kShort and less than kLong bytes.
 template <typename Isa>
 void finish_stripes(const Sorted<Isa>& sorted, Hashes<Isa>& hashes) {
-  for (std::size_t at = sorted.begin(sorted.kNoStripe); at < sorted.begin(sorted.kLongClass); at += Isa::kLanes) {
-    const auto words = load_words(
-        sorted, at, [](std::uint32_t length) __attribute__((always_inline)) { return length & ~(kStripe - 1); });
-    typename Isa::V hash;
+  using V = typename Isa::V;
+  const auto after_stripes = [](std::uint32_t length)
+                                 __attribute__((always_inline)) { return length & ~(kStripe - 1); };
+  for (std::size_t at = sorted.begin(sorted.kNoStripe); at < sorted.begin(sorted.kLongClass); at += 2 * Isa::kLanes) {
+    const std::size_t other = at + Isa::kLanes;
+    const auto words = load_words(sorted, at, after_stripes);
+    const auto others = load_words(sorted, other, after_stripes);
+    Twin<V> hash;
     std::memcpy(&hash, &hashes[at], sizeof hash);
-    hash = finish(hash + sorted.lengths(at), words, sorted.lengths(at));
+    const Twin<V> length{sorted.lengths(at), sorted.lengths(other)};
+    hash = finish(hash + length, twin(words, others), length);
     std::memcpy(&hashes[at], &hash, sizeof hash);
   }
 }
