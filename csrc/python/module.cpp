@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "arrow_input.hpp"
+#include "encode_binding.hpp"
 #include "polyrank/fingerprint.hpp"
 
 namespace py = pybind11;
@@ -147,4 +148,5 @@ PYBIND11_MODULE(_native, module) {
              "Fingerprints of a list of str and None.");
   module.def("chain_arrow", &chain_arrow, py::arg("schema"), py::arg("array"), py::arg("states"),
              "Hashes each present value with its state as seed, and leaves the hash there. Consumes the array.");
+  polyrank::bind_encode(module);
 }

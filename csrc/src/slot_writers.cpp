@@ -1,0 +1,42 @@
+#include "slot_writers.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "polyrank/fingerprint.hpp"
+#include "polyrank/ngrams.hpp"
+
+namespace polyrank {
+
+void CrossSlot::read(std::size_t begin, std::span<std::int64_t> out) const {
+  std::array<std::uint64_t, kTileRows> states;
+  std::array<std::uint8_t, kTileRows> is_missing{};
+  states.fill(seed_);
+  for (const auto& part : parts_) {
+    part->chain(begin, std::span(states.data(), out.size()), std::span(is_missing.data(), out.size()));
+  }
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    out[i] = is_missing[i] != 0 ? kMissing : to_fingerprint(states[i]);
+  }
+}
+
+void NGramSlots::write(std::size_t begin, std::size_t count, RowBlock<std::int64_t> ids, RowBlock<float>) const {
+  const auto& missing = group_.field.reading.missing;
+  NGrams ngrams(group_.sizes, group_.field.reading.seed);
+  for (std::size_t row = 0; row < count; ++row) {
+    const auto slots = ids.row(row);
+    const auto pad = [&] { std::fill(slots.begin(), slots.end(), kMissing); };
+    const auto read = [&](std::span<const std::uint8_t> text) {
+      const std::string_view token(reinterpret_cast<const char*>(text.data()), text.size());
+      if (std::find(missing.begin(), missing.end(), token) != missing.end()) {
+        pad();
+      } else if (!ngrams.write(text, slots)) {
+        throw Refusal(Reason::kInvalidUtf8, begin + row);
+      }
+    };
+    texts_.visit(begin + row, read, pad);
+  }
+}
+
+}  // namespace polyrank
