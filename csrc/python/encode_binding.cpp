@@ -96,8 +96,6 @@ class TablePlan {
       return py::make_tuple(matrices.ids(), matrices.weights(), matrices.dense(), table->unread());
     } catch (const GroupRefusal& refusal) {
       return py::int_(refusal.group());
-    } catch (const std::invalid_argument& error) {
-      return py::str(error.what());
     }
   }
 
@@ -144,11 +142,10 @@ void bind_encode(py::module_& module) {
   py::class_<TablePlan>(module, "TablePlan", py::metaclass(reinterpret_cast<PyObject*>(&PyType_Type)),
                         "Slot groups that tables are encoded into; see polyrank.table.")
       .def(py::init<const py::sequence&>(), py::arg("groups"))
-      .def(
-          "encode_table", &TablePlan::encode_table, py::arg("rows"), py::arg("threads"), py::arg("out") = py::none(),
-          py::arg("whole") = true,
-          "(ids, weights, dense, groups left unread); the number of the group that refuses a value; text that says why "
-          "the table contradicts itself; None for one without rows, without all columns or with one of them twice.")
+      .def("encode_table", &TablePlan::encode_table, py::arg("rows"), py::arg("threads"), py::arg("out") = py::none(),
+           py::arg("whole") = true,
+           "(ids, weights, dense, groups left unread); the number of the group that refuses a value; None for a table "
+           "without rows, without all columns or with one of them twice.")
       .def("encode_dicts", &TablePlan::encode_dicts, py::arg("rows"), py::arg("out") = py::none(),
            "(ids, weights, dense); None for rows that are to be read in the slower way.")
       .def("matrices", &TablePlan::matrices, py::arg("rows"), py::arg("out") = py::none(),

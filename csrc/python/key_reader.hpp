@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <span>
 
-#include "missing_tokens.hpp"
+#include "polyrank/missing_tokens.hpp"
 
 namespace polyrank {
 

@@ -2,151 +2,120 @@
 #include <pybind11/pybind11.h>
 
 #include <cstdint>
+#include <optional>
 #include <span>
-#include <string>
 #include <string_view>
-#include <variant>
-#include <vector>
 
-#include "arrow_input.hpp"
 #include "encode_binding.hpp"
+#include "exceptions.hpp"
+#include "outputs.hpp"
 #include "polyrank/fingerprint.hpp"
+#include "polyrank/xxhash64.hpp"
+#include "rows.hpp"
 
 namespace py = pybind11;
 
 namespace {
 
-using Fingerprints = py::array_t<std::int64_t>;
-using Int64Values = py::array_t<std::int64_t, py::array::c_style>;
-
-template <typename T>
-bool is_aligned(const py::array& array) {
-  return reinterpret_cast<std::uintptr_t>(array.data()) % alignof(T) == 0;
+polyrank::Dtype dtype_of(std::string_view name) {
+  return name == "int64" ? polyrank::Dtype::kInt64 : polyrank::Dtype::kText;
 }
 
-// A caller's array of exactly `size` elements of T that a kernel may write.
-template <typename T>
-std::span<T> writable(const py::object& given, std::size_t size, const std::string& name, const char* dtype) {
-  if (!py::isinstance<py::array_t<T>>(given)) {
-    throw py::type_error(name + " must be a numpy array of " + dtype);
-  }
-  auto array = py::reinterpret_borrow<py::array>(given);
-  if (array.ndim() != 1 || static_cast<std::size_t>(array.size()) != size) {
-    throw py::value_error(name + " must have shape [" + std::to_string(size) + "]");
-  }
-  if ((array.flags() & py::array::c_style) == 0 || !is_aligned<T>(array)) {
-    throw py::value_error(name + " must be contiguous and aligned");
-  }
-  if (!array.writeable()) {
-    throw py::value_error(name + " must be writable");
-  }
-  return {static_cast<T*>(array.mutable_data()), size};
-}
-
-Fingerprints output(const py::object& out, std::size_t size) {
-  if (out.is_none()) {
-    return Fingerprints(static_cast<py::ssize_t>(size));
-  }
-  writable<std::int64_t>(out, size, "out", "int64");
-  return py::reinterpret_borrow<Fingerprints>(out);
-}
-
-std::span<std::int64_t> elements(Fingerprints& array) {
-  return {array.mutable_data(), static_cast<std::size_t>(array.size())};
-}
-
-Fingerprints fingerprint_arrow(const py::object& schema, const py::object& array, std::uint64_t seed,
-                               const py::object& out) {
-  polyrank::ArrowInput input(schema, array);
-  Fingerprints result = output(out, input.size());
-  const auto fingerprints = elements(result);
-  {
-    const py::gil_scoped_release unlocked;
-    std::visit([&](const auto& column) { polyrank::fingerprint(column, seed, fingerprints); }, input.column());
-  }
-  return result;
-}
-
-Fingerprints fingerprint_int64(const Int64Values& values, std::uint64_t seed, const py::object& out) {
-  if (values.ndim() != 1 || !is_aligned<std::int64_t>(values)) {
-    throw py::value_error("values must be one-dimensional and aligned");
-  }
-  const std::span keys(values.data(), static_cast<std::size_t>(values.size()));
-  Fingerprints result = output(out, keys.size());
-  const auto fingerprints = elements(result);
-  const auto distance =
-      reinterpret_cast<std::intptr_t>(fingerprints.data()) - reinterpret_cast<std::intptr_t>(keys.data());
-  const auto length = static_cast<std::intptr_t>(keys.size_bytes());
-  if (distance != 0 && distance < length && -distance < length) {
-    throw py::value_error("out must not overlap values, unless it is values");
-  }
-  {
-    const py::gil_scoped_release unlocked;
-    polyrank::fingerprint(polyrank::Int64Column{.values = keys, .validity = {}}, seed, fingerprints);
-  }
-  return result;
-}
-
-// The UTF-8 of a str, cached in the str by Python; no data for None.
-std::string_view utf8_of(py::handle item, std::size_t index) {
-  if (item.is_none()) {
-    return {};
-  }
-  if (PyUnicode_Check(item.ptr()) == 0) {
-    throw py::type_error("item " + std::to_string(index) + " must be str or None, got " + Py_TYPE(item.ptr())->tp_name);
-  }
-  Py_ssize_t length = 0;
-  const char* text = PyUnicode_AsUTF8AndSize(item.ptr(), &length);
-  if (text == nullptr) {
-    if (PyErr_ExceptionMatches(PyExc_UnicodeEncodeError) == 0) {
+polyrank::PythonReading reading_of(std::string_view dtype, std::uint64_t seed, const py::iterable& missing,
+                                   const py::object& odd_value) {
+  polyrank::PythonReading how{{dtype_of(dtype), seed, {}}, odd_value};
+  for (const py::handle token : missing) {
+    Py_ssize_t length = 0;
+    const char* text = PyUnicode_AsUTF8AndSize(token.ptr(), &length);
+    if (text != nullptr) {
+      how.reading.missing.emplace_back(text, static_cast<std::size_t>(length));
+    } else if (PyErr_ExceptionMatches(PyExc_UnicodeEncodeError) != 0) {
+      PyErr_Clear();  // equals no bytes; text like it is odd, and Python compares it
+    } else {
       throw py::error_already_set();
     }
-    PyErr_Clear();
-    throw py::value_error("item " + std::to_string(index) + " has no UTF-8 form (lone surrogate)");
   }
-  return {text, static_cast<std::size_t>(length)};
+  return how;
 }
 
-Fingerprints fingerprint_list(const py::list& values, std::uint64_t seed, const py::object& out) {
-  // The tuple holds every string while the GIL is released, even if another thread empties the list.
-  const auto snapshot = py::reinterpret_steal<py::tuple>(PyList_AsTuple(values.ptr()));
-  if (!snapshot) {
-    throw py::error_already_set();
+polyrank::Fingerprints fingerprint(const py::object& values, std::string_view dtype, std::uint64_t seed,
+                                   const py::iterable& missing, const py::object& odd_value, const py::object& out) {
+  const auto rows = polyrank::take_rows(values);
+  auto result = polyrank::output(out, rows->size());
+  const auto fingerprints = polyrank::elements(result);
+  if (!rows->may_write(fingerprints)) {
+    throw py::value_error("out must not overlap values, unless it is values");
   }
-  std::vector<std::string_view> keys;
-  keys.reserve(snapshot.size());
-  for (const py::handle item : snapshot) {
-    keys.push_back(utf8_of(item, keys.size()));
-  }
-  Fingerprints result = output(out, keys.size());
-  const auto fingerprints = elements(result);
-  {
-    const py::gil_scoped_release unlocked;
-    polyrank::fingerprint(polyrank::ScatteredColumn{keys}, seed, fingerprints);
-  }
+  rows->fingerprint(reading_of(dtype, seed, missing, odd_value), fingerprints);
   return result;
 }
 
-void chain_arrow(const py::object& schema, const py::object& array, const py::object& states) {
-  polyrank::ArrowInput input(schema, array);
-  const auto seeds = writable<std::uint64_t>(states, input.size(), "states", "uint64");
-  const py::gil_scoped_release unlocked;
-  std::visit([&](const auto& column) { polyrank::chain(column, seeds); }, input.column());
+void chain(const py::object& values, std::string_view dtype, const py::iterable& missing, const py::object& odd_value,
+           const py::object& states, const py::object& is_missing) {
+  const auto rows = polyrank::take_rows(values);
+  const auto seeds = polyrank::writable<std::uint64_t>(states, rows->size(), "states", "uint64");
+  const auto flags = polyrank::writable<bool>(is_missing, rows->size(), "is_missing", "bool");
+  rows->chain(reading_of(dtype, 0, missing, odd_value), seeds,
+              {reinterpret_cast<std::uint8_t*>(flags.data()), flags.size()});
+}
+
+// The bytes of an ASCII str or of bytes, under text.
+std::optional<std::string_view> text_key(PyObject* value) {
+  if (PyUnicode_CheckExact(value) != 0 && PyUnicode_IS_COMPACT_ASCII(value) != 0) {
+    return std::string_view(static_cast<const char*>(PyUnicode_DATA(value)),
+                            static_cast<std::size_t>(PyUnicode_GET_LENGTH(value)));
+  }
+  if (PyBytes_CheckExact(value) != 0) {
+    return std::string_view(PyBytes_AS_STRING(value), static_cast<std::size_t>(PyBytes_GET_SIZE(value)));
+  }
+  return std::nullopt;
+}
+
+template <typename Column>
+std::int64_t hash_integer(std::int64_t value, std::uint64_t seed) {
+  std::int64_t result = 0;
+  polyrank::fingerprint(Column{.values = {&value, 1}, .validity = {}}, seed, {&result, 1});
+  return result;
+}
+
+py::object fingerprint_one(const py::object& value, std::string_view dtype, std::uint64_t seed) {
+  const bool is_text = dtype == "text";
+  if (is_text) {
+    if (const auto key = text_key(value.ptr())) {
+      const std::span bytes(reinterpret_cast<const std::uint8_t*>(key->data()), key->size());
+      return py::int_(polyrank::to_fingerprint(polyrank::xxh64(bytes, seed)));
+    }
+  }
+  if (PyLong_CheckExact(value.ptr()) == 0 || (!is_text && dtype != "int64")) {
+    return py::none();
+  }
+  int overflow = 0;
+  const std::int64_t integer = PyLong_AsLongLongAndOverflow(value.ptr(), &overflow);
+  if (overflow != 0) {
+    return py::none();
+  }
+  return py::int_(is_text ? hash_integer<polyrank::DecimalColumn>(integer, seed)
+                          : hash_integer<polyrank::Int64Column>(integer, seed));
 }
 
 }  // namespace
 
 PYBIND11_MODULE(_native, module) {
   module.doc() = "Kernels of fingerprint format version 1; polyrank.fingerprint is the public face.";
-  module.def("output", &output, py::arg("out").none(true), py::arg("size"),
+  polyrank::add_exceptions(module);
+  module.def(
+      "take_rows", &polyrank::as_taken, py::arg("values"),
+      "Takes a column to hash later, with the capsules of an Arrow one. Returns what stands for it, and its size.");
+  module.def("output", &polyrank::output, py::arg("out").none(true), py::arg("size"),
              "`out` if it can take `size` fingerprints, a new array if it is None.");
-  module.def("fingerprint_arrow", &fingerprint_arrow, py::arg("schema"), py::arg("array"), py::arg("seed"),
-             py::arg("out") = py::none(), "Fingerprints of an Arrow text, bytes or int64 array. Consumes the array.");
-  module.def("fingerprint_int64", &fingerprint_int64, py::arg("values"), py::arg("seed"), py::arg("out") = py::none(),
-             "Fingerprints of integers.");
-  module.def("fingerprint_list", &fingerprint_list, py::arg("values"), py::arg("seed"), py::arg("out") = py::none(),
-             "Fingerprints of a list of str and None.");
-  module.def("chain_arrow", &chain_arrow, py::arg("schema"), py::arg("array"), py::arg("states"),
-             "Hashes each present value with its state as seed, and leaves the hash there. Consumes the array.");
+  module.def("fingerprint", &fingerprint, py::arg("values"), py::arg("dtype"), py::arg("seed"), py::arg("missing"),
+             py::arg("odd_value"), py::arg("out") = py::none(),
+             "Fingerprints of a list, tuple, numpy array or Arrow column. `odd_value` is asked for the bytes, int or "
+             "None that stand for a Python value, given with its row, that the extension does not know.");
+  module.def("chain", &chain, py::arg("values"), py::arg("dtype"), py::arg("missing"), py::arg("odd_value"),
+             py::arg("states"), py::arg("is_missing"),
+             "Hashes each present value with its state as seed, leaves the hash there, and flags the missing ones.");
+  module.def("fingerprint_one", &fingerprint_one, py::arg("value"), py::arg("dtype"), py::arg("seed"),
+             "The fingerprint of a str, int or bytes; None for what takes the longer way.");
   polyrank::bind_encode(module);
 }

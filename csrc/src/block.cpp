@@ -1,4 +1,4 @@
-#include "block.hpp"
+#include "polyrank/block.hpp"
 
 namespace polyrank {
 

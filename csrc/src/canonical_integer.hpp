@@ -5,7 +5,7 @@
 #include <optional>
 #include <string_view>
 
-#include "missing_tokens.hpp"
+#include "polyrank/missing_tokens.hpp"
 
 namespace polyrank {
 

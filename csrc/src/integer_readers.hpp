@@ -10,9 +10,9 @@
 #include <type_traits>
 #include <vector>
 
-#include "block.hpp"
 #include "canonical_integer.hpp"
-#include "missing_tokens.hpp"
+#include "polyrank/block.hpp"
+#include "polyrank/missing_tokens.hpp"
 
 /// Ways to fill a block with the integers that a run of rows stands for. Each `read` throws Refusal, with the row
 /// counted within the array.

@@ -1,4 +1,4 @@
-#include "missing_tokens.hpp"
+#include "polyrank/missing_tokens.hpp"
 
 #include "polyrank/decimal.hpp"
 #include "polyrank/fingerprint.hpp"

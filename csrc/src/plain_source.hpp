@@ -7,7 +7,7 @@
 #include <memory>
 #include <span>
 
-#include "missing_tokens.hpp"
+#include "polyrank/missing_tokens.hpp"
 #include "polyrank/source.hpp"
 #include "target.hpp"
 

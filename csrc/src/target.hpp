@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <span>
 
-#include "block.hpp"
-#include "missing_tokens.hpp"
+#include "polyrank/block.hpp"
 #include "polyrank/fingerprint.hpp"
+#include "polyrank/missing_tokens.hpp"
 
 /// Where the hashes of a run of rows go. Both targets take the same calls, so that each source is written once.
 namespace polyrank {

@@ -4,8 +4,9 @@ The format is docs/fingerprint.md, version 1: XXH64 with seed 42 of the value's 
 for a missing value. A fingerprint knows nothing of any model; a model maps it to a row of its own tables.
 """
 
-from collections.abc import Collection, Sequence
-from typing import Any
+import functools
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +14,15 @@ from numpy.typing import NDArray
 from polyrank.errors import ConfigError, DataError
 
 from . import _native
-from .canonical import Dtype, Reading, as_rows, canonical_chunks, decoded, new_reading
+from .canonical import Dtype, Reading, as_rows, key_of, known_rows, new_reading, worded
 
 HASH_NAME = "xxh64"
 HASH_VERSION = 1
 DEFAULT_SEED = 42
 MISSING = -1
+
+_SEED_END = 2**64
+_T = TypeVar("_T")
 
 
 def fingerprint(
@@ -60,18 +64,10 @@ def fingerprint(
     """
     how = new_reading(dtype, missing, column)
     _check_seed(seed)
-    rows = as_rows(values, column)
-    if not missing:
-        if isinstance(rows, np.ndarray) and dtype == "int64" and rows.dtype == np.int64 and type(rows) is np.ndarray:
-            return _native.fingerprint_int64(np.require(rows, requirements=["C", "A"]), seed, out)
-        if isinstance(rows, list) and dtype == "text" and set(map(type, rows)) <= {str, type(None)}:
-            return _fingerprint_list(rows, seed, out, how)
-    result = _native.output(out, len(rows))
-    start = 0
-    for chunk in canonical_chunks(rows, how):
-        _fingerprint_chunk(chunk, seed, result[start : start + len(chunk)], column)
-        start += len(chunk)
-    return result
+    odd_value = functools.partial(key_of, how=how)
+    return _natively(
+        lambda rows: _native.fingerprint(rows, dtype, seed, how.missing, odd_value, out), as_rows(values, column), how
+    )
 
 
 def fingerprint_one(
@@ -90,6 +86,10 @@ def fingerprint_one(
     Raises:
         DataError: the value has no canonical form under `dtype`.
     """
+    if not missing and 0 <= seed < _SEED_END:
+        known = _native.fingerprint_one(value, dtype, seed)
+        if known is not None:
+            return known
     return int(fingerprint([value], dtype=dtype, seed=seed, missing=missing, column=column)[0])
 
 
@@ -129,57 +129,44 @@ def fingerprint_cross(
         raise ConfigError(f"a cross needs one dtype for each of its parts, got {len(dtypes)} for {len(parts)}")
     readings = [new_reading(*described) for described in zip(dtypes, tokens, names, strict=True)]
     columns_of_rows = [as_rows(part, how.column) for part, how in zip(parts, readings, strict=True)]
-    lengths = [len(rows) for rows in columns_of_rows]
+    taken = [_natively(_native.take_rows, rows, how) for rows, how in zip(columns_of_rows, readings, strict=True)]
+    lengths = [size for _, size in taken]
     if len(set(lengths)) > 1:
         raise DataError(f"the parts of a cross must have equal lengths, got {lengths} ({', '.join(names)})")
     states = np.full(lengths[0], seed, np.uint64)
     is_missing = np.zeros(lengths[0], np.bool_)
-    for rows, how in zip(columns_of_rows, readings, strict=True):
-        _chain(rows, how, states, is_missing)
+    for rows, (part, _), how in zip(columns_of_rows, taken, readings, strict=True):
+        _chain(rows, part, how, states, is_missing)
     fingerprints = (states & np.uint64(2**63 - 1)).astype(np.int64)
     fingerprints[is_missing] = MISSING
     return fingerprints
 
 
 def _check_seed(seed: int) -> None:
-    if not 0 <= seed < 2**64:
+    if not 0 <= seed < _SEED_END:
         raise ConfigError(f"seed must be in [0, 2**64), got {seed}")
 
 
-def _fingerprint_list(items: list[Any], seed: int, out: NDArray[np.int64] | None, how: Reading) -> NDArray[np.int64]:
+def _chain(rows: Any, taken: object, how: Reading, states: NDArray[np.uint64], is_missing: NDArray[np.bool_]) -> None:
+    """Chain one part of a cross; `taken` is what the extension has taken of `rows`."""
+    odd_value = functools.partial(key_of, how=how)
+
+    def call(part: Any) -> None:
+        _native.chain(taken if part is rows else part, how.dtype, how.missing, odd_value, states, is_missing)
+
+    _natively(call, rows, how)
+
+
+def _natively(call: Callable[[Any], _T], rows: Any, how: Reading) -> _T:
+    """Return `call(rows)`; word what the extension refuses, and bring what it does not know to a form that it does."""
     try:
-        return _native.fingerprint_list(items, seed, out)
-    except ValueError:
-        for _ in canonical_chunks(items, how):  # raises for the lone surrogate, naming its row
-            pass
-        raise
-
-
-def _fingerprint_chunk(chunk: Any, seed: int, out: NDArray[np.int64], column: str) -> None:
-    import pyarrow as pa
-
-    if not pa.types.is_dictionary(chunk.type):
-        try:
-            schema, array = chunk.__arrow_c_array__()
-            _native.fingerprint_arrow(schema, array, seed, out)
-        except ValueError as err:
-            raise DataError(f"column {column!r}: {err}") from err
-        return
-    known = np.empty(len(chunk.dictionary) + 1, np.int64)
-    known[-1] = MISSING  # where null indices are sent
-    _fingerprint_chunk(chunk.dictionary, seed, known[:-1], column)
-    indices = chunk.indices.cast(pa.int64()).fill_null(len(chunk.dictionary))
-    np.take(known, indices.to_numpy(), out=out, mode="clip")  # "raise" would go through a buffer; indices are checked
-
-
-def _chain(rows: Any, how: Reading, states: NDArray[np.uint64], is_missing: NDArray[np.bool_]) -> None:
-    start = 0
-    for chunk in map(decoded, canonical_chunks(rows, how)):
-        stop = start + len(chunk)
-        try:
-            schema, array = chunk.__arrow_c_array__()
-            _native.chain_arrow(schema, array, states[start:stop])
-        except ValueError as err:
-            raise DataError(f"column {how.column!r}: {err}") from err
-        is_missing[start:stop] |= chunk.is_null().to_numpy(zero_copy_only=False)
-        start = stop
+        return call(rows)
+    except _native.RefusalError as err:
+        raise worded(rows, how, *err.args) from err
+    except _native.ExportError as err:
+        raise how.unreadable(rows, err) from err
+    except _native.ArrayError as err:
+        raise how.malformed(err) from err
+    except _native.UnknownLayoutError:
+        pass
+    return _natively(call, known_rows(rows, how), how)

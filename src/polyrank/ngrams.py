@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from polyrank.errors import ConfigError, DataError
 
 from . import _native
-from .canonical import Reading, as_rows, canonical_chunks, decoded, new_reading
+from .canonical import Reading, as_rows, key_of, new_reading
+from .canonical.arrow import import_arrow
 from .fingerprint import DEFAULT_SEED
 
 NOT_UTF8 = "text of an n-gram feature must be UTF-8 (decode the column at its source)"
@@ -47,14 +48,19 @@ def fingerprint_ngrams(
         DataError: a value has no canonical form under `text` or is not UTF-8.
         ConfigError: `sizes`, `max_length`, `seed` or `missing` is wrong.
     """
+    import pyarrow as pa
+
     how = new_reading("text", missing, column)
     _check(sizes, max_length, seed)
-    texts = _canonical(as_rows(values, column), how)
-    plan = _native.TablePlan([("ngrams", ("text", "text", list[str](), seed), list(sizes), max_length)])
-    encoded = plan.encode_table(_table(texts), 1)
+    texts = _texts(as_rows(values, column), how)
+    plan = _native.TablePlan([("ngrams", ("text", "text", list(missing), seed), list(sizes), max_length)])
+    try:
+        encoded = plan.encode_table(pa.table({"text": texts}), 1)
+    except _native.ArrayError as err:
+        raise DataError(f"column {column!r}: {str(err).partition(': ')[2]}") from err
     if encoded is None:
         return np.empty((0, max_length), np.int64)
-    if not isinstance(encoded, tuple):
+    if isinstance(encoded, int):
         raise _refusal(texts, how)
     return encoded[0]
 
@@ -68,27 +74,39 @@ def _check(sizes: Sequence[int], max_length: int, seed: int) -> None:
         raise ConfigError(f"seed must be in [0, 2**64), got {seed}")
 
 
-def _canonical(rows: Any, how: Reading) -> list[Any]:
-    return [decoded(chunk) for chunk in canonical_chunks(rows, how) if len(chunk) > 0]
-
-
-def _table(texts: list[Any]) -> Any:
+def _texts(rows: Any, how: Reading) -> Any:
+    """Return Arrow text or bytes: `rows` where it is that, or else the bytes of each value's canonical form."""
     import pyarrow as pa
 
-    kinds = {text.type for text in texts}
-    if len(kinds) > 1:  # chunks of one column that are null throughout are text whatever the others are
-        texts = [text.cast(pa.large_binary()) for text in texts]
-    return pa.table({"text": pa.chunked_array(texts, None if texts else pa.large_string())})
+    try:
+        texts = import_arrow(rows)
+    except (pa.ArrowException, TypeError, ValueError):  # Python values of several types
+        return _keys(rows, how)
+    return texts if _is_text(texts.type) else _keys(texts.to_pylist(), how)
 
 
-def _refusal(texts: list[Any], how: Reading) -> DataError:
+def _keys(values: Any, how: Reading) -> Any:
     import pyarrow as pa
 
-    raw = [value for text in texts for value in text.cast(pa.large_binary()).to_pylist()]
-    for row, value in enumerate(raw):
-        if value is not None and not _is_utf8(value):
-            return how.refusal(value, row, NOT_UTF8)
-    return DataError(f"column {how.column!r} is not readable as text")
+    return pa.array([key_of(value, row, how) for row, value in enumerate(values)], pa.large_binary())
+
+
+def _is_text(kind: Any) -> bool:
+    import pyarrow as pa
+
+    tests = (
+        *(pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view),
+        *(pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view),
+    )
+    return any(test(kind) for test in tests)
+
+
+def _refusal(texts: Any, how: Reading) -> DataError:
+    import pyarrow as pa
+
+    values = texts.cast(pa.large_binary()).to_pylist()
+    row = next(row for row, value in enumerate(values) if value is not None and not _is_utf8(value))
+    return how.refusal(values[row], row, NOT_UTF8)
 
 
 def _is_utf8(value: bytes) -> bool:

@@ -39,15 +39,33 @@ def view(length: int, buffer: int, offset: int) -> bytes:
     return struct.pack("<i4sii", length, b"", buffer, offset)
 
 
-def hashed(array: HandMadeArray, out: Any = None) -> list[int]:
-    schema, content = array.__arrow_c_array__()
-    fingerprints: list[int] = _native.fingerprint_arrow(schema, content, SEED, out).tolist()
-    return fingerprints
+def odd_value(value: object, row: int) -> int | bytes | None:
+    raise LookupError(f"{value!r} at row {row} is odd")
 
 
-def chained(array: HandMadeArray, states: Any) -> None:
-    schema, content = array.__arrow_c_array__()
-    _native.chain_arrow(schema, content, states)
+def fingerprints(values: Any, dtype: str = "text", out: Any = None) -> Any:
+    return _native.fingerprint(values, dtype, SEED, (), odd_value, out)
+
+
+def hashed(array: Any, out: Any = None, dtype: str = "text") -> list[int]:
+    found: list[int] = fingerprints(array, dtype, out).tolist()
+    return found
+
+
+def chained(array: Any, states: Any, dtype: str = "text") -> list[bool]:
+    is_missing = np.zeros(len(states), np.bool_)
+    _native.chain(array, dtype, (), odd_value, states, is_missing)
+    return is_missing.tolist()
+
+
+class Capsules:
+    """Hands over the same capsules again and again."""
+
+    def __init__(self, schema: object, array: object) -> None:
+        self.capsules = (schema, array)
+
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
+        return self.capsules
 
 
 def test_hand_made_array_is_hashed_and_released_once() -> None:
@@ -69,7 +87,11 @@ HOSTILE: dict[str, tuple[Callable[[], HandMadeArray], str]] = {
     "too many buffers": (lambda: strings(n_buffers=4), "format 'u' needs 3 buffers, got 4"),
     "no buffers": (lambda: strings(buffers=None), "format 'u' needs 3 buffers, got 0"),
     "no format": (lambda: HandMadeArray(None, 0, []), "the schema has no format"),
-    "type without kernel": (lambda: HandMadeArray(b"i", 1, [None, b"0123"]), "format 'i' has no kernel"),
+    "width that is no number": (lambda: HandMadeArray(b"w:x", 1, [None, b"0123"]), "format 'w:x' names no width"),
+    "negative width": (lambda: HandMadeArray(b"w:-1", 1, [None, b"0123"]), "format 'w:-1' names no width"),
+    "null booleans": (lambda: HandMadeArray(b"b", 1, [None, None]), "the data buffer is null"),
+    "null fixed bytes": (lambda: HandMadeArray(b"w:4", 1, [None, None]), "the data buffer is null"),
+    "misaligned floats": (lambda: HandMadeArray(b"g", 1, [None, bytes(8)], shift=4), "the data buffer is not align"),
     "null offsets": (lambda: HandMadeArray(b"u", 1, [None, None, b"a"]), "the offsets buffer is null"),
     "null data": (lambda: HandMadeArray(b"z", 1, [None, offsets(0, 1), None]), "the data buffer is null"),
     "null integers": (lambda: HandMadeArray(b"l", 1, [None, None]), "the data buffer is null"),
@@ -81,8 +103,8 @@ HOSTILE: dict[str, tuple[Callable[[], HandMadeArray], str]] = {
     "nulls without bitmap": (lambda: strings(null_count=1), "the validity buffer is null"),
     "more nulls than rows": (lambda: strings(null_count=3), "null_count 3 does not fit length 2"),
     "negative null count": (lambda: strings(null_count=-2), "null_count -2 does not fit length 2"),
-    "children": (lambda: strings(n_children=1), "nested and dictionary-encoded arrays have no kernel"),
-    "dictionary": (lambda: strings(dictionary=1), "nested and dictionary-encoded arrays have no kernel"),
+    "children": (lambda: strings(n_children=1), "format 'u' has no children, got 1"),
+    "dictionary": (lambda: strings(dictionary=1), "either both schema and array have a dictionary or neither"),
     "negative view": (lambda: views(view(-1, 0, 0)), "a view has a negative length"),
     "view into no buffer": (lambda: views(view(13, 1, 0)), "a view names a buffer that is not there"),
     "view into negative buffer": (lambda: views(view(13, -1, 0)), "a view names a buffer that is not there"),
@@ -129,75 +151,108 @@ def test_empty_keys_need_no_data_buffer() -> None:
     assert hashed(HandMadeArray(b"u", 1, [None, offsets(0, 0), None])) == [reference.fingerprint("", "text")]
 
 
+def test_type_without_source_is_unknown() -> None:
+    array = HandMadeArray(b"tdD", 1, [None, b"0123"])
+    with pytest.raises(_native.UnknownLayoutError, match="no source reads this Arrow type"):
+        hashed(array)
+    assert array.releases == 1
+
+
 def test_consumed_capsule_is_refused() -> None:
-    schema, array = pa.array(["a"]).__arrow_c_array__()
-    _native.fingerprint_arrow(schema, array, SEED)
-    with pytest.raises(ValueError, match="the capsule arrow_array was already consumed"):
-        _native.fingerprint_arrow(schema, array, SEED)
+    capsules = Capsules(*pa.array(["a"]).__arrow_c_array__())
+    assert hashed(capsules) == [A]
+    with pytest.raises(_native.ArrayError, match="the capsule arrow_array was already consumed"):
+        hashed(capsules)
 
 
 def test_something_that_is_no_capsule_is_refused() -> None:
     schema, array = pa.array(["a"]).__arrow_c_array__()
-    with pytest.raises(ValueError, match="expected a capsule named arrow_schema"):
-        _native.fingerprint_arrow(None, array, SEED)
-    with pytest.raises(ValueError, match="expected a capsule named arrow_array"):
-        _native.fingerprint_arrow(schema, schema, SEED)
+    with pytest.raises(_native.ArrayError, match="expected a capsule named arrow_schema"):
+        hashed(Capsules(None, array))
+    with pytest.raises(_native.ArrayError, match="expected a capsule named arrow_array"):
+        hashed(Capsules(schema, schema))
+
+
+def test_something_that_is_no_column_is_refused() -> None:
+    with pytest.raises(TypeError, match="values must be a list, a numpy array or an Arrow array, got int"):
+        _native.take_rows(3)
+    with pytest.raises(ValueError, match="values must be one-dimensional"):
+        _native.take_rows(np.zeros((2, 2)))
 
 
 def test_hashing_does_not_leak_arrow_memory() -> None:
     gc.collect()
     before = pa.total_allocated_bytes()
     for _ in range(10):
-        schema, array = pa.array(["some text of a length that needs memory"] * 1000).__arrow_c_array__()
-        _native.fingerprint_arrow(schema, array, SEED)
-    del schema, array
+        hashed(pa.array(["some text of a length that needs memory"] * 1000))
+        hashed(pa.chunked_array([["some text of a length that needs memory"] * 1000] * 2))
     gc.collect()
     assert pa.total_allocated_bytes() == before
 
 
 def test_list_items_are_text_or_missing() -> None:
-    assert _native.fingerprint_list(["a", None, "b"], SEED).tolist() == [A, -1, B]
+    assert hashed(["a", None, "b"]) == [A, -1, B]
+    assert hashed(("a", None, b"b")) == [A, -1, B]
 
 
-def test_wrong_list_item_is_named_by_index_and_type() -> None:
-    with pytest.raises(TypeError, match="item 2 must be str or None, got int"):
-        _native.fingerprint_list(["a", None, 3], SEED)  # type: ignore[list-item]
+def test_odd_items_are_asked_for_by_row() -> None:
+    with pytest.raises(LookupError, match="3j at row 2 is odd"):
+        hashed(["a", None, 3j])
+    with pytest.raises(LookupError, match=r"'\\ud800' at row 1 is odd"):
+        hashed(["a", "\ud800"])
 
 
-def test_lone_surrogate_is_named_by_index() -> None:
-    with pytest.raises(ValueError, match=re.escape("item 1 has no UTF-8 form (lone surrogate)")):
-        _native.fingerprint_list(["a", "\ud800"], SEED)
+def test_answer_for_an_odd_item_takes_its_place() -> None:
+    found = _native.fingerprint(["b", 3j, "b", 4j], "text", SEED, (), lambda value, _: b"a" if value == 3j else None)
+    assert found.tolist() == [B, A, B, -1]
+
+
+def test_answer_that_is_odd_itself_is_refused() -> None:
+    with pytest.raises(TypeError, match="the key of an odd value must be bytes, int or None"):
+        _native.fingerprint([3j], "text", SEED, (), lambda value, _: value)
+
+
+def test_list_that_shrinks_while_it_is_read_is_refused() -> None:
+    values: list[Any] = ["a", 3j, "b"]
+    with pytest.raises(RuntimeError, match="the list changed its size while it was read"):
+        _native.fingerprint(values, "text", SEED, (), lambda *_: values.clear())
+
+
+def test_item_taken_out_of_the_list_while_it_is_read_stays_alive() -> None:
+    values: list[Any] = ["a" * 100, complex(3, 3), "b" * 100]
+
+    def replace(*_: object) -> bytes:
+        values[:] = [None, None, None]
+        gc.collect()
+        return b"a"
+
+    assert _native.fingerprint(values, "text", SEED, (), replace).tolist() == [
+        reference.fingerprint("a" * 100, "text"),
+        A,
+        -1,
+    ]
 
 
 def test_list_references_are_given_back() -> None:
     item = "a text that nobody else holds".upper()
     before = sys.getrefcount(item)
-    _native.fingerprint_list([item] * 100, SEED)
+    hashed([item] * 100)
     assert sys.getrefcount(item) == before
 
 
-def test_integers_of_other_types_are_refused_or_widened_safely() -> None:
-    widened = _native.fingerprint_int64(np.array([7], np.int8), SEED)
-    assert widened.tolist() == [reference.fingerprint(7, "int64")]
-    with pytest.raises(TypeError, match="incompatible function arguments"):
-        _native.fingerprint_int64(np.array([7.0]), SEED)
+def test_integers_and_whole_floats_of_every_width_are_hashed() -> None:
+    for kind in (*"bhilqBHILQ", *"efd", ">i4", ">f8", "?"):
+        assert hashed(np.array([1], kind), dtype="int64") == [reference.fingerprint(1, "int64")]
 
 
-@pytest.mark.parametrize(
-    "values",
-    [np.zeros((2, 2), np.int64), np.frombuffer(bytes(17), np.int8)[1:].view(np.int64)],
-    ids=["two dimensions", "misaligned"],
-)
-def test_integers_must_be_flat_and_aligned(values: np.ndarray[Any, np.dtype[np.int64]]) -> None:
-    with pytest.raises(ValueError, match="values must be one-dimensional and aligned"):
-        _native.fingerprint_int64(values, SEED)
+def test_misaligned_numbers_are_copied_and_hashed() -> None:
+    values = np.frombuffer(b"\0" + np.arange(3, dtype="<i8").tobytes(), np.int8)[1:].view(np.int64)
+    assert hashed(values, dtype="int64") == [reference.fingerprint(value, "int64") for value in range(3)]
 
 
 def test_strided_integers_are_hashed() -> None:
     values = np.arange(10, dtype=np.int64)[::-3]
-    assert _native.fingerprint_int64(values, SEED).tolist() == [
-        reference.fingerprint(value, "int64") for value in (9, 6, 3, 0)
-    ]
+    assert hashed(values, dtype="int64") == [reference.fingerprint(value, "int64") for value in (9, 6, 3, 0)]
 
 
 def read_only() -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -226,27 +281,40 @@ def test_wrong_output_is_refused(out: Any, error: type[Exception], message: str)
     with pytest.raises(error, match=re.escape(message)):
         hashed(strings(), out)
     with pytest.raises(error, match=re.escape(message)):
-        _native.fingerprint_list(["a", "b"], SEED, out)
+        hashed(["a", "b"], out)
     with pytest.raises(error, match=re.escape(message)):
-        _native.fingerprint_int64(np.zeros(2, np.int64), SEED, out)
+        hashed(np.zeros(2, np.int64), out)
 
 
 def test_output_is_written_and_returned() -> None:
     out = np.empty(2, np.int64)
-    assert _native.fingerprint_list(["a", None], SEED, out) is out
+    assert fingerprints(["a", None], "text", out) is out
     assert out.tolist() == [A, -1]
 
 
 def test_output_may_be_the_values_themselves() -> None:
     values = np.array([1, 2, 3], np.int64)
     expected = [reference.fingerprint(value, "int64") for value in (1, 2, 3)]
-    assert _native.fingerprint_int64(values, SEED, values).tolist() == expected
+    assert hashed(values, values, "int64") == expected
+
+
+def test_output_may_be_the_integers_under_text_too() -> None:
+    values = np.array([1, 2, 3], np.int64)
+    assert hashed(values, values) == [reference.fingerprint(str(value), "text") for value in (1, 2, 3)]
 
 
 def test_output_that_overlaps_the_values_in_part_is_refused() -> None:
     memory = np.zeros(4, np.int64)
     with pytest.raises(ValueError, match="out must not overlap values, unless it is values"):
-        _native.fingerprint_int64(memory[:3], SEED, memory[1:])
+        hashed(memory[:3], memory[1:], "int64")
+    with pytest.raises(ValueError, match="out must not overlap values, unless it is values"):
+        hashed(memory[:2].view(np.int32), memory, "int64")
+
+
+def test_large_output_is_filled_wherever_it_lies() -> None:
+    found = fingerprints(np.arange(1 << 19), "int64")
+    assert found[[0, -1]].tolist() == [reference.fingerprint(value, "int64") for value in (0, (1 << 19) - 1)]
+    assert found.flags.writeable
 
 
 @pytest.mark.parametrize(
@@ -263,7 +331,7 @@ def test_wrong_states_are_refused(states: Any, error: type[Exception], message: 
 
 def test_chain_uses_and_leaves_full_hashes() -> None:
     states = np.array([SEED, 2**64 - 1], np.uint64)
-    chained(strings(), states)
+    assert chained(strings(), states) == [False, False]
     assert states.tolist() == [reference.xxh64(b"a", SEED), reference.xxh64(b"b", 2**64 - 1)]
 
 
@@ -273,7 +341,7 @@ def test_kernel_runs_without_the_gil() -> None:
 
     def hash_for_long() -> None:
         log.append("begin")
-        _native.fingerprint_list([text] * 200, SEED)
+        hashed([text] * 200)
         log.append("end")
 
     interval = sys.getswitchinterval()

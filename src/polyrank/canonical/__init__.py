@@ -1,74 +1,46 @@
-"""Columns in whatever form they arrive, brought to the canonical Arrow form that the kernels hash.
+"""Columns in whatever form they arrive, made ready for the extension that hashes them.
 
-The declared dtype decides the bytes (docs/fingerprint.md): `text` becomes Arrow text or bytes, `int64` becomes Arrow
-int64. What is already there passes through without a copy. A missing value is null.
+The extension reads lists, numpy arrays and Arrow columns as they are (docs/fingerprint.md). This package knows the
+rest: which of these a column is, the layouts and values that the extension does not know, and what a refusal says.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from polyrank.errors import DataError
 
-from .arrow import decoded as decoded
-from .arrow import from_arrow, from_numpy
-from .items import from_items
+from .arrow import import_arrow
+from .items import key_of as key_of
 from .reading import Dtype as Dtype
 from .reading import Reading as Reading
 from .reading import new_reading as new_reading
+from .slow import known_rows as known_rows
+from .slow import worded as worded
 
 
-def as_rows(values: object, column: str) -> Any:
-    """Return `values` as a list, a one-dimensional numpy array or a pyarrow ChunkedArray, without a copy where it can.
+def as_rows(values: Any, column: str) -> Any:  # noqa: PLR0911 (a table of forms)
+    """Return `values` as a list, a one-dimensional numpy array or something with the Arrow PyCapsule interface.
+
+    Nothing is copied but what lies in rare forms.
 
     Raises:
         DataError: `values` is not a column.
     """
-    import pyarrow as pa
-
-    if isinstance(values, list | pa.ChunkedArray):
+    if isinstance(values, list):
         return values
-    if isinstance(values, pa.Array):
-        return pa.chunked_array([values])
-    if str(getattr(values, "dtype", "")).lower() == "object":  # numpy, pandas and polars columns of Python objects
-        return list(_one_dimensional(values, column))
-    if hasattr(values, "__arrow_c_stream__") or hasattr(values, "__arrow_c_array__"):
-        return _import_arrow(values, column)
+    if isinstance(values, np.ndarray):
+        return _numpy_rows(values, column)
+    kind = getattr(values, "dtype", None)
+    if isinstance(kind, np.dtype) and kind.kind in "biufO":  # what pandas keeps in numpy, without a detour over Arrow
+        return _numpy_rows(np.asanyarray(values), column)
+    if str(kind) == "Object":  # polars columns of Python objects
+        return list(values)
+    if hasattr(values, "__arrow_c_array__") or hasattr(values, "__arrow_c_stream__"):
+        return values
     if hasattr(values, "__array__"):
-        return _one_dimensional(np.asanyarray(values), column)
-    return _from_sequence(values, column)
-
-
-def canonical_chunks(rows: Any, how: Reading) -> Iterator[Any]:
-    """Bring what `as_rows` returned to canonical Arrow arrays, in order.
-
-    Yields:
-        Arrays of text or bytes (dtype `text`) or int64 (dtype `int64`), missing values null; or dictionary arrays whose
-        dictionary is such an array, null in the dictionary meaning missing too.
-
-    Raises:
-        DataError: a value has no canonical form under the declared dtype; the message names column, value and row.
-    """
-    if isinstance(rows, list):
-        yield from_items(rows, how)
-    elif isinstance(rows, np.ndarray):
-        # Iterating keeps numpy's own scalars, where tolist() would make integers of datetime64[ns].
-        yield from_numpy(rows, how) if rows.dtype.kind in "biuf" else from_items(list(rows), how)
-    else:
-        first_row = 0
-        for chunk in rows.chunks:
-            yield from_arrow(chunk, how, first_row)
-            first_row += len(chunk)
-
-
-def _one_dimensional(values: Any, column: str) -> Any:
-    if len(values.shape) != 1:
-        raise DataError(f"column {column!r} must have one dimension, got shape {list(values.shape)}")
-    return values
-
-
-def _from_sequence(values: object, column: str) -> list[Any]:
+        return _numpy_rows(np.asanyarray(values), column)
     if isinstance(values, Sequence) and not isinstance(values, str | bytes | bytearray | memoryview):
         return list(values)
     raise DataError(
@@ -77,12 +49,16 @@ def _from_sequence(values: object, column: str) -> list[Any]:
     )
 
 
-def _import_arrow(values: Any, column: str) -> Any:
-    import pyarrow as pa
+def _numpy_rows(values: Any, column: str) -> Any:
+    if len(values.shape) != 1:
+        raise DataError(f"column {column!r} must have one dimension, got shape {list(values.shape)}")
+    if isinstance(values, np.ma.MaskedArray):
+        return _masked_rows(values)
+    return values.astype(object) if values.dtype.kind == "T" else values
 
-    try:
-        if hasattr(values, "__arrow_c_stream__"):
-            return pa.chunked_array(values)
-        return pa.chunked_array([pa.array(values)])
-    except (pa.ArrowException, TypeError, ValueError) as err:
-        raise DataError(f"column {column!r} of type {type(values).__name__} is not readable as Arrow: {err}") from err
+
+def _masked_rows(values: Any) -> Any:
+    if values.dtype.kind not in "biuf" or values.dtype.itemsize > np.dtype(np.float64).itemsize:
+        return list(values)
+    native = np.ma.getdata(values).astype(values.dtype.newbyteorder("="), copy=False)
+    return import_arrow(native, mask=np.ma.getmaskarray(values))

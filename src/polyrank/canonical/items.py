@@ -1,11 +1,10 @@
-"""Columns of Python objects, possibly of mixed types: one value at a time."""
+"""Python values that the extension does not know: numpy scalars, pandas markers, and all that is refused."""
 
 import math
 from typing import Any
 
 import numpy as np
 
-from .arrow import from_arrow
 from .reading import (
     BYTES,
     NOT_DECIMAL,
@@ -18,33 +17,13 @@ from .reading import (
     type_refusal,
 )
 
-_SCALAR_TYPES: dict[frozenset[type], str] = {
-    frozenset({str}): "large_string",
-    frozenset({int}): "int64",
-    frozenset({bool}): "bool",
-    frozenset({float}): "float64",
-}
 
-
-def from_items(items: list[Any], how: Reading) -> Any:
-    """Bring a list of Python or numpy scalars to one canonical Arrow array.
+def key_of(value: Any, row: int, how: Reading) -> int | bytes | None:
+    """Return what stands for a value at the 0-based `row`: bytes, an integer, or None for a missing one.
 
     Raises:
-        DataError: a value has no canonical form under the declared dtype.
+        DataError: the value has no canonical form under the declared dtype.
     """
-    import pyarrow as pa
-
-    kind = _SCALAR_TYPES.get(frozenset(map(type, items)) - {type(None)})
-    if kind is not None:
-        try:
-            return from_arrow(pa.array(items, kind), how, 0)
-        except (OverflowError, UnicodeEncodeError):
-            pass  # an integer beyond int64 or a lone surrogate: found, or taken, one by one
-    keys = [_key(value, how, row) for row, value in enumerate(items)]
-    return from_arrow(pa.array(keys, "int64" if how.dtype == "int64" else "large_binary"), how, 0)
-
-
-def _key(value: Any, how: Reading, row: int) -> int | bytes | None:
     if value is None or _is_missing_marker(value):
         return None
     if isinstance(value, bool | np.bool_):

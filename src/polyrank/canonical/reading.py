@@ -3,7 +3,6 @@
 import reprlib
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal, cast
 
 from polyrank.errors import ConfigError, DataError
@@ -20,6 +19,16 @@ NOT_DECIMAL = 'dtype "int64" takes decimal integers such as -12 (dtype = "text" 
 OUT_OF_RANGE = 'dtype "int64" takes -2**63 to 2**63-1 (dtype = "text" takes any integer)'
 BYTES = 'dtype "int64" takes no bytes (decode the column to text, or dtype = "text" takes bytes)'
 SURROGATE = "text must have a UTF-8 form, without lone surrogates"
+
+# What a reason of the extension's Refusal means.
+REASONS = {
+    "not_whole": NOT_WHOLE,
+    "infinite": INFINITE,
+    "too_large": TOO_LARGE,
+    "not_decimal": NOT_DECIMAL,
+    "out_of_range": OUT_OF_RANGE,
+    "bytes": BYTES,
+}
 
 # The first word that the type's name begins with decides.
 _CASTS = {
@@ -47,11 +56,14 @@ class Reading:
         shown = " ".join(reprlib.repr(value).splitlines())
         return DataError(f"column {self.column!r} holds {shown} at row {row + 1:,}; {why}")
 
-    @cached_property
-    def missing_integers(self) -> frozenset[int]:
-        """What the missing tokens mean under dtype `int64`: `"07"` stands for 7, other text for no integer."""
-        integers = (to_integer(token) for token in self.missing)
-        return frozenset(integer for integer in integers if integer is not None and is_int64(integer))
+    def unreadable(self, rows: object, err: Exception) -> DataError:
+        """Return the error for rows whose producer does not hand them over as Arrow."""
+        return DataError(f"column {self.column!r} of type {type(rows).__name__} is not readable as Arrow: {err}")
+
+    def malformed(self, err: Exception) -> DataError:
+        """Return the error for Arrow structures that contradict themselves."""
+        why = str(err)
+        return DataError(f"column {self.column!r}{':' if why.startswith('arrow array') else ''} {why}")
 
 
 def new_reading(dtype: str, missing: Collection[str], column: str) -> Reading:

@@ -85,9 +85,10 @@ class TableEncoder:
     def _encode_table(
         self, table: Any, out: Arrays | None, columns: Callable[[], Mapping[str, Column]], *, whole: bool
     ) -> Arrays | None:
-        found = self._plan.encode_table(table, self._threads, out, whole)
-        if isinstance(found, str):
-            raise DataError(found)
+        try:
+            found = self._plan.encode_table(table, self._threads, out, whole)
+        except _native.ArrayError as err:
+            raise DataError(str(err)) from err
         if isinstance(found, int):
             return self._read_refused(found, columns(), out)
         if found is None:

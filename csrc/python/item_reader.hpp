@@ -1,0 +1,31 @@
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <cstddef>
+#include <string_view>
+#include <vector>
+
+#include "polyrank/row_block.hpp"
+
+namespace polyrank {
+
+/// Adds Python values to a block, borrowing the bytes of those that are text. Needs the GIL.
+class ItemReader {
+ public:
+  /// Adds `item`; false for a value that only Python knows what to make of, or that needs its words.
+  [[nodiscard]] bool add(PyObject* item, std::size_t row, RowBlock& block);
+
+  /// Forgets the text that it had to write; the block is hashed by then.
+  void clear() noexcept { num_written_ = 0; }
+
+ private:
+  [[nodiscard]] bool add_text(PyObject* item, std::size_t row, RowBlock& block);
+  [[nodiscard]] bool add_integer(PyObject* item, RowBlock& block);
+  [[nodiscard]] char* room(std::size_t bytes);
+
+  std::vector<std::vector<char>> written_;  // text that is not ASCII, as UTF-8; inner memory never moves
+  std::size_t num_written_ = 0;
+};
+
+}  // namespace polyrank

@@ -1,0 +1,117 @@
+#include "numpy_rows.hpp"
+
+#include <cstdint>
+#include <vector>
+
+#include "arrow_rows.hpp"
+#include "fixed_text_rows.hpp"
+#include "item_rows.hpp"
+
+namespace polyrank {
+namespace {
+
+namespace py = pybind11;
+
+const char* arrow_format(char kind, py::ssize_t itemsize) {
+  switch (kind) {
+    case 'i':
+      return itemsize == 1 ? "c" : itemsize == 2 ? "s" : itemsize == 4 ? "i" : "l";
+    case 'u':
+      return itemsize == 1 ? "C" : itemsize == 2 ? "S" : itemsize == 4 ? "I" : "L";
+    case 'f':
+      return itemsize == 2 ? "e" : itemsize == 4 ? "f" : itemsize == 8 ? "g" : nullptr;
+    case 'b':
+      return "b";
+    default:
+      return nullptr;
+  }
+}
+
+bool is_plain(const py::array& values) {
+  const bool is_native = py::cast<bool>(values.dtype().attr("isnative"));
+  const auto address = reinterpret_cast<std::uintptr_t>(values.data());
+  return is_native && (values.flags() & py::array::c_style) != 0 &&
+         address % static_cast<std::uintptr_t>(values.dtype().alignment()) == 0;
+}
+
+// A plain copy, or the array itself where it is plain.
+py::array plain(const py::array& values) {
+  if (is_plain(values)) {
+    return values;
+  }
+  return values.attr("astype")(values.dtype().attr("newbyteorder")("="), py::arg("order") = "C");
+}
+
+std::vector<std::uint8_t> packed_bits(const py::array& booleans) {
+  const auto* from = static_cast<const std::uint8_t*>(booleans.data());
+  const auto size = static_cast<std::size_t>(booleans.size());
+  std::vector<std::uint8_t> bits((size + 7) / 8);
+  for (std::size_t i = 0; i < size; ++i) {
+    bits[i / 8] = static_cast<std::uint8_t>(bits[i / 8] | ((from[i] != 0 ? 1U : 0U) << (i % 8)));
+  }
+  return bits;
+}
+
+// numpy's memory as an Arrow array.
+class NumpyRows final : public Rows {
+ public:
+  NumpyRows(py::array values, const char* format) : values_(std::move(values)) {
+    buffers_[1] = values_.data();
+    if (*format == 'b') {
+      bits_ = packed_bits(values_);
+      buffers_[1] = bits_.data();
+    }
+    schema_.format = format;
+    array_.length = values_.size();
+    array_.n_buffers = 2;
+    array_.buffers = buffers_;
+  }
+
+  [[nodiscard]] std::size_t size() const override { return static_cast<std::size_t>(values_.size()); }
+
+  [[nodiscard]] bool may_write(std::span<const std::int64_t> out) const override {
+    const auto begin = reinterpret_cast<std::uintptr_t>(values_.data());
+    const auto written = reinterpret_cast<std::uintptr_t>(out.data());
+    const bool is_apart =
+        written + out.size_bytes() <= begin || begin + static_cast<std::uintptr_t>(values_.nbytes()) <= written;
+    return is_apart || (begin == written && values_.itemsize() == sizeof(std::int64_t));
+  }
+
+  void fingerprint(const PythonReading& how, std::span<std::int64_t> out) override {
+    const py::gil_scoped_release unlocked;
+    open_source(schema_, array_, how.reading)->fingerprint(0, out);
+  }
+  void chain(const PythonReading& how, std::span<std::uint64_t> states, std::span<std::uint8_t> is_missing) override {
+    const py::gil_scoped_release unlocked;
+    open_source(schema_, array_, how.reading)->chain(0, states, is_missing);
+  }
+
+ private:
+  py::array values_;
+  std::vector<std::uint8_t> bits_;
+  const void* buffers_[2] = {nullptr, nullptr};
+  ArrowSchema schema_{};
+  ArrowArray array_{};
+};
+
+}  // namespace
+
+std::unique_ptr<Rows> numpy_rows(const py::array& values) {
+  if (values.ndim() != 1) {
+    throw py::value_error("values must be one-dimensional");
+  }
+  const char kind = values.dtype().kind();
+  if (kind == 'O') {
+    return std::make_unique<ItemRows>(plain(values));
+  }
+  if (kind == 'S' || kind == 'U') {
+    return std::make_unique<FixedTextRows>(plain(values));
+  }
+  const char* format = arrow_format(kind, values.itemsize());
+  if (format == nullptr) {
+    throw UnknownLayout();
+  }
+  return std::make_unique<NumpyRows>(plain(values), format);
+}
+
+}  // namespace polyrank

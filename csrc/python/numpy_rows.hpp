@@ -1,0 +1,15 @@
+#pragma once
+
+#include <pybind11/numpy.h>
+
+#include <memory>
+
+#include "rows.hpp"
+
+namespace polyrank {
+
+/// Rows of a one-dimensional numpy array of booleans, numbers, fixed-width bytes or text, or objects; in place where it
+/// is contiguous, aligned and of this machine's byte order. Throws UnknownLayout for other types.
+[[nodiscard]] std::unique_ptr<Rows> numpy_rows(const pybind11::array& values);
+
+}  // namespace polyrank

@@ -1,0 +1,48 @@
+#include "outputs.hpp"
+
+#include <cstdlib>
+#include <new>
+
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
+namespace polyrank {
+namespace {
+
+namespace py = pybind11;
+
+constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
+constexpr std::size_t kMinHugeBytes = std::size_t{4} << 20;
+
+Fingerprints in_huge_pages(std::size_t size) {
+  const std::size_t bytes = (size * sizeof(std::int64_t) + kHugePageBytes - 1) / kHugePageBytes * kHugePageBytes;
+  void* memory = std::aligned_alloc(kHugePageBytes, bytes);
+  if (memory == nullptr) {
+    throw std::bad_alloc();
+  }
+  const py::capsule owner(memory, [](void* pages) { std::free(pages); });
+#ifdef __linux__
+  madvise(memory, bytes, MADV_HUGEPAGE);  // advice: where it is refused, small pages do
+#endif
+  return Fingerprints(static_cast<py::ssize_t>(size), static_cast<std::int64_t*>(memory), owner);
+}
+
+}  // namespace
+
+Fingerprints output(const py::object& out, std::size_t size) {
+  if (!out.is_none()) {
+    (void)writable<std::int64_t>(out, size, "out", "int64");
+    return py::reinterpret_borrow<Fingerprints>(out);
+  }
+  if (size * sizeof(std::int64_t) >= kMinHugeBytes) {
+    return in_huge_pages(size);
+  }
+  return Fingerprints(static_cast<py::ssize_t>(size));
+}
+
+std::span<std::int64_t> elements(Fingerprints& array) {
+  return {array.mutable_data(), static_cast<std::size_t>(array.size())};
+}
+
+}  // namespace polyrank
