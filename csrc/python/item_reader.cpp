@@ -15,7 +15,7 @@ char* encode(PyObject* text, char* out) noexcept {
 
 }  // namespace
 
-bool ItemReader::add(PyObject* item, std::size_t row, RowBlock& block) {
+bool ItemReader::add_rarer(PyObject* item, std::size_t row, RowBlock& block) {
   if (item == nullptr || item == Py_None) {
     block.add_missing();
     return true;
@@ -42,7 +42,7 @@ bool ItemReader::add(PyObject* item, std::size_t row, RowBlock& block) {
 }
 
 bool ItemReader::add_text(PyObject* item, std::size_t row, RowBlock& block) {
-  if (PyUnicode_IS_COMPACT_ASCII(item) != 0) {  // its characters are its UTF-8
+  if (PyUnicode_IS_COMPACT_ASCII(item) != 0) {  // of a subclass of str
     const auto* data = static_cast<const char*>(PyUnicode_DATA(item));
     block.add_text({data, static_cast<std::size_t>(PyUnicode_GET_LENGTH(item))}, row);
     return true;

@@ -21,10 +21,13 @@ polyrank::Dtype dtype_of(std::string_view name) {
   return name == "int64" ? polyrank::Dtype::kInt64 : polyrank::Dtype::kText;
 }
 
-polyrank::PythonReading reading_of(std::string_view dtype, std::uint64_t seed, const py::iterable& missing,
+polyrank::PythonReading reading_of(std::string_view dtype, std::uint64_t seed, const py::object& missing,
                                    const py::object& odd_value) {
   polyrank::PythonReading how{{dtype_of(dtype), seed, {}}, odd_value};
-  for (const py::handle token : missing) {
+  if (py::len(missing) == 0) {
+    return how;
+  }
+  for (const py::handle token : py::iter(missing)) {
     Py_ssize_t length = 0;
     const char* text = PyUnicode_AsUTF8AndSize(token.ptr(), &length);
     if (text != nullptr) {
@@ -39,7 +42,7 @@ polyrank::PythonReading reading_of(std::string_view dtype, std::uint64_t seed, c
 }
 
 polyrank::Fingerprints fingerprint(const py::object& values, std::string_view dtype, std::uint64_t seed,
-                                   const py::iterable& missing, const py::object& odd_value, const py::object& out) {
+                                   const py::object& missing, const py::object& odd_value, const py::object& out) {
   const auto rows = polyrank::take_rows(values);
   auto result = polyrank::output(out, rows->size());
   const auto fingerprints = polyrank::elements(result);
@@ -50,7 +53,7 @@ polyrank::Fingerprints fingerprint(const py::object& values, std::string_view dt
   return result;
 }
 
-void chain(const py::object& values, std::string_view dtype, const py::iterable& missing, const py::object& odd_value,
+void chain(const py::object& values, std::string_view dtype, const py::object& missing, const py::object& odd_value,
            const py::object& states, const py::object& is_missing) {
   const auto rows = polyrank::take_rows(values);
   const auto seeds = polyrank::writable<std::uint64_t>(states, rows->size(), "states", "uint64");

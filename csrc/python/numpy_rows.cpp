@@ -1,11 +1,13 @@
 #include "numpy_rows.hpp"
 
+#include <bit>
 #include <cstdint>
 #include <vector>
 
 #include "arrow_rows.hpp"
 #include "fixed_text_rows.hpp"
 #include "item_rows.hpp"
+#include "string_dtype_rows.hpp"
 
 namespace polyrank {
 namespace {
@@ -27,19 +29,22 @@ const char* arrow_format(char kind, py::ssize_t itemsize) {
   }
 }
 
-bool is_plain(const py::array& values) {
-  const bool is_native = py::cast<bool>(values.dtype().attr("isnative"));
+bool is_plain(const py::array& values, const py::dtype& dtype) {
+  const char foreign = std::endian::native == std::endian::little ? '>' : '<';
   const auto address = reinterpret_cast<std::uintptr_t>(values.data());
-  return is_native && (values.flags() & py::array::c_style) != 0 &&
-         address % static_cast<std::uintptr_t>(values.dtype().alignment()) == 0;
+  return dtype.byteorder() != foreign && (values.flags() & py::array::c_style) != 0 &&
+         address % static_cast<std::uintptr_t>(dtype.alignment()) == 0;
 }
 
-// A plain copy, or the array itself where it is plain.
-py::array plain(const py::array& values) {
-  if (is_plain(values)) {
+// The array itself where it is contiguous, aligned and of this machine's byte order, else a copy that is.
+py::array plain(const py::array& values, const py::dtype& dtype) {
+  if (is_plain(values, dtype)) {
     return values;
   }
-  return values.attr("astype")(values.dtype().attr("newbyteorder")("="), py::arg("order") = "C");
+  if (dtype.kind() == 'T') {
+    return values.attr("copy")(py::arg("order") = "C");
+  }
+  return values.attr("astype")(dtype.attr("newbyteorder")("="), py::arg("order") = "C");
 }
 
 std::vector<std::uint8_t> packed_bits(const py::array& booleans) {
@@ -96,22 +101,28 @@ class NumpyRows final : public Rows {
 
 }  // namespace
 
-std::unique_ptr<Rows> numpy_rows(const py::array& values) {
+std::shared_ptr<Rows> numpy_rows(const py::array& values) {
   if (values.ndim() != 1) {
     throw py::value_error("values must be one-dimensional");
   }
-  const char kind = values.dtype().kind();
-  if (kind == 'O') {
-    return std::make_unique<ItemRows>(plain(values));
+  const py::dtype dtype = values.dtype();
+  switch (dtype.kind()) {
+    case 'O':
+      return std::make_shared<ItemRows>(plain(values, dtype));
+    case 'S':
+      return std::make_shared<FixedBytesRows>(plain(values, dtype));
+    case 'U':
+      return std::make_shared<FixedTextRows>(plain(values, dtype));
+    case 'T':
+      return std::make_shared<StringDTypeRows>(plain(values, dtype));
+    default:
+      break;
   }
-  if (kind == 'S' || kind == 'U') {
-    return std::make_unique<FixedTextRows>(plain(values));
-  }
-  const char* format = arrow_format(kind, values.itemsize());
+  const char* format = arrow_format(dtype.kind(), dtype.itemsize());
   if (format == nullptr) {
     throw UnknownLayout();
   }
-  return std::make_unique<NumpyRows>(plain(values), format);
+  return std::make_shared<NumpyRows>(plain(values, dtype), format);
 }
 
 }  // namespace polyrank

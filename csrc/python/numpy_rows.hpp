@@ -8,8 +8,8 @@
 
 namespace polyrank {
 
-/// Rows of a one-dimensional numpy array of booleans, numbers, fixed-width bytes or text, or objects; in place where it
-/// is contiguous, aligned and of this machine's byte order. Throws UnknownLayout for other types.
-[[nodiscard]] std::unique_ptr<Rows> numpy_rows(const pybind11::array& values);
+/// Rows of a one-dimensional numpy array of booleans, numbers, text of any kind, bytes or objects; in place where it is
+/// contiguous, aligned and of this machine's byte order. Throws UnknownLayout for other types.
+[[nodiscard]] std::shared_ptr<Rows> numpy_rows(const pybind11::array& values);
 
 }  // namespace polyrank

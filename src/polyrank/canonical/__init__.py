@@ -12,6 +12,7 @@ import numpy as np
 from polyrank.errors import DataError
 
 from .arrow import import_arrow
+from .items import is_missing_marker
 from .items import key_of as key_of
 from .reading import Dtype as Dtype
 from .reading import Reading as Reading
@@ -28,7 +29,7 @@ def as_rows(values: Any, column: str) -> Any:  # noqa: PLR0911 (a table of forms
     Raises:
         DataError: `values` is not a column.
     """
-    if isinstance(values, list):
+    if isinstance(values, list) or (type(values) is np.ndarray and values.ndim == 1 and values.dtype.kind != "T"):
         return values
     if isinstance(values, np.ndarray):
         return _numpy_rows(values, column)
@@ -54,7 +55,9 @@ def _numpy_rows(values: Any, column: str) -> Any:
         raise DataError(f"column {column!r} must have one dimension, got shape {list(values.shape)}")
     if isinstance(values, np.ma.MaskedArray):
         return _masked_rows(values)
-    return values.astype(object) if values.dtype.kind == "T" else values
+    if not is_missing_marker(getattr(values.dtype, "na_object", None)):  # a StringDType whose null is some text
+        return values.astype(object)
+    return values
 
 
 def _masked_rows(values: Any) -> Any:

@@ -24,7 +24,7 @@ def key_of(value: Any, row: int, how: Reading) -> int | bytes | None:
     Raises:
         DataError: the value has no canonical form under the declared dtype.
     """
-    if value is None or _is_missing_marker(value):
+    if is_missing_marker(value):
         return None
     if isinstance(value, bool | np.bool_):
         return int(value) if how.dtype == "int64" else str(bool(value)).lower().encode()
@@ -41,10 +41,12 @@ def key_of(value: Any, row: int, how: Reading) -> int | bytes | None:
     raise how.refusal(value, row, type_refusal(type(value).__name__))
 
 
-def _is_missing_marker(value: Any) -> bool:
-    """Recognise a masked element, NaT and, without importing pandas, what pandas means by missing."""
-    if value is np.ma.masked:
+def is_missing_marker(value: Any) -> bool:
+    """Recognise None, NaN, a masked element, NaT and, without importing pandas, what pandas means by missing."""
+    if value is None or value is np.ma.masked:
         return True
+    if isinstance(value, float | np.floating):
+        return math.isnan(value)
     if isinstance(value, np.datetime64 | np.timedelta64):
         return bool(np.isnat(value))
     return type(value).__name__ in ("NaTType", "NAType") and type(value).__module__.startswith("pandas.")
@@ -58,9 +60,7 @@ def _integer_key(integer: int, value: object, how: Reading, row: int) -> int | b
     return integer
 
 
-def _float_key(value: Any, how: Reading, row: int) -> int | bytes | None:
-    if math.isnan(value):
-        return None
+def _float_key(value: Any, how: Reading, row: int) -> int | bytes:
     why = float_refusal(value)
     if why is not None:
         raise how.refusal(float(value), row, why)

@@ -3,6 +3,7 @@
 import reprlib
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, cast
 
 from polyrank.errors import ConfigError, DataError
@@ -74,9 +75,16 @@ def new_reading(dtype: str, missing: Collection[str], column: str) -> Reading:
     """
     if dtype not in ("text", "int64"):
         raise ConfigError(f'dtype must be "text" or "int64", got {dtype!r} (column {column!r})')
-    if isinstance(missing, str) or not all(isinstance(token, str) for token in missing):
+    if isinstance(missing, str) or (missing and not all(isinstance(token, str) for token in missing)):
         raise ConfigError(f"missing must be a collection of text tokens, got {missing!r} (column {column!r})")
+    if not missing:
+        return _plain_reading(cast("Dtype", dtype), column)
     return Reading(dtype=cast("Dtype", dtype), missing=frozenset(missing), column=column)
+
+
+@lru_cache(maxsize=256)
+def _plain_reading(dtype: Dtype, column: str) -> Reading:
+    return Reading(dtype=dtype, missing=frozenset(), column=column)
 
 
 def to_integer(text: str) -> int | None:

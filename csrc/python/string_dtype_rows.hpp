@@ -1,0 +1,23 @@
+#pragma once
+
+#include <pybind11/numpy.h>
+
+#include <cstddef>
+
+#include "block_rows.hpp"
+
+namespace polyrank {
+
+/// numpy 2's StringDType (kind T), null where it has an `na_object` that is missing.
+class StringDTypeRows final : public BlockRows {
+ public:
+  explicit StringDTypeRows(pybind11::array values);
+
+ private:
+  void gather(std::size_t begin, std::size_t count, const PythonReading& how, RowBlock& block) override;
+
+  pybind11::array values_;
+  pybind11::dtype dtype_;
+};
+
+}  // namespace polyrank
