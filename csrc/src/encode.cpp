@@ -7,15 +7,27 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "arrow_buffers.hpp"
 #include "open_chunk.hpp"
 #include "parallel.hpp"
+#include "stream_copy.hpp"
 
 namespace polyrank {
 namespace {
 
 constexpr std::size_t kCellsPerThread = 50'000;
+// One AMD EPYC (Zen 5) core, 400,000 rows of 26 columns, nanoseconds a key beside a stand-in for the hash: 3.9 with
+// rows written where they go, 2.7 to 4.2 by way of a block and plain stores, 1.9 by way of a block and stores past the
+// caches; with 128 rows at once instead of 512, 3.
+constexpr std::size_t kMinStreamedBytes = std::size_t{8} << 20;
+constexpr std::size_t kBlockBytes = std::size_t{256} << 10;  // of the L2 cache
+
+std::size_t rows_of_block(const Plan& plan) noexcept {
+  const std::size_t row_bytes = std::max<std::size_t>(plan.num_slots(), 1) * sizeof(std::int64_t);
+  return std::clamp<std::size_t>(kBlockBytes / row_bytes, 1, kTileRows);
+}
 
 bool has_null_rows(const ArrowArray& chunk) noexcept {
   return chunk.null_count != 0 && chunk.n_buffers > 0 && chunk.buffers != nullptr && chunk.buffers[0] != nullptr;
@@ -136,15 +148,24 @@ void OpenTable::encode(const Matrices& out, std::size_t num_threads) const {
 
 void OpenTable::encode_rows(const Matrices& out, std::size_t begin, std::size_t end,
                             const std::function<bool()>& is_in_vain) const {
+  const bool is_streamed = size_ * plan_.num_slots() * sizeof(std::int64_t) >= kMinStreamedBytes;
+  const std::size_t block_rows = rows_of_block(plan_);
+  std::vector<std::int64_t> block(is_streamed ? block_rows * plan_.num_slots() : 0);
   auto chunk = std::upper_bound(chunks_.begin(), chunks_.end(), begin,
                                 [](std::size_t row, const auto& opened) { return row < opened->first_row(); });
   for (chunk -= begin < end ? 1 : 0; begin < end && !is_in_vain();) {
     const std::size_t local = begin - (*chunk)->first_row();
-    const std::size_t count = std::min({kTileRows, end - begin, (*chunk)->size() - local});
-    (*chunk)->encode_block(out, local, count);
+    const std::size_t count = std::min({block_rows, end - begin, (*chunk)->size() - local});
+    Matrices rows = out.from_row(begin, plan_);
+    std::int64_t* ids = std::exchange(rows.ids, is_streamed ? block.data() : rows.ids);
+    (*chunk)->encode_block(rows, local, count);
+    if (is_streamed) {
+      stream_copy({block.data(), count * plan_.num_slots()}, ids);
+    }
     begin += count;
     chunk += local + count == (*chunk)->size() ? 1 : 0;
   }
+  end_streaming();
 }
 
 }  // namespace polyrank

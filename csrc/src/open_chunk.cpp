@@ -178,32 +178,27 @@ void OpenChunk::append(std::vector<Tile>& tiles, std::size_t max_columns, std::s
 }
 
 void OpenChunk::encode_block(const Matrices& out, std::size_t begin, std::size_t count) const {
-  const std::size_t row = first_row_ + begin;
   FirstRefusal refusal;
   Scratch<std::int64_t> slots;
   for (const Tile& tile : slot_tiles_) {
     for (std::size_t i = 0; i < tile.groups.size(); ++i) {
       refusal.watch(tile.groups[i], [&] { groups_[tile.groups[i]].column->read(begin, slots.column(i, count)); });
     }
-    slots.transpose(tile.groups.size(), count, out.ids + row * plan_.num_slots() + tile.first_column,
-                    plan_.num_slots());
+    slots.transpose(tile.groups.size(), count, out.ids + tile.first_column, plan_.num_slots());
   }
   Scratch<float> numbers;
   for (const Tile& tile : number_tiles_) {
     for (std::size_t i = 0; i < tile.groups.size(); ++i) {
       refusal.watch(tile.groups[i], [&] { groups_[tile.groups[i]].numbers->read(begin, numbers.column(i, count)); });
     }
-    numbers.transpose(tile.groups.size(), count, out.dense + row * plan_.num_dense() + tile.first_column,
-                      plan_.num_dense());
+    numbers.transpose(tile.groups.size(), count, out.dense + tile.first_column, plan_.num_dense());
   }
   for (std::size_t group = 0; group < groups_.size(); ++group) {
     if (groups_[group].rows != nullptr) {
       const PlacedGroup& placed = plan_.groups()[group];
-      const RowBlock<std::int64_t> ids{out.ids + row * plan_.num_slots() + placed.slot, plan_.num_slots(),
-                                       placed.num_slots};
-      const RowBlock<float> weights{
-          out.weights == nullptr ? nullptr : out.weights + row * plan_.num_weights() + placed.weight,
-          plan_.num_weights(), placed.num_slots};
+      const RowBlock<std::int64_t> ids{out.ids + placed.slot, plan_.num_slots(), placed.num_slots};
+      const RowBlock<float> weights{out.weights == nullptr ? nullptr : out.weights + placed.weight, plan_.num_weights(),
+                                    placed.num_slots};
       refusal.watch(group, [&] { groups_[group].rows->write(begin, count, ids, weights); });
     }
   }

@@ -16,7 +16,8 @@
 /// The groups of a plan, opened on the columns of one chunk. They borrow its arrays and are safe to share.
 namespace polyrank {
 
-inline constexpr std::size_t kTileRows = 128;
+/// As many rows as are encoded at once, so that a column is read for long enough to be prefetched.
+inline constexpr std::size_t kTileRows = 512;
 
 /// Columns of a row-major matrix, `width` of them, in neighbouring rows.
 template <typename T>

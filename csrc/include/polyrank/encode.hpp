@@ -33,6 +33,12 @@ struct Matrices {
   std::int64_t* ids = nullptr;  ///< [B, Plan::num_slots()]
   float* weights = nullptr;     ///< [B, Plan::num_weights()]
   float* dense = nullptr;       ///< [B, Plan::num_dense()]
+
+  [[nodiscard]] Matrices from_row(std::size_t row, const Plan& plan) const noexcept {
+    return {.ids = ids == nullptr ? nullptr : ids + row * plan.num_slots(),
+            .weights = weights == nullptr ? nullptr : weights + row * plan.num_weights(),
+            .dense = dense == nullptr ? nullptr : dense + row * plan.num_dense()};
+  }
 };
 
 class OpenChunk;
