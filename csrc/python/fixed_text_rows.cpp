@@ -63,7 +63,7 @@ void FixedTextRows::gather(std::size_t begin, std::size_t count, const PythonRea
 // Text without a UTF-8 form: Python raises, unless it is a missing token.
 void FixedTextRows::add_odd(std::size_t row, const PythonReading& how, RowBlock& block) {
   const py::gil_scoped_acquire locked;
-  how.odd_value(values_[py::int_(row)], row);
+  how.odd_value(values_.attr("item")(row), row);
   block.add_missing();
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "block_rows.hpp"
+#include "numpy_rows.hpp"
 #include "polyrank/row_block.hpp"
 
 namespace polyrank {
@@ -16,6 +17,8 @@ namespace polyrank {
 class FixedBytesRows final : public BlockRows {
  public:
   explicit FixedBytesRows(pybind11::array values);
+
+  [[nodiscard]] bool may_write(std::span<const std::int64_t> out) const override { return is_apart(values_, out); }
 
  private:
   void gather(std::size_t begin, std::size_t count, const PythonReading& how, RowBlock& block) override;
@@ -28,6 +31,8 @@ class FixedBytesRows final : public BlockRows {
 class FixedTextRows final : public BlockRows {
  public:
   explicit FixedTextRows(pybind11::array values);
+
+  [[nodiscard]] bool may_write(std::span<const std::int64_t> out) const override { return is_apart(values_, out); }
 
  private:
   FixedTextRows(pybind11::array values, std::size_t width);

@@ -42,6 +42,11 @@ bool ItemReader::add_rarer(PyObject* item, std::size_t row, RowBlock& block) {
 }
 
 bool ItemReader::add_text(PyObject* item, std::size_t row, RowBlock& block) {
+#if PY_VERSION_HEX < 0x030C0000
+  if (PyUnicode_READY(item) < 0) {  // text that an old C API made has no such form yet
+    throw pybind11::error_already_set();
+  }
+#endif
   if (PyUnicode_IS_COMPACT_ASCII(item) != 0) {  // of a subclass of str
     const auto* data = static_cast<const char*>(PyUnicode_DATA(item));
     block.add_text({data, static_cast<std::size_t>(PyUnicode_GET_LENGTH(item))}, row);

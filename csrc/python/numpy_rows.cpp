@@ -75,11 +75,8 @@ class NumpyRows final : public Rows {
   [[nodiscard]] std::size_t size() const override { return static_cast<std::size_t>(values_.size()); }
 
   [[nodiscard]] bool may_write(std::span<const std::int64_t> out) const override {
-    const auto begin = reinterpret_cast<std::uintptr_t>(values_.data());
-    const auto written = reinterpret_cast<std::uintptr_t>(out.data());
-    const bool is_apart =
-        written + out.size_bytes() <= begin || begin + static_cast<std::uintptr_t>(values_.nbytes()) <= written;
-    return is_apart || (begin == written && values_.itemsize() == sizeof(std::int64_t));
+    const bool is_same = static_cast<const void*>(out.data()) == values_.data();
+    return is_apart(values_, out) || (is_same && values_.itemsize() == sizeof(std::int64_t));
   }
 
   void fingerprint(const PythonReading& how, std::span<std::int64_t> out) override {
@@ -100,6 +97,12 @@ class NumpyRows final : public Rows {
 };
 
 }  // namespace
+
+bool is_apart(const py::array& values, std::span<const std::int64_t> out) noexcept {
+  const auto begin = reinterpret_cast<std::uintptr_t>(values.data());
+  const auto written = reinterpret_cast<std::uintptr_t>(out.data());
+  return written + out.size_bytes() <= begin || begin + static_cast<std::uintptr_t>(values.nbytes()) <= written;
+}
 
 std::shared_ptr<Rows> numpy_rows(const py::array& values) {
   if (values.ndim() != 1) {

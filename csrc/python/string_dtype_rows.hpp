@@ -3,8 +3,11 @@
 #include <pybind11/numpy.h>
 
 #include <cstddef>
+#include <cstdint>
+#include <span>
 
 #include "block_rows.hpp"
+#include "numpy_rows.hpp"
 
 namespace polyrank {
 
@@ -12,6 +15,8 @@ namespace polyrank {
 class StringDTypeRows final : public BlockRows {
  public:
   explicit StringDTypeRows(pybind11::array values);
+
+  [[nodiscard]] bool may_write(std::span<const std::int64_t> out) const override { return is_apart(values_, out); }
 
  private:
   void gather(std::size_t begin, std::size_t count, const PythonReading& how, RowBlock& block) override;

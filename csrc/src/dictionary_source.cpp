@@ -43,26 +43,35 @@ std::vector<std::int64_t> refused_bytes(const ArrowBuffers& values) {
   return known;
 }
 
+// A dictionary this many times longer than its rows is not hashed as a whole.
+constexpr std::size_t kSparse = 8;
+
 template <typename Index>
 class DictionarySource final : public Source {
  public:
-  DictionarySource(const ArrowBuffers& indices, std::vector<std::int64_t> known, std::unique_ptr<PlainSource> values)
+  /// `known` has the fingerprints of all values, or is empty where `values` is to be asked for single ones. `values`
+  /// may be null where all are known to be refused or missing.
+  DictionarySource(const ArrowBuffers& indices, std::size_t num_values, std::vector<std::int64_t> known,
+                   std::unique_ptr<PlainSource> values)
       : indices_(indices.values<Index>()),
         validity_(indices.validity()),
         known_(std::move(known)),
         values_(std::move(values)) {
-    check_indices();
+    check_indices(num_values);
     is_refused_anywhere_ = std::any_of(known_.begin(), known_.end(), [](auto value) { return value < kMissing; });
   }
 
   [[nodiscard]] std::size_t size() const noexcept override { return indices_.size(); }
 
   void fingerprint(std::size_t begin, std::span<std::int64_t> out) const override {
+    if (known_.empty() || is_refused_anywhere_) {
+      for (std::size_t i = 0; i < out.size(); ++i) {
+        out[i] = checked(begin + i);
+      }
+      return;
+    }
     for (std::size_t i = 0; i < out.size(); ++i) {
       out[i] = validity_[begin + i] ? known_[index(begin + i)] : kMissing;
-    }
-    for (std::size_t i = 0; is_refused_anywhere_ && i < out.size(); ++i) {
-      check(out[i], begin + i);
     }
   }
 
@@ -71,9 +80,7 @@ class DictionarySource final : public Source {
     for_each_block(ChainTarget(states, is_missing), [&](std::size_t at, const ChainTarget& part) {
       for (std::size_t i = 0; i < part.size(); ++i) {
         const std::size_t row = begin + at + i;
-        const std::int64_t known = validity_[row] ? known_[index(row)] : kMissing;
-        check(known, row);
-        rows[i] = known == kMissing ? kNoRow : index(row);
+        rows[i] = checked(row) == kMissing ? kNoRow : index(row);
       }
       if (values_ != nullptr) {
         values_->chain_at(std::span(rows).first(part.size()), part);
@@ -86,25 +93,43 @@ class DictionarySource final : public Source {
  private:
   [[nodiscard]] std::size_t index(std::size_t row) const noexcept { return static_cast<std::size_t>(indices_[row]); }
 
-  void check_indices() const {
+  void check_indices(std::size_t num_values) const {
     for (std::size_t row = 0; row < indices_.size(); ++row) {
       // A negative index becomes a large one.
-      if (index(row) >= known_.size() && validity_[row]) {
-        refuse_index(std::to_string(indices_[row]), row, known_.size());
+      if (index(row) >= num_values && validity_[row]) {
+        refuse_index(std::to_string(indices_[row]), row, num_values);
       }
     }
   }
 
-  static void check(std::int64_t known, std::size_t row) {
-    if (known < kMissing) {
-      throw Refusal(reason_of(known), row);
+  // The fingerprint of a row, or its refusal.
+  [[nodiscard]] std::int64_t checked(std::size_t row) const {
+    if (!validity_[row]) {
+      return kMissing;
     }
+    if (known_.empty()) {
+      return single(row);
+    }
+    if (known_[index(row)] < kMissing) {
+      throw Refusal(reason_of(known_[index(row)]), row);
+    }
+    return known_[index(row)];
+  }
+
+  [[nodiscard]] std::int64_t single(std::size_t row) const {
+    std::int64_t value = kMissing;
+    try {
+      values_->fingerprint(index(row), {&value, 1});
+    } catch (const Refusal& refusal) {
+      throw Refusal(refusal.reason(), row);
+    }
+    return value;
   }
 
   std::span<const Index> indices_;
   Validity validity_;
   std::vector<std::int64_t> known_;
-  std::unique_ptr<PlainSource> values_;  // null where no row is present and not refused
+  std::unique_ptr<PlainSource> values_;
   bool is_refused_anywhere_ = false;
 };
 
@@ -115,11 +140,13 @@ std::unique_ptr<Source> make(const ArrowBuffers& indices, const ArrowBuffers& va
   std::vector<std::int64_t> known;
   try {
     opened = open_values(values, how);
-    known = known_values(*opened);
+    if (values.size() / kSparse <= indices.size()) {
+      known = known_values(*opened);
+    }
   } catch (const Refusal&) {
     known = refused_bytes(values);
   }
-  return std::make_unique<DictionarySource<Index>>(indices, std::move(known), std::move(opened));
+  return std::make_unique<DictionarySource<Index>>(indices, values.size(), std::move(known), std::move(opened));
 }
 
 }  // namespace

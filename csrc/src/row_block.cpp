@@ -73,7 +73,7 @@ void RowBlock::put(const Target& target) {
 void RowBlock::write_integers() noexcept {
   char* end = digits_.data();
   for (std::size_t i = 0; i < size_; ++i) {
-    if (keys_[i].data() == kInteger.data()) {
+    if (keys_[i].data() == &kInteger) {
       char* begin = end;
       end = std::to_chars(begin, begin + kMaxDigits, values_[i]).ptr;
       keys_[i] = {begin, static_cast<std::size_t>(end - begin)};

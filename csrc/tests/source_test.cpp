@@ -230,6 +230,25 @@ TEST(Source, NullInADictionaryIsMissing) {
   expect_refusal(column, kInt64, Reason::kBytes, 1);
 }
 
+TEST(Source, LongDictionaryOfFewRowsIsReadByItsRowsAlone) {
+  std::string data;
+  std::vector<std::int32_t> offsets{0};
+  for (int i = 0; i < 1000; ++i) {
+    data += i == 500 ? "x" : std::to_string(i);
+    offsets.push_back(static_cast<std::int32_t>(data.size()));
+  }
+  Column values("u", 1000, {nullptr, offsets.data(), data.data()});
+  const std::array<std::uint16_t, 4> indices{999, 500, 0, 500};
+  const std::uint8_t bitmap = 0b0101;
+  Column column("S", 4, {&bitmap, indices.data()});
+  column.set_dictionary(values);
+  expect_keys(column, kInt64, {le64(999), std::nullopt, le64(0), std::nullopt});
+  Column wrong("S", 4, {nullptr, indices.data()});
+  wrong.set_dictionary(values);
+  expect_keys(wrong, kText, {"999", "x", "0", "x"});
+  expect_refusal(wrong, kInt64, Reason::kNotDecimal, 1);
+}
+
 template <typename Index>
 void expect_wrong_index(const char* format, Index wrong) {
   Column values("u", 2, {nullptr, kOffsets.data(), kDigits});

@@ -4,7 +4,6 @@ The format is docs/fingerprint.md, version 1: XXH64 with seed 42 of the value's 
 for a missing value. A fingerprint knows nothing of any model; a model maps it to a row of its own tables.
 """
 
-import functools
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from polyrank.errors import ConfigError, DataError
 
 from . import _native
-from .canonical import Dtype, Reading, as_rows, key_of, known_rows, new_reading, worded
+from .canonical import Dtype, Reading, as_rows, known_rows, new_reading, worded
 
 HASH_NAME = "xxh64"
 HASH_VERSION = 1
@@ -64,10 +63,8 @@ def fingerprint(
     """
     how = new_reading(dtype, missing, column)
     _check_seed(seed)
-    odd_value = functools.partial(key_of, how=how)
-    return _natively(
-        lambda rows: _native.fingerprint(rows, dtype, seed, how.missing, odd_value, out), as_rows(values, column), how
-    )
+    arguments = (dtype, seed, how.missing, how.odd_value, out)
+    return _natively(_native.fingerprint, as_rows(values, column), how, arguments)
 
 
 def fingerprint_one(
@@ -149,18 +146,17 @@ def _check_seed(seed: int) -> None:
 
 def _chain(rows: Any, taken: object, how: Reading, states: NDArray[np.uint64], is_missing: NDArray[np.bool_]) -> None:
     """Chain one part of a cross; `taken` is what the extension has taken of `rows`."""
-    odd_value = functools.partial(key_of, how=how)
 
     def call(part: Any) -> None:
-        _native.chain(taken if part is rows else part, how.dtype, how.missing, odd_value, states, is_missing)
+        _native.chain(taken if part is rows else part, how.dtype, how.missing, how.odd_value, states, is_missing)
 
     _natively(call, rows, how)
 
 
-def _natively(call: Callable[[Any], _T], rows: Any, how: Reading) -> _T:
-    """Return `call(rows)`; word what the extension refuses, and bring what it does not know to a form that it does."""
+def _natively(call: Callable[..., _T], rows: Any, how: Reading, arguments: Sequence[Any] = ()) -> _T:
+    """Return `call(rows, *arguments)`; word what the extension refuses, and turn layouts that it does not know."""
     try:
-        return call(rows)
+        return call(rows, *arguments)
     except _native.RefusalError as err:
         raise worded(rows, how, *err.args) from err
     except _native.ExportError as err:
@@ -169,4 +165,4 @@ def _natively(call: Callable[[Any], _T], rows: Any, how: Reading) -> _T:
         raise how.malformed(err) from err
     except _native.UnknownLayoutError:
         pass
-    return _natively(call, known_rows(rows, how), how)
+    return _natively(call, known_rows(rows, how), how, arguments)

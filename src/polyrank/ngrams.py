@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from polyrank.errors import ConfigError, DataError
 
 from . import _native
-from .canonical import Reading, as_rows, key_of, new_reading
+from .canonical import Reading, as_rows, new_reading
 from .canonical.arrow import import_arrow
 from .fingerprint import DEFAULT_SEED
 
@@ -80,15 +80,17 @@ def _texts(rows: Any, how: Reading) -> Any:
 
     try:
         texts = import_arrow(rows)
-    except (pa.ArrowException, TypeError, ValueError):  # Python values of several types
-        return _keys(rows, how)
+    except (pa.ArrowException, TypeError, ValueError) as err:
+        if not isinstance(rows, list | np.ndarray):
+            raise how.unreadable(rows, err) from err
+        return _keys(rows, how)  # values of several types
     return texts if _is_text(texts.type) else _keys(texts.to_pylist(), how)
 
 
 def _keys(values: Any, how: Reading) -> Any:
     import pyarrow as pa
 
-    return pa.array([key_of(value, row, how) for row, value in enumerate(values)], pa.large_binary())
+    return pa.array([how.odd_value(value, row) for row, value in enumerate(values)], pa.large_binary())
 
 
 def _is_text(kind: Any) -> bool:

@@ -1,4 +1,4 @@
-"""The fingerprint tests once more, on an extension that watches its memory and arithmetic."""
+"""The tests of the extension once more, on an extension that watches its memory and arithmetic."""
 
 import subprocess
 import sys
@@ -8,6 +8,15 @@ import pytest
 from native.native_build import ROOT, build, run
 
 pytestmark = [pytest.mark.native, pytest.mark.timeout(600)]
+
+
+WATCHED = (
+    "tests/unit/test_fingerprint*.py",
+    "tests/unit/test_ngrams.py",
+    "tests/unit/test_table.py",
+    "tests/property/test_fingerprint_properties.py",
+    "tests/property/test_table_properties.py",
+)
 
 
 def runtime(name: str) -> str:
@@ -25,8 +34,7 @@ def test_fingerprint_tests_pass_under_sanitizers(sanitized_extension: Path) -> N
     done = run(
         sys.executable,
         *("-m", "pytest", "-p", "native.sanitized_native", "-p", "no:cacheprovider"),
-        *map(str, sorted(ROOT.glob("tests/unit/test_fingerprint*.py"))),
-        str(ROOT / "tests/property/test_fingerprint_properties.py"),
+        *(str(path) for pattern in WATCHED for path in sorted(ROOT.glob(pattern))),
         env={
             "POLYRANK_SANITIZED_NATIVE": str(sanitized_extension),
             "LD_PRELOAD": f"{runtime('libasan.so')} {runtime('libstdc++.so')}",

@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 import xxhash
 from hypothesis import given
 from hypothesis import strategies as st
 from reference import fingerprint_v1 as reference
 
+from polyrank.errors import DataError
 from polyrank.fingerprint import fingerprint, fingerprint_cross
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
@@ -17,6 +19,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 TEXT_TYPES = st.sampled_from([pa.string(), pa.large_string(), pa.string_view()])
 BYTES_TYPES = st.sampled_from([pa.binary(), pa.large_binary()])
 INTEGER_TYPES = st.sampled_from([pa.int8(), pa.int16(), pa.int32(), pa.uint8(), pa.uint16(), pa.uint32()])
+DTYPES = st.sampled_from(["text", "int64"])
 SEEDS = st.integers(0, 2**64 - 1)
 MASK = 2**63 - 1
 
@@ -130,3 +133,65 @@ def test_cross_equals_the_reference(rows: list[tuple[str | None, int | None, str
 def test_strided_integers_equal_the_reference(values: list[int], step: int) -> None:
     found = fingerprint(np.array(values, np.int64)[::step], dtype="int64")
     assert found.tolist() == [reference.fingerprint(value, "int64") for value in values[::step]]
+
+
+@given(values=columns_of(TEXT | st.from_regex(r"-?[0-9]{1,24}", fullmatch=True)), kind=TEXT_TYPES)
+def test_text_is_the_integer_that_the_reference_reads_or_refused(values: list[str | None], kind: Any) -> None:
+    readable = []
+    for value in values:
+        try:
+            readable.append((value, reference.fingerprint(value, "int64")))
+        except ValueError:
+            with pytest.raises(DataError, match=r"at row 2; "):
+                fingerprint(pa.array(["1", value], kind), dtype="int64")
+    texts = [value for value, _ in readable]
+    expected = [found for _, found in readable]
+    assert fingerprint(pa.array(texts, kind), dtype="int64").tolist() == expected
+    assert fingerprint(texts, dtype="int64").tolist() == expected
+
+
+@given(values=columns_of(TEXT), indices=st.lists(st.none() | st.integers(0, 39), max_size=60), data=st.data())
+def test_dictionary_with_nulls_equals_the_reference(
+    values: list[str | None], indices: list[int | None], data: st.DataObject
+) -> None:
+    start, stop = data.draw(st.tuples(BOUNDS, BOUNDS))
+    used = [index if index is not None and index < len(values) else None for index in indices]
+    kind = data.draw(st.sampled_from(["int8", "uint16", "int32", "uint64"]))
+    column = pa.DictionaryArray.from_arrays(pa.array(used, kind), pa.array(values, data.draw(TEXT_TYPES)))
+    rows = [None if index is None else values[index] for index in used]
+    assert fingerprint(column[start:stop], dtype="text").tolist() == [
+        reference.fingerprint(row, "text") for row in rows[start:stop]
+    ]
+
+
+@given(values=st.lists(st.floats(width=32) | st.integers(-(2**24), 2**24).map(float), max_size=20), dtype=DTYPES)
+def test_floats_are_whole_numbers_or_refused(values: list[float], dtype: Any) -> None:
+    for value in values:
+        try:
+            expected = [reference.fingerprint(value, dtype)]
+        except ValueError:
+            with pytest.raises(DataError, match=r"at row 1; "):
+                fingerprint(np.array([value], np.float32), dtype=dtype)
+        else:
+            for column in (np.array([value], np.float32), pa.array([value]), [value]):
+                assert fingerprint(column, dtype=dtype).tolist() == expected
+
+
+MIXED = st.none() | st.booleans() | st.integers() | TEXT | st.binary(max_size=40) | st.integers(-9, 9).map(float)
+
+
+@given(values=st.lists(MIXED, max_size=40), missing=st.sets(TEXT | INT64.map(str), max_size=3))
+def test_mixed_values_equal_the_reference(values: list[Any], missing: set[str]) -> None:
+    expected = [reference.fingerprint(value, "text", missing=missing) for value in values]
+    assert fingerprint(values, dtype="text", missing=missing).tolist() == expected
+    assert fingerprint(np.array([*values, None], object), dtype="text", missing=missing).tolist()[:-1] == expected
+    crossed = fingerprint_cross([values, values], dtypes=["text", "text"], missing=[missing, missing])
+    pairs = ([(value, "text"), (value, "text")] for value in values)
+    assert crossed.tolist() == [reference.cross(pair, missing=missing) for pair in pairs]
+
+
+@given(values=st.lists(TEXT.map(lambda text: text.rstrip("\0")), min_size=1, max_size=20))
+def test_numpy_text_equals_the_reference(values: list[str]) -> None:
+    expected = [reference.fingerprint(value, "text") for value in values]
+    assert fingerprint(np.array(values, "U"), dtype="text").tolist() == expected
+    assert fingerprint(np.array(values, np.dtypes.StringDType()), dtype="text").tolist() == expected

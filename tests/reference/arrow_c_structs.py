@@ -40,9 +40,9 @@ ArrowArray._fields_ = [
     ("private_data", ctypes.c_void_p),
 ]
 
-_new_capsule = ctypes.pythonapi.PyCapsule_New
-_new_capsule.restype = ctypes.py_object
-_new_capsule.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+new_capsule = ctypes.pythonapi.PyCapsule_New
+new_capsule.restype = ctypes.py_object
+new_capsule.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
 
 
 class HandMadeArray:
@@ -69,6 +69,12 @@ class HandMadeArray:
         for name, value in fields.items():
             setattr(self.array, name, value)
 
+    def set_dictionary(self, values: "HandMadeArray") -> None:
+        """Make this array the indices of a dictionary of `values`."""
+        self._values = values  # kept alive with this object
+        self.schema.dictionary = ctypes.addressof(values.schema)
+        self.array.dictionary = ctypes.addressof(values.array)
+
     def _release_schema(self, schema: Any) -> None:
         schema.contents.release = RELEASE_SCHEMA()
 
@@ -79,6 +85,6 @@ class HandMadeArray:
     def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
         assert requested_schema is None
         return (
-            _new_capsule(ctypes.addressof(self.schema), b"arrow_schema", None),
-            _new_capsule(ctypes.addressof(self.array), b"arrow_array", None),
+            new_capsule(ctypes.addressof(self.schema), b"arrow_schema", None),
+            new_capsule(ctypes.addressof(self.array), b"arrow_array", None),
         )

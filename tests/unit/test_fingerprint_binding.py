@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from reference import fingerprint_v1 as reference
+from reference.arrow_c_streams import HandMadeStream
 from reference.arrow_c_structs import HandMadeArray
 
 from polyrank import _native
@@ -180,6 +181,37 @@ def test_something_that_is_no_column_is_refused() -> None:
         _native.take_rows(np.zeros((2, 2)))
 
 
+def test_stream_is_hashed_and_all_of_it_released_once() -> None:
+    arrays = [strings(), strings(length=1, offset=1)]
+    stream = HandMadeStream(arrays)
+    assert hashed(stream) == [A, B, B]
+    assert (stream.releases, arrays[0].releases, arrays[1].releases) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("call", [0, 1, 2])
+def test_failure_of_a_stream_is_told_and_its_arrays_are_released(call: int) -> None:
+    arrays = [strings(), strings()]
+    stream = HandMadeStream(arrays, {call: 5})
+    with pytest.raises(_native.ArrayError, match=r"^arrow array: the stream failed: out of data$"):
+        hashed(stream)
+    assert [array.releases for array in arrays] == [int(call > 1), 0]
+    assert stream.releases == 1
+
+
+def test_array_in_a_stream_with_an_impossible_length_is_refused() -> None:
+    with pytest.raises(_native.ArrayError, match="length -1 and offset 0 must be 0 or above"):
+        hashed(HandMadeStream([strings(), strings(length=-1)]))
+
+
+def test_producer_that_fails_is_told_apart() -> None:
+    class Broken:
+        def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+            raise NotImplementedError("no such type")
+
+    with pytest.raises(_native.ExportError, match="no such type"):
+        _native.take_rows(Broken())
+
+
 def test_hashing_does_not_leak_arrow_memory() -> None:
     gc.collect()
     before = pa.total_allocated_bytes()
@@ -309,6 +341,9 @@ def test_output_that_overlaps_the_values_in_part_is_refused() -> None:
         hashed(memory[:3], memory[1:], "int64")
     with pytest.raises(ValueError, match="out must not overlap values, unless it is values"):
         hashed(memory[:2].view(np.int32), memory, "int64")
+    for kind in ("S8", "U2"):
+        with pytest.raises(ValueError, match="out must not overlap values, unless it is values"):
+            hashed(memory[:3].view(kind), memory[1:])
 
 
 def test_large_output_is_filled_wherever_it_lies() -> None:

@@ -92,6 +92,17 @@ def test_values_without_text_are_refused() -> None:
         fingerprint_ngrams(["a", dt.date(2026, 7, 1)], sizes=[1], max_length=3, column="t")
 
 
+class Lost:
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        raise ValueError("the file is gone")
+
+
+def test_producer_that_fails_is_named() -> None:
+    message = r"^column 't' of type Lost is not readable as Arrow: the file is gone$"
+    with pytest.raises(DataError, match=message):
+        fingerprint_ngrams(Lost(), sizes=[1], max_length=3, column="t")
+
+
 def test_malformed_text_is_refused() -> None:
     offsets = pa.py_buffer(np.array([0, 2, 1], np.int32))
     broken = pa.Array.from_buffers(pa.string(), 2, [None, offsets, pa.py_buffer(b"ab")])

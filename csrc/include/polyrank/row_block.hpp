@@ -44,7 +44,7 @@ class RowBlock {
   void add_bytes(std::string_view bytes, std::size_t row);
   void add_integer(std::int64_t value) noexcept {
     ++num_integers_;
-    keys_[size_] = kInteger;
+    keys_[size_] = {&kInteger, 1};
     values_[size_++] = value;
   }
   void add_boolean(bool value);
@@ -55,8 +55,8 @@ class RowBlock {
   void chain(std::span<std::uint64_t> states, std::span<std::uint8_t> is_missing);
 
  private:
-  // Marks, by its address, the key of a row that is an integer.
-  static constexpr std::string_view kInteger = "(integer)";
+  // Its address marks the key of a row that is an integer. (A literal may have one in each translation unit.)
+  static constexpr char kInteger = 0;
   static constexpr std::size_t kMaxDigits = 20;
 
   void add_digits(std::string_view text, std::size_t row);

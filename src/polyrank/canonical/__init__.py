@@ -13,7 +13,6 @@ from polyrank.errors import DataError
 
 from .arrow import import_arrow
 from .items import is_missing_marker
-from .items import key_of as key_of
 from .reading import Dtype as Dtype
 from .reading import Reading as Reading
 from .reading import new_reading as new_reading

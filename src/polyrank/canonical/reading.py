@@ -57,6 +57,12 @@ class Reading:
         shown = " ".join(reprlib.repr(value).splitlines())
         return DataError(f"column {self.column!r} holds {shown} at row {row + 1:,}; {why}")
 
+    def odd_value(self, value: object, row: int) -> int | bytes | None:
+        """Return what stands for a Python value that the extension does not know; see `items.key_of`."""
+        from .items import key_of
+
+        return key_of(value, row, self)
+
     def unreadable(self, rows: object, err: Exception) -> DataError:
         """Return the error for rows whose producer does not hand them over as Arrow."""
         return DataError(f"column {self.column!r} of type {type(rows).__name__} is not readable as Arrow: {err}")
