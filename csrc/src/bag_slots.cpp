@@ -10,7 +10,7 @@ namespace {
 // Values of several lists that lie side by side are hashed in one call, so that short lists fill the lanes of a kernel.
 class ValuePieces {
  public:
-  ValuePieces(const Source& values, std::size_t first_row, RowBlock<std::int64_t> ids)
+  ValuePieces(const Source& values, std::size_t first_row, MatrixRows<std::int64_t> ids)
       : values_(values), first_row_(first_row), ids_(ids) {}
 
   /// Takes the values of row `first_row + row`: those that fit go to its slots, the others are hashed and dropped.
@@ -63,7 +63,7 @@ class ValuePieces {
 
   const Source& values_;
   std::size_t first_row_;
-  RowBlock<std::int64_t> ids_;
+  MatrixRows<std::int64_t> ids_;
   std::size_t begin_ = 0;
   std::size_t size_ = 0;
   std::size_t num_cuts_ = 0;
@@ -73,30 +73,37 @@ class ValuePieces {
 
 }  // namespace
 
-void BagSlots::write(std::size_t begin, std::size_t count, RowBlock<std::int64_t> ids, RowBlock<float> weights) const {
-  std::array<Range, kTileRows> block;
-  const std::span ranges(block.data(), count);
-  lists_.ranges(begin, ranges);
-  for (std::size_t row = 0; row < count; ++row) {
-    const auto slots = ids.row(row);
-    std::fill(slots.begin() + static_cast<std::ptrdiff_t>(std::min(ranges[row].size, ids.width)), slots.end(),
-              kMissing);
-  }
-  if (values_ != nullptr) {
-    ValuePieces pieces(*values_, begin, ids);
-    for (std::size_t row = 0; row < count; ++row) {
-      const std::size_t size = can_refuse_ ? ranges[row].size : std::min(ranges[row].size, ids.width);
-      pieces.take(row, {.begin = ranges[row].begin, .size = size});
+void BagSlots::write(std::size_t begin, std::size_t count, MatrixRows<std::int64_t> ids,
+                     MatrixRows<float> weights) const {
+  std::array<Range, kPieceRows> piece;
+  for (std::size_t done = 0; done < count; done += kPieceRows) {
+    const std::span lists(piece.data(), std::min(kPieceRows, count - done));
+    write_lists(begin + done, lists, ids.from_row(done));
+    if (weights_) {
+      write_weights(begin + done, lists, weights.from_row(done));
     }
-    pieces.flush();
-  }
-  if (weights_) {
-    write_weights(begin, ranges, weights);
   }
 }
 
-void BagSlots::write_weights(std::size_t begin, std::span<const Range> values, RowBlock<float> out) const {
-  std::array<Range, kTileRows> block;
+void BagSlots::write_lists(std::size_t begin, std::span<Range> lists, MatrixRows<std::int64_t> ids) const {
+  lists_.ranges(begin, lists);
+  for (std::size_t row = 0; row < lists.size(); ++row) {
+    const auto slots = ids.row(row);
+    std::fill(slots.begin() + static_cast<std::ptrdiff_t>(std::min(lists[row].size, ids.width)), slots.end(), kMissing);
+  }
+  if (values_ == nullptr) {
+    return;
+  }
+  ValuePieces pieces(*values_, begin, ids);
+  for (std::size_t row = 0; row < lists.size(); ++row) {
+    const std::size_t size = can_refuse_ ? lists[row].size : std::min(lists[row].size, ids.width);
+    pieces.take(row, {.begin = lists[row].begin, .size = size});
+  }
+  pieces.flush();
+}
+
+void BagSlots::write_weights(std::size_t begin, std::span<const Range> values, MatrixRows<float> out) const {
+  std::array<Range, kPieceRows> block;
   const std::span ranges(block.data(), values.size());
   weights_->lists.ranges(begin, ranges);
   for (std::size_t row = 0; row < values.size(); ++row) {

@@ -1,7 +1,6 @@
 #include "open_chunk.hpp"
 
 #include <algorithm>
-#include <array>
 #include <string_view>
 #include <utility>
 
@@ -43,32 +42,33 @@ constexpr std::size_t kLineColumns = 64 / sizeof(T);
 template <typename T>
 class Scratch {
  public:
-  [[nodiscard]] std::span<T> column(std::size_t index, std::size_t count) noexcept {
-    return {cells_.data() + index * kStride, count};
-  }
+  explicit Scratch(std::size_t num_rows)
+      : num_rows_(num_rows),
+        stride_(num_rows + kLineColumns<T>),
+        cells_(std::make_unique_for_overwrite<T[]>(kLineColumns<T> * stride_)) {}
 
-  void transpose(std::size_t num_columns, std::size_t count, T* out, std::size_t out_stride) const noexcept {
-    if (num_columns == kLineColumns<T>) {
-      for (std::size_t row = 0; row < count; ++row) {
-        copy_row(kLineColumns<T>, row, out + row * out_stride);
+  [[nodiscard]] std::span<T> column(std::size_t index) noexcept { return {cells_.get() + index * stride_, num_rows_}; }
+
+  void transpose(std::size_t num_columns, T* out, std::size_t out_stride) const noexcept {
+    for (std::size_t row = 0; row < num_rows_; ++row) {
+      if (num_columns == kLineColumns<T>) {
+        copy_row(kLineColumns<T>, row, out + row * out_stride);  // a number that the compiler knows
+      } else {
+        copy_row(num_columns, row, out + row * out_stride);
       }
-      return;
-    }
-    for (std::size_t row = 0; row < count; ++row) {
-      copy_row(num_columns, row, out + row * out_stride);
     }
   }
 
  private:
-  static constexpr std::size_t kStride = kTileRows + kLineColumns<T>;
-
   void copy_row(std::size_t num_columns, std::size_t row, T* out) const noexcept {
     for (std::size_t column = 0; column < num_columns; ++column) {
-      out[column] = cells_[column * kStride + row];
+      out[column] = cells_[column * stride_ + row];
     }
   }
 
-  std::array<T, kLineColumns<T> * kStride> cells_;
+  std::size_t num_rows_;
+  std::size_t stride_;
+  std::unique_ptr<T[]> cells_;
 };
 
 }  // namespace
@@ -179,26 +179,26 @@ void OpenChunk::append(std::vector<Tile>& tiles, std::size_t max_columns, std::s
 
 void OpenChunk::encode_block(const Matrices& out, std::size_t begin, std::size_t count) const {
   FirstRefusal refusal;
-  Scratch<std::int64_t> slots;
+  Scratch<std::int64_t> slots(slot_tiles_.empty() ? 0 : count);
   for (const Tile& tile : slot_tiles_) {
     for (std::size_t i = 0; i < tile.groups.size(); ++i) {
-      refusal.watch(tile.groups[i], [&] { groups_[tile.groups[i]].column->read(begin, slots.column(i, count)); });
+      refusal.watch(tile.groups[i], [&] { groups_[tile.groups[i]].column->read(begin, slots.column(i)); });
     }
-    slots.transpose(tile.groups.size(), count, out.ids + tile.first_column, plan_.num_slots());
+    slots.transpose(tile.groups.size(), out.ids + tile.first_column, plan_.num_slots());
   }
-  Scratch<float> numbers;
+  Scratch<float> numbers(number_tiles_.empty() ? 0 : count);
   for (const Tile& tile : number_tiles_) {
     for (std::size_t i = 0; i < tile.groups.size(); ++i) {
-      refusal.watch(tile.groups[i], [&] { groups_[tile.groups[i]].numbers->read(begin, numbers.column(i, count)); });
+      refusal.watch(tile.groups[i], [&] { groups_[tile.groups[i]].numbers->read(begin, numbers.column(i)); });
     }
-    numbers.transpose(tile.groups.size(), count, out.dense + tile.first_column, plan_.num_dense());
+    numbers.transpose(tile.groups.size(), out.dense + tile.first_column, plan_.num_dense());
   }
   for (std::size_t group = 0; group < groups_.size(); ++group) {
     if (groups_[group].rows != nullptr) {
       const PlacedGroup& placed = plan_.groups()[group];
-      const RowBlock<std::int64_t> ids{out.ids + placed.slot, plan_.num_slots(), placed.num_slots};
-      const RowBlock<float> weights{out.weights == nullptr ? nullptr : out.weights + placed.weight, plan_.num_weights(),
-                                    placed.num_slots};
+      const MatrixRows<std::int64_t> ids{out.ids + placed.slot, plan_.num_slots(), placed.num_slots};
+      const MatrixRows<float> weights{out.weights == nullptr ? nullptr : out.weights + placed.weight,
+                                      plan_.num_weights(), placed.num_slots};
       refusal.watch(group, [&] { groups_[group].rows->write(begin, count, ids, weights); });
     }
   }

@@ -35,8 +35,7 @@ class OpenChunk {
   /// Brings neighbouring slots together, once all groups are open.
   void seal();
 
-  /// Writes rows [begin, begin + count) of this chunk, at most kTileRows, to the first rows of `out`. Throws
-  /// GroupRefusal.
+  /// Writes rows [begin, begin + count) of this chunk to the first rows of `out`. Throws GroupRefusal.
   void encode_block(const Matrices& out, std::size_t begin, std::size_t count) const;
 
  private:

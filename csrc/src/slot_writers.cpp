@@ -10,18 +10,22 @@
 namespace polyrank {
 
 void CrossSlot::read(std::size_t begin, std::span<std::int64_t> out) const {
-  std::array<std::uint64_t, kTileRows> states;
-  std::array<std::uint8_t, kTileRows> is_missing{};
-  states.fill(seed_);
-  for (const auto& part : parts_) {
-    part->chain(begin, std::span(states.data(), out.size()), std::span(is_missing.data(), out.size()));
-  }
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    out[i] = is_missing[i] != 0 ? kMissing : to_fingerprint(states[i]);
+  std::array<std::uint64_t, kPieceRows> states;
+  std::array<std::uint8_t, kPieceRows> is_missing;
+  for (std::size_t count = 0; !out.empty(); begin += count, out = out.subspan(count)) {
+    count = std::min(out.size(), kPieceRows);
+    std::fill_n(states.begin(), count, seed_);
+    std::fill_n(is_missing.begin(), count, std::uint8_t{0});
+    for (const auto& part : parts_) {
+      part->chain(begin, std::span(states.data(), count), std::span(is_missing.data(), count));
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      out[i] = is_missing[i] != 0 ? kMissing : to_fingerprint(states[i]);
+    }
   }
 }
 
-void NGramSlots::write(std::size_t begin, std::size_t count, RowBlock<std::int64_t> ids, RowBlock<float>) const {
+void NGramSlots::write(std::size_t begin, std::size_t count, MatrixRows<std::int64_t> ids, MatrixRows<float>) const {
   const auto& missing = group_.field.reading.missing;
   NGrams ngrams(group_.sizes, group_.field.reading.seed);
   for (std::size_t row = 0; row < count; ++row) {

@@ -16,17 +16,20 @@
 /// The groups of a plan, opened on the columns of one chunk. They borrow its arrays and are safe to share.
 namespace polyrank {
 
-/// As many rows as are encoded at once, so that a column is read for long enough to be prefetched.
-inline constexpr std::size_t kTileRows = 512;
+/// As many rows as are held in one piece where rows need scratch: it lies on the stack and in the L1 cache.
+inline constexpr std::size_t kPieceRows = 256;
 
 /// Columns of a row-major matrix, `width` of them, in neighbouring rows.
 template <typename T>
-struct RowBlock {
+struct MatrixRows {
   T* first = nullptr;
   std::size_t stride = 0;
   std::size_t width = 0;
 
   [[nodiscard]] std::span<T> row(std::size_t index) const noexcept { return {first + index * stride, width}; }
+  [[nodiscard]] MatrixRows from_row(std::size_t index) const noexcept {
+    return {.first = first == nullptr ? nullptr : first + index * stride, .stride = stride, .width = width};
+  }
 };
 
 /// One slot: a column of fingerprints.
@@ -49,9 +52,9 @@ class SlotRows {
   SlotRows(const SlotRows&) = delete;
   SlotRows& operator=(const SlotRows&) = delete;
 
-  /// Rows [begin, begin + count), at most kTileRows of them. Throws Refusal.
-  virtual void write(std::size_t begin, std::size_t count, RowBlock<std::int64_t> ids,
-                     RowBlock<float> weights) const = 0;
+  /// Rows [begin, begin + count). Throws Refusal.
+  virtual void write(std::size_t begin, std::size_t count, MatrixRows<std::int64_t> ids,
+                     MatrixRows<float> weights) const = 0;
 };
 
 class CategoricalSlot final : public SlotColumn {
@@ -83,7 +86,8 @@ class BagSlots final : public SlotRows {
 
   void weigh(ListColumn lists, std::optional<NumberColumn> numbers) { weights_.emplace(Weights{lists, numbers}); }
 
-  void write(std::size_t begin, std::size_t count, RowBlock<std::int64_t> ids, RowBlock<float> weights) const override;
+  void write(std::size_t begin, std::size_t count, MatrixRows<std::int64_t> ids,
+             MatrixRows<float> weights) const override;
 
  private:
   struct Weights {
@@ -91,7 +95,8 @@ class BagSlots final : public SlotRows {
     std::optional<NumberColumn> numbers;
   };
 
-  void write_weights(std::size_t begin, std::span<const Range> values, RowBlock<float> out) const;
+  void write_lists(std::size_t begin, std::span<Range> lists, MatrixRows<std::int64_t> ids) const;
+  void write_weights(std::size_t begin, std::span<const Range> values, MatrixRows<float> out) const;
 
   ListColumn lists_;
   std::unique_ptr<Source> values_;
@@ -105,7 +110,8 @@ class NGramSlots final : public SlotRows {
   NGramSlots(const ArrowSchema& schema, const ArrowArray& array, const NGramGroup& group)
       : texts_(schema, array), group_(group) {}
 
-  void write(std::size_t begin, std::size_t count, RowBlock<std::int64_t> ids, RowBlock<float> weights) const override;
+  void write(std::size_t begin, std::size_t count, MatrixRows<std::int64_t> ids,
+             MatrixRows<float> weights) const override;
 
  private:
   TextColumn texts_;
