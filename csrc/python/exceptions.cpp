@@ -28,6 +28,10 @@ const char* name_of(Reason reason) noexcept {
       return "invalid_utf8";
     case Reason::kNotFinite:
       return "not_finite";
+    case Reason::kNegative:
+      return "negative";
+    case Reason::kLengths:
+      return "lengths";
   }
   return "unknown";
 }

@@ -5,6 +5,7 @@
 #include <span>
 #include <string_view>
 
+#include "encode_binding.hpp"
 #include "exceptions.hpp"
 #include "item_reader.hpp"
 #include "outputs.hpp"
@@ -111,4 +112,5 @@ PYBIND11_MODULE(_native, module) {
              "Hashes each present value with its state as seed, leaves the hash there, and flags the missing ones.");
   module.def("fingerprint_one", &fingerprint_one, py::arg("value"), py::arg("dtype"), py::arg("seed"),
              "The fingerprint of a plain Python value; None for what takes the longer way.");
+  polyrank::bind_encode(module);
 }

@@ -1,4 +1,4 @@
-"""The fingerprint tests once more, on an extension that watches its memory and arithmetic."""
+"""The tests of the extension once more, on an extension that watches its memory and arithmetic."""
 
 import sys
 
@@ -8,13 +8,21 @@ from native.native_build import ROOT, run, sanitizer_environment
 pytestmark = [pytest.mark.native, pytest.mark.timeout(600)]
 
 
-def test_fingerprint_tests_pass_under_sanitizers() -> None:
+WATCHED = (
+    "tests/unit/test_fingerprint*.py",
+    "tests/unit/test_ngrams.py",
+    "tests/unit/test_table.py",
+    "tests/property/test_fingerprint_properties.py",
+    "tests/property/test_table_properties.py",
+)
+
+
+def test_tests_of_the_extension_pass_under_sanitizers() -> None:
     environment = sanitizer_environment()
     done = run(
         sys.executable,
         *("-m", "pytest", "-p", "native.sanitized_native", "-p", "no:cacheprovider"),
-        *map(str, sorted(ROOT.glob("tests/unit/test_fingerprint*.py"))),
-        str(ROOT / "tests/property/test_fingerprint_properties.py"),
+        *(str(path) for pattern in WATCHED for path in sorted(ROOT.glob(pattern))),
         env=environment,
     )
     assert done.returncode == 0, done.stdout[-10_000:] + done.stderr[-10_000:]

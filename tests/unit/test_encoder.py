@@ -184,6 +184,20 @@ def test_batch_has_the_dtypes_of_the_wire(toy_schema: Schema, toy_rows: ToyRows)
     assert (batch.dense.dtype.name, batch.dense.shape) == ("float32", (5, 4))
 
 
+def test_batch_of_the_caller_is_written(toy_schema: Schema, toy_rows: ToyRows) -> None:
+    rows, encoder = toy_rows(5), Encoder(toy_schema)
+    out = Batch(np.empty((5, 11), np.int64), np.empty((5, 4), np.float32))
+    batch = encoder.encode(rows, out=out)
+    assert (batch.ids is out.ids, batch.dense is out.dense) == (True, True)
+    assert_array_equal(out.ids, encoder.encode(rows.to_pylist()).ids)
+
+
+def test_batch_that_does_not_fit_is_refused(toy_schema: Schema, toy_rows: ToyRows) -> None:
+    out = Batch(np.empty((4, 11), np.int64), np.empty((4, 4), np.float32))
+    with pytest.raises(ValueError, match=r"^out\.ids must have shape \[5, 11\]$"):
+        Encoder(toy_schema).encode(toy_rows(5), out=out)
+
+
 def test_rows_of_a_batch_are_picked_together() -> None:
     batch = Batch(np.arange(6).reshape(3, 2), np.arange(3, dtype=np.float32).reshape(3, 1))
     picked = batch[np.array([2, 0])]

@@ -32,6 +32,8 @@ enum class Reason : std::uint8_t {
   kBytes,        ///< bytes under int64
   kInvalidUtf8,  ///< text to be cut into tokens that is not UTF-8
   kNotFinite,    ///< a number for `dense` that is no finite float32
+  kNegative,     ///< a number below 0 where only others are taken
+  kLengths,      ///< a list and its weights that differ in length
 };
 
 /// A value without a canonical form, at a row counted from 0 within its array.

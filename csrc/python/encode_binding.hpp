@@ -1,0 +1,10 @@
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace polyrank {
+
+/// Adds TablePlan and the n-grams of a column to the module.
+void bind_encode(pybind11::module_& module);
+
+}  // namespace polyrank

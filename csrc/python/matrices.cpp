@@ -1,0 +1,93 @@
+#include "matrices.hpp"
+
+#include <sys/mman.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <new>
+#include <string>
+
+namespace polyrank {
+namespace {
+
+namespace py = pybind11;
+
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+constexpr std::size_t kLargeBytes = 2 * kHugePage;
+
+// Touching fresh pages of 4 KB costs more than hashing what goes into them, so large arrays ask for huge ones.
+py::capsule new_memory(std::size_t num_bytes) {
+  const std::size_t rounded = (num_bytes + kHugePage - 1) / kHugePage * kHugePage;
+  void* memory = std::aligned_alloc(kHugePage, rounded);
+  if (memory == nullptr) {
+    throw std::bad_alloc();
+  }
+#ifdef MADV_HUGEPAGE
+  madvise(memory, rounded, MADV_HUGEPAGE);  // advice: where it is not taken, small pages do
+#endif
+  return py::capsule(memory, [](void* owned) { std::free(owned); });
+}
+
+template <typename T>
+py::array_t<T> new_matrix(std::size_t num_rows, std::size_t num_columns) {
+  const py::array::ShapeContainer shape{static_cast<py::ssize_t>(num_rows), static_cast<py::ssize_t>(num_columns)};
+  const std::size_t num_bytes = num_rows * num_columns * sizeof(T);
+  if (num_bytes < kLargeBytes) {
+    return py::array_t<T>(shape);
+  }
+  const py::capsule memory = new_memory(num_bytes);
+  return py::array_t<T>(shape, static_cast<T*>(memory.get_pointer()), memory);
+}
+
+template <typename T>
+py::array check_matrix(const py::handle& given, std::size_t num_rows, std::size_t num_columns, const std::string& name,
+                       const char* dtype) {
+  if (!py::isinstance<py::array_t<T>>(given)) {
+    throw py::type_error(name + " must be a numpy array of " + dtype);
+  }
+  const auto array = py::reinterpret_borrow<py::array>(given);
+  if (array.ndim() != 2 || array.shape(0) != static_cast<py::ssize_t>(num_rows) ||
+      array.shape(1) != static_cast<py::ssize_t>(num_columns)) {
+    throw py::value_error(name + " must have shape [" + std::to_string(num_rows) + ", " + std::to_string(num_columns) +
+                          "]");
+  }
+  if ((array.flags() & py::array::c_style) == 0 || reinterpret_cast<std::uintptr_t>(array.data()) % alignof(T) != 0) {
+    throw py::value_error(name + " must be contiguous and aligned");
+  }
+  if (!array.writeable()) {
+    throw py::value_error(name + " must be writable");
+  }
+  return array;
+}
+
+}  // namespace
+
+OutputMatrices::OutputMatrices(const py::object& given, const Plan& plan, std::size_t num_rows)
+    : ids_(py::reinterpret_steal<py::array>(nullptr)), dense_(py::reinterpret_steal<py::array>(nullptr)) {
+  weights_ = py::none();
+  if (given.is_none()) {
+    ids_ = new_matrix<std::int64_t>(num_rows, plan.num_slots());
+    dense_ = new_matrix<float>(num_rows, plan.num_dense());
+    if (plan.num_weights() > 0) {
+      weights_ = new_matrix<float>(num_rows, plan.num_weights());
+    }
+    return;
+  }
+  const auto arrays = py::cast<py::tuple>(given);
+  ids_ = check_matrix<std::int64_t>(arrays[0], num_rows, plan.num_slots(), "out.ids", "int64");
+  dense_ = check_matrix<float>(arrays[2], num_rows, plan.num_dense(), "out.dense", "float32");
+  if (plan.num_weights() > 0) {
+    weights_ = check_matrix<float>(arrays[1], num_rows, plan.num_weights(), "out.weights", "float32");
+  }
+}
+
+Matrices OutputMatrices::pointers() noexcept {
+  const auto start = [](const py::object& array) {
+    return array.is_none() ? nullptr : py::detail::array_proxy(array.ptr())->data;
+  };
+  return {.ids = reinterpret_cast<std::int64_t*>(start(ids_)),
+          .weights = reinterpret_cast<float*>(start(weights_)),
+          .dense = reinterpret_cast<float*>(start(dense_))};
+}
+
+}  // namespace polyrank

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "polyrank/arrow_c_data.hpp"
+
+namespace polyrank {
+
+/// An Arrow struct that this object owns: moved out of its producer's, as the interface allows, and released with it.
+template <typename Struct>
+class Owned {
+ public:
+  Owned() = default;
+  explicit Owned(Struct& from) noexcept : content_(from) { from.release = nullptr; }
+  ~Owned() {
+    if (content_.release != nullptr) {
+      content_.release(&content_);
+    }
+  }
+  Owned(const Owned&) = delete;
+  Owned& operator=(const Owned&) = delete;
+  [[nodiscard]] Struct& content() noexcept { return content_; }
+
+ private:
+  Struct content_{};
+};
+
+/// A whole table taken by one export: `__arrow_c_array__` (a record batch) or `__arrow_c_stream__`.
+class TableInput {
+ public:
+  /// Calls the export, so it needs the GIL. Throws what that raises, and std::invalid_argument for capsules that are
+  /// not Arrow's.
+  explicit TableInput(const pybind11::object& rows);
+
+  /// Takes the schema and every chunk from the stream. Touches no Python object of this process's lock. Throws
+  /// std::invalid_argument where the stream fails.
+  void read();
+
+  [[nodiscard]] const ArrowSchema& schema() const { return schema_->content(); }
+  [[nodiscard]] std::span<const ArrowArray* const> chunks() const noexcept { return chunks_; }
+
+ private:
+  void add_chunk(ArrowArray& chunk);
+
+  std::unique_ptr<Owned<ArrowArrayStream>> stream_;
+  std::unique_ptr<Owned<ArrowSchema>> schema_;
+  std::vector<std::unique_ptr<Owned<ArrowArray>>> arrays_;
+  std::vector<const ArrowArray*> chunks_;
+};
+
+}  // namespace polyrank

@@ -1,0 +1,159 @@
+"""Whole tables to the arrays of a model, in one pass of the extension over all columns and rows.
+
+What the extension does not read - columns of decimals, rows that mix types - is read by way of pyarrow, which also
+finds the words for a value that is refused.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyrank import _native
+from polyrank.errors import DataError
+from polyrank.fingerprint import fingerprint, fingerprint_cross
+from polyrank.ngrams import fingerprint_ngrams
+from polyrank.rows import Column, Rows, columns_of, num_rows
+
+from .groups import BagGroup as BagGroup
+from .groups import CategoricalGroup as CategoricalGroup
+from .groups import CrossGroup as CrossGroup
+from .groups import Field as Field
+from .groups import Group as Group
+from .groups import NGramGroup as NGramGroup
+from .groups import NumberGroup as NumberGroup
+from .lists import bag, bag_weights
+from .numbers import logged_numbers
+from .numbers import numbers as numbers
+
+Arrays = tuple[NDArray[np.int64], NDArray[np.float32] | None, NDArray[np.float32]]
+"""ids int64 [B, S], weights float32 [B, W] or None where W is 0, dense float32 [B, D]."""
+
+
+class TableEncoder:
+    """Encodes tables into groups of slots. Immutable; safe to share between threads.
+
+    >>> user = CategoricalGroup(field=Field(name="user", dtype="int64"))
+    >>> table = TableEncoder([user, NumberGroup(name="age")])
+    >>> ids, _, dense = table.encode([{"user": 46, "age": 30}])
+    >>> ids.tolist(), dense.tolist()
+    ([[1516787460400590945]], [[30.0]])
+
+    Attributes:
+        groups: what the slots hold, in order.
+        columns: the columns that rows need, each once.
+    """
+
+    def __init__(self, groups: Sequence[Group], threads: int | None = None) -> None:
+        """Prepare `groups`; a table is split between up to `threads` (default: the processors at hand)."""
+        self.groups = tuple(groups)
+        self.columns = tuple(dict.fromkeys(name for group in self.groups for name in group.columns))
+        self._threads = len(os.sched_getaffinity(0)) if threads is None else threads
+        self._plan = _native.TablePlan([group.described() for group in self.groups])
+
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        return type(self), (self.groups, self._threads)
+
+    def encode(self, rows: Rows, out: Arrays | None = None) -> Arrays:
+        """Encode rows, into `out` where it is given; columns that no group reads are ignored.
+
+        Raises:
+            DataError: no rows, a column is missing, or a value does not fit its group; the message names column, value
+                and row.
+            TypeError: an array of `out` has another dtype.
+            ValueError: an array of `out` has another shape, is not contiguous or not writable.
+        """
+        arrays: Arrays | None = None
+        if isinstance(rows, list | tuple):
+            arrays = self._plan.encode_dicts(rows, out)
+        elif _is_table(rows):
+            arrays = self._encode_table(rows, out, lambda: columns_of(rows, self.columns), whole=True)
+        return self.encode_columns(columns_of(rows, self.columns), out) if arrays is None else arrays
+
+    def encode_columns(self, columns: Mapping[str, Column], out: Arrays | None = None) -> Arrays:
+        """Encode columns that `columns_of` has picked; see `encode`."""
+        import pyarrow as pa
+
+        readable = {
+            name: columns[name] for name in self.columns if isinstance(columns[name], pa.Array | pa.ChunkedArray)
+        }
+        arrays = self._encode_table(pa.table(readable), out, lambda: columns, whole=False) if readable else None
+        return self._read_all(columns, out) if arrays is None else arrays
+
+    def _encode_table(
+        self, table: Any, out: Arrays | None, columns: Callable[[], Mapping[str, Column]], *, whole: bool
+    ) -> Arrays | None:
+        try:
+            found = self._plan.encode_table(table, self._threads, out, whole)
+        except _native.ArrayError as err:
+            raise DataError(str(err)) from err
+        if isinstance(found, int):
+            return self._read_refused(found, columns(), out)
+        if found is None:
+            return None
+        arrays, unread = found[:3], found[3]
+        if unread:
+            self._read(unread, columns(), arrays)
+        return arrays
+
+    def _read_refused(self, group: int, columns: Mapping[str, Column], out: Arrays | None) -> Arrays:
+        """Raise the error of a group that refuses a value."""
+        spare = self._plan.matrices(num_rows(columns))
+        self._read([group], columns, spare)
+        return self._read_all(columns, out)
+
+    def _read_all(self, columns: Mapping[str, Column], out: Arrays | None) -> Arrays:
+        arrays = self._plan.matrices(num_rows(columns), out)
+        self._read(range(len(self.groups)), columns, arrays)
+        return arrays
+
+    def _read(self, indices: Sequence[int], columns: Mapping[str, Column], into: Arrays) -> None:
+        """Read groups by way of pyarrow."""
+        ids, weights, dense = into
+        for index in indices:
+            group = self.groups[index]
+            slots = slice(*self._plan.slots(index))
+            if isinstance(group, NumberGroup):
+                dense[:, slots.start] = _numbers(group, columns[group.name])
+            else:
+                ids[:, slots] = _fingerprints(group, columns)
+            if isinstance(group, BagGroup) and group.weights is not None and weights is not None:
+                start = self._plan.first_weight(index)
+                bags = columns[group.field.name]
+                weights[:, start : start + group.max_length] = bag_weights(group, columns[group.weights], bags)
+
+
+def _numbers(group: NumberGroup, column: Column) -> NDArray[np.float32]:
+    return logged_numbers(column, group.name) if group.log1p else numbers(column, group.name)
+
+
+def _fingerprints(
+    group: CategoricalGroup | BagGroup | CrossGroup | NGramGroup, columns: Mapping[str, Column]
+) -> NDArray[np.int64]:
+    """Fingerprint one group, int64 [B, its slots]."""
+    if isinstance(group, CrossGroup):
+        return fingerprint_cross(
+            [columns[name] for name in group.columns],
+            dtypes=[part.dtype for part in group.parts],
+            missing=[part.missing for part in group.parts],
+            columns=group.columns,
+        )[:, None]
+    field, column = group.field, columns[group.field.name]
+    if isinstance(group, BagGroup):
+        return bag(group, column)
+    if isinstance(group, NGramGroup):
+        return fingerprint_ngrams(
+            column, sizes=group.sizes, max_length=group.max_length, missing=field.missing, column=field.name
+        )
+    return fingerprint(column, dtype=field.dtype, missing=field.missing, column=field.name)[:, None]
+
+
+def _is_table(rows: Rows) -> bool:
+    """Say whether `rows` is a table whose columns may be read again: an error is worded by a second reading."""
+    import pyarrow as pa
+
+    return isinstance(rows, pa.Table | pa.RecordBatch) or (
+        type(rows).__module__.startswith("polars.") and hasattr(rows, "__arrow_c_stream__") and hasattr(rows, "columns")
+    )

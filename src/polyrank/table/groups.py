@@ -1,0 +1,136 @@
+"""What a table becomes: groups of slots, each filled from one or several columns."""
+
+from dataclasses import dataclass
+
+from polyrank.canonical import Dtype
+from polyrank.fingerprint import DEFAULT_SEED
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Field:
+    """A column whose values are hashed, and how they are read."""
+
+    name: str
+    dtype: Dtype
+    missing: tuple[str, ...] = ()
+
+    def described(self) -> tuple[object, ...]:
+        """Return what the extension takes."""
+        return self.name, self.dtype, list(self.missing), DEFAULT_SEED
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CategoricalGroup:
+    """One value: one slot of `ids`."""
+
+    field: Field
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the group reads."""
+        return (self.field.name,)
+
+    @property
+    def num_slots(self) -> int:
+        """How many columns of `ids` the group fills."""
+        return 1
+
+    def described(self) -> tuple[object, ...]:
+        """Return what the extension takes."""
+        return "categorical", self.field.described()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BagGroup:
+    """A list of values: the head of it, padded with -1.
+
+    `weights` names a list column of as many numbers; they fill `max_length` columns of `weights`, 0 where padded or
+    null.
+    """
+
+    field: Field
+    max_length: int
+    weights: str | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the group reads."""
+        return (self.field.name,) if self.weights is None else (self.field.name, self.weights)
+
+    @property
+    def num_slots(self) -> int:
+        """How many columns of `ids` the group fills."""
+        return self.max_length
+
+    def described(self) -> tuple[object, ...]:
+        """Return what the extension takes."""
+        return "bag", self.field.described(), self.max_length, self.weights or ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CrossGroup:
+    """Several values hashed as one: one slot. Missing if any part is."""
+
+    parts: tuple[Field, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the group reads."""
+        return tuple(part.name for part in self.parts)
+
+    @property
+    def num_slots(self) -> int:
+        """How many columns of `ids` the group fills."""
+        return 1
+
+    def described(self) -> tuple[object, ...]:
+        """Return what the extension takes."""
+        return "cross", [part.described() for part in self.parts]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NGramGroup:
+    """The n-grams of a text, by size as listed, then by place: the head of them, padded with -1."""
+
+    field: Field
+    sizes: tuple[int, ...]
+    max_length: int
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the group reads."""
+        return (self.field.name,)
+
+    @property
+    def num_slots(self) -> int:
+        """How many columns of `ids` the group fills."""
+        return self.max_length
+
+    def described(self) -> tuple[object, ...]:
+        """Return what the extension takes."""
+        return "ngrams", self.field.described(), list(self.sizes), self.max_length
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NumberGroup:
+    """A number: one column of `dense`, NaN where missing. Under log1p, numbers below 0 are refused."""
+
+    name: str
+    log1p: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the group reads."""
+        return (self.name,)
+
+    @property
+    def num_slots(self) -> int:
+        """How many columns of `ids` the group fills."""
+        return 0
+
+    def described(self) -> tuple[object, ...]:
+        """Return what the extension takes."""
+        return "number", self.name, self.log1p
+
+
+Group = CategoricalGroup | BagGroup | CrossGroup | NGramGroup | NumberGroup

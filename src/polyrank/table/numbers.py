@@ -1,0 +1,77 @@
+"""Columns of numbers read by way of pyarrow: every type it has a number for, and the words for what is none."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyrank.errors import DataError
+from polyrank.rows import Column, is_missing
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def numbers(column: Column, name: str) -> NDArray[np.float32]:
+    """Read a column as float32 [B], NaN where missing.
+
+    Raises:
+        DataError: the column holds something that is not a number, or no finite float32.
+    """
+    import pyarrow as pa
+
+    array = column if isinstance(column, pa.Array | pa.ChunkedArray) else _plain_numbers(column, name)
+    if not _is_number(array.type):
+        raise DataError(f"column {name!r} holds {array.type}; numbers expected")
+    # Decimals and booleans have no direct way to float32; double is exact for what float32 keeps.
+    wide = np.asarray(array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), np.float64)
+    with np.errstate(over="ignore"):
+        narrow = wide.astype(np.float32)
+    infinite = np.isinf(narrow)
+    if infinite.any():
+        row = int(infinite.argmax())
+        raise DataError(f"column {name!r} holds {wide[row]} at row {row + 1:,}; finite 32-bit numbers expected")
+    return narrow
+
+
+def logged_numbers(column: Column, name: str) -> NDArray[np.float32]:
+    """Read a column that log1p transforms; see `numbers`.
+
+    Raises:
+        DataError: as for `numbers`, or a number is below 0.
+    """
+    values = numbers(column, name)
+    negative = values < 0
+    if negative.any():
+        row = int(negative.argmax())
+        raise DataError(
+            f"column {name!r} holds {values[row]} at row {row + 1:,}; its transform log1p takes numbers of 0 and above"
+        )
+    return values
+
+
+def _is_number(kind: "pa.DataType") -> bool:
+    import pyarrow as pa
+
+    tests = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal, pa.types.is_null)
+    return any(test(kind) for test in tests)
+
+
+def _plain_numbers(values: Sequence[object], name: str) -> "pa.Array":
+    """Numbers out of a list that Arrow has no one type for, such as [True, 2] or [2**64, 1]."""
+    import pyarrow as pa
+
+    for row, value in enumerate(values):
+        if not is_missing(value) and not isinstance(value, int | float | np.number | np.bool_):
+            raise DataError(f"column {name!r} holds {value!r} at row {row + 1:,}; numbers expected")
+    return pa.array([None if is_missing(value) else _as_float(value) for value in values], pa.float64())
+
+
+def _as_float(value: Any) -> float:
+    """Return the float; infinity for an integer beyond all floats, which the check for finite numbers then names."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf

@@ -1,0 +1,129 @@
+import datetime as dt
+import json
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from golden import make_fingerprint_v1 as golden
+from reference import fingerprint_v1 as reference
+
+from polyrank.errors import ConfigError, DataError
+from polyrank.ngrams import fingerprint_ngrams
+from polyrank.table import Field, NGramGroup, TableEncoder
+
+VECTORS: list[dict[str, Any]] = json.loads(golden.PATH.read_text(encoding="utf-8"))["ngrams"]
+TEXTS = ["New York", None, "", "東京 Tower", "-"]
+FORMS: dict[str, Any] = {
+    "list": TEXTS,
+    "string": pa.array(TEXTS),
+    "large string": pa.array(TEXTS, pa.large_string()),
+    "string view": pa.array(TEXTS, pa.string_view()),
+    "binary": pa.array([None if text is None else text.encode() for text in TEXTS]),
+    "dictionary": pa.array(TEXTS).dictionary_encode(),
+    "slice": pa.array(["x", *TEXTS])[1:],
+    "chunks": pa.chunked_array([TEXTS[:2], [], TEXTS[2:]], pa.string()),
+    "numpy objects": np.array(TEXTS, object),
+    "pandas": pd.Series(TEXTS),
+    "polars": pl.Series(TEXTS),
+}
+
+
+def expected(text: str | None, sizes: list[int], max_length: int) -> list[int]:
+    found = [] if text is None else reference.ngrams(text, sizes)
+    return [*found, *[-1] * max_length][:max_length]
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=json.dumps)
+def test_ngrams_hash_as_golden(vector: dict[str, Any]) -> None:
+    known = [int(word) for word in vector["fingerprints"]]
+    found = fingerprint_ngrams([vector["text"]], sizes=vector["sizes"], max_length=len(known) + 2)
+    assert found.tolist() == [[*known, -1, -1]]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_gives_the_same_ngrams(form: str) -> None:
+    found = fingerprint_ngrams(FORMS[form], sizes=[1, 2], max_length=3)
+    assert found.tolist() == [expected(text, [1, 2], 3) for text in TEXTS]
+
+
+@pytest.mark.parametrize("form", ["list", "string", "chunks"])
+def test_tables_give_the_same_ngrams(form: str) -> None:
+    group = NGramGroup(field=Field(name="text", dtype="text"), sizes=(2, 1), max_length=4)
+    rows = [{"text": text} for text in TEXTS] if form == "list" else pa.table({"text": FORMS[form]})
+    assert TableEncoder([group]).encode(rows)[0].tolist() == [expected(text, [2, 1], 4) for text in TEXTS]
+
+
+def test_missing_texts_have_no_ngrams() -> None:
+    found = fingerprint_ngrams(["N/A", "a"], sizes=[1], max_length=2, missing=["N/A"])
+    assert found.tolist() == [[-1, -1], expected("a", [1], 2)]
+
+
+def test_values_that_are_no_text_are_read_as_text() -> None:
+    found = fingerprint_ngrams([12, True, -3.0, b"a b", float("nan")], sizes=[1], max_length=2)
+    assert found.tolist() == [expected(text, [1], 2) for text in ("12", "true", "-3", "a b", None)]
+
+
+def test_seed_starts_every_chain() -> None:
+    found = fingerprint_ngrams(["a b"], sizes=[2], max_length=1, seed=7)
+    assert found.tolist() == [reference.ngrams("a b", [2], seed=7)]
+
+
+def test_no_texts_give_no_rows() -> None:
+    assert fingerprint_ngrams([], sizes=[1], max_length=3).shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[b"a", None, b"\xc3("], pa.array([b"a", None, b"\xc3("]), pa.array([b"a", None, b"\xc3("]).dictionary_encode()],
+    ids=["list", "arrow", "dictionary"],
+)
+def test_text_that_is_not_utf8_is_refused_with_its_row(values: Any) -> None:
+    message = "column 't' holds b'\\xc3(' at row 3; text of an n-gram feature must be UTF-8"
+    with pytest.raises(DataError, match=re.escape(message)):
+        fingerprint_ngrams(values, sizes=[1], max_length=3, column="t")
+
+
+def test_values_without_text_are_refused() -> None:
+    with pytest.raises(DataError, match=r"column 't' holds datetime\.date\(2026, 7, 1\) at row 2; a categorical"):
+        fingerprint_ngrams(["a", dt.date(2026, 7, 1)], sizes=[1], max_length=3, column="t")
+
+
+class Lost:
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        raise ValueError("the file is gone")
+
+
+def test_producer_that_fails_is_named() -> None:
+    message = r"^column 't' of type Lost is not readable as Arrow: the file is gone$"
+    with pytest.raises(DataError, match=message):
+        fingerprint_ngrams(Lost(), sizes=[1], max_length=3, column="t")
+
+
+def test_malformed_text_is_refused() -> None:
+    offsets = pa.py_buffer(np.array([0, 2, 1], np.int32))
+    broken = pa.Array.from_buffers(pa.string(), 2, [None, offsets, pa.py_buffer(b"ab")])
+    with pytest.raises(DataError, match=r"^column 't': .*offsets must start at 0 or above"):
+        fingerprint_ngrams(broken, sizes=[1], max_length=3, column="t")
+
+
+DEFAULTS: dict[str, Any] = {"sizes": [1], "max_length": 1}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sizes": []}, r"^sizes must hold at least one number, each in \[1, 2\*\*32\), got \[\]$"),
+        ({"sizes": [1, 0]}, r"^sizes must .* got \[1, 0\]$"),
+        ({"max_length": 0}, r"^max_length must be in \[1, 2\*\*31\), got 0$"),
+        ({"seed": -1}, r"^seed must be in \[0, 2\*\*64\), got -1$"),
+        ({"missing": "abc"}, r"^missing must be a collection of text tokens"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_wrong_arguments_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        fingerprint_ngrams(["a"], **(DEFAULTS | options))
