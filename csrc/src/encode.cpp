@@ -125,7 +125,7 @@ bool OpenTable::open_group(std::size_t group) {
     } catch (const Refusal& refusal) {
       throw GroupRefusal(group, chunk->first_row() + refusal.row());
     } catch (const std::invalid_argument& error) {
-      throw std::invalid_argument("column '" + plan_.columns()[columns[0]] + "': " + error.what());
+      refuse_column(plan_, group, error);
     }
   }
   return true;

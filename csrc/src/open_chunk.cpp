@@ -1,6 +1,8 @@
 #include "open_chunk.hpp"
 
 #include <algorithm>
+#include <stdexcept>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -73,9 +75,15 @@ class Scratch {
 
 }  // namespace
 
+void refuse_column(const Plan& plan, std::size_t group, const std::invalid_argument& error) {
+  throw std::invalid_argument("column '" + plan.columns()[plan.groups()[group].columns[0]] + "': " + error.what());
+}
+
 // Of the refusals in one block, that of the first row, and there that of the first group.
 class OpenChunk::FirstRefusal {
  public:
+  explicit FirstRefusal(const Plan& plan) noexcept : plan_(plan) {}
+
   template <typename Call>
   void watch(std::size_t group, const Call& call) {
     try {
@@ -83,6 +91,8 @@ class OpenChunk::FirstRefusal {
     } catch (const Refusal& refusal) {
       const std::pair found(refusal.row(), group);
       first_ = first_ ? std::min(*first_, found) : found;
+    } catch (const std::invalid_argument& error) {
+      refuse_column(plan_, group, error);
     }
   }
 
@@ -93,6 +103,7 @@ class OpenChunk::FirstRefusal {
   }
 
  private:
+  const Plan& plan_;
   std::optional<std::pair<std::size_t, std::size_t>> first_;
 };
 
@@ -178,7 +189,7 @@ void OpenChunk::append(std::vector<Tile>& tiles, std::size_t max_columns, std::s
 }
 
 void OpenChunk::encode_block(const Matrices& out, std::size_t begin, std::size_t count) const {
-  FirstRefusal refusal;
+  FirstRefusal refusal(plan_);
   Scratch<std::int64_t> slots(slot_tiles_.empty() ? 0 : count);
   for (const Tile& tile : slot_tiles_) {
     for (std::size_t i = 0; i < tile.groups.size(); ++i) {

@@ -5,12 +5,16 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <vector>
 
 #include "polyrank/encode.hpp"
 #include "slot_writers.hpp"
 
 namespace polyrank {
+
+/// Throws the same error with the name of the group's column before it.
+[[noreturn]] void refuse_column(const Plan& plan, std::size_t group, const std::invalid_argument& error);
 
 /// One chunk of a table, opened for a plan.
 class OpenChunk {
