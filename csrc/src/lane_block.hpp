@@ -18,6 +18,8 @@ namespace {  // NOLINT(google-build-namespaces): see lane_hash.hpp
 
 namespace lanes {
 
+// Many enough for full groups of every class of lengths, few enough that a block's arithmetic overlaps with the memory
+// of the next: of 64 to 1,024 keys, 128 to 256 were the fastest on one AMD EPYC (Zen 4) core.
 constexpr std::size_t kBlock = 192;
 constexpr std::uint32_t kShort = 16;   ///< bytes that two words hold
 constexpr std::uint32_t kStripe = 32;  ///< bytes
