@@ -111,6 +111,9 @@ void as_constant(int value, const Visit& visit) {
 /// Picks the steps that the lengths of a block need: a column of one length, or of few, pays only for those.
 template <typename Isa, typename From, typename Target>
 void hash_short(const Block<Isa>& block, const From& from, const Target& target) {
+#ifdef POLYRANK_ONE_SHAPE
+  hash_words<Isa, 2, true, 3>(block, from, target);
+#else
   const auto has_length = [&](std::uint32_t lengths) { return (block.lengths_seen & lengths) != 0; };
   const int most_words = has_length(0xFFFF'0000) ? 2 : has_length(0xFF00) ? 1 : 0;
   const int half_words = has_length(0xF0F0'F0F0) ? 1 : 0;
@@ -121,6 +124,7 @@ void hash_short(const Block<Isa>& block, const From& from, const Target& target)
                      [&](auto bytes) { hash_words<Isa, words(), has_half_word() != 0, bytes()>(block, from, target); });
     });
   });
+#endif
 }
 
 }  // namespace lanes
