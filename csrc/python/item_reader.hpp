@@ -15,13 +15,20 @@ class ItemReader {
  public:
   /// Adds `item`; false for a value that only Python knows what to make of, or that needs its words.
   [[nodiscard]] bool add(PyObject* item, std::size_t row, RowBlock& block) {
-    if (item != nullptr && PyUnicode_CheckExact(item) != 0 && PyUnicode_IS_COMPACT_ASCII(item) != 0) {
-      // By far the commonest; its characters are its UTF-8.
-      const auto* text = reinterpret_cast<const char*>(reinterpret_cast<const PyASCIIObject*>(item) + 1);
-      block.add_text({text, static_cast<std::size_t>(PyUnicode_GET_LENGTH(item))}, row);
+    if (const std::string_view text = ascii_of(item); text.data() != nullptr) {
+      block.add_text(text, row);
       return true;
     }
     return add_rarer(item, row, block);
+  }
+
+  /// The characters of a str that is ASCII, which are its UTF-8; no data for anything else.
+  [[nodiscard]] static std::string_view ascii_of(PyObject* item) noexcept {
+    if (item == nullptr || PyUnicode_CheckExact(item) == 0 || PyUnicode_IS_COMPACT_ASCII(item) == 0) {
+      return {};
+    }
+    const auto* text = reinterpret_cast<const char*>(reinterpret_cast<const PyASCIIObject*>(item) + 1);
+    return {text, static_cast<std::size_t>(PyUnicode_GET_LENGTH(item))};
   }
 
   /// Forgets the text that it had to write; the block is hashed by then.

@@ -15,6 +15,10 @@ namespace py = pybind11;
 // Objects lie anywhere; asking for them this many rows ahead hides most of the wait for memory.
 constexpr std::size_t kPrefetchRows = 32;
 
+// So many that what their keys lead to stays in the L1 cache until they are hashed.
+constexpr std::size_t kGatheredRows = 256;
+static_assert(kGatheredRows <= kBlockRows);
+
 // Hashing this much text takes about as long as waiting for another thread to give the GIL back.
 constexpr std::size_t kBytesWorthUnlocking = 1 << 20;
 
@@ -53,8 +57,11 @@ class ItemWalk {
  private:
   // Hashes what comes up to the end of a block or an odd value; returns the row after.
   std::size_t gather(std::span<PyObject* const> items, std::size_t first) {
-    const std::size_t end = std::min(size_, first + kBlockRows);
+    const std::size_t end = std::min(size_, first + kGatheredRows);
     std::size_t row = first;
+    if (block_.takes_text()) {
+      row += add_ascii(items, first, end);
+    }
     PyObject* odd = nullptr;
     for (; row < end; ++row) {
       if (row + kPrefetchRows < size_) {
@@ -70,6 +77,25 @@ class ItemWalk {
     const auto held = py::reinterpret_borrow<py::object>(odd);
     flush(items.subspan(first, row - first), first);
     return odd == nullptr ? row : add_odd(held, row);
+  }
+
+  // By far the commonest items, as long as they come, without a look at anything else.
+  std::size_t add_ascii(std::span<PyObject* const> items, std::size_t first, std::size_t end) {
+    const std::span<std::string_view> keys = block_.room();
+    std::size_t num_bytes = 0;
+    std::size_t count = 0;
+    for (; first + count < end; ++count) {
+      const std::size_t row = first + count;
+      prefetch(items[std::min(row + kPrefetchRows, size_ - 1)]);
+      const std::string_view text = ItemReader::ascii_of(items[row]);
+      if (text.data() == nullptr) {
+        break;
+      }
+      keys[count] = text;
+      num_bytes += text.size();
+    }
+    block_.add_texts(count, num_bytes);
+    return count;
   }
 
   void flush(std::span<PyObject* const> items, std::size_t first) {

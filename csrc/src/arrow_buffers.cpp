@@ -3,7 +3,8 @@
 #include <cstring>
 #include <limits>
 #include <stdexcept>
-#include <type_traits>
+
+#include "polyrank/levels.hpp"
 
 namespace polyrank {
 namespace {
@@ -39,14 +40,7 @@ void refuse_array(const std::string& why) { throw std::invalid_argument("arrow a
 
 template <typename Offset>
 void check_strings(const StringColumn<Offset>& column) {
-  using Bits = std::make_unsigned_t<Offset>;
-  // Where no offset has its sign bit set, a difference has it exactly where the later offset is the smaller one.
-  Bits signs = static_cast<Bits>(column.offsets[0]);
-  for (std::size_t i = 1; i < column.offsets.size(); ++i) {
-    const auto offset = static_cast<Bits>(column.offsets[i]);
-    signs |= offset | static_cast<Bits>(offset - static_cast<Bits>(column.offsets[i - 1]));
-  }
-  if (static_cast<Offset>(signs) < 0) {
+  if (!active_level().are_ordered(column.offsets)) {
     refuse_array("offsets must start at 0 or above and never decrease");
   }
 }
@@ -55,6 +49,9 @@ template void check_strings(const StringColumn<std::int32_t>& column);
 template void check_strings(const StringColumn<std::int64_t>& column);
 
 void check_views(const ViewColumn& column, const std::int64_t* sizes) {
+  if (active_level().are_inline(column.views)) {
+    return;
+  }
   for (std::size_t i = 0; i < column.size(); ++i) {
     const View& view = column.views[i];
     const bool is_inline = view.length >= 0 && view.length <= View::kInlineBytes;

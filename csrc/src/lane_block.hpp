@@ -50,7 +50,8 @@ struct Block {
   bool may_miss;                                 ///< else `present` is not set
   std::array<std::uint32_t, kPadded> lengths;    ///< at most kLong
   std::array<std::uint8_t, kBlock / 8> present;  ///< a bit for each key
-  alignas(64) std::array<Pair, kPadded> words;   ///< of short keys, with anything beyond their lengths
+  std::array<const std::uint8_t*, kBlock> keys;  ///< where they begin, for some ways to hash them
+  alignas(64) std::array<Pair, kPadded> words;   ///< of short keys, for some ways; then anything
 
   [[nodiscard]] bool is_short() const { return (lengths_seen >> kShort) <= 1; }
 
@@ -105,37 +106,19 @@ void measure(Block<Isa>& block, const Column column, std::size_t begin) {
   block.lengths_seen = seen;
 }
 
-/// Whether each key of a block can be read to kShort bytes, whatever its length: offsets never decrease, so it is the
-/// last key that tells. A last vector's worth that is not full has no such keys.
+/// Puts the keys of a last group that is not full into `words`.
 template <typename Isa, typename Column>
-bool can_overread(const Block<Isa>& block, const Column& column, std::size_t begin) {
-  const std::uint8_t* end = end_of(column);
-  return end != nullptr && block.size % Isa::kLanes == 0 &&
-         end - begin_of(column, begin + block.size - 1) >= static_cast<std::ptrdiff_t>(kShort);
-}
-
-/// Copies short keys into `words`, and reads nothing beyond their ends.
-template <typename Isa, typename Column>
-void gather_words(Block<Isa>& block, const Column& column, std::size_t begin) {
-  for (std::size_t i = 0; i < block.size; ++i) {
+void gather_last(Block<Isa>& block, const Column& column, std::size_t begin) {
+  for (std::size_t i = block.size - block.size % Isa::kLanes; i < block.size; ++i) {
     block.words[i] = Isa::load16(begin_of(column, begin + i), block.lengths[i]);
   }
 }
 
-/// Keys of string_view that lie in their views: the four bytes behind a view's own belong to the next one.
-template <typename Isa>
-void gather_words(Block<Isa>& block, const ViewColumn& column, std::size_t begin) {
-  if ((block.lengths_seen >> (View::kInlineBytes + 1)) != 0) {
-    gather_words<Isa, ViewColumn>(block, column, begin);
-    return;
+template <typename Isa, typename Column>
+void gather_keys(Block<Isa>& block, const Column& column, std::size_t begin) {
+  for (std::size_t i = 0; i < block.size; ++i) {
+    block.keys[i] = begin_of(column, begin + i);
   }
-  const auto* first = reinterpret_cast<const std::uint8_t*>(&column.views[begin]) + offsetof(View, prefix);
-#pragma GCC unroll 8
-  for (std::size_t i = 0; i + 1 < block.size; ++i) {
-    std::memcpy(&block.words[i], first + i * sizeof(View), sizeof(Pair));
-  }
-  const std::size_t last = block.size - 1;
-  block.words[last] = Isa::load16(first + last * sizeof(View), block.lengths[last]);
 }
 
 }  // namespace lanes

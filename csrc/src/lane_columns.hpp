@@ -69,7 +69,7 @@ bool may_miss(const Column& column) {
   return column.validity.bitmap != nullptr;
 }
 
-bool may_miss(const ScatteredColumn& /*column*/) { return true; }
+bool may_miss(const ScatteredColumn& column) { return column.may_miss; }
 
 }  // namespace lanes
 }  // namespace

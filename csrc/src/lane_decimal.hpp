@@ -59,18 +59,34 @@ template <typename V>
   return {{ascii(digits) >> (zeros * 8), V{}, V{}}, 8 - zeros};
 }
 
-/// number / kMaxWord and the remainder. A double holds the quotient to within one, which the remainder then mends.
+/// number / kMaxWord and the remainder, for numbers up to 2^63. The reciprocal is so little too small that the double's
+/// quotient is never above the true one and at most one below, which the remainder then mends.
 template <typename V>
 [[gnu::always_inline]] inline void divide(V number, V& quotient, V& remainder) {
   using Doubles [[gnu::vector_size(sizeof(V))]] = double;
-  quotient = __builtin_convertvector(__builtin_convertvector(number, Doubles) * (1.0 / kMaxWord), V);
-  remainder = number - quotient * kMaxWord;
-  const auto is_above = (remainder >> 63) != 0;
-  quotient = is_above ? quotient - 1 : quotient;
-  remainder = is_above ? remainder + kMaxWord : remainder;
-  const auto is_below = remainder >= kMaxWord;
+  constexpr double kReciprocal = (1.0 - 0x1p-50) / kMaxWord;
+  const V max_word = each_lane<V>(kMaxWord);
+  quotient = __builtin_convertvector(__builtin_convertvector(number, Doubles) * kReciprocal, V);
+  remainder = number - quotient * max_word;
+  const auto is_below = remainder >= max_word;
   quotient = is_below ? quotient + 1 : quotient;
-  remainder = is_below ? remainder - kMaxWord : remainder;
+  remainder = is_below ? remainder - max_word : remainder;
+}
+
+/// Text of numbers below kMaxWord * kMaxWord: at most two words.
+template <typename V>
+[[gnu::always_inline]] inline Text<V> text_of_medium(V number) {
+  V high;
+  V low;
+  divide(number, high, low);
+  const V digits[2] = {digits8(high), digits8(low)};
+  const auto has_two = high != 0;
+  const V first = has_two ? digits[0] : digits[1];
+  const V zeros = leading_zeros(first);
+  const V second = ascii(digits[1]);
+  const V bits = zeros << 3;
+  return {{(ascii(first) >> bits) | ((second << 1) << (63 - bits)), second >> bits, V{}},
+          (has_two ? each_lane<V>(16) : each_lane<V>(8)) - zeros};
 }
 
 /// Moves text down by `bytes`, 0 to 7.
@@ -110,7 +126,7 @@ template <typename V>
 }
 
 /// Writes the text of a block's numbers into its words and lengths; what does not fit goes to `third`.
-template <typename Isa, typename Format>
+template <typename Isa, bool kHasThird, typename Format>
 void format(Block<Isa>& block, const std::int64_t* numbers, const Format& text_of_number, typename Isa::V* third) {
   using V = typename Isa::V;
   V seen{};
@@ -120,7 +136,9 @@ void format(Block<Isa>& block, const std::int64_t* numbers, const Format& text_o
     const Text<V> text = text_of_number(number);
     combine(text.word[0], text.word[1], &block.words[index]);
     block.set_lengths(index, text.length);
-    third[index / Isa::kLanes] = text.word[2];
+    if constexpr (kHasThird) {
+      third[index / Isa::kLanes] = text.word[2];
+    }
     seen |= each_lane<V>(1) << text.length;
   });
   block.lengths_seen = 0;
@@ -134,11 +152,18 @@ template <typename Isa, typename Target>
 void hash_decimals(Block<Isa>& block, const std::int64_t* numbers, const Target& target) {
   using V = typename Isa::V;
   V third[Block<Isa>::kPadded / Isa::kLanes];
-  const auto is_small = [](std::int64_t number) { return static_cast<std::uint64_t>(number) < kMaxWord; };
-  if (std::all_of(numbers, numbers + block.size, is_small)) {
-    format(block, numbers, [](V number) __attribute__((always_inline)) { return text_of_small(number); }, third);
+  std::uint64_t largest = 0;  // a negative number is a large one
+  for (std::size_t i = 0; i < block.size; ++i) {
+    largest = std::max(largest, static_cast<std::uint64_t>(numbers[i]));
+  }
+  if (largest < kMaxWord) {
+    format<Isa, false>(
+        block, numbers, [](V number) __attribute__((always_inline)) { return text_of_small(number); }, third);
+  } else if (largest < kMaxWord * kMaxWord) {
+    format<Isa, false>(
+        block, numbers, [](V number) __attribute__((always_inline)) { return text_of_medium(number); }, third);
   } else {
-    format(block, numbers, [](V number) __attribute__((always_inline)) { return text_of(number); }, third);
+    format<Isa, true>(block, numbers, [](V number) __attribute__((always_inline)) { return text_of(number); }, third);
   }
   if (block.is_short()) {
     hash_short(block, FromWords<Isa>{block}, target);

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <span>
 
+#include "column_checks.hpp"
 #include "lane_block.hpp"
 #include "lane_columns.hpp"
 #include "lane_decimal.hpp"
@@ -31,21 +32,53 @@ void each_block(const Column& column, const Hash& hash) {
   }
 }
 
+/// Whether the keys of all full groups can be read to kShort bytes: offsets never decrease, so the last of them tells.
+template <typename Isa, typename Offset>
+bool can_overread(const Block<Isa>& block, const StringColumn<Offset>& column, std::size_t begin) {
+  const std::size_t full = block.size - block.size % Isa::kLanes;
+  return full > 0 && end_of(column) - begin_of(column, begin + full - 1) >= static_cast<std::ptrdiff_t>(kShort);
+}
+
+template <typename Isa, typename Column, typename Target>
+void hash_short_keys(Block<Isa>& block, const Column& column, std::size_t begin, const Target& target) {
+  gather_keys(block, column, begin);
+  hash_short(block, FromKeys<Isa>{block}, target);
+}
+
+template <typename Isa, typename Offset>
+void hash_short_keys(Block<Isa>& block, const StringColumn<Offset>& column, std::size_t begin,
+                     const Fingerprints<typename Isa::V>& target) {
+  if (can_overread(block, column, begin)) {
+    hash_short(block, FromColumn<Isa, StringColumn<Offset>>{column, begin}, target);
+  } else {
+    gather_keys(block, column, begin);
+    hash_short(block, FromKeys<Isa>{block}, target);
+  }
+}
+
+template <typename Isa>
+void hash_short_keys(Block<Isa>& block, const ViewColumn& column, std::size_t begin,
+                     const Fingerprints<typename Isa::V>& target) {
+  if ((block.lengths_seen >> (View::kInlineBytes + 1)) == 0) {
+    hash_short(block, FromViews<Isa>{&column.views[begin]}, target);
+  } else {
+    gather_keys(block, column, begin);
+    hash_short(block, FromKeys<Isa>{block}, target);
+  }
+}
+
 template <typename Isa, typename Column, typename Target>
 void hash_keys(const Column& column, const Target& target) {
   each_block<Isa>(column, [&](Block<Isa>& block, std::size_t begin) {
+    const Target here = target.from(begin);
     measure(block, column, begin);
     if (block.is_short()) {
-      if (can_overread(block, column, begin)) {
-        hash_short(block, FromColumn<Isa, Column>{column, begin}, target.from(begin));
-      } else {
-        gather_words(block, column, begin);
-        hash_short(block, FromWords<Isa>{block}, target.from(begin));
-      }
+      gather_last(block, column, begin);
+      hash_short_keys(block, column, begin, here);
     } else if (Isa::kLanes == 4 && block.is_uniform()) {
-      hash_each(block, column, begin, target.from(begin));
+      hash_each(block, column, begin, here);
     } else {
-      hash_long(block, column, begin, target.from(begin));
+      hash_long(block, column, begin, here);
     }
   });
 }
@@ -87,6 +120,14 @@ class LaneLevel final : public Level {
   void fingerprint(const ScatteredColumn& c, std::uint64_t s, Out o) const noexcept override { to(c, s, o); }
   void fingerprint(const Int64Column& c, std::uint64_t s, Out o) const noexcept override { to(c, s, o); }
   void fingerprint(const DecimalColumn& c, std::uint64_t s, Out o) const noexcept override { to(c, s, o); }
+
+  [[nodiscard]] bool are_ordered(std::span<const std::int32_t> o) const noexcept override {
+    return are_offsets_ordered(o);
+  }
+  [[nodiscard]] bool are_ordered(std::span<const std::int64_t> o) const noexcept override {
+    return are_offsets_ordered(o);
+  }
+  [[nodiscard]] bool are_inline(std::span<const View> views) const noexcept override { return are_views_inline(views); }
 
   void chain(const StringColumn<std::int32_t>& c, std::span<std::uint64_t> s) const noexcept override { through(c, s); }
   void chain(const StringColumn<std::int64_t>& c, std::span<std::uint64_t> s) const noexcept override { through(c, s); }

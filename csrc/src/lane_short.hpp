@@ -2,6 +2,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
 
 #include "lane_block.hpp"
 #include "lane_hash.hpp"
@@ -12,7 +14,7 @@ namespace {  // NOLINT(google-build-namespaces): see lane_hash.hpp
 
 namespace lanes {
 
-/// Where the words of a group of keys come from: gathered before, or from keys that can be read to kShort bytes.
+/// Where the words of a full group of keys come from: from where they were put before,
 template <typename Isa>
 struct FromWords {
   const Block<Isa>& block;
@@ -20,22 +22,56 @@ struct FromWords {
     separate(&block.words[index], words);
   }
 };
+
+/// from keys that can be read to kShort bytes whatever their length,
 template <typename Isa, typename Column>
 struct FromColumn {
   const Column column;
   std::size_t begin;
   [[gnu::always_inline]] void operator()(std::size_t index, typename Isa::V (&words)[2]) const {
-    Isa::load16s(
-        [&](std::size_t lane) __attribute__((always_inline)) { return begin_of(column, begin + index + lane); }, words);
+    const auto load = [&](std::size_t lane) __attribute__((always_inline)) {
+      Pair pair;
+      std::memcpy(&pair, begin_of(column, begin + index + lane), sizeof pair);
+      return pair;
+    };
+    Isa::gather(load, words);
   }
 };
 
+/// from keys that may be read no further than they reach,
+template <typename Isa>
+struct FromKeys {
+  const Block<Isa>& block;
+  [[gnu::always_inline]] void operator()(std::size_t index, typename Isa::V (&words)[2]) const {
+    const auto load = [&](std::size_t lane) __attribute__((always_inline)) {
+      return Isa::load16(block.keys[index + lane], block.lengths[index + lane]);
+    };
+    Isa::gather(load, words);
+  }
+};
+
+/// or from views that keys lie in, behind their lengths.
+template <typename Isa>
+struct FromViews {
+  const View* views;
+  [[gnu::always_inline]] void operator()(std::size_t index, typename Isa::V (&words)[2]) const {
+    typename Isa::V halves[2];
+    separate(views + index, halves);
+    words[0] = (halves[0] >> 32) | (halves[1] << 32);
+    words[1] = halves[1] >> 32;
+  }
+};
+
+/// A last group that is not full comes from the block's words.
 template <typename Isa, int kMaxWords, bool kHalfWord, int kMaxBytes, typename From, typename Target>
 void hash_words(const Block<Isa>& block, const From from, const Target target) {
   using V = typename Isa::V;
-  constexpr std::size_t kTwins = 2 * Isa::kLanes;
+  const auto hash_group = [&](std::size_t index, std::size_t count, const V(&words)[2]) __attribute__((always_inline)) {
+    block.put(target, index, count,
+              hash16<kMaxWords, kHalfWord, kMaxBytes>(words, block.length(index), target.seeds(index, count)));
+  };
   std::size_t index = 0;
-  for (; index + kTwins <= block.size; index += kTwins) {
+  for (; index + 2 * Isa::kLanes <= block.size; index += 2 * Isa::kLanes) {
     const std::size_t other = index + Isa::kLanes;
     V words[2];
     V others[2];
@@ -48,12 +84,15 @@ void hash_words(const Block<Isa>& block, const From from, const Target target) {
     block.put(target, index, Isa::kLanes, hash.a);
     block.put(target, other, Isa::kLanes, hash.b);
   }
-  for (; index < block.size; index += Isa::kLanes) {
-    const std::size_t count = std::min(Isa::kLanes, block.size - index);
-    V words[2];
+  V words[2];
+  if (index + Isa::kLanes <= block.size) {
     from(index, words);
-    block.put(target, index, count,
-              hash16<kMaxWords, kHalfWord, kMaxBytes>(words, block.length(index), target.seeds(index, count)));
+    hash_group(index, Isa::kLanes, words);
+    index += Isa::kLanes;
+  }
+  if (index < block.size) {
+    separate(&block.words[index], words);
+    hash_group(index, block.size - index, words);
   }
 }
 

@@ -30,15 +30,13 @@ struct Avx2 {
     return found;
   }
 
-  template <typename KeyOf>
-  [[gnu::always_inline]] static void load16s(const KeyOf& key_of, V (&words)[2]) {
-    const auto load = [&](std::size_t lane) __attribute__((always_inline)) {
-      return _mm_loadu_si128(reinterpret_cast<const __m128i*>(key_of(lane)));
-    };
-    const __m256i even = _mm256_inserti128_si256(_mm256_castsi128_si256(load(0)), load(2), 1);
-    const __m256i odd = _mm256_inserti128_si256(_mm256_castsi128_si256(load(1)), load(3), 1);
-    words[0] = reinterpret_cast<V>(_mm256_unpacklo_epi64(even, odd));
-    words[1] = reinterpret_cast<V>(_mm256_unpackhi_epi64(even, odd));
+  /// The words of the pairs that load(lane) gives.
+  template <typename Load>
+  [[gnu::always_inline]] static void gather(const Load& load, V (&words)[2]) {
+    const V even = __builtin_shufflevector(load(0), load(2), 0, 1, 2, 3);
+    const V odd = __builtin_shufflevector(load(1), load(3), 0, 1, 2, 3);
+    words[0] = __builtin_shufflevector(even, odd, 0, 4, 2, 6);
+    words[1] = __builtin_shufflevector(even, odd, 1, 5, 3, 7);
   }
 
   // Nothing beyond the length is read: there are no masked loads of bytes before AVX-512, so two loads overlap.

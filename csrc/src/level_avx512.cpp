@@ -37,21 +37,21 @@ struct Avx512 {
     return found;
   }
 
-  // Even keys side by side, odd keys side by side: unpacking both gives lanes in order. A masked broadcast needs a load
-  // port and a blend, where an insertion would wait for a port that shuffles.
-  template <typename KeyOf>
-  [[gnu::always_inline]] static void load16s(const KeyOf& key_of, V (&words)[2]) {
-    const auto load = [&](std::size_t lane) __attribute__((always_inline)) {
-      return _mm_loadu_si128(reinterpret_cast<const __m128i*>(key_of(lane)));
-    };
-    __m512i even = _mm512_castsi128_si512(load(0));
-    __m512i odd = _mm512_castsi128_si512(load(1));
-    even = _mm512_mask_broadcast_i64x2(even, 0x0C, load(2));
-    odd = _mm512_mask_broadcast_i64x2(odd, 0x0C, load(3));
-    even = _mm512_mask_broadcast_i64x2(even, 0x30, load(4));
-    odd = _mm512_mask_broadcast_i64x2(odd, 0x30, load(5));
-    even = _mm512_mask_broadcast_i64x2(even, 0xC0, load(6));
-    odd = _mm512_mask_broadcast_i64x2(odd, 0xC0, load(7));
+  /// The words of the pairs that load(lane) gives. Even keys side by side, odd keys side by side: unpacking both gives
+  /// lanes in order. A masked broadcast needs a load port and a blend, where an insertion would wait for a port that
+  /// shuffles.
+  template <typename Load>
+  [[gnu::always_inline]] static void gather(const Load& load, V (&words)[2]) {
+    const auto pair = [&](std::size_t lane)
+                          __attribute__((always_inline)) { return reinterpret_cast<__m128i>(load(lane)); };
+    __m512i even = _mm512_castsi128_si512(pair(0));
+    __m512i odd = _mm512_castsi128_si512(pair(1));
+    even = _mm512_mask_broadcast_i64x2(even, 0x0C, pair(2));
+    odd = _mm512_mask_broadcast_i64x2(odd, 0x0C, pair(3));
+    even = _mm512_mask_broadcast_i64x2(even, 0x30, pair(4));
+    odd = _mm512_mask_broadcast_i64x2(odd, 0x30, pair(5));
+    even = _mm512_mask_broadcast_i64x2(even, 0xC0, pair(6));
+    odd = _mm512_mask_broadcast_i64x2(odd, 0xC0, pair(7));
     words[0] = reinterpret_cast<V>(_mm512_unpacklo_epi64(even, odd));
     words[1] = reinterpret_cast<V>(_mm512_unpackhi_epi64(even, odd));
   }

@@ -1,3 +1,4 @@
+#include "column_checks.hpp"
 #include "level_instances.hpp"
 #include "polyrank/fingerprint.hpp"
 #include "polyrank/xxhash64.hpp"
@@ -16,6 +17,14 @@ class ScalarLevel final : public Level {
   void fingerprint(const ScatteredColumn& c, std::uint64_t s, Out o) const noexcept override { to(c, s, o); }
   void fingerprint(const Int64Column& c, std::uint64_t s, Out o) const noexcept override { to(c, s, o); }
   void fingerprint(const DecimalColumn& c, std::uint64_t s, Out o) const noexcept override { to(c, s, o); }
+
+  [[nodiscard]] bool are_ordered(std::span<const std::int32_t> o) const noexcept override {
+    return are_offsets_ordered(o);
+  }
+  [[nodiscard]] bool are_ordered(std::span<const std::int64_t> o) const noexcept override {
+    return are_offsets_ordered(o);
+  }
+  [[nodiscard]] bool are_inline(std::span<const View> views) const noexcept override { return are_views_inline(views); }
 
   void chain(const StringColumn<std::int32_t>& c, States s) const noexcept override { through(c, s); }
   void chain(const StringColumn<std::int64_t>& c, States s) const noexcept override { through(c, s); }

@@ -66,7 +66,7 @@ void RowBlock::put(const Target& target) {
   if (num_integers_ > 0) {
     write_integers();
   }
-  put_keys(ScatteredColumn{std::span(keys_).first(size_)}, how_.tokens, target);
+  put_keys(ScatteredColumn{.keys = std::span(keys_).first(size_), .may_miss = num_missing_ > 0}, how_.tokens, target);
 }
 
 // Among text, integers are text too.

@@ -69,6 +69,7 @@ struct ViewColumn {
 /// Keys that lie anywhere in memory; one without data is missing (an empty key has data).
 struct ScatteredColumn {
   std::span<const std::string_view> keys;
+  bool may_miss = true;  ///< false where the caller knows that no key is missing
 
   [[nodiscard]] std::size_t size() const noexcept { return keys.size(); }
   [[nodiscard]] bool is_present(std::size_t index) const noexcept { return keys[index].data() != nullptr; }

@@ -8,7 +8,7 @@
 /// The kernels once for each set of vector instructions. All levels give the same answers.
 namespace polyrank {
 
-/// One set of kernels; the functions are those of fingerprint.hpp.
+/// One set of kernels; `fingerprint` and `chain` are those of fingerprint.hpp.
 class Level {
  public:
   using Out = std::span<std::int64_t>;
@@ -31,6 +31,13 @@ class Level {
   virtual void chain(const ScatteredColumn& column, States states) const noexcept = 0;
   virtual void chain(const Int64Column& column, States states) const noexcept = 0;
   virtual void chain(const DecimalColumn& column, States states) const noexcept = 0;
+
+  /// Says whether offsets (at least one) start at 0 or above and never decrease.
+  [[nodiscard]] virtual bool are_ordered(std::span<const std::int32_t> offsets) const noexcept = 0;
+  [[nodiscard]] virtual bool are_ordered(std::span<const std::int64_t> offsets) const noexcept = 0;
+
+  /// Says whether all views, those of missing keys too, have a length that lies inside.
+  [[nodiscard]] virtual bool are_inline(std::span<const View> views) const noexcept = 0;
 };
 
 /// The levels that this processor can run, slowest first; "scalar" is always there.

@@ -41,6 +41,13 @@ class RowBlock {
       add_digits(text, row);
     }
   }
+  /// Where the next text keys may be written under dtype `text`, as add_text would; add_texts then says how many were.
+  [[nodiscard]] std::span<std::string_view> room() noexcept { return std::span(keys_).subspan(size_); }
+  void add_texts(std::size_t count, std::size_t num_bytes) noexcept {
+    size_ += count;
+    num_bytes_ += num_bytes;
+  }
+  [[nodiscard]] bool takes_text() const noexcept { return how_.dtype == Dtype::kText; }
   void add_bytes(std::string_view bytes, std::size_t row);
   void add_integer(std::int64_t value) noexcept {
     ++num_integers_;
