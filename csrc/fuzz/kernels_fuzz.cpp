@@ -11,7 +11,7 @@
 #include "polyrank/xxhash64.hpp"
 
 // libFuzzer target: on every level, every kind of column, whatever its keys, offsets and nulls, hashes as its keys do
-// one by one.
+// one by one, and wrong offsets and views are found.
 namespace polyrank {
 namespace {
 
@@ -22,7 +22,7 @@ constexpr std::size_t kMaxBitOffset = 130;  // more than two words
 using Keys = std::vector<std::vector<std::uint8_t>>;
 
 void fail(const char* what, const Level& level, std::size_t index, std::size_t count) {
-  std::fprintf(stderr, "%s differs from XXH64 of its key on %s: key %zu of %zu\n", what, level.name(), index, count);
+  std::fprintf(stderr, "%s is wrong on %s: key %zu of %zu\n", what, level.name(), index, count);
   std::abort();
 }
 
@@ -134,7 +134,8 @@ void check_scattered(const Keys& keys, const Validity& validity, std::uint64_t s
     pointers.push_back(validity[i] ? std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size())
                                    : std::string_view());
   }
-  check(ScatteredColumn{pointers}, seed);
+  const bool may_miss = validity.bitmap != nullptr || keys.size() % 2 == 0;
+  check(ScatteredColumn{.keys = pointers, .may_miss = may_miss}, seed);
 }
 
 template <typename Column>
@@ -184,6 +185,39 @@ Keys make_keys(Draws& draws, std::size_t count) {
   return keys;
 }
 
+// Steps that are mostly small and seldom negative, so that one wrong offset is all there is to see.
+template <typename Offset>
+void check_order(Draws& draws, std::size_t count) {
+  std::vector<Offset> offsets(count + 1);
+  std::uint64_t last = draws.in_range(0, 70);
+  for (Offset& offset : offsets) {
+    last += draws.in_range(0, 400) == 0 ? draws.word() : draws.in_range(0, 40);
+    offset = static_cast<Offset>(last);
+  }
+  const bool expected = offsets.front() >= 0 && std::ranges::is_sorted(offsets);
+  const Exact<Offset> exact(offsets);
+  for (const Level* level : available_levels()) {
+    if (level->are_ordered(exact.span()) != expected) {
+      fail("order of offsets", *level, 0, offsets.size());
+    }
+  }
+}
+
+void check_lengths(Draws& draws, std::size_t count) {
+  const auto is_inline = [](const View& view) { return 0 <= view.length && view.length <= View::kInlineBytes; };
+  std::vector<View> views(count);
+  for (View& view : views) {
+    view.length = static_cast<std::int32_t>(draws.in_range(0, 400) == 0 ? draws.word() : draws.in_range(0, 12));
+  }
+  const bool expected = std::ranges::all_of(views, is_inline);
+  const Exact<View> exact(views);
+  for (const Level* level : available_levels()) {
+    if (level->are_inline(exact.span()) != expected) {
+      fail("length of views", *level, 0, count);
+    }
+  }
+}
+
 void check_input(Draws& draws) {
   const std::uint64_t seed = draws.word();
   const std::size_t count = draws.in_range(0, kMaxKeys);
@@ -200,6 +234,9 @@ void check_input(Draws& draws) {
   check_strings<std::int64_t>(keys, gap, validity, seed);
   check_views(keys, gap, validity, seed);
   check_scattered(keys, validity, seed);
+  check_order<std::int32_t>(draws, count);
+  check_order<std::int64_t>(draws, count);
+  check_lengths(draws, count);
 }
 
 }  // namespace
