@@ -1,107 +1,72 @@
-#include <fuzzer/FuzzedDataProvider.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
 
+#include "draws.hpp"
 #include "polyrank/fingerprint.hpp"
 #include "polyrank/xxhash64.hpp"
 
-// libFuzzer target: every kind of column, whatever its keys, offsets and nulls, hashes as its keys do one by one.
+// libFuzzer target: on every level, every kind of column, whatever its keys, offsets and nulls, hashes as its keys do
+// one by one, and wrong offsets and views are found.
 namespace polyrank {
 namespace {
 
-constexpr std::size_t kMaxKeys = 300;       // longer than what kernels do at once
+constexpr std::size_t kMaxKeys = 500;       // more than twice what kernels do at once
 constexpr std::size_t kMaxKeyBytes = 300;   // several stripes of 32
 constexpr std::size_t kMaxBitOffset = 130;  // more than two words
 
-// Copies of exactly the size asked for, on the heap, so that AddressSanitizer sees one byte too many.
-template <typename T>
-class Exact {
- public:
-  explicit Exact(std::span<const T> values) : data_(new T[values.size()]), size_(values.size()) {
-    std::copy(values.begin(), values.end(), data_.get());
-  }
-  [[nodiscard]] std::span<T> span() const { return {data_.get(), size_}; }
-
- private:
-  std::unique_ptr<T[]> data_;
-  std::size_t size_;
-};
-
-// What the input says and, once it is used up, random numbers that follow from it: short inputs make full columns too.
-class Draws {
- public:
-  explicit Draws(std::span<const std::uint8_t> input) : input_(input.data(), input.size()), state_(xxh64(input, 0)) {}
-
-  std::uint64_t in_range(std::uint64_t low, std::uint64_t high) {
-    if (input_.remaining_bytes() > 0) {
-      return input_.ConsumeIntegralInRange(low, high);
-    }
-    const std::uint64_t random = next();
-    return high - low == UINT64_MAX ? random : low + random % (high - low + 1);
-  }
-  std::uint64_t word() { return in_range(0, UINT64_MAX); }
-  std::vector<std::uint8_t> bytes(std::size_t count) {
-    std::vector<std::uint8_t> result = input_.ConsumeBytes<std::uint8_t>(count);
-    while (result.size() < count) {
-      result.push_back(static_cast<std::uint8_t>(next()));
-    }
-    return result;
-  }
-
- private:
-  // SplitMix64: Steele, Lea and Flood, Fast Splittable Pseudorandom Number Generators, OOPSLA 2014.
-  std::uint64_t next() {
-    std::uint64_t z = state_ += 0x9E3779B97F4A7C15;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-    return z ^ (z >> 31);
-  }
-
-  FuzzedDataProvider input_;
-  std::uint64_t state_;
-};
-
 using Keys = std::vector<std::vector<std::uint8_t>>;
 
-template <typename Column>
-void fail(const char* kernel, const Column& column, std::size_t index) {
-  std::fprintf(stderr, "%s differs from XXH64 of its key: key %zu of %zu, %zu bytes\n", kernel, index, column.size(),
-               column.key(index).size());
+void fail(const char* what, const Level& level, std::size_t index, std::size_t count) {
+  std::fprintf(stderr, "%s is wrong on %s: key %zu of %zu\n", what, level.name(), index, count);
   std::abort();
+}
+
+template <typename T>
+void expect_equal(const char* what, const Level& level, std::span<const T> found, std::span<const T> expected) {
+  const auto [at, _] = std::ranges::mismatch(found, expected);
+  if (at != found.end()) {
+    fail(what, level, static_cast<std::size_t>(at - found.begin()), found.size());
+  }
+}
+
+template <typename Column>
+std::vector<std::int64_t> expected_fingerprints(const Column& column, std::uint64_t seed) {
+  std::vector<std::int64_t> expected(column.size(), kMissing);
+  for (std::size_t i = 0; i < column.size(); ++i) {
+    if (column.is_present(i)) {
+      expected[i] = to_fingerprint(xxh64(column.key(i), seed));
+    }
+  }
+  return expected;
 }
 
 template <typename Column>
 void check_fingerprints(const Column& column, std::uint64_t seed) {
-  const Exact<std::int64_t> out(std::vector<std::int64_t>(column.size(), 7));
-  fingerprint(column, seed, out.span());
-  for (std::size_t i = 0; i < column.size(); ++i) {
-    const auto expected = column.is_present(i) ? to_fingerprint(xxh64(column.key(i), seed)) : kMissing;
-    if (out.span()[i] != expected) {
-      fail("fingerprint", column, i);
-    }
+  const auto expected = expected_fingerprints(column, seed);
+  for (const Level* level : available_levels()) {
+    const Exact<std::int64_t> out(std::vector<std::int64_t>(column.size(), 7));
+    level->fingerprint(column, seed, out.span());
+    expect_equal<std::int64_t>("fingerprint", *level, out.span(), expected);
   }
 }
 
 template <typename Column>
 void check_chain(const Column& column, std::uint64_t seed) {
   std::vector<std::uint64_t> seeds(column.size());
+  std::vector<std::uint64_t> expected(column.size());
   for (std::size_t i = 0; i < seeds.size(); ++i) {
     seeds[i] = seed * (2 * i + 1);
+    expected[i] = column.is_present(i) ? xxh64(column.key(i), seeds[i]) : seeds[i];
   }
-  const Exact<std::uint64_t> states(seeds);
-  chain(column, states.span());
-  for (std::size_t i = 0; i < column.size(); ++i) {
-    const auto expected = column.is_present(i) ? xxh64(column.key(i), seeds[i]) : seeds[i];
-    if (states.span()[i] != expected) {
-      fail("chain", column, i);
-    }
+  for (const Level* level : available_levels()) {
+    const Exact<std::uint64_t> states(seeds);
+    level->chain(column, states.span());
+    expect_equal<std::uint64_t>("chain", *level, states.span(), expected);
   }
 }
 
@@ -121,8 +86,8 @@ void check_strings(const Keys& keys, std::span<const std::uint8_t> gap, const Va
   }
   const Exact<std::uint8_t> exact_data(data);
   const Exact<Offset> exact_offsets(offsets);
-  check(StringColumn<Offset>{.offsets = exact_offsets.span(), .data = exact_data.span().data(), .validity = validity},
-        seed);
+  const std::uint8_t* const first = data.empty() ? nullptr : exact_data.span().data();
+  check(StringColumn<Offset>{.offsets = exact_offsets.span(), .data = first, .validity = validity}, seed);
 }
 
 View inline_view(std::span<const std::uint8_t> key) {
@@ -132,11 +97,15 @@ View inline_view(std::span<const std::uint8_t> key) {
   return view;
 }
 
-// Long keys in turn in one of two buffers.
+// Long keys in turn in one of two buffers; a missing key's view points anywhere.
 void check_views(const Keys& keys, std::span<const std::uint8_t> gap, const Validity& validity, std::uint64_t seed) {
   std::vector<std::uint8_t> data[2]{{}, {gap.begin(), gap.end()}};
   std::vector<View> views;
   for (const auto& key : keys) {
+    if (!validity[views.size()]) {
+      views.push_back({.length = INT32_MIN >> (key.size() % 32), .prefix = {}, .buffer = INT32_MAX, .offset = -1});
+      continue;
+    }
     if (key.size() <= static_cast<std::size_t>(View::kInlineBytes)) {
       views.push_back(inline_view(key));
       continue;
@@ -165,18 +134,41 @@ void check_scattered(const Keys& keys, const Validity& validity, std::uint64_t s
     pointers.push_back(validity[i] ? std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size())
                                    : std::string_view());
   }
-  check_fingerprints(ScatteredColumn{pointers}, seed);
+  const bool may_miss = validity.bitmap != nullptr || keys.size() % 2 == 0;
+  check(ScatteredColumn{.keys = pointers, .may_miss = may_miss}, seed);
 }
 
+template <typename Column>
 void check_integers(std::span<const std::int64_t> integers, const Validity& validity, std::uint64_t seed) {
   const Exact<std::int64_t> values(integers);
-  check(Int64Column{.values = values.span(), .validity = validity}, seed);
-  const Exact<std::int64_t> expected(integers);
-  fingerprint(Int64Column{.values = integers, .validity = validity}, seed, expected.span());
-  fingerprint(Int64Column{.values = values.span(), .validity = validity}, seed, values.span());
-  if (!std::ranges::equal(values.span(), expected.span())) {
-    fail("fingerprint in place", Int64Column{.values = integers, .validity = validity}, 0);
+  const Column column{.values = values.span(), .validity = validity};
+  check(column, seed);
+  const auto expected = expected_fingerprints(column, seed);
+  for (const Level* level : available_levels()) {
+    const Exact<std::int64_t> place(integers);
+    level->fingerprint(Column{.values = place.span(), .validity = validity}, seed, place.span());
+    expect_equal<std::int64_t>("fingerprint in place", *level, place.span(), expected);
   }
+}
+
+// Runs of like size, since kernels take short decimals together; many lie beside a power of ten.
+std::vector<std::int64_t> make_integers(Draws& draws, std::size_t count) {
+  std::vector<std::int64_t> integers;
+  while (integers.size() < count) {
+    const std::uint64_t limit = UINT64_MAX >> draws.in_range(0, 63);
+    const bool may_be_negative = draws.in_range(0, 1) == 1;
+    const std::size_t end = std::min(count, integers.size() + draws.in_range(1, kMaxKeys));
+    while (integers.size() < end) {
+      std::uint64_t power = 1;
+      while (power <= limit / 10 && draws.in_range(0, 15) != 0) {
+        power *= 10;
+      }
+      std::uint64_t value = draws.in_range(0, 3) == 0 ? power - draws.in_range(0, 1) : draws.in_range(0, limit);
+      value = may_be_negative && draws.in_range(0, 1) == 1 ? 0 - value : value;
+      integers.push_back(static_cast<std::int64_t>(value));
+    }
+  }
+  return integers;
 }
 
 // Lengths come in runs, since kernels take keys of like lengths together.
@@ -193,6 +185,39 @@ Keys make_keys(Draws& draws, std::size_t count) {
   return keys;
 }
 
+// Steps that are mostly small and seldom negative, so that one wrong offset is all there is to see.
+template <typename Offset>
+void check_order(Draws& draws, std::size_t count) {
+  std::vector<Offset> offsets(count + 1);
+  std::uint64_t last = draws.in_range(0, 70);
+  for (Offset& offset : offsets) {
+    last += draws.in_range(0, 400) == 0 ? draws.word() : draws.in_range(0, 40);
+    offset = static_cast<Offset>(last);
+  }
+  const bool expected = offsets.front() >= 0 && std::ranges::is_sorted(offsets);
+  const Exact<Offset> exact(offsets);
+  for (const Level* level : available_levels()) {
+    if (level->are_ordered(exact.span()) != expected) {
+      fail("order of offsets", *level, 0, offsets.size());
+    }
+  }
+}
+
+void check_lengths(Draws& draws, std::size_t count) {
+  const auto is_inline = [](const View& view) { return 0 <= view.length && view.length <= View::kInlineBytes; };
+  std::vector<View> views(count);
+  for (View& view : views) {
+    view.length = static_cast<std::int32_t>(draws.in_range(0, 400) == 0 ? draws.word() : draws.in_range(0, 12));
+  }
+  const bool expected = std::ranges::all_of(views, is_inline);
+  const Exact<View> exact(views);
+  for (const Level* level : available_levels()) {
+    if (level->are_inline(exact.span()) != expected) {
+      fail("length of views", *level, 0, count);
+    }
+  }
+}
+
 void check_input(Draws& draws) {
   const std::uint64_t seed = draws.word();
   const std::size_t count = draws.in_range(0, kMaxKeys);
@@ -201,16 +226,17 @@ void check_input(Draws& draws) {
   const bool has_nulls = draws.in_range(0, 1) == 1;
   const Validity validity{.bitmap = has_nulls ? bitmap.span().data() : nullptr, .bit_offset = bit_offset};
   const auto gap = draws.bytes(draws.in_range(0, 70));
-  std::vector<std::int64_t> integers(count);
-  for (auto& integer : integers) {
-    integer = static_cast<std::int64_t>(draws.word());
-  }
-  check_integers(integers, validity, seed);
+  const auto integers = make_integers(draws, count);
+  check_integers<Int64Column>(integers, validity, seed);
+  check_integers<DecimalColumn>(integers, validity, seed);
   const Keys keys = make_keys(draws, count);
   check_strings<std::int32_t>(keys, gap, validity, seed);
   check_strings<std::int64_t>(keys, gap, validity, seed);
   check_views(keys, gap, validity, seed);
   check_scattered(keys, validity, seed);
+  check_order<std::int32_t>(draws, count);
+  check_order<std::int64_t>(draws, count);
+  check_lengths(draws, count);
 }
 
 }  // namespace

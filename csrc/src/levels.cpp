@@ -44,6 +44,8 @@ const Level& choose() {
 
 }  // namespace
 
+Level::~Level() = default;
+
 std::span<const Level* const> available_levels() noexcept {
   static const std::vector<const Level*> levels = detect();
   return levels;

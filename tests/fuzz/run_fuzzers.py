@@ -21,7 +21,14 @@ def kernels_command(seconds: float) -> list[str]:
     corpus = folder / "corpus"
     corpus.mkdir(exist_ok=True)
     limits = [f"-max_total_time={seconds:.0f}", "-max_len=8192", "-timeout=10", f"-artifact_prefix={folder}/"]
-    return [str(folder / "kernels_fuzz"), *limits, "-verbosity=0", "-print_final_stats=1", str(corpus)]
+    return [
+        str(folder / "kernels_fuzz"),
+        *limits,
+        "-verbosity=0",
+        "-print_funcs=0",
+        "-print_final_stats=1",
+        str(corpus),
+    ]
 
 
 def arrow_command(seconds: float, seed: int) -> list[str]:

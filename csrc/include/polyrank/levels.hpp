@@ -14,7 +14,7 @@ class Level {
   using Out = std::span<std::int64_t>;
   using States = std::span<std::uint64_t>;
 
-  virtual ~Level() = default;
+  virtual ~Level();  // in levels.cpp, and with it the type's tables, which else every level would compile for itself
 
   [[nodiscard]] virtual const char* name() const noexcept = 0;  ///< as POLYRANK_ISA spells it
 
