@@ -181,3 +181,9 @@ def test_wrong_cross_is_refused(
 ) -> None:
     with pytest.raises(error, match=f"^{re.escape(message)}$"):
         fingerprint_cross(parts, **arguments)
+
+
+def test_missing_tokens_that_can_be_read_only_once_are_refused() -> None:
+    once = (token for token in ["NA"])
+    with pytest.raises(ConfigError, match=r"^missing must be a collection of text tokens, got <generator"):
+        fingerprint(["NA"], dtype="text", missing=once)  # type: ignore[arg-type]

@@ -102,7 +102,8 @@ def new_reading(dtype: str, missing: Collection[str], column: str) -> Reading:
     """
     if dtype not in ("text", "int64"):
         raise ConfigError(f'dtype must be "text" or "int64", got {dtype!r} (column {column!r})')
-    if isinstance(missing, str) or (missing and not all(isinstance(token, str) for token in missing)):
+    is_read_once = bool(missing) and not isinstance(missing, Collection)
+    if isinstance(missing, str) or is_read_once or (missing and not all(isinstance(token, str) for token in missing)):
         raise ConfigError(f"missing must be a collection of text tokens, got {missing!r} (column {column!r})")
     if not missing:
         return _plain_reading(cast("Dtype", dtype), column)
