@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <limits>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -35,15 +36,33 @@ bool has_null_rows(const ArrowArray& chunk) noexcept {
   return chunk.null_count != 0 && chunk.n_buffers > 0 && chunk.buffers != nullptr && chunk.buffers[0] != nullptr;
 }
 
-void check_chunk(const ArrowSchema& schema, const ArrowArray& chunk) {
+// Of a table's schema, or of its array.
+template <typename Struct>
+void check_columns(const Struct& table, const std::string& name) {
+  if (table.n_children < 0 || (table.n_children > 0 && table.children == nullptr)) {
+    refuse_array(name + " counts " + std::to_string(table.n_children) + " columns, but lists none");
+  }
+  const std::span columns(table.children, static_cast<std::size_t>(table.n_children));
+  const auto null = std::find(columns.begin(), columns.end(), nullptr);
+  if (null != columns.end()) {
+    refuse_array("column " + std::to_string(null - columns.begin()) + " of " + name + " is null");
+  }
+}
+
+void check_chunk(const ArrowSchema& schema, const ArrowArray& chunk, std::size_t num_rows_before) {
   if (chunk.length < 0 || chunk.offset < 0 || chunk.length > std::numeric_limits<std::int64_t>::max() - chunk.offset) {
     refuse_array("length " + std::to_string(chunk.length) + " and offset " + std::to_string(chunk.offset) +
                  " must be 0 or above and fit 64 bits together");
   }
-  if (chunk.n_children != schema.n_children || (chunk.n_children > 0 && chunk.children == nullptr)) {
+  constexpr auto kMaxRows = static_cast<std::size_t>(std::numeric_limits<std::int64_t>::max());
+  if (static_cast<std::size_t>(chunk.length) > kMaxRows - num_rows_before) {
+    refuse_array("chunks have more rows together than 63 bits count");
+  }
+  if (chunk.n_children != schema.n_children) {
     refuse_array("a chunk has " + std::to_string(chunk.n_children) + " columns, its schema " +
                  std::to_string(schema.n_children));
   }
+  check_columns(chunk, "a chunk");
 }
 
 }  // namespace
@@ -63,7 +82,7 @@ OpenTable::OpenTable(const Plan& plan, const ArrowSchema& schema, std::span<cons
     return;
   }
   for (const ArrowArray* chunk : chunks) {
-    check_chunk(schema, *chunk);
+    check_chunk(schema, *chunk, size_);
     if (chunk->length > 0) {
       chunks_.push_back(std::make_unique<OpenChunk>(plan, schema, *chunk, children_, size_));
       size_ += static_cast<std::size_t>(chunk->length);
@@ -73,6 +92,7 @@ OpenTable::OpenTable(const Plan& plan, const ArrowSchema& schema, std::span<cons
 }
 
 bool OpenTable::find_columns(const ArrowSchema& schema, bool is_whole) {
+  check_columns(schema, "the schema");
   std::unordered_map<std::string_view, std::size_t> wanted;
   for (const std::string& name : plan_.columns()) {
     wanted.emplace(name, wanted.size());

@@ -88,7 +88,10 @@ ListColumn::ListColumn(const ArrowSchema& schema, const ArrowArray& array) {
 }
 
 void ListColumn::open_child(const ArrowSchema& schema, const ArrowArray& array) {
-  if (schema.n_children != 1 || array.n_children != 1 || schema.children == nullptr || array.children == nullptr) {
+  const auto has_one = [](const auto& of) {
+    return of.n_children == 1 && of.children != nullptr && of.children[0] != nullptr;
+  };
+  if (!has_one(schema) || !has_one(array)) {
     refuse_array("a list has one child");
   }
   child_schema_ = schema.children[0];

@@ -10,7 +10,7 @@ from polyrank.errors import ConfigError, DataError
 
 from . import _native
 from .canonical import Reading, as_rows, new_reading
-from .canonical.arrow import import_arrow
+from .canonical.arrow import import_arrow, table_of
 from .fingerprint import DEFAULT_SEED
 
 NOT_UTF8 = "text of an n-gram feature must be UTF-8 (decode the column at its source)"
@@ -48,14 +48,12 @@ def fingerprint_ngrams(
         DataError: a value has no canonical form under `text` or is not UTF-8.
         ConfigError: `sizes`, `max_length`, `seed` or `missing` is wrong.
     """
-    import pyarrow as pa
-
     how = new_reading("text", missing, column)
     _check(sizes, max_length, seed)
     texts = _texts(as_rows(values, column), how)
     plan = _native.TablePlan([("ngrams", ("text", "text", list(missing), seed), list(sizes), max_length)])
     try:
-        encoded = plan.encode_table(pa.table({"text": texts}), 1)
+        encoded = plan.encode_table(table_of({"text": texts}), 1)
     except _native.ArrayError as err:
         raise DataError(f"column {column!r}: {str(err).partition(': ')[2]}") from err
     if encoded is None:

@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 from fuzz.hostile_arrays import hostile_array
 from fuzz.random_columns import TOKENS, random_array, random_column, random_lists
+from fuzz.table_checks import check_hostile_table, check_ngrams, check_table
 from reference import fingerprint_v1 as reference
 
 from polyrank import _native
@@ -117,7 +118,10 @@ def main() -> int:
     args = parser.parse_args()
     print(f"arrow_fuzz: from --seed {args.seed}", file=sys.stderr, flush=True)
     counts: Counter[str] = Counter()
-    checks = (check_column, check_cross, check_lists, check_hostile)
+    checks = (
+        *(check_column, check_cross, check_lists, check_hostile),
+        *(check_table, check_ngrams, check_table, check_hostile_table, check_hostile_table),
+    )
     end, seed = time.monotonic() + args.seconds, args.seed
     while time.monotonic() < end:
         check = checks[seed % len(checks)]

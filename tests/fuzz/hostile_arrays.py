@@ -15,9 +15,9 @@ ROWS = 6
 ODD = (-(2**63), -(2**31), -2, -1, 0, 1, 2, 3, 5, 2**31, 2**63 - 1)
 
 
-def hostile_array(source: Random) -> HandMadeArray:
-    """Return an array of `ROWS` rows at most, with up to three things wrong, or none."""
-    kind = source.choice([b"u", b"z", b"U", b"Z", b"vu", b"vz", b"l"])
+def hostile_array(source: Random, kind: bytes | None = None) -> HandMadeArray:
+    """Return an array of `ROWS` rows at most, of format `kind` if given, with up to three things wrong, or none."""
+    kind = kind or source.choice([b"u", b"z", b"U", b"Z", b"vu", b"vz", b"l"])
     buffers = _buffers(kind, source)
     fields: dict[str, Any] = {"null_count": source.choice([-1, 0])}
     shift = 0
@@ -26,7 +26,7 @@ def hostile_array(source: Random) -> HandMadeArray:
             case 0:
                 fields["length"] = source.choice([value for value in ODD if value <= ROWS])
             case 1:
-                fields["offset"] = source.choice([value for value in ODD if value <= 0])
+                fields["offset"] = source.choice([value for value in ODD if value <= 0 or value == 2**63 - 1])
             case 2:
                 fields["null_count"] = source.choice(ODD)
             case 3:

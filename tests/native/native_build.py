@@ -57,7 +57,7 @@ def sanitizer_environment() -> dict[str, str]:
     return {
         "POLYRANK_SANITIZED_NATIVE": str(extension),
         "LD_PRELOAD": f"{_runtime('libasan.so')} {_runtime('libstdc++.so')}",
-        "ASAN_OPTIONS": "detect_leaks=0",
+        "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
         "PYTHONMALLOC": "malloc",  # so that every allocation of Python is watched too
         "PYTHONPATH": str(ROOT / "tests"),
     }

@@ -75,6 +75,23 @@ class HandMadeArray:
         self.schema.dictionary = ctypes.addressof(values.schema)
         self.array.dictionary = ctypes.addressof(values.array)
 
+    def set_children(
+        self, children: Sequence["HandMadeArray | None"], names: Sequence[bytes | None] = (), /, **counts: int
+    ) -> None:
+        """Give this array children (None is a null pointer); `counts` override n_children of `schema` and `array`."""
+        self._children = children, names  # kept alive with this object
+        for child, name in zip(children, names, strict=False):
+            if child is not None:
+                child.schema.name = name
+        for struct in ("schema", "array"):
+            pointers = (ctypes.c_void_p * max(len(children), 1))()
+            for index, child in enumerate(children):
+                if child is not None:
+                    pointers[index] = ctypes.addressof(getattr(child, struct))
+            setattr(self, f"_{struct}s", pointers)
+            getattr(self, struct).children = ctypes.addressof(pointers)
+            getattr(self, struct).n_children = counts.get(struct, len(children))
+
     def _release_schema(self, schema: Any) -> None:
         schema.contents.release = RELEASE_SCHEMA()
 

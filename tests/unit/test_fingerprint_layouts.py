@@ -1,5 +1,6 @@
 """Layouts of memory that the extension reads where they lie: Arrow's and numpy's, sliced, chunked, of every width."""
 
+import decimal
 import struct
 import threading
 from typing import Any
@@ -186,6 +187,11 @@ def test_pandas_and_polars_columns_are_read_through_the_arrow_stream() -> None:
     )
     chunked = pl.concat([pl.Series(texts), pl.Series(["b"])], rechunk=False)
     assert fingerprint(chunked, dtype="text").tolist() == expected([*texts, "b"], "text")
+
+
+def test_rows_that_use_only_the_null_of_a_dictionary_are_missing_whatever_its_type() -> None:
+    column = pa.DictionaryArray.from_arrays([1, None, 1], pa.array([decimal.Decimal(7), None]))
+    assert fingerprint(column, dtype="text").tolist() == [-1, -1, -1]
 
 
 def dictionary(indices: bytes, kind: bytes = b"i", **fields: Any) -> HandMadeArray:

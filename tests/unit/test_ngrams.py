@@ -17,15 +17,30 @@ from polyrank.table import Field, NGramGroup, TableEncoder
 
 VECTORS: list[dict[str, Any]] = json.loads(golden.PATH.read_text(encoding="utf-8"))["ngrams"]
 TEXTS = ["New York", None, "", "東京 Tower", "-"]
+VIEWS = pa.array(TEXTS, pa.string_view())
+
+
+class Streamed:
+    """A column of a producer other than pyarrow."""
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        self.column = column
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        assert requested_schema is None
+        return self.column.__arrow_c_stream__()
+
+
 FORMS: dict[str, Any] = {
     "list": TEXTS,
     "string": pa.array(TEXTS),
     "large string": pa.array(TEXTS, pa.large_string()),
-    "string view": pa.array(TEXTS, pa.string_view()),
+    "string view": VIEWS,
     "binary": pa.array([None if text is None else text.encode() for text in TEXTS]),
     "dictionary": pa.array(TEXTS).dictionary_encode(),
     "slice": pa.array(["x", *TEXTS])[1:],
     "chunks": pa.chunked_array([TEXTS[:2], [], TEXTS[2:]], pa.string()),
+    "stream with an empty chunk of views": Streamed(pa.chunked_array([VIEWS[5:5], VIEWS])),
     "numpy objects": np.array(TEXTS, object),
     "pandas": pd.Series(TEXTS),
     "polars": pl.Series(TEXTS),

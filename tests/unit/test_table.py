@@ -105,6 +105,12 @@ def test_every_form_gives_what_the_reference_says(form: str) -> None:
     assert_array_equal(dense, np.array([[3, 0], [np.nan, 2.5], [1, np.nan], [1.5, np.nan]], np.float32))
 
 
+def test_reader_with_an_empty_batch_of_views_is_read() -> None:
+    words = pa.array(["x"] * 9, pa.string_view())
+    reader = pa.table({"word": pa.chunked_array([words[5:5], words[:2]])}).to_reader()
+    assert TableEncoder([WORD]).encode(reader)[0].tolist() == [[reference.fingerprint("x", "text")]] * 2
+
+
 def test_columns_that_mix_types_are_read_beside_the_others() -> None:
     rows = pd.DataFrame([ROWS[0] | {"user": "46"}, *ROWS[1:]]).astype(object)
     assert TABLE.encode(rows)[0].tolist() == [expected_ids(row) for row in ROWS]

@@ -1,14 +1,19 @@
 """What only a producer that breaks the Arrow interface, or a caller inside the package, can hand to the extension."""
 
+import struct
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from reference.arrow_c_streams import HandMadeStream
+from reference.arrow_c_structs import HandMadeArray
 
 from polyrank import _native
 
 FIELD: tuple[object, ...] = ("a", "int64", [], 42)
 PLAN = _native.TablePlan([("categorical", FIELD)])
+BAGS = _native.TablePlan([("bag", FIELD, 3, "")])
 
 
 class Given:
@@ -57,6 +62,72 @@ BROKEN: dict[str, tuple[object, str]] = {
 def test_broken_producer_is_refused(rows: object, message: str) -> None:
     with pytest.raises(_native.ArrayError, match=message):
         PLAN.encode_table(rows, 1)
+
+
+def integers(length: int = 2) -> HandMadeArray:
+    return HandMadeArray(b"l", length, [None, struct.pack("<2q", 46, 7)])
+
+
+def nulls(length: int) -> HandMadeArray:
+    return HandMadeArray(b"n", length, [])
+
+
+def table(*columns: HandMadeArray | None, length: int = 2, **counts: int) -> HandMadeArray:
+    rows = HandMadeArray(b"+s", length, [None])
+    rows.set_children(columns, [b"a", b"b"], **counts)
+    return rows
+
+
+def without_columns(struct: str, **counts: int) -> HandMadeArray:
+    rows = table(integers(), **counts)
+    getattr(rows, struct).children = None
+    return rows
+
+
+def without_column(struct: str) -> HandMadeArray:
+    rows = table(integers())
+    getattr(rows, f"_{struct}s")[0] = None
+    return rows
+
+
+def without_values(struct: str) -> HandMadeArray:
+    column = HandMadeArray(b"+l", 2, [None, bytes(12)])
+    column.set_children([integers()])
+    getattr(column, f"_{struct}s")[0] = None
+    return table(column)
+
+
+HOSTILE: dict[str, tuple[_native.TablePlan, Callable[[], object], str]] = {
+    "columns below 0": (
+        PLAN,
+        lambda: table(integers(), schema=-1, array=-1),
+        "the schema counts -1 columns, but lists none",
+    ),
+    "schema without columns": (PLAN, lambda: without_columns("schema"), "the schema counts 1 columns, but lists none"),
+    "array without columns": (PLAN, lambda: without_columns("array"), "a chunk counts 1 columns, but lists none"),
+    "counts that differ": (PLAN, lambda: table(integers(), array=2), "a chunk has 2 columns, its schema 1"),
+    "null column": (PLAN, lambda: table(None), "column 0 of the schema is null"),
+    "null schema of a column": (PLAN, lambda: without_column("schema"), "column 0 of the schema is null"),
+    "null array of a column": (PLAN, lambda: without_column("array"), "column 0 of a chunk is null"),
+    "short column": (PLAN, lambda: table(integers(1)), "a column is shorter than its table"),
+    "null schema of values": (BAGS, lambda: without_values("schema"), "column 'a': arrow array: a list has one child"),
+    "null array of values": (BAGS, lambda: without_values("array"), "column 'a': arrow array: a list has one child"),
+    "too many rows": (
+        PLAN,
+        lambda: HandMadeStream([table(nulls(size), length=size) for size in (2**63 - 2, 2**63 - 2, 7)]),
+        "chunks have more rows together than 63 bits count",
+    ),
+}
+
+
+@pytest.mark.parametrize(("plan", "make", "message"), HOSTILE.values(), ids=HOSTILE)
+def test_table_that_contradicts_itself_is_refused(
+    plan: _native.TablePlan, make: Callable[[], Any], message: str
+) -> None:
+    rows = make()
+    with pytest.raises(_native.ArrayError, match=message):
+        plan.encode_table(rows, 1)
+    assert rows.releases == 1
 
 
 GROUPS: dict[str, tuple[tuple[object, ...], str]] = {

@@ -1,5 +1,6 @@
 """Arrow columns of types that the extension does not know."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from .reading import Reading, type_refusal
@@ -14,6 +15,20 @@ def import_arrow(values: Any, **options: Any) -> Any:
     if hasattr(values, "__arrow_c_stream__") and not isinstance(values, pa.Array):
         return pa.chunked_array(values)
     return pa.chunked_array([pa.array(values, **options)])
+
+
+def table_of(columns: Mapping[str, Any]) -> Any:
+    """Return Arrays and ChunkedArrays as a pyarrow Table.
+
+    Empty chunks are left out: a table refuses those of string_view that were sliced and came through a stream.
+    """
+    import pyarrow as pa
+
+    def full(column: Any) -> Any:
+        chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+        return pa.chunked_array([chunk for chunk in chunks if len(chunk) > 0], column.type)
+
+    return pa.table({name: full(column) for name, column in columns.items()})
 
 
 def known_chunks(column: Any, how: Reading) -> Any:
@@ -47,10 +62,12 @@ def _known(array: Any, how: Reading, first_row: int) -> Any:
 
     if pa.types.is_run_end_encoded(array.type):
         return _known(_without_runs(array), how, first_row)
-    if array.null_count == len(array) or _is_known(array.type):
+    if _is_known(array.type):
         return array
-    row = int(pc.index(array.is_valid(), value=True).as_py())
     plain = array.dictionary.take(array.indices) if pa.types.is_dictionary(array.type) else array
+    if plain.null_count == len(plain):
+        return plain
+    row = int(pc.index(plain.is_valid(), value=True).as_py())
     raise how.refusal(shown(plain, row), first_row + row, type_refusal(str(plain.type)))
 
 

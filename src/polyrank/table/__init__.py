@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank import _native
+from polyrank.canonical.arrow import table_of
 from polyrank.errors import DataError
 from polyrank.fingerprint import fingerprint, fingerprint_cross
 from polyrank.ngrams import fingerprint_ngrams
@@ -79,7 +80,7 @@ class TableEncoder:
         readable = {
             name: columns[name] for name in self.columns if isinstance(columns[name], pa.Array | pa.ChunkedArray)
         }
-        arrays = self._encode_table(pa.table(readable), out, lambda: columns, whole=False) if readable else None
+        arrays = self._encode_table(table_of(readable), out, lambda: columns, whole=False) if readable else None
         return self._read_all(columns, out) if arrays is None else arrays
 
     def _encode_table(
