@@ -78,7 +78,7 @@ def _texts(rows: Any, how: Reading) -> Any:
 
     try:
         texts = import_arrow(rows)
-    except (pa.ArrowException, TypeError, ValueError) as err:
+    except (pa.ArrowException, OverflowError, TypeError, ValueError) as err:
         if not isinstance(rows, list | np.ndarray):
             raise how.unreadable(rows, err) from err
         return _keys(rows, how)  # values of several types

@@ -82,6 +82,12 @@ def test_values_that_are_no_text_are_read_as_text() -> None:
     assert found.tolist() == [expected(text, [1], 2) for text in ("12", "true", "-3", "a b", None)]
 
 
+@pytest.mark.parametrize("values", [[2**63, -1], [-1, 10**30], [1, None, 2**64]])
+def test_integers_of_any_size_are_read_as_text(values: list[int | None]) -> None:
+    found = fingerprint_ngrams(values, sizes=[1], max_length=1)
+    assert found.tolist() == [expected(None if value is None else str(value), [1], 1) for value in values]
+
+
 def test_seed_starts_every_chain() -> None:
     found = fingerprint_ngrams(["a b"], sizes=[2], max_length=1, seed=7)
     assert found.tolist() == [reference.ngrams("a b", [2], seed=7)]
