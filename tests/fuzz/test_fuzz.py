@@ -7,7 +7,7 @@ import pytest
 from fuzz.run_fuzzers import arrow_command, kernels_command
 from native.native_build import run, sanitizer_environment
 
-pytestmark = [pytest.mark.slow, pytest.mark.native, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.native, pytest.mark.timeout(900)]
 SECONDS = 20.0
 
 

@@ -27,8 +27,11 @@ server = serve(sys.argv[1])
 print(server.pid, flush=True)
 time.sleep(600)
 """
-# A worker forked without exec inherits the pipe to the supervisor and holds it open.
-FORKING_PARENT = PARENT.replace("time.sleep(600)", "import os; print(os.fork(), flush=True); time.sleep(600)")
+# A worker forked without exec inherits the pipe to the supervisor and holds it open. It prints nothing: where Python's
+# output is unbuffered, print writes the line and its end apart, and two processes would mix theirs.
+FORKING_PARENT = PARENT.replace(
+    "time.sleep(600)", "import os; worker = os.fork(); worker and print(worker, flush=True); time.sleep(600)"
+)
 # What the command line's `main` does around the verb.
 COMMAND = """
 import argparse, sys
@@ -150,12 +153,12 @@ def test_death_of_a_parent_whose_pipe_a_fork_holds_ends_the_server(
 ) -> None:
     parent = start(started, FORKING_PARENT, str(repository))
     folder = private_folder(int(read_line(parent)))
-    forked = max(int(read_line(parent)), int(read_line(parent)))
+    worker = int(read_line(parent))
     parent.kill()
     try:
         assert wait_until(lambda: remains(folder) == []), remains(folder)
     finally:
-        os.kill(forked, signal.SIGKILL)
+        os.kill(worker, signal.SIGKILL)
 
 
 def test_stop_clears_up_after_a_killed_supervisor(repository: Path) -> None:

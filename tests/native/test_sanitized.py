@@ -5,7 +5,7 @@ import sys
 import pytest
 from native.native_build import ROOT, run, sanitizer_environment
 
-pytestmark = [pytest.mark.native, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.native, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 WATCHED = (
