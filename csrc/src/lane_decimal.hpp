@@ -13,7 +13,8 @@ namespace {  // NOLINT(google-build-namespaces): see lane_hash.hpp
 
 namespace lanes {
 
-constexpr std::uint64_t kMaxWord = 100'000'000;  ///< numbers below have at most the 8 digits that a word holds
+constexpr std::uint64_t kMaxWord = 100'000'000;    ///< numbers below have at most the 8 digits that a word holds
+constexpr std::uint64_t kMaxTen = 10'000'000'000;  ///< numbers below have at most 10 digits: all those of 32 bits
 
 /// Up to 24 characters a lane, the first in the lowest byte.
 template <typename V>
@@ -33,6 +34,13 @@ template <typename V>
   const V by2 = (by4 << 16) + high2 * each_lane<V>(1 - (std::uint64_t{100} << 16));
   const V high1 = ((by2 * each_lane<V>(103)) >> 10) & each_lane<V>(0x000F'000F'000F'000F);
   return (by2 << 8) + high1 * each_lane<V>(1 - (std::uint64_t{10} << 8));
+}
+
+/// The same of numbers below 100, in two steps fewer.
+template <typename V>
+[[gnu::always_inline]] inline V digits2(V number) {
+  const V high1 = (number * each_lane<V>(103)) >> 10;
+  return (number << 56) + high1 * each_lane<V>((std::uint64_t{1} << 48) - (std::uint64_t{10} << 56));
 }
 
 /// How many of the 8 digits lead as zeros; 7 where all are.
@@ -73,20 +81,33 @@ template <typename V>
   remainder = is_below ? remainder - max_word : remainder;
 }
 
+/// Text of at most two words: of a number's digits above the eighth, and of its last eight.
+template <typename V>
+[[gnu::always_inline]] inline Text<V> text_of_two(V high, V low) {
+  const auto has_two = high != 0;
+  const V first = has_two ? high : low;
+  const V zeros = leading_zeros(first);
+  const V second = ascii(low);
+  const V bits = zeros << 3;
+  return {{(ascii(first) >> bits) | ((second << 1) << (63 - bits)), second >> bits, V{}},
+          (has_two ? each_lane<V>(16) : each_lane<V>(8)) - zeros};
+}
+
+/// Text of numbers below kMaxTen: at most two words.
+template <typename V>
+[[gnu::always_inline]] inline Text<V> text_of_ten(V number) {
+  // kMaxWord is 2^8 * 390,625, and the reciprocal of 390,625 is exact for what is left of the number.
+  const V high = ((number >> 8) * each_lane<V>(720'575'941)) >> 48;
+  return text_of_two(digits2(high), digits8(number - high * each_lane<V>(kMaxWord)));
+}
+
 /// Text of numbers below kMaxWord * kMaxWord: at most two words.
 template <typename V>
 [[gnu::always_inline]] inline Text<V> text_of_medium(V number) {
   V high;
   V low;
   divide(number, high, low);
-  const V digits[2] = {digits8(high), digits8(low)};
-  const auto has_two = high != 0;
-  const V first = has_two ? digits[0] : digits[1];
-  const V zeros = leading_zeros(first);
-  const V second = ascii(digits[1]);
-  const V bits = zeros << 3;
-  return {{(ascii(first) >> bits) | ((second << 1) << (63 - bits)), second >> bits, V{}},
-          (has_two ? each_lane<V>(16) : each_lane<V>(8)) - zeros};
+  return text_of_two(digits8(high), digits8(low));
 }
 
 /// Moves text down by `bytes`, 0 to 7.
@@ -125,20 +146,41 @@ template <typename V>
   return text;
 }
 
-/// Writes the text of a block's numbers into its words and lengths; what does not fit goes to `third`.
-template <typename Isa, bool kHasThird, typename Format>
-void format(Block<Isa>& block, const std::int64_t* numbers, const Format& text_of_number, typename Isa::V* third) {
+/// The text of a block's numbers, a vector for each group of them.
+template <typename Isa>
+struct Texts {
+  typename Isa::V word[3][Block<Isa>::kPadded / Isa::kLanes];
+};
+
+template <typename Isa>
+struct FromTexts {
+  const Texts<Isa>& texts;
+  [[gnu::always_inline]] void operator()(std::size_t index, typename Isa::V (&words)[2]) const {
+    words[0] = texts.word[0][index / Isa::kLanes];
+    words[1] = texts.word[1][index / Isa::kLanes];
+  }
+};
+
+/// Texts are whole vectors, the last one too.
+template <typename Isa>
+void last_words(const Block<Isa>& /*block*/, const FromTexts<Isa>& from, std::size_t index,
+                typename Isa::V (&words)[2]) {
+  from(index, words);
+}
+
+/// Writes the first kNumWords words of the text of a block's numbers, and its lengths.
+template <int kNumWords, typename Isa, typename Format>
+void format(Block<Isa>& block, Texts<Isa>& texts, const std::int64_t* numbers, const Format& text_of_number) {
   using V = typename Isa::V;
   V seen{};
   each_group<Isa>(block.size, [&](std::size_t index, auto count) __attribute__((always_inline)) {
     V number{};
     std::memcpy(&number, numbers + index, count * sizeof(std::uint64_t));
     const Text<V> text = text_of_number(number);
-    combine(text.word[0], text.word[1], &block.words[index]);
-    block.set_lengths(index, text.length);
-    if constexpr (kHasThird) {
-      third[index / Isa::kLanes] = text.word[2];
+    for (int i = 0; i < kNumWords; ++i) {
+      texts.word[i][index / Isa::kLanes] = text.word[i];
     }
+    block.set_lengths(index, text.length);
     seen |= each_lane<V>(1) << text.length;
   });
   block.lengths_seen = 0;
@@ -151,28 +193,27 @@ void format(Block<Isa>& block, const std::int64_t* numbers, const Format& text_o
 template <typename Isa, typename Target>
 void hash_decimals(Block<Isa>& block, const std::int64_t* numbers, const Target& target) {
   using V = typename Isa::V;
-  V third[Block<Isa>::kPadded / Isa::kLanes];
+  Texts<Isa> texts;
   std::uint64_t largest = 0;  // a negative number is a large one
   for (std::size_t i = 0; i < block.size; ++i) {
     largest = std::max(largest, static_cast<std::uint64_t>(numbers[i]));
   }
   if (largest < kMaxWord) {
-    format<Isa, false>(
-        block, numbers, [](V number) __attribute__((always_inline)) { return text_of_small(number); }, third);
+    format<2>(block, texts, numbers, [](V number) __attribute__((always_inline)) { return text_of_small(number); });
+  } else if (largest < kMaxTen) {
+    format<2>(block, texts, numbers, [](V number) __attribute__((always_inline)) { return text_of_ten(number); });
   } else if (largest < kMaxWord * kMaxWord) {
-    format<Isa, false>(
-        block, numbers, [](V number) __attribute__((always_inline)) { return text_of_medium(number); }, third);
+    format<2>(block, texts, numbers, [](V number) __attribute__((always_inline)) { return text_of_medium(number); });
   } else {
-    format<Isa, true>(block, numbers, [](V number) __attribute__((always_inline)) { return text_of(number); }, third);
+    format<3>(block, texts, numbers, [](V number) __attribute__((always_inline)) { return text_of(number); });
   }
   if (block.is_short()) {
-    hash_short(block, FromWords<Isa>{block}, target);
+    hash_short(block, FromTexts<Isa>{texts}, target);
     return;
   }
   each_group<Isa>(block.size, [&](std::size_t index, auto count) __attribute__((always_inline)) {
-    V words[2];
-    separate(&block.words[index], words);
-    const Words<V> all{{words[0], words[1], third[index / Isa::kLanes], V{}}};
+    const std::size_t group = index / Isa::kLanes;
+    const Words<V> all{{texts.word[0][group], texts.word[1][group], texts.word[2][group], V{}}};
     const V length = block.length(index);
     block.put(target, index, count, finish(target.seeds(index, count) + kPrime5 + length, all, length));
   });

@@ -127,22 +127,6 @@ template <typename V>
   }
 }
 
-/// What `separate` undoes.
-template <typename V>
-[[gnu::always_inline]] inline void combine(V first, V second, void* pairs) {
-  V low;
-  V high;
-  if constexpr (sizeof(V) == 64) {
-    low = __builtin_shufflevector(first, second, 0, 8, 1, 9, 2, 10, 3, 11);
-    high = __builtin_shufflevector(first, second, 4, 12, 5, 13, 6, 14, 7, 15);
-  } else {
-    low = __builtin_shufflevector(first, second, 0, 4, 1, 5);
-    high = __builtin_shufflevector(first, second, 2, 6, 3, 7);
-  }
-  std::memcpy(pairs, &low, sizeof low);
-  std::memcpy(static_cast<char*>(pairs) + sizeof low, &high, sizeof high);
-}
-
 /// The four words of each key's next 32 bytes.
 template <typename V>
 struct Words {

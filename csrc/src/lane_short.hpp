@@ -14,16 +14,7 @@ namespace {  // NOLINT(google-build-namespaces): see lane_hash.hpp
 
 namespace lanes {
 
-/// Where the words of a full group of keys come from: from where they were put before,
-template <typename Isa>
-struct FromWords {
-  const Block<Isa>& block;
-  [[gnu::always_inline]] void operator()(std::size_t index, typename Isa::V (&words)[2]) const {
-    separate(&block.words[index], words);
-  }
-};
-
-/// from keys that can be read to kShort bytes whatever their length,
+/// Where the words of a full group of keys come from: from keys that can be read to kShort bytes whatever their length,
 template <typename Isa, typename Column>
 struct FromColumn {
   const Column column;
@@ -63,6 +54,11 @@ struct FromViews {
 };
 
 /// A last group that is not full comes from the block's words.
+template <typename Isa, typename From>
+void last_words(const Block<Isa>& block, const From& /*from*/, std::size_t index, typename Isa::V (&words)[2]) {
+  separate(&block.words[index], words);
+}
+
 template <typename Isa, int kMaxWords, bool kHalfWord, int kMaxBytes, typename From, typename Target>
 void hash_words(const Block<Isa>& block, const From from, const Target target) {
   using V = typename Isa::V;
@@ -91,7 +87,7 @@ void hash_words(const Block<Isa>& block, const From from, const Target target) {
     index += Isa::kLanes;
   }
   if (index < block.size) {
-    separate(&block.words[index], words);
+    last_words(block, from, index, words);
     hash_group(index, block.size - index, words);
   }
 }

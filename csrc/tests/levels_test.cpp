@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -208,6 +209,22 @@ TEST_P(LevelTest, DecimalsOfEverySizeAnswerLikeScalar) {
       value = static_cast<std::int64_t>(random_() >> (64 - bits));
     }
     expect_scalar_answers(level(), DecimalColumn{.values = values, .validity = {}});
+  }
+}
+
+// Words of eight digits are cut off by reciprocals: where they would be a little wrong, it shows beside a multiple.
+TEST_P(LevelTest, DecimalsBesideMultiplesOfAWordAnswerLikeScalar) {
+  constexpr std::int64_t kWord = 100'000'000;
+  for (const std::int64_t unit : {std::int64_t{1}, std::int64_t{97}, kWord, kWord * 9}) {
+    std::vector<std::int64_t> values;
+    for (std::int64_t multiple = 0; multiple < 100; ++multiple) {
+      const std::int64_t at = multiple * unit * kWord;
+      values.insert(values.end(), {std::max(at - 1, std::int64_t{0}), at, at + 1, at + kWord / 2});
+      if (values.size() % 192 == 0 || multiple == 99) {  // apart, as the largest of a block says how all are cut
+        expect_scalar_answers(level(), DecimalColumn{.values = values, .validity = {}});
+        values.clear();
+      }
+    }
   }
 }
 
