@@ -164,7 +164,7 @@ def test_config_of_the_command_line_counts(place: Path) -> None:
         ["train"],
         ["train", "logs.parquet", "--out", "run"],
         ["train", "logs.parquet", "--schema", "schema.toml", "--out", "run", "--epochs", "x"],
-        ["dataset", "movielens", ".", "--out", "x.parquet"],
+        ["dataset", "netflix", ".", "--out", "x.parquet"],
     ],
     ids=["no verb", "unknown verb", "no data", "no schema", "unknown option", "unknown data set"],
 )

@@ -1,0 +1,105 @@
+"""Text files with a separator, read strictly: every row has every field, every number is one."""
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from polyrank.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pyarrow as pa
+    import pyarrow.csv
+
+AGAIN = "unpack the download again"
+_UNIT_SEPARATOR = "\x1f"  # Arrow splits at one byte; no text file that people write holds this one
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Format:
+    """How a file is written.
+
+    Attributes:
+        delimiter: one character, or several that occur nowhere else.
+        encoding: of the text.
+        header: the first row holds names; columns that nobody asks for are left out.
+        quoted: fields may be in double quotes.
+        missing: fields that are null.
+        skip_rows: rows at the start that are none.
+    """
+
+    delimiter: str
+    encoding: str = "utf8"
+    header: bool = False
+    quoted: bool = False
+    missing: tuple[str, ...] = ()
+    skip_rows: int = 0
+
+
+def read_delimited(file: Path, types: "Mapping[str, pa.DataType]", form: Format) -> "pa.Table":
+    """Read a file, plain or `.gz`, as a table of the columns in `types`.
+
+    Args:
+        file: what to read.
+        types: Arrow type by column: in the order of the file, or by the names of its header.
+        form: how it is written.
+
+    Raises:
+        DataError: the file is absent, empty or damaged, or lacks a column; the message names the row.
+    """
+    import pyarrow as pa
+    import pyarrow.csv
+
+    try:
+        return pyarrow.csv.read_csv(_open(file, form.delimiter), *_options(types, form))
+    except FileNotFoundError as err:
+        raise DataError(f"{file} does not exist; {AGAIN}") from err
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as err:
+        raise DataError(f"{file}{_reason(err)}; {AGAIN}") from err
+
+
+def _options(types: "Mapping[str, pa.DataType]", form: Format) -> tuple[object, object, object]:
+    import pyarrow.csv
+
+    names = list(types)
+    reading = pyarrow.csv.ReadOptions(
+        use_threads=False,  # Arrow tells the row of a mistake only then
+        encoding=form.encoding,
+        column_names=None if form.header else names,
+        skip_rows=form.skip_rows,
+    )
+    parsing = pyarrow.csv.ParseOptions(
+        delimiter=form.delimiter if len(form.delimiter) == 1 else _UNIT_SEPARATOR,
+        quote_char='"' if form.quoted else False,
+    )
+    converting = pyarrow.csv.ConvertOptions(
+        column_types=dict(types),
+        include_columns=names,
+        null_values=list(form.missing),
+        strings_can_be_null=bool(form.missing),
+    )
+    return reading, parsing, converting
+
+
+def _open(file: Path, delimiter: str) -> "pa.NativeFile":
+    import pyarrow as pa
+
+    stream = pa.input_stream(str(file))
+    if len(delimiter) == 1:
+        return stream
+    with stream:
+        return pa.BufferReader(stream.read().replace(delimiter.encode(), _UNIT_SEPARATOR.encode()))
+
+
+def _reason(err: Exception) -> str:
+    """Say what Arrow says, in our words where they are known."""
+    message = (str(err).splitlines() or [type(err).__name__])[0]
+    if found := re.search(r"Row #(\d+): Expected (\d+) columns, got (\d+)", message):
+        return ": row {}: expected {} fields, got {}".format(*found.groups())
+    if found := re.search(r"Row #(\d+): CSV conversion error to (\w+): (.*)", message):
+        return f": row {found[1]}: {found[3]}, {found[2]} expected"
+    if found := re.search(r"Column '(.*)' in include_columns", message):
+        return f": column {found[1]!r} is missing"
+    return f": {message[:1].lower()}{message[1:]}"
