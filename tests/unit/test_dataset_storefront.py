@@ -1,4 +1,5 @@
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +12,7 @@ from polyrank.schema import Schema
 from polyrank.train.datasets import storefront
 from polyrank.train.datasets.shipped import schema_text
 from polyrank.train.datasets.storefront.history import HISTORY, ClickHistory
+from polyrank.train.run import describe
 
 ROWS = 60_000
 
@@ -177,3 +179,13 @@ def test_set_fits_its_shipped_schema(logs: pa.Table) -> None:
 def test_argument_out_of_range_is_named(arguments: dict[str, int], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         storefront.batches(**arguments)
+
+
+def test_documented_best_scores_are_those_of_the_command() -> None:
+    best = describe(storefront.best_possible(storefront.simulate(100_000)))
+    assert f"\nbest possible: {best}\n" in (Path(__file__).parents[2] / "docs" / "data.md").read_text()
+
+
+def test_every_column_is_documented(logs: pa.Table) -> None:
+    documented = (Path(__file__).parents[2] / "docs" / "data.md").read_text().partition("## storefront")[2]
+    assert [name for name in logs.column_names if f"`{name}`" not in documented] == []
