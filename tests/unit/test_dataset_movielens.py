@@ -154,9 +154,13 @@ DAMAGED: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "unknown movie": (
         "ml-1m",
         spoil("movies.dat", "3::Year", "99::Year"),
-        r"^movie_id 3 of the ratings is not in .*movies\.dat$",
+        r"^movie_id 3 of the ratings is not in .*movies\.dat; unpack",
     ),
-    "unknown user": ("ml-100k", spoil("u.user", "2|22", "99|22"), r"^user_id 2 of the ratings is not in .*u\.user$"),
+    "unknown user": (
+        "ml-100k",
+        spoil("u.user", "2|22", "99|22"),
+        r"^user_id 2 of the ratings is not in .*u\.user; unpack",
+    ),
     "damaged Parquet": (
         "splits",
         lambda folder: (folder / "ml1m_val.parquet").write_bytes(b"PAR1"),

@@ -88,7 +88,7 @@ def _income_above_50k(income: "pa.ChunkedArray", file: Path, comments: int) -> "
     above, below = (pc.is_in(income, value_set=pa.array(values)) for values in (ABOVE, BELOW))
     row = pc.index(pc.or_(above, below), pa.scalar(value=False)).as_py()
     if row >= 0:
-        shown = income[row].as_py()
+        shown = income[row].as_py() or "?"
         raise DataError(
             f"{file}: row {row + 1 + comments}: income {shown!r} is none of {', '.join(ABOVE + BELOW)}; {AGAIN}"
         )

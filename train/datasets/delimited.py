@@ -54,8 +54,6 @@ def read_delimited(file: Path, types: "Mapping[str, pa.DataType]", form: Format)
 
     try:
         return pyarrow.csv.read_csv(_open(file, form.delimiter), *_options(types, form))
-    except FileNotFoundError as err:
-        raise DataError(f"{file} does not exist; {AGAIN}") from err
     except (pa.ArrowException, OSError, UnicodeDecodeError) as err:
         raise DataError(f"{file}{_reason(err)}; {AGAIN}") from err
 

@@ -7,6 +7,7 @@ data stay where they are.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from polyrank.train.datasets.delimited import AGAIN
 from polyrank.train.datasets.joins import attach
 
 from .forms import recognise
@@ -35,10 +36,12 @@ def load(folder: str | Path) -> "pa.Table":
     form = recognise(folder)
     order = [(name, "ascending") for name in ("time_s", "user_id", "movie_id")]
     table = _with_labels(form.read_ratings(folder)).sort_by(order)
-    table = attach(table, form.read_movies(folder), "movie_id", of="the ratings", source=str(folder / form.movies))
+    movies = f"{folder / form.movies}; {AGAIN}"
+    table = attach(table, form.read_movies(folder), "movie_id", of="the ratings", source=movies)
     if form.read_users is None:
         return table
-    return attach(table, form.read_users(folder), "user_id", of="the ratings", source=str(folder / form.users))
+    users = f"{folder / form.users}; {AGAIN}"
+    return attach(table, form.read_users(folder), "user_id", of="the ratings", source=users)
 
 
 def schema_name(table: "pa.Table") -> str:
