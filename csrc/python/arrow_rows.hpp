@@ -43,6 +43,7 @@ class ArrowRows : public Rows {
   void append(Owned<ArrowArray> array);
 
   [[nodiscard]] std::size_t size() const override { return size_; }
+  [[nodiscard]] bool may_write(std::span<const std::int64_t> out) const override;
   void fingerprint(const PythonReading& how, std::span<std::int64_t> out) override;
   void chain(const PythonReading& how, std::span<std::uint64_t> states, std::span<std::uint8_t> is_missing) override;
 

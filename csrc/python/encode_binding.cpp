@@ -88,6 +88,9 @@ class TablePlan {
         return py::none();
       }
       OutputMatrices matrices(out, plan_, table->size());
+      if (!out.is_none() && table->shares_memory(matrices.pointers())) {
+        matrices = OutputMatrices(py::none(), plan_, table->size());
+      }
       const Matrices pointers = matrices.pointers();
       {
         const py::gil_scoped_release unlocked;
@@ -144,7 +147,8 @@ void bind_encode(py::module_& module) {
       .def(py::init<const py::sequence&>(), py::arg("groups"))
       .def("encode_table", &TablePlan::encode_table, py::arg("rows"), py::arg("threads"), py::arg("out") = py::none(),
            py::arg("whole") = true,
-           "(ids, weights, dense, groups left unread); the number of the group that refuses a value; None for a table "
+           "(ids, weights, dense, groups left unread), in new arrays where `out` shares memory with the columns; the "
+           "number of the group that refuses a value; None for a table "
            "without rows, without all columns or with one of them twice.")
       .def("encode_dicts", &TablePlan::encode_dicts, py::arg("rows"), py::arg("out") = py::none(),
            "(ids, weights, dense); None for rows that are to be read in the slower way.")

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <limits>
 #include <new>
 #include <string>
 
@@ -14,6 +15,7 @@ namespace py = pybind11;
 
 constexpr std::size_t kHugePage = std::size_t{2} << 20;
 constexpr std::size_t kLargeBytes = 2 * kHugePage;
+constexpr std::size_t kMaxBytes = std::numeric_limits<std::size_t>::max() / 2;
 
 // Touching fresh pages of 4 KB costs more than hashing what goes into them, so large arrays ask for huge ones.
 py::capsule new_memory(std::size_t num_bytes) {
@@ -31,6 +33,9 @@ py::capsule new_memory(std::size_t num_bytes) {
 template <typename T>
 py::array_t<T> new_matrix(std::size_t num_rows, std::size_t num_columns) {
   const py::array::ShapeContainer shape{static_cast<py::ssize_t>(num_rows), static_cast<py::ssize_t>(num_columns)};
+  if (num_columns > 0 && num_rows > kMaxBytes / sizeof(T) / num_columns) {
+    throw std::bad_alloc();
+  }
   const std::size_t num_bytes = num_rows * num_columns * sizeof(T);
   if (num_bytes < kLargeBytes) {
     return py::array_t<T>(shape);
@@ -60,6 +65,14 @@ py::array check_matrix(const py::handle& given, std::size_t num_rows, std::size_
   return array;
 }
 
+void check_apart(const py::array& one, const py::array& other, const char* names) {
+  const auto* begin = static_cast<const std::byte*>(one.data());
+  const auto* written = static_cast<const std::byte*>(other.data());
+  if (written < begin + one.nbytes() && begin < written + other.nbytes()) {
+    throw py::value_error(std::string(names) + " must not share memory; give each an array of its own");
+  }
+}
+
 }  // namespace
 
 OutputMatrices::OutputMatrices(const py::object& given, const Plan& plan, std::size_t num_rows)
@@ -78,6 +91,11 @@ OutputMatrices::OutputMatrices(const py::object& given, const Plan& plan, std::s
   dense_ = check_matrix<float>(arrays[2], num_rows, plan.num_dense(), "out.dense", "float32");
   if (plan.num_weights() > 0) {
     weights_ = check_matrix<float>(arrays[1], num_rows, plan.num_weights(), "out.weights", "float32");
+  }
+  check_apart(ids_, dense_, "out.ids and out.dense");
+  if (!weights_.is_none()) {
+    check_apart(ids_, weights_, "out.ids and out.weights");
+    check_apart(dense_, weights_, "out.dense and out.weights");
   }
 }
 

@@ -1,6 +1,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -48,10 +49,14 @@ polyrank::Fingerprints fingerprint(const py::object& values, std::string_view dt
   const auto rows = polyrank::take_rows(values);
   auto result = polyrank::output(out, rows->size());
   const auto fingerprints = polyrank::elements(result);
-  if (!rows->may_write(fingerprints)) {
-    throw py::value_error("out must not overlap values, unless it is values");
+  const auto how = reading_of(dtype, seed, missing, odd_value);
+  if (out.is_none() || rows->may_write(fingerprints)) {
+    rows->fingerprint(how, fingerprints);
+    return result;
   }
-  rows->fingerprint(reading_of(dtype, seed, missing, odd_value), fingerprints);
+  auto apart = polyrank::output(py::none(), rows->size());
+  rows->fingerprint(how, polyrank::elements(apart));
+  std::ranges::copy(polyrank::elements(apart), fingerprints.begin());
   return result;
 }
 

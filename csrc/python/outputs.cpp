@@ -1,6 +1,7 @@
 #include "outputs.hpp"
 
 #include <cstdlib>
+#include <limits>
 #include <new>
 
 #ifdef __linux__
@@ -14,8 +15,12 @@ namespace py = pybind11;
 
 constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
 constexpr std::size_t kMinHugeBytes = std::size_t{4} << 20;
+constexpr std::size_t kMaxSize = std::numeric_limits<std::size_t>::max() / 2 / sizeof(std::int64_t);
 
 Fingerprints in_huge_pages(std::size_t size) {
+  if (size > kMaxSize) {
+    throw std::bad_alloc();
+  }
   const std::size_t bytes = (size * sizeof(std::int64_t) + kHugePageBytes - 1) / kHugePageBytes * kHugePageBytes;
   void* memory = std::aligned_alloc(kHugePageBytes, bytes);
   if (memory == nullptr) {
@@ -35,7 +40,7 @@ Fingerprints output(const py::object& out, std::size_t size) {
     (void)writable<std::int64_t>(out, size, "out", "int64");
     return py::reinterpret_borrow<Fingerprints>(out);
   }
-  if (size * sizeof(std::int64_t) >= kMinHugeBytes) {
+  if (size >= kMinHugeBytes / sizeof(std::int64_t)) {
     return in_huge_pages(size);
   }
   return Fingerprints(static_cast<py::ssize_t>(size));

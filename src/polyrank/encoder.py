@@ -87,13 +87,14 @@ class Encoder:
 
         Args:
             rows: a table, a frame or dicts.
-            out: a batch to write into and return, its arrays contiguous. After an error its content is unspecified.
+            out: a batch to write into and return, its arrays contiguous. They may share memory with the rows, but not
+                with one another. After an error its content is unspecified.
 
         Raises:
             DataError: no rows, a feature's column is missing, or a value does not fit the feature; the message names
                 column, value and row.
             TypeError: an array of `out` has another dtype.
-            ValueError: an array of `out` has another shape, is not contiguous or not writable.
+            ValueError: an array of `out` has another shape, is not contiguous or not writable, or both share memory.
         """
         ids, _, dense = self._table.encode(rows, _arrays(out))
         return Batch(ids, dense)

@@ -54,8 +54,8 @@ def fingerprint(
         seed: in [0, 2**64). Only the default is part of the format.
         missing: tokens that count as missing beside null and NaN. Under `text` they are compared with the bytes that
             would be hashed; under `int64` with text as it arrives, and as integers with every value.
-        out: contiguous int64 [n] to write into and return. May be `values` itself. After an error its content is
-            unspecified.
+        out: contiguous int64 [n] to write into and return. May be the memory of `values`, in whole or in part. After
+            an error its content is unspecified.
         column: the name that errors call the column by.
 
     Returns:
@@ -65,7 +65,7 @@ def fingerprint(
         DataError: a value has no canonical form under `dtype`, or `values` is no column.
         ConfigError: `dtype`, `seed` or `missing` is wrong.
         TypeError: `out` is no int64 array.
-        ValueError: `out` has another shape, is not contiguous or not writable, or overlaps `values` in part.
+        ValueError: `out` has another shape, is not contiguous or not writable.
     """
     how = new_reading(dtype, missing, column)
     _check_seed(seed)

@@ -335,17 +335,6 @@ def test_output_may_be_the_integers_under_text_too() -> None:
     assert hashed(values, values) == [reference.fingerprint(str(value), "text") for value in (1, 2, 3)]
 
 
-def test_output_that_overlaps_the_values_in_part_is_refused() -> None:
-    memory = np.zeros(4, np.int64)
-    with pytest.raises(ValueError, match="out must not overlap values, unless it is values"):
-        hashed(memory[:3], memory[1:], "int64")
-    with pytest.raises(ValueError, match="out must not overlap values, unless it is values"):
-        hashed(memory[:2].view(np.int32), memory, "int64")
-    for kind in ("S8", "U2"):
-        with pytest.raises(ValueError, match="out must not overlap values, unless it is values"):
-            hashed(memory[:3].view(kind), memory[1:])
-
-
 def test_large_output_is_filled_wherever_it_lies() -> None:
     found = fingerprints(np.arange(1 << 19), "int64")
     assert found[[0, -1]].tolist() == [reference.fingerprint(value, "int64") for value in (0, (1 << 19) - 1)]

@@ -60,11 +60,14 @@ class TableEncoder:
     def encode(self, rows: Rows, out: Arrays | None = None) -> Arrays:
         """Encode rows, into `out` where it is given; columns that no group reads are ignored.
 
+        The arrays of `out` may share memory with the rows, but not with one another. After an error their content is
+        unspecified.
+
         Raises:
             DataError: no rows, a column is missing, or a value does not fit its group; the message names column, value
                 and row.
             TypeError: an array of `out` has another dtype.
-            ValueError: an array of `out` has another shape, is not contiguous or not writable.
+            ValueError: an array of `out` has another shape, is not contiguous or not writable, or two share memory.
         """
         arrays: Arrays | None = None
         if isinstance(rows, list | tuple):
@@ -80,8 +83,10 @@ class TableEncoder:
         readable = {
             name: columns[name] for name in self.columns if isinstance(columns[name], pa.Array | pa.ChunkedArray)
         }
-        arrays = self._encode_table(table_of(readable), out, lambda: columns, whole=False) if readable else None
-        return self._read_all(columns, out) if arrays is None else arrays
+        # A list may hold memory that nothing here can see, and `out` must not be written before all is read.
+        direct = out if len(readable) == len(self.columns) else None
+        arrays = self._encode_table(table_of(readable), direct, lambda: columns, whole=False) if readable else None
+        return self._placed(self._read_all(columns) if arrays is None else arrays, out)
 
     def _encode_table(
         self, table: Any, out: Arrays | None, columns: Callable[[], Mapping[str, Column]], *, whole: bool
@@ -91,22 +96,32 @@ class TableEncoder:
         except _native.ArrayError as err:
             raise DataError(str(err)) from err
         if isinstance(found, int):
-            return self._read_refused(found, columns(), out)
+            return self._placed(self._read_refused(found, columns()), out)
         if found is None:
             return None
         arrays, unread = found[:3], found[3]
         if unread:
             self._read(unread, columns(), arrays)
-        return arrays
+        return self._placed(arrays, out)
 
-    def _read_refused(self, group: int, columns: Mapping[str, Column], out: Arrays | None) -> Arrays:
+    def _placed(self, arrays: Arrays, out: Arrays | None) -> Arrays:
+        """Return `arrays`, copied to `out` where it is given and they lie elsewhere."""
+        if out is None or arrays[0] is out[0]:
+            return arrays
+        placed = self._plan.matrices(len(arrays[0]), out)
+        for array, place in zip(arrays, placed, strict=True):
+            if array is not None and place is not None:
+                np.copyto(place, array)
+        return placed
+
+    def _read_refused(self, group: int, columns: Mapping[str, Column]) -> Arrays:
         """Raise the error of a group that refuses a value."""
         spare = self._plan.matrices(num_rows(columns))
         self._read([group], columns, spare)
-        return self._read_all(columns, out)
+        return self._read_all(columns)
 
-    def _read_all(self, columns: Mapping[str, Column], out: Arrays | None) -> Arrays:
-        arrays = self._plan.matrices(num_rows(columns), out)
+    def _read_all(self, columns: Mapping[str, Column]) -> Arrays:
+        arrays = self._plan.matrices(num_rows(columns))
         self._read(range(len(self.groups)), columns, arrays)
         return arrays
 
