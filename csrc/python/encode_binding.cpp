@@ -12,6 +12,7 @@
 
 #include "dict_rows.hpp"
 #include "matrices.hpp"
+#include "missing_argument.hpp"
 #include "polyrank/encode.hpp"
 #include "table_input.hpp"
 
@@ -22,12 +23,14 @@ namespace py = pybind11;
 
 Field field_of(const py::handle& described) {
   const auto [name, dtype, missing, seed] =
-      py::cast<std::tuple<std::string, std::string, std::vector<std::string>, std::uint64_t>>(described);
+      py::cast<std::tuple<std::string, std::string, py::object, std::uint64_t>>(described);
   if (dtype != "text" && dtype != "int64") {
     throw py::value_error("dtype must be text or int64, got " + dtype);
   }
-  return {.name = name,
-          .reading = {.dtype = dtype == "text" ? Dtype::kText : Dtype::kInt64, .seed = seed, .missing = missing}};
+  return {
+      .name = name,
+      .reading = {
+          .dtype = dtype == "text" ? Dtype::kText : Dtype::kInt64, .seed = seed, .missing = missing_tokens(missing)}};
 }
 
 std::vector<std::size_t> sizes_of(const py::handle& described) {

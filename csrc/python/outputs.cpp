@@ -2,7 +2,7 @@
 
 #include <cstdlib>
 #include <limits>
-#include <new>
+#include <string>
 
 #ifdef __linux__
 #include <sys/mman.h>
@@ -18,13 +18,12 @@ constexpr std::size_t kMinHugeBytes = std::size_t{4} << 20;
 constexpr std::size_t kMaxSize = std::numeric_limits<std::size_t>::max() / 2 / sizeof(std::int64_t);
 
 Fingerprints in_huge_pages(std::size_t size) {
-  if (size > kMaxSize) {
-    throw std::bad_alloc();
-  }
   const std::size_t bytes = (size * sizeof(std::int64_t) + kHugePageBytes - 1) / kHugePageBytes * kHugePageBytes;
-  void* memory = std::aligned_alloc(kHugePageBytes, bytes);
+  void* memory = size > kMaxSize ? nullptr : std::aligned_alloc(kHugePageBytes, bytes);
   if (memory == nullptr) {
-    throw std::bad_alloc();
+    const std::string why = "no memory for " + std::to_string(size) + " fingerprints; give fewer values at a time";
+    py::set_error(PyExc_MemoryError, why.c_str());
+    throw py::error_already_set();
   }
   const py::capsule owner(memory, [](void* pages) { std::free(pages); });
 #ifdef __linux__

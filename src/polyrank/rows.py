@@ -74,6 +74,7 @@ def _from_pandas(frame: Any, names: Sequence[str]) -> dict[str, Column]:
 
 
 def _from_dicts(rows: Sequence[Mapping[str, object]], names: Sequence[str]) -> dict[str, Column]:
+    rows = list(rows)  # another thread may change the list
     for index, row in enumerate(rows):
         if not isinstance(row, Mapping):
             raise DataError(f"rows must be dicts, got {type(row).__name__} at row {index + 1:,}")
