@@ -10,7 +10,6 @@
 #include "encode_binding.hpp"
 #include "exceptions.hpp"
 #include "item_reader.hpp"
-#include "key_reader.hpp"
 #include "missing_argument.hpp"
 #include "outputs.hpp"
 #include "polyrank/fingerprint.hpp"
@@ -66,9 +65,14 @@ bool is_plain(const py::object& seed, const py::object& missing) {
 // None for whatever is odd or refused: the longer way has the words.
 py::object fingerprint_one(const py::object& value, const py::object& declared, const py::object& declared_seed,
                            const py::object& missing) {
-  std::string_view dtype;
-  if (!is_plain(declared_seed, missing) || PyUnicode_CheckExact(declared.ptr()) == 0 ||
-      !polyrank::utf8_of(declared.ptr(), dtype) || (dtype != "text" && dtype != "int64")) {
+  if (!is_plain(declared_seed, missing) || PyUnicode_CheckExact(declared.ptr()) == 0) {
+    return py::none();
+  }
+  Py_ssize_t length = 0;
+  const char* name = PyUnicode_AsUTF8AndSize(declared.ptr(), &length);
+  const std::string_view dtype(name, name == nullptr ? 0 : static_cast<std::size_t>(length));
+  if (dtype != "text" && dtype != "int64") {
+    PyErr_Clear();
     return py::none();
   }
   const std::uint64_t seed = PyLong_AsUnsignedLongLong(declared_seed.ptr());

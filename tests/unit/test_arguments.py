@@ -128,6 +128,8 @@ WRONG: list[tuple[str, Any, str]] = [
     ("sizes", np.array([1.5]), "sizes[0] must be an integer in [1, 2**32), got np.float64(1.5)"),
     ("dtype", None, 'dtype must be "text" or "int64", got None (column '),
     ("dtype", "int32", 'dtype must be "text" or "int64", got \'int32\' (column '),
+    ("dtype", "\ud800", 'dtype must be "text" or "int64", got \'\\ud800\' (column '),
+    ("dtype", "text\0", 'dtype must be "text" or "int64", got \'text\\x00\' (column '),
     ("dtype", ["text"], 'dtype must be "text" or "int64", got [\'text\'] (column '),
     ("dtype", np.array(["text", "int64"]), 'dtype must be "text" or "int64", got array('),
     ("missing", 5, "missing must be a collection of text tokens, got 5 (column "),
