@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polyrank.errors import DataError
-from polyrank.schema import suggestion
+from polyrank.spelling import suggestion
 
 if TYPE_CHECKING:
     import pyarrow as pa

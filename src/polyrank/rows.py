@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from polyrank.errors import DataError
-from polyrank.schema import suggestion
+from polyrank.spelling import suggestion
 
 Rows = Any
 """pyarrow.Table | pyarrow.RecordBatch | pandas.DataFrame | polars.DataFrame | Sequence[Mapping[str, object]]."""

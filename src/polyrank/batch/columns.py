@@ -6,7 +6,8 @@ from typing import cast
 
 from polyrank.errors import ConfigError
 from polyrank.features import BagFeature, Dtype
-from polyrank.schema import Schema, suggestion
+from polyrank.schema import Schema
+from polyrank.spelling import suggestion
 
 SUFFIX = "_fingerprint"
 

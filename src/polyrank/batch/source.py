@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from polyrank.errors import DataError
-from polyrank.schema import suggestion
+from polyrank.spelling import suggestion
 
 from .columns import HashedColumn
 
