@@ -186,7 +186,14 @@ def csv(text: str | bytes) -> Callable[[], object]:
 USER = ("--column", "user_id:int64")
 WRONG: dict[str, tuple[Callable[[], object], str, Sequence[str], str]] = {
     "no file": (lambda: None, "absent.parquet", USER, "absent.parquet does not exist; give a Parquet or CSV file"),
-    "directory": (lambda: Path("d.csv").mkdir(), "d.csv", USER, "d.csv is no file; give a Parquet or CSV file"),
+    "directory": (lambda: Path("d").mkdir(), "d", USER, "d is a directory; give one Parquet or CSV file"),
+    "directory named as a file": (
+        lambda: Path("d.csv").mkdir(),
+        "d.csv",
+        USER,
+        "d.csv is a directory; give one Parquet or CSV file",
+    ),
+    "pipe": (lambda: os.mkfifo("p.csv"), "p.csv", USER, "p.csv is no file; give a Parquet or CSV file"),
     "other kind": (
         lambda: Path("rows.txt").touch(),
         "rows.txt",
@@ -200,8 +207,42 @@ WRONG: dict[str, tuple[Callable[[], object], str, Sequence[str], str]] = {
         "rows.parquet cannot be read as Parquet: ",
     ),
     "empty CSV": (csv(""), "rows.csv", USER, "rows.csv cannot be read as CSV: Empty CSV file"),
-    "ragged CSV": (csv("user_id,b\n1,2\n3\n"), "rows.csv", USER, "rows.csv cannot be read as CSV: "),
-    "CSV that is no UTF-8": (csv(b"user_id\n\xff\n"), "rows.csv", USER, "rows.csv cannot be read as CSV: "),
+    "ragged CSV": (
+        csv("user_id,b\n1,2\n3\n"),
+        "rows.csv",
+        USER,
+        "rows.csv cannot be read as CSV: row 2 has 1 value where the header has 2: '3'",
+    ),
+    "CSV that is ragged late": (
+        csv("user_id,b\n" + "1,2\n" * 700_000 + "3\n"),
+        "rows.csv",
+        USER,
+        "rows.csv cannot be read as CSV: row 700,001 has 1 value where the header has 2: '3'",
+    ),
+    "CSV that is no UTF-8": (
+        csv(b"user_id\n1\n\xff\n"),
+        "rows.csv",
+        USER,
+        "rows.csv cannot be read as CSV: line 3 is not UTF-8 text; convert the file",
+    ),
+    "CSV with a name that is no UTF-8": (
+        csv(b"user_id,stra\xdfe\n1,2\n"),
+        "rows.csv",
+        USER,
+        "rows.csv cannot be read as CSV: line 1 is not UTF-8 text; convert the file",
+    ),
+    "CSV row beyond a block": (
+        csv("user_id,b\n1," + "x" * 5_000_000 + "\n2,3\n"),
+        "rows.csv",
+        USER,
+        "rows.csv cannot be read as CSV: a row is larger than the 1 MiB that is sure to be read; shorten it",
+    ),
+    "CSV with a quote that never closes": (
+        csv('user_id,b\n1,"2\n3,4\n'),
+        "rows.csv",
+        USER,
+        "rows.csv: the quote that opens in line 2 is never closed; close it, or ",
+    ),
     "missing column": (
         lambda: None,
         "rows.parquet",
