@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .output import say
 from .progress import RowProgress
 
 if TYPE_CHECKING:
@@ -42,11 +43,11 @@ def run(args: argparse.Namespace) -> int:
     if args.sql is not None:
         from polyrank.batch.sql import statement
 
-        print(statement(args.sql, columns, crosses))
+        say(statement(args.sql, columns, crosses))
         return 0
     with contextlib.closing(RowProgress(str(args.rows), quiet=args.quiet)) as progress:
         summary = fingerprint_file(args.rows, args.out, columns, crosses, progress=progress)
-    print(_json(args, summary) if args.json else _line(args, summary))
+    say(_json(args, summary) if args.json else _line(args, summary))
     return 0
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from polyrank.errors import DataError
 
 from .dataset import write_parquet
+from .output import say
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -35,5 +36,5 @@ def run(args: argparse.Namespace) -> int:
     with Ranker(args.url, args.model, timeout_s=args.timeout_s) as ranker:
         scores = ranker.score(rows)
     write_parquet(scores, args.out)
-    print(f"{args.out}: {scores.num_rows:,} rows scored by {ranker.model} version {ranker.version}")
+    say(f"{args.out}: {scores.num_rows:,} rows scored by {ranker.model} version {ranker.version}")
     return 0

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from .output import say
+
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Describe the verb."""
@@ -25,6 +27,6 @@ def run(args: argparse.Namespace) -> int:
     config = None if args.config is None else TrainConfig.load(args.config)
     result = fit(schema, args.data, out=args.out, config=config, progress=not args.quiet)
     for task, metrics in result.metrics.items():
-        print(f"{task}: " + ", ".join(f"{name} {value:.6f}" for name, value in metrics.items()))
-    print(f"run {result.run_id} in {result.path}")
+        say(f"{task}: " + ", ".join(f"{name} {value:.6f}" for name, value in metrics.items()))
+    say(f"run {result.run_id} in {result.path}")
     return 0
