@@ -9,6 +9,7 @@ import errno
 import fcntl
 import glob
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from pathlib import Path
 from polyrank.errors import OutputError
 
 PARTIAL_SUFFIX = ".partial"
+_OPEN_FILES = re.compile(r"/proc/[0-9]+(/task/[0-9]+)?/fd")
+_MAX_LINKS = 40  # as many as Linux follows
 
 
 @contextlib.contextmanager
@@ -47,12 +50,14 @@ def staged_file(target: Path) -> Iterator[Path]:
     A file that is already there stays whole until then.
 
     Raises:
-        OutputError: `target` is a directory or a device or names no file, or it cannot be written.
+        OutputError: `target` is a directory, a device or a stream, or names no file, or it cannot be written.
     """
     if not target.name:
         raise OutputError(f"cannot write {target}: it names no file; choose another output file")
-    real = Path(os.path.realpath(target))
     with _writing(target):
+        if _is_stream(target):
+            raise OutputError(f"cannot write {target}: it is a stream, and files are put in place whole; name a file")
+        real = Path(os.path.realpath(target))
         is_free = real.is_file() or not real.exists()
     if not is_free:
         reason = "is a directory" if real.is_dir() else "not a regular file"
@@ -146,6 +151,20 @@ def _sweep(target: Path) -> None:
             pass
         finally:
             os.close(descriptor)
+
+
+def _is_stream(target: Path) -> bool:
+    """Say whether a path is `-` or leads to an open file of a process, as /dev/stdout does; never mind to which."""
+    path = target
+    for _ in range(_MAX_LINKS):
+        folder = Path(os.path.realpath(path.parent))
+        if _OPEN_FILES.fullmatch(str(folder)):
+            return True
+        path = folder / path.name
+        if not path.is_symlink():
+            break
+        path = folder / path.readlink()
+    return str(target) == "-"
 
 
 @contextlib.contextmanager

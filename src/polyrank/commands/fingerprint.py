@@ -20,13 +20,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="hash columns of a file, or print the SQL that does",
         description="Write the rows of a file as Parquet, with a column NAME_fingerprint for each hashed column.",
     )
-    parser.add_argument("rows", type=Path, nargs="?", help="the Parquet or CSV file to hash")
+    parser.add_argument("rows", type=Path, nargs="?", help="the file to hash: .parquet, .csv or .csv.gz")
     parser.add_argument("--out", "-o", type=Path, help="the Parquet file to write")
     parser.add_argument("--schema", type=Path, help="schema.toml: hash its categorical and bag features")
     for option, metavar, meaning in (
         ("--column", "NAME:DTYPE", "without a schema: hash a column as text or int64; repeatable"),
         ("--bag", "NAME:DTYPE", "without a schema: hash the values of a list column; repeatable"),
-        ("--cross", "NAME,NAME", "hash columns as one value; repeatable"),
+        ("--cross", "NAME,NAME", "hash columns as one value, a name with a comma in double quotes; repeatable"),
     ):
         parser.add_argument(option, action="append", default=[], metavar=metavar, help=meaning)
     parser.add_argument("--sql", metavar="DIALECT", help="print SQL for spark or clickhouse instead")
@@ -52,6 +52,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check_usage(args: argparse.Namespace) -> None:
+    if args.cross and args.schema is None and not args.column:
+        args.parser.error("--cross takes columns that are hashed: give them with --column, or --schema")
     if (args.schema is None) == (not args.column and not args.bag):
         args.parser.error("give either --schema, or --column and --bag")
     if args.sql is not None and (args.rows or args.out or args.json):

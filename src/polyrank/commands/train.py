@@ -9,7 +9,7 @@ from .output import say
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Describe the verb."""
     parser = subparsers.add_parser("train", help="train a multi-task ranker on logs")
-    parser.add_argument("data", type=Path, help="a Parquet or CSV file, or a directory of them")
+    parser.add_argument("data", type=Path, help="a file (.parquet, .csv or .csv.gz), or a directory of them")
     parser.add_argument("--schema", type=Path, required=True, help="schema.toml: features and tasks")
     parser.add_argument("--out", type=Path, required=True, help="the run directory to make")
     parser.add_argument("--config", type=Path, help="train.toml: how to train; the defaults when left out")
