@@ -40,7 +40,7 @@ def test_csv_is_refused_as_such(tmp_path: Path, capsys: pytest.CaptureFixture[st
     path.write_text('user_id,city\n1,"Paris\n')
     assert main(["score", "localhost:1", str(path), "--out", str(tmp_path / "scores.parquet")]) == 1
     error = capsys.readouterr().err
-    assert error == f"polyrank: {path} is CSV; give a Parquet file, as `polyrank fingerprint` makes of one\n"
+    assert error == f"polyrank: {path} is CSV; give a Parquet file\n"
 
 
 def test_files_of_a_directory_are_read_as_one(tmp_path: Path) -> None:

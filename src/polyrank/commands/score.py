@@ -49,7 +49,7 @@ def read_parquet(path: Path) -> "pa.Table":
     if not path.exists():
         raise DataError(f"{path} does not exist; give a Parquet file")
     if path.name.endswith((".csv", ".csv.gz")):
-        raise DataError(f"{path} is CSV; give a Parquet file, as `polyrank fingerprint` makes of one")
+        raise DataError(f"{path} is CSV; give a Parquet file")
     with readable(path):
         rows = pyarrow.parquet.read_table(path)
     if rows.num_columns == 0:
