@@ -5,6 +5,8 @@ from pathlib import Path
 
 from polyrank.staging import staged_file
 
+from .output import say
+
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Describe the verb."""
@@ -21,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
 
     table = kuairand.load(args.folder)
     write_parquet(table, args.out)
-    print(f"{args.out}: {table.num_rows:,} rows, {table.num_columns} columns")
+    say(f"{args.out}: {table.num_rows:,} rows, {table.num_columns} columns")
     return 0
 
 
