@@ -1,7 +1,7 @@
 # make demo and make test set up everything they need: system packages (with apt-get, where root or sudo allow it), a
 # virtual environment in .venv with the exact versions of constraints.txt, and the compiled extension.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all fuzz lint format bench-fingerprint clean
+.PHONY: help setup demo test test-all fuzz lint format bench-fingerprint clean FORCE
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -11,6 +11,7 @@ BIN := $(VENV)/bin
 DEPENDENCIES := $(VENV)/.dependencies
 INSTALLED := $(VENV)/.installed
 WAREHOUSES := $(VENV)/.warehouses
+MODULES := $(VENV)/.modules
 NATIVE_SOURCES := CMakeLists.txt $(wildcard csrc/*/*.cpp csrc/*/*.hpp csrc/include/polyrank/*.hpp)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 CPP_FILES := $(filter %.cpp %.hpp,$(NATIVE_SOURCES)) $(wildcard benchmarks/*/*.cpp)
@@ -37,7 +38,12 @@ $(DEPENDENCIES): pyproject.toml constraints.txt
 	  $(PIP) install -qq --constraint constraints.txt --group dev; \
 	  touch $(DEPENDENCIES)'
 
-$(INSTALLED): $(DEPENDENCIES) $(NATIVE_SOURCES)
+# An editable install knows the modules that there were: one that comes or goes asks for a new one.
+$(MODULES): FORCE | $(DEPENDENCIES)
+	@find src/polyrank/ train export serving -name '*.py' | sort | cmp -s - $@ || \
+	  find src/polyrank/ train export serving -name '*.py' | sort > $@
+
+$(INSTALLED): $(DEPENDENCIES) $(MODULES) $(NATIVE_SOURCES)
 	@flock .venv.lock sh -ec '\
 	  $(PIP) install -qq --constraint constraints.txt --no-build-isolation --editable ".[all]"; \
 	  touch $(INSTALLED)'

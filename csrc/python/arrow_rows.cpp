@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "polyrank/shared_memory.hpp"
+
 namespace polyrank {
 namespace {
 
@@ -90,6 +92,17 @@ void ArrowRows::append(Owned<ArrowArray> array) {
   }
   size_ += static_cast<std::size_t>(length);
   arrays_.push_back(std::move(array));
+}
+
+bool ArrowRows::may_write(std::span<const std::int64_t> out) const {
+  std::size_t first_row = 0;
+  for (const auto& array : arrays_) {
+    if (shares_memory(schema_.content, array.content, std::as_bytes(out), out.data() + first_row)) {
+      return false;
+    }
+    first_row += static_cast<std::size_t>(array.content.length);
+  }
+  return true;
 }
 
 template <typename Hash>

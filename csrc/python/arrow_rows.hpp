@@ -8,28 +8,11 @@
 #include <span>
 #include <vector>
 
+#include "owned.hpp"
 #include "polyrank/arrow_c_data.hpp"
 #include "rows.hpp"
 
 namespace polyrank {
-
-/// An Arrow struct that is released with this object. Moving out of a capsule, as the interface allows, keeps the data
-/// alive while the GIL is released, whatever becomes of the capsule.
-template <typename Struct>
-struct Owned {
-  Struct content{};
-
-  Owned() = default;
-  explicit Owned(Struct& source) noexcept : content(source) { source.release = nullptr; }
-  Owned(Owned&& other) noexcept : content(other.content) { other.content.release = nullptr; }
-  Owned(const Owned&) = delete;
-  Owned& operator=(const Owned&) = delete;
-  ~Owned() {
-    if (content.release != nullptr) {
-      content.release(&content);
-    }
-  }
-};
 
 /// Arrow arrays of one type, one after another.
 class ArrowRows : public Rows {
@@ -43,6 +26,7 @@ class ArrowRows : public Rows {
   void append(Owned<ArrowArray> array);
 
   [[nodiscard]] std::size_t size() const override { return size_; }
+  [[nodiscard]] bool may_write(std::span<const std::int64_t> out) const override;
   void fingerprint(const PythonReading& how, std::span<std::int64_t> out) override;
   void chain(const PythonReading& how, std::span<std::uint64_t> states, std::span<std::uint8_t> is_missing) override;
 

@@ -12,6 +12,7 @@
 
 #include "dict_rows.hpp"
 #include "matrices.hpp"
+#include "missing_argument.hpp"
 #include "polyrank/encode.hpp"
 #include "table_input.hpp"
 
@@ -22,12 +23,14 @@ namespace py = pybind11;
 
 Field field_of(const py::handle& described) {
   const auto [name, dtype, missing, seed] =
-      py::cast<std::tuple<std::string, std::string, std::vector<std::string>, std::uint64_t>>(described);
+      py::cast<std::tuple<std::string, std::string, py::object, std::uint64_t>>(described);
   if (dtype != "text" && dtype != "int64") {
     throw py::value_error("dtype must be text or int64, got " + dtype);
   }
-  return {.name = name,
-          .reading = {.dtype = dtype == "text" ? Dtype::kText : Dtype::kInt64, .seed = seed, .missing = missing}};
+  return {
+      .name = name,
+      .reading = {
+          .dtype = dtype == "text" ? Dtype::kText : Dtype::kInt64, .seed = seed, .missing = missing_tokens(missing)}};
 }
 
 std::vector<std::size_t> sizes_of(const py::handle& described) {
@@ -88,6 +91,9 @@ class TablePlan {
         return py::none();
       }
       OutputMatrices matrices(out, plan_, table->size());
+      if (!out.is_none() && table->shares_memory(matrices.pointers())) {
+        matrices = OutputMatrices(py::none(), plan_, table->size());
+      }
       const Matrices pointers = matrices.pointers();
       {
         const py::gil_scoped_release unlocked;
@@ -144,7 +150,8 @@ void bind_encode(py::module_& module) {
       .def(py::init<const py::sequence&>(), py::arg("groups"))
       .def("encode_table", &TablePlan::encode_table, py::arg("rows"), py::arg("threads"), py::arg("out") = py::none(),
            py::arg("whole") = true,
-           "(ids, weights, dense, groups left unread); the number of the group that refuses a value; None for a table "
+           "(ids, weights, dense, groups left unread), in new arrays where `out` shares memory with the columns; the "
+           "number of the group that refuses a value; None for a table "
            "without rows, without all columns or with one of them twice.")
       .def("encode_dicts", &TablePlan::encode_dicts, py::arg("rows"), py::arg("out") = py::none(),
            "(ids, weights, dense); None for rows that are to be read in the slower way.")

@@ -48,7 +48,7 @@ class ItemWalk {
     for (std::size_t row = 0; row < size_;) {
       const auto items = items_of(values_);
       if (items.size() != size_) {
-        throw std::runtime_error("the list changed its size while it was read");
+        throw std::invalid_argument("changed its size while it was read; give a list that no other thread changes");
       }
       row = gather(items, row);
     }

@@ -13,7 +13,8 @@ namespace polyrank {
 class OutputMatrices {
  public:
   /// `given` is None or the three arrays `(ids, weights, dense)`, where `weights` may be None if the plan has none.
-  /// Throws py::type_error and py::value_error for arrays that do not fit.
+  /// Throws polyrank.errors.ConfigError for what is no three, py::type_error and py::value_error for arrays that do not
+  /// fit.
   OutputMatrices(const pybind11::object& given, const Plan& plan, std::size_t num_rows);
 
   [[nodiscard]] Matrices pointers() noexcept;

@@ -1,13 +1,16 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string_view>
 
 #include "encode_binding.hpp"
 #include "exceptions.hpp"
 #include "item_reader.hpp"
+#include "missing_argument.hpp"
 #include "outputs.hpp"
 #include "polyrank/fingerprint.hpp"
 #include "polyrank/levels.hpp"
@@ -25,22 +28,7 @@ polyrank::Dtype dtype_of(std::string_view name) {
 
 polyrank::PythonReading reading_of(std::string_view dtype, std::uint64_t seed, const py::object& missing,
                                    const py::object& odd_value) {
-  polyrank::PythonReading how{{dtype_of(dtype), seed, {}}, odd_value};
-  if (py::len(missing) == 0) {
-    return how;
-  }
-  for (const py::handle token : py::iter(missing)) {
-    Py_ssize_t length = 0;
-    const char* text = PyUnicode_AsUTF8AndSize(token.ptr(), &length);
-    if (text != nullptr) {
-      how.reading.missing.emplace_back(text, static_cast<std::size_t>(length));
-    } else if (PyErr_ExceptionMatches(PyExc_UnicodeEncodeError) != 0) {
-      PyErr_Clear();  // equals no bytes; text like it is odd, and Python compares it
-    } else {
-      throw py::error_already_set();
-    }
-  }
-  return how;
+  return {{dtype_of(dtype), seed, polyrank::missing_tokens(missing)}, odd_value};
 }
 
 polyrank::Fingerprints fingerprint(const py::object& values, std::string_view dtype, std::uint64_t seed,
@@ -48,10 +36,14 @@ polyrank::Fingerprints fingerprint(const py::object& values, std::string_view dt
   const auto rows = polyrank::take_rows(values);
   auto result = polyrank::output(out, rows->size());
   const auto fingerprints = polyrank::elements(result);
-  if (!rows->may_write(fingerprints)) {
-    throw py::value_error("out must not overlap values, unless it is values");
+  const auto how = reading_of(dtype, seed, missing, odd_value);
+  if (out.is_none() || rows->may_write(fingerprints)) {
+    rows->fingerprint(how, fingerprints);
+    return result;
   }
-  rows->fingerprint(reading_of(dtype, seed, missing, odd_value), fingerprints);
+  auto apart = polyrank::output(py::none(), rows->size());
+  rows->fingerprint(how, polyrank::elements(apart));
+  std::ranges::copy(polyrank::elements(apart), fingerprints.begin());
   return result;
 }
 
@@ -64,9 +56,28 @@ void chain(const py::object& values, std::string_view dtype, const py::object& m
               {reinterpret_cast<std::uint8_t*>(flags.data()), flags.size()});
 }
 
+// Both are what no check need be made of: a plain int that fits, and no token.
+bool is_plain(const py::object& seed, const py::object& missing) {
+  return PyLong_CheckExact(seed.ptr()) != 0 && PyTuple_CheckExact(missing.ptr()) != 0 &&
+         PyTuple_GET_SIZE(missing.ptr()) == 0;
+}
+
 // None for whatever is odd or refused: the longer way has the words.
-py::object fingerprint_one(const py::object& value, std::string_view dtype, std::uint64_t seed) {
+py::object fingerprint_one(const py::object& value, const py::object& declared, const py::object& declared_seed,
+                           const py::object& missing) {
+  if (!is_plain(declared_seed, missing) || PyUnicode_CheckExact(declared.ptr()) == 0) {
+    return py::none();
+  }
+  Py_ssize_t length = 0;
+  const char* name = PyUnicode_AsUTF8AndSize(declared.ptr(), &length);
+  const std::string_view dtype(name, name == nullptr ? 0 : static_cast<std::size_t>(length));
   if (dtype != "text" && dtype != "int64") {
+    PyErr_Clear();
+    return py::none();
+  }
+  const std::uint64_t seed = PyLong_AsUnsignedLongLong(declared_seed.ptr());
+  if (seed == std::numeric_limits<std::uint64_t>::max() && PyErr_Occurred() != nullptr) {
+    PyErr_Clear();
     return py::none();
   }
   if (dtype == "text" && PyUnicode_CheckExact(value.ptr()) != 0 && PyUnicode_IS_COMPACT_ASCII(value.ptr()) != 0) {
@@ -111,6 +122,7 @@ PYBIND11_MODULE(_native, module) {
              py::arg("states"), py::arg("is_missing"),
              "Hashes each present value with its state as seed, leaves the hash there, and flags the missing ones.");
   module.def("fingerprint_one", &fingerprint_one, py::arg("value"), py::arg("dtype"), py::arg("seed"),
+             py::arg("missing") = py::tuple(),
              "The fingerprint of a plain Python value; None for what takes the longer way.");
   polyrank::bind_encode(module);
 }

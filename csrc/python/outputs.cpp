@@ -1,7 +1,8 @@
 #include "outputs.hpp"
 
 #include <cstdlib>
-#include <new>
+#include <limits>
+#include <string>
 
 #ifdef __linux__
 #include <sys/mman.h>
@@ -14,12 +15,15 @@ namespace py = pybind11;
 
 constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
 constexpr std::size_t kMinHugeBytes = std::size_t{4} << 20;
+constexpr std::size_t kMaxSize = std::numeric_limits<std::size_t>::max() / 2 / sizeof(std::int64_t);
 
 Fingerprints in_huge_pages(std::size_t size) {
   const std::size_t bytes = (size * sizeof(std::int64_t) + kHugePageBytes - 1) / kHugePageBytes * kHugePageBytes;
-  void* memory = std::aligned_alloc(kHugePageBytes, bytes);
+  void* memory = size > kMaxSize ? nullptr : std::aligned_alloc(kHugePageBytes, bytes);
   if (memory == nullptr) {
-    throw std::bad_alloc();
+    const std::string why = "no memory for " + std::to_string(size) + " fingerprints; give fewer values at a time";
+    py::set_error(PyExc_MemoryError, why.c_str());
+    throw py::error_already_set();
   }
   const py::capsule owner(memory, [](void* pages) { std::free(pages); });
 #ifdef __linux__
@@ -35,7 +39,7 @@ Fingerprints output(const py::object& out, std::size_t size) {
     (void)writable<std::int64_t>(out, size, "out", "int64");
     return py::reinterpret_borrow<Fingerprints>(out);
   }
-  if (size * sizeof(std::int64_t) >= kMinHugeBytes) {
+  if (size >= kMinHugeBytes / sizeof(std::int64_t)) {
     return in_huge_pages(size);
   }
   return Fingerprints(static_cast<py::ssize_t>(size));

@@ -36,7 +36,7 @@ class Rows {
 
   [[nodiscard]] virtual std::size_t size() const = 0;
 
-  /// Whether `out` may be written while the rows are read: false where they share memory in part.
+  /// Whether `out` may be written while the rows are read: false where a row would be written before another is read.
   [[nodiscard]] virtual bool may_write(std::span<const std::int64_t> /*out*/) const { return true; }
 
   /// As Source has them, for all rows, which a Refusal counts from 0 through all chunks.

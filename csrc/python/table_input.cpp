@@ -47,7 +47,7 @@ void TableInput::read() {
   if (stream_ == nullptr) {
     return;
   }
-  ArrowArrayStream& stream = stream_->content();
+  ArrowArrayStream& stream = stream_->content;
   ArrowSchema schema{};
   check(stream, stream.get_schema(&stream, &schema));
   schema_ = std::make_unique<Owned<ArrowSchema>>(schema);
@@ -62,7 +62,7 @@ void TableInput::read() {
 
 void TableInput::add_chunk(ArrowArray& chunk) {
   arrays_.push_back(std::make_unique<Owned<ArrowArray>>(chunk));
-  chunks_.push_back(&arrays_.back()->content());
+  chunks_.push_back(&arrays_.back()->content);
 }
 
 }  // namespace polyrank

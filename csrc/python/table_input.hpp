@@ -7,28 +7,10 @@
 #include <span>
 #include <vector>
 
+#include "owned.hpp"
 #include "polyrank/arrow_c_data.hpp"
 
 namespace polyrank {
-
-/// An Arrow struct that this object owns: moved out of its producer's, as the interface allows, and released with it.
-template <typename Struct>
-class Owned {
- public:
-  Owned() = default;
-  explicit Owned(Struct& from) noexcept : content_(from) { from.release = nullptr; }
-  ~Owned() {
-    if (content_.release != nullptr) {
-      content_.release(&content_);
-    }
-  }
-  Owned(const Owned&) = delete;
-  Owned& operator=(const Owned&) = delete;
-  [[nodiscard]] Struct& content() noexcept { return content_; }
-
- private:
-  Struct content_{};
-};
 
 /// A whole table taken by one export: `__arrow_c_array__` (a record batch) or `__arrow_c_stream__`.
 class TableInput {
@@ -41,7 +23,7 @@ class TableInput {
   /// std::invalid_argument where the stream fails.
   void read();
 
-  [[nodiscard]] const ArrowSchema& schema() const { return schema_->content(); }
+  [[nodiscard]] const ArrowSchema& schema() const { return schema_->content; }
   [[nodiscard]] std::span<const ArrowArray* const> chunks() const noexcept { return chunks_; }
 
  private:

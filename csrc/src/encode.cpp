@@ -1,6 +1,7 @@
 #include "polyrank/encode.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <limits>
 #include <span>
@@ -149,6 +150,17 @@ bool OpenTable::open_group(std::size_t group) {
     }
   }
   return true;
+}
+
+bool OpenTable::shares_memory(const Matrices& out) const {
+  const auto bytes_of = [this](const auto* cells, std::size_t num_columns) {
+    return std::as_bytes(std::span(cells, size_ * num_columns));
+  };
+  const std::array written{bytes_of(out.ids, plan_.num_slots()), bytes_of(out.weights, plan_.num_weights()),
+                           bytes_of(out.dense, plan_.num_dense())};
+  return std::ranges::any_of(chunks_, [&](const auto& chunk) {
+    return std::ranges::any_of(written, [&](auto bytes) { return !bytes.empty() && chunk->shares_memory(bytes); });
+  });
 }
 
 void OpenTable::encode(const Matrices& out, std::size_t num_threads) const {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "arrow_buffers.hpp"
+#include "polyrank/shared_memory.hpp"
 
 namespace polyrank {
 namespace {
@@ -167,6 +168,15 @@ void OpenChunk::open(const NGramGroup& group, const PlacedGroup& placed, OpenGro
 void OpenChunk::open(const NumberGroup& group, const PlacedGroup& placed, OpenGroup& into) {
   const std::size_t column = placed.columns[0];
   into.numbers.emplace(schema_of(column), array_of(column), group.is_non_negative);
+}
+
+bool OpenChunk::shares_memory(std::span<const std::byte> written) const {
+  for (std::size_t column = 0; column < children_.size(); ++column) {
+    if (children_[column] != kAbsent && polyrank::shares_memory(schema_of(column), array_of(column), written)) {
+      return true;
+    }
+  }
+  return false;
 }
 
 void OpenChunk::seal() {

@@ -36,6 +36,9 @@ class OpenChunk {
   /// Forgets a group, so that its slots are left alone.
   void close(std::size_t group) { groups_[group] = {}; }
 
+  /// Whether `written` shares memory with a column of the plan.
+  [[nodiscard]] bool shares_memory(std::span<const std::byte> written) const;
+
   /// Brings neighbouring slots together, once all groups are open.
   void seal();
 

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.arguments import instance, named
+from polyrank.errors import ConfigError
 from polyrank.features import BagFeature, Feature, HashedFeature, NumericFeature
 from polyrank.rows import Column, Rows
 from polyrank.schema import Schema
@@ -76,7 +78,12 @@ class Encoder:
     """
 
     def __init__(self, schema: Schema, *, threads: int | None = None) -> None:
-        """Prepare for `schema`; a large table is split between up to `threads` (default: the processors at hand)."""
+        """Prepare for `schema`; a large table is split between up to `threads` (default: the processors at hand).
+
+        Raises:
+            ConfigError: `schema` is no Schema, or `threads` is not in [1, 1024].
+        """
+        instance("schema", schema, Schema, "a Schema")
         self.schema = schema.resolved()
         self.layout = slot_layout(self.schema)
         self.num_slots = self.layout[-1].stop if self.layout else 0
@@ -87,13 +94,15 @@ class Encoder:
 
         Args:
             rows: a table, a frame or dicts.
-            out: a batch to write into and return, its arrays contiguous. After an error its content is unspecified.
+            out: a batch to write into and return, its arrays contiguous. They may share memory with the rows, but not
+                with one another. After an error its content is unspecified.
 
         Raises:
             DataError: no rows, a feature's column is missing, or a value does not fit the feature; the message names
                 column, value and row.
+            ConfigError: `out` is no Batch.
             TypeError: an array of `out` has another dtype.
-            ValueError: an array of `out` has another shape, is not contiguous or not writable.
+            ValueError: an array of `out` has another shape, is not contiguous or not writable, or both share memory.
         """
         ids, _, dense = self._table.encode(rows, _arrays(out))
         return Batch(ids, dense)
@@ -105,7 +114,12 @@ class Encoder:
 
 
 def _arrays(batch: Batch | None) -> Arrays | None:
-    return None if batch is None else (batch.ids, None, batch.dense)
+    if batch is None:
+        return None
+    try:
+        return batch.ids, None, batch.dense
+    except AttributeError as err:
+        raise ConfigError(f"out must be a Batch, got {named(batch)}") from err
 
 
 def _group_of(feature: Feature) -> Group:

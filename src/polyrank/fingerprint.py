@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.arguments import integer, listed, named
 from polyrank.errors import ConfigError, DataError
 
 from . import _native
@@ -54,8 +55,8 @@ def fingerprint(
         seed: in [0, 2**64). Only the default is part of the format.
         missing: tokens that count as missing beside null and NaN. Under `text` they are compared with the bytes that
             would be hashed; under `int64` with text as it arrives, and as integers with every value.
-        out: contiguous int64 [n] to write into and return. May be `values` itself. After an error its content is
-            unspecified.
+        out: contiguous int64 [n] to write into and return. May be the memory of `values`, in whole or in part. After
+            an error its content is unspecified.
         column: the name that errors call the column by.
 
     Returns:
@@ -63,13 +64,12 @@ def fingerprint(
 
     Raises:
         DataError: a value has no canonical form under `dtype`, or `values` is no column.
-        ConfigError: `dtype`, `seed` or `missing` is wrong.
+        ConfigError: `dtype`, `seed`, `missing` or `column` is wrong.
         TypeError: `out` is no int64 array.
-        ValueError: `out` has another shape, is not contiguous or not writable, or overlaps `values` in part.
+        ValueError: `out` has another shape, is not contiguous or not writable.
     """
     how = new_reading(dtype, missing, column)
-    _check_seed(seed)
-    arguments = (dtype, seed, how.missing, how.odd_value, out)
+    arguments = (how.dtype, checked_seed(seed), how.missing, how.odd_value, out)
     return _natively(_native.fingerprint, as_rows(values, column), how, arguments)
 
 
@@ -88,11 +88,11 @@ def fingerprint_one(
 
     Raises:
         DataError: the value has no canonical form under `dtype`.
+        ConfigError: as for `fingerprint`.
     """
-    if not missing and 0 <= seed < _SEED_END:
-        known = _native.fingerprint_one(value, dtype, seed)
-        if known is not None:
-            return known
+    known = _native.fingerprint_one(value, dtype, seed, missing)
+    if known is not None:
+        return known
     return int(fingerprint([value], dtype=dtype, seed=seed, missing=missing, column=column)[0])
 
 
@@ -123,13 +123,14 @@ def fingerprint_cross(
 
     Raises:
         DataError: a value has no canonical form, or the parts differ in length.
-        ConfigError: there is no part, or an argument is not one for each part.
+        ConfigError: there is no part, an argument has not one entry for each part, or an entry is wrong.
     """
-    _check_seed(seed)
+    seed = checked_seed(seed)
+    parts = listed("parts", parts, "columns such as [rows['a'], rows['b']]")
     names = [f"parts[{index}]" for index in range(len(parts))] if columns is None else columns
     tokens = [()] * len(parts) if missing is None else missing
-    if not parts or not len(parts) == len(dtypes) == len(tokens) == len(names):
-        raise ConfigError(f"a cross needs one dtype for each of its parts, got {len(dtypes)} for {len(parts)}")
+    for name, entries in (("dtypes", dtypes), ("missing", tokens), ("columns", names)):
+        _check_one_each(name, entries, len(parts))
     readings = [new_reading(*described) for described in zip(dtypes, tokens, names, strict=True)]
     columns_of_rows = [as_rows(part, how.column) for part, how in zip(parts, readings, strict=True)]
     taken = [_natively(_native.take_rows, rows, how) for rows, how in zip(columns_of_rows, readings, strict=True)]
@@ -145,9 +146,22 @@ def fingerprint_cross(
     return fingerprints
 
 
-def _check_seed(seed: int) -> None:
-    if not 0 <= seed < _SEED_END:
-        raise ConfigError(f"seed must be in [0, 2**64), got {seed}")
+def checked_seed(seed: object) -> int:
+    """Return `seed` as an int.
+
+    Raises:
+        ConfigError: it is not an integer in [0, 2**64).
+    """
+    if type(seed) is int and 0 <= seed < _SEED_END:  # by far the most, in a third of the time
+        return seed
+    return integer("seed", seed, range(_SEED_END), "[0, 2**64)")
+
+
+def _check_one_each(name: str, entries: object, num_parts: int) -> None:
+    if not isinstance(entries, list | tuple):
+        raise ConfigError(f"{name} must be a list with one entry for each part, got {named(entries)}")
+    if len(entries) != num_parts:
+        raise ConfigError(f"{name} must have one entry for each part, got {len(entries)} for {num_parts}")
 
 
 def _chain(rows: Any, taken: object, how: Reading, states: NDArray[np.uint64], is_missing: NDArray[np.bool_]) -> None:

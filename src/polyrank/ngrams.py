@@ -6,12 +6,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.errors import ConfigError, DataError
+from polyrank.arguments import integer, listed
+from polyrank.errors import DataError
 
 from . import _native
-from .canonical import Reading, as_rows, new_reading
-from .canonical.arrow import import_arrow, table_of
-from .fingerprint import DEFAULT_SEED
+from .canonical import Reading, as_rows, known_rows, new_reading
+from .canonical.arrow import decoded, import_arrow, table_of
+from .fingerprint import DEFAULT_SEED, checked_seed
+
+MAX_LENGTH = 2**20
 
 NOT_UTF8 = "text of an n-gram feature must be UTF-8 (decode the column at its source)"
 
@@ -36,7 +39,7 @@ def fingerprint_ngrams(
     Args:
         values: a column [n] as `fingerprint` takes it, read under dtype `text`.
         sizes: how many tokens n-grams have, each 1 or above.
-        max_length: how many slots a text has, 1 or above.
+        max_length: how many slots a text has, in [1, 2**20].
         seed: in [0, 2**64). Only the default is part of the format.
         missing: texts that count as missing beside null.
         column: the name that errors call the column by.
@@ -49,9 +52,9 @@ def fingerprint_ngrams(
         ConfigError: `sizes`, `max_length`, `seed` or `missing` is wrong.
     """
     how = new_reading("text", missing, column)
-    _check(sizes, max_length, seed)
+    field = ("text", "text", how.missing, checked_seed(seed))
+    plan = _native.TablePlan([("ngrams", field, checked_sizes(sizes), checked_length(max_length))])
     texts = _texts(as_rows(values, column), how)
-    plan = _native.TablePlan([("ngrams", ("text", "text", list(missing), seed), list(sizes), max_length)])
     try:
         encoded = plan.encode_table(table_of({"text": texts}), 1)
     except _native.ArrayError as err:
@@ -63,26 +66,41 @@ def fingerprint_ngrams(
     return encoded[0]
 
 
-def _check(sizes: Sequence[int], max_length: int, seed: int) -> None:
-    if not sizes or not all(isinstance(size, int) and 1 <= size < 2**32 for size in sizes):
-        raise ConfigError(f"sizes must hold at least one number, each in [1, 2**32), got {sizes!r}")
-    if not 1 <= max_length < 2**31:
-        raise ConfigError(f"max_length must be in [1, 2**31), got {max_length}")
-    if not 0 <= seed < 2**64:
-        raise ConfigError(f"seed must be in [0, 2**64), got {seed}")
+def checked_sizes(sizes: object) -> list[int]:
+    """Return the sizes of n-grams as a list.
+
+    Raises:
+        ConfigError: they are not a list of integers, each in [1, 2**32).
+    """
+    entries = enumerate(listed("sizes", sizes, "integers"))
+    return [integer(f"sizes[{index}]", size, range(1, 2**32), "[1, 2**32)") for index, size in entries]
+
+
+def checked_length(max_length: object) -> int:
+    """Return how many slots a list or a text has.
+
+    Raises:
+        ConfigError: it is not an integer in [1, 2**20].
+    """
+    return integer("max_length", max_length, range(1, MAX_LENGTH + 1), "[1, 2**20]")
 
 
 def _texts(rows: Any, how: Reading) -> Any:
     """Return Arrow text or bytes: `rows` where it is that, or else the bytes of each value's canonical form."""
+    if isinstance(rows, list | np.ndarray):
+        return _texts_of_values(list(rows) if isinstance(rows, list) else rows, how)
+    texts = decoded(known_rows(rows, how))
+    return texts if _is_text(texts.type) else _keys(texts.to_pylist(), how)
+
+
+def _texts_of_values(values: Any, how: Reading) -> Any:
     import pyarrow as pa
 
     try:
-        texts = import_arrow(rows)
-    except (pa.ArrowException, OverflowError, TypeError, ValueError) as err:
-        if not isinstance(rows, list | np.ndarray):
-            raise how.unreadable(rows, err) from err
-        return _keys(rows, how)  # values of several types
-    return texts if _is_text(texts.type) else _keys(texts.to_pylist(), how)
+        texts = import_arrow(values)
+    except (pa.ArrowException, OverflowError, TypeError, ValueError):
+        return _keys(values, how)  # values of several types
+    return texts if _is_text(texts.type) else _keys(values, how)
 
 
 def _keys(values: Any, how: Reading) -> Any:

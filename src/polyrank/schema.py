@@ -4,26 +4,15 @@ Training fits statistics of numeric features and writes them into the schema of 
 says everything that the model does to a row.
 """
 
-import difflib
-import math
 import re
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import msgspec
 
 from polyrank.errors import MissingExtraError, SchemaError
-from polyrank.features import (
-    DEFAULT_EMBEDDING_DIM,
-    MAX_BUCKETS,
-    MAX_EMBEDDING_DIM,
-    MAX_LENGTH,
-    BagFeature,
-    Feature,
-    HashedFeature,
-    NumericFeature,
-)
+from polyrank.feature_rules import resolved_features
+from polyrank.features import Feature, HashedFeature, NumericFeature
 from polyrank.tasks import Task
 
 WIRE_NAMES = frozenset({"ids", "weights", "dense"})
@@ -72,10 +61,7 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def resolved(self) -> Self:
         """Return the same schema, checked, with shared and default values filled in."""
         _check_names(self)
-        features = tuple(_resolve(self, index, feature) for index, feature in enumerate(self.features))
-        for index, feature in enumerate(features):
-            _check_limits(index, feature)
-        return msgspec.structs.replace(self, features=features)
+        return msgspec.structs.replace(self, features=resolved_features(self.features))
 
     def to_toml(self) -> str:
         """Write the schema as TOML; `from_toml` gives it back.
@@ -106,12 +92,6 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         observed = (column for task in self.tasks for column in (task.label, task.when) if column is not None)
         time = () if self.time is None else (self.time,)
         return tuple(dict.fromkeys((*self.feature_columns, *observed, *time)))
-
-
-def suggestion(name: str, known: Sequence[str]) -> str:
-    """Return `; did you mean 'x'?` for the closest of `known`, or nothing."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def located_message(err: msgspec.ValidationError) -> str:
@@ -177,82 +157,3 @@ def _check_leaks(schema: Schema) -> None:
             raise SchemaError(
                 f"$.tasks[{index}].label {task.label!r} is also a feature; the model would be handed the answer"
             )
-
-
-def _resolve(schema: Schema, index: int, feature: Feature) -> Feature:
-    """Fill in dtype, buckets and dimension: from the shared table's feature, or the default."""
-    if isinstance(feature, NumericFeature):
-        return feature
-    if feature.shares is None:
-        return _own_table(index, feature)
-    path, source = f"$.features[{index}].shares", _named(schema.hashed_features, feature.shares)
-    if source is None:
-        names = [other.name for other in schema.hashed_features if other.name != feature.name]
-        raise SchemaError(
-            f"{path} must name a categorical or bag feature, got {feature.shares!r} (feature {feature.name!r})"
-            f"{suggestion(feature.shares, names)}"
-        )
-    if source.shares is not None:
-        raise SchemaError(
-            f"{path} must name a feature with a table of its own, got {feature.shares!r}, which shares too"
-        )
-    own = _own_table(_index(schema, source.name), source)
-    for field in ("dtype", "num_buckets", "embedding_dim"):
-        if getattr(feature, field) not in (None, getattr(own, field)):
-            raise SchemaError(
-                f"$.features[{index}].{field} must be left out or equal that of {own.name!r}, whose table is shared "
-                f"(feature {feature.name!r})"
-            )
-    return msgspec.structs.replace(
-        feature, dtype=own.dtype, num_buckets=own.num_buckets, embedding_dim=own.embedding_dim
-    )
-
-
-def _own_table(index: int, feature: HashedFeature) -> HashedFeature:
-    for field in ("dtype", "num_buckets"):
-        if getattr(feature, field) is None:
-            raise SchemaError(f"$.features[{index}].{field} is missing (feature {feature.name!r})")
-    dim = DEFAULT_EMBEDDING_DIM if feature.embedding_dim is None else feature.embedding_dim
-    return msgspec.structs.replace(feature, embedding_dim=dim)
-
-
-def _check_limits(index: int, feature: Feature) -> None:
-    for field, low, high, shown in _limits(feature):
-        value = getattr(feature, field)
-        if not low <= value < high:
-            raise SchemaError(
-                f"$.features[{index}].{field} must be in [{low}, {shown}), got {value} (feature {feature.name!r})"
-            )
-    if isinstance(feature, NumericFeature):
-        _check_numeric(index, feature)
-
-
-def _limits(feature: Feature) -> Iterator[tuple[str, int, int, str]]:
-    if isinstance(feature, NumericFeature):
-        return
-    yield "num_buckets", 1, MAX_BUCKETS, "2**31"
-    yield "embedding_dim", 1, MAX_EMBEDDING_DIM + 1, str(MAX_EMBEDDING_DIM + 1)
-    if isinstance(feature, BagFeature):
-        yield "max_length", 1, MAX_LENGTH + 1, str(MAX_LENGTH + 1)
-
-
-def _check_numeric(index: int, feature: NumericFeature) -> None:
-    if len(set(feature.transform)) != len(feature.transform) or feature.transform == ("standardize", "log1p"):
-        raise SchemaError(
-            f"$.features[{index}].transform must be log1p, standardize, or both in this order, "
-            f"got {list(feature.transform)} (feature {feature.name!r})"
-        )
-    if feature.mean is not None and not math.isfinite(feature.mean):
-        raise SchemaError(f"$.features[{index}].mean must be finite, got {feature.mean} (feature {feature.name!r})")
-    if feature.std is not None and not 0.0 < feature.std < math.inf:
-        raise SchemaError(
-            f"$.features[{index}].std must be above 0 and finite, got {feature.std} (feature {feature.name!r})"
-        )
-
-
-def _named(features: Sequence[HashedFeature], name: str) -> HashedFeature | None:
-    return next((feature for feature in features if feature.name == name), None)
-
-
-def _index(schema: Schema, name: str) -> int:
-    return schema.feature_columns.index(name)

@@ -208,13 +208,6 @@ def test_error_of_a_process_is_one_line_without_traceback(place: Path) -> None:
     )
 
 
-def test_reader_that_leaves_is_no_error(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)  # the trouble is what is still buffered at the end
-    command = f"{sys.executable} -m polyrank --quiet train logs.parquet --schema schema.toml --out run; echo $? >&2"
-    done = subprocess.run(["bash", "-c", f"({command}) | true"], cwd=place, capture_output=True, text=True, check=True)
-    assert done.stderr == "0\n"
-
-
 def test_dataset_is_one_parquet_file(tmp_path: Path, capsys: Capture) -> None:
     tables: dict[str, dict[str, list[int]]] = {
         "interactions": {"user_id": [1], "video_id": [2], "time_ms": [3], "play_time_ms": [4], "duration_ms": [8]},

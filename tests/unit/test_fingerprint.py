@@ -98,7 +98,9 @@ INTEGER_COLUMNS: dict[str, Any] = {
     "arrow chunks of floats": pa.chunked_array([[46.0, None], [0.0, 7.0]]),
     "arrow slice": pa.array([1, *INTEGERS, 2])[1:-1],
     "polars": pl.Series(INTEGERS),
+    "polars Int128": pl.Series(INTEGERS, dtype=pl.Int128),
     "polars float": pl.Series([46.0, None, 0.0, 7.0]),
+    "pandas sparse": pd.Series(pd.arrays.SparseArray([46, np.nan, 0, 7])),
     "pandas float after a join": pd.Series([46, None, 0, 7]),
     "pandas Int64": pd.Series(INTEGERS, dtype="Int64"),
     "pandas object": pd.Series([46, None, "0", 7.0], dtype=object),
@@ -181,6 +183,12 @@ def test_unsigned_integers_beyond_int64_are_text() -> None:
     values = [2**63, 2**64 - 1]
     assert fingerprint(np.array(values, np.uint64), dtype="text").tolist() == expected(values, "text")
     assert fingerprint([2**70, -(2**70)], dtype="text").tolist() == expected([2**70, -(2**70)], "text")
+
+
+def test_integer_of_more_digits_than_python_writes_is_text() -> None:
+    texts = ["1" + "0" * 5000, "-7" + "3" * 9000]
+    values = [10**5000, -7 * 10**9000 - 3 * (10**9000 // 9)]
+    assert fingerprint(values, dtype="text").tolist() == expected(texts, "text")
 
 
 def test_dictionary_value_that_no_row_uses_is_no_error() -> None:

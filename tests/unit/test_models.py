@@ -26,6 +26,11 @@ WATCH = RegressionTask(name="watch_s", label="watch_s", transform="log1p")
 NAN = float("nan")
 
 
+@pytest.fixture(autouse=True)
+def _same_weights_in_every_run() -> None:
+    torch.manual_seed(0)
+
+
 def schema_of(*features: CategoricalFeature | BagFeature | NumericFeature) -> Schema:
     return Schema(name="toy", features=features, tasks=(CLICK,)).resolved()
 
@@ -292,7 +297,7 @@ def test_prediction_does_not_depend_on_batch_size(toy_schema: Schema, toy_rows: 
     batch = Encoder(toy_schema).encode(toy_rows(50))
     whole, parts = predict(model, batch), predict(model, batch, batch_size=7)
     for name in ("click", "like", "rating", "watch_s"):
-        assert_allclose(parts[name], whole[name], rtol=1e-5, atol=1e-7)
+        assert_allclose(parts[name], whole[name], rtol=1e-5, atol=1e-6)  # an answer near 0 is a sum of larger terms
 
 
 def test_prediction_leaves_the_mode_alone(toy_schema: Schema, toy_rows: ToyRows) -> None:

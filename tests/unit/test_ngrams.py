@@ -11,7 +11,8 @@ import pytest
 from golden import make_fingerprint_v1 as golden
 from reference import fingerprint_v1 as reference
 
-from polyrank.errors import ConfigError, DataError
+from polyrank.errors import DataError
+from polyrank.fingerprint import fingerprint
 from polyrank.ngrams import fingerprint_ngrams
 from polyrank.table import Field, NGramGroup, TableEncoder
 
@@ -99,8 +100,13 @@ def test_no_texts_give_no_rows() -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [[b"a", None, b"\xc3("], pa.array([b"a", None, b"\xc3("]), pa.array([b"a", None, b"\xc3("]).dictionary_encode()],
-    ids=["list", "arrow", "dictionary"],
+    [
+        [b"a", None, b"\xc3("],
+        pa.array([b"a", None, b"\xc3("]),
+        pa.array([b"a", None, b"\xc3("]).dictionary_encode(),
+        pa.array([b"a", None, b"\xc3("]).view(pa.string()).dictionary_encode(),
+    ],
+    ids=["list", "arrow", "dictionary", "dictionary of text"],
 )
 def test_text_that_is_not_utf8_is_refused_with_its_row(values: Any) -> None:
     message = "column 't' holds b'\\xc3(' at row 3; text of an n-gram feature must be UTF-8"
@@ -108,9 +114,41 @@ def test_text_that_is_not_utf8_is_refused_with_its_row(values: Any) -> None:
         fingerprint_ngrams(values, sizes=[1], max_length=3, column="t")
 
 
-def test_values_without_text_are_refused() -> None:
-    with pytest.raises(DataError, match=r"column 't' holds datetime\.date\(2026, 7, 1\) at row 2; a categorical"):
-        fingerprint_ngrams(["a", dt.date(2026, 7, 1)], sizes=[1], max_length=3, column="t")
+NO_TEXT: dict[str, Any] = {
+    "date": ["a", dt.date(2026, 7, 1)],
+    "numpy datetime": np.array(["NaT", "2026-07-01"], "M8[ns]"),
+    "numpy complex": np.array([1, 1j]),
+    "arrow date": pa.array([None, dt.date(2026, 7, 1)]),
+    "second chunk of dates": pa.chunked_array([[None], [dt.date(2026, 7, 1)]], pa.date32()),
+    "list": pa.array([None, [1]]),
+    "struct": pa.array([None, {"a": 1}]),
+    "map": pa.array([None, [("a", 1)]], pa.map_(pa.string(), pa.int64())),
+    "dense union": pa.UnionArray.from_dense(
+        pa.array([0, 1], pa.int8()), pa.array([0, 0], pa.int32()), [pa.array(["a"]), pa.array([1])]
+    ),
+    "sparse union": pa.UnionArray.from_sparse(pa.array([0, 1], pa.int8()), [pa.array(["a", "b"]), pa.array([1, 2])]),
+    "extension": pa.ExtensionArray.from_storage(pa.uuid(), pa.array([None, b"0" * 16], pa.binary(16))),
+    "period": pd.Series(pd.period_range("2026-07", periods=2, freq="M")),
+    "fraction": pa.array([1, 0.5]),
+    "surrogate": ["a", "\ud800"],
+    "table": pa.table({"a": ["x"]}),
+    "frame": pd.DataFrame({"a": ["x"]}),
+    "set": {"a"},
+}
+
+
+@pytest.mark.parametrize("form", NO_TEXT)
+def test_what_fingerprints_refuse_is_refused_in_the_same_words(form: str) -> None:
+    with pytest.raises(DataError) as refused:
+        fingerprint(NO_TEXT[form], dtype="text", column="t")
+    with pytest.raises(DataError, match=f"^{re.escape(str(refused.value))}$"):
+        fingerprint_ngrams(NO_TEXT[form], sizes=[1], max_length=3, column="t")
+
+
+@pytest.mark.parametrize("kind", ["date32", "int64", "binary"])
+def test_columns_without_chunks_have_no_ngrams(kind: str) -> None:
+    column = pa.chunked_array([], kind)
+    assert fingerprint_ngrams(column, sizes=[1], max_length=3).shape == (0, 3)
 
 
 class Lost:
@@ -129,22 +167,3 @@ def test_malformed_text_is_refused() -> None:
     broken = pa.Array.from_buffers(pa.string(), 2, [None, offsets, pa.py_buffer(b"ab")])
     with pytest.raises(DataError, match=r"^column 't': .*offsets must start at 0 or above"):
         fingerprint_ngrams(broken, sizes=[1], max_length=3, column="t")
-
-
-DEFAULTS: dict[str, Any] = {"sizes": [1], "max_length": 1}
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"sizes": []}, r"^sizes must hold at least one number, each in \[1, 2\*\*32\), got \[\]$"),
-        ({"sizes": [1, 0]}, r"^sizes must .* got \[1, 0\]$"),
-        ({"max_length": 0}, r"^max_length must be in \[1, 2\*\*31\), got 0$"),
-        ({"seed": -1}, r"^seed must be in \[0, 2\*\*64\), got -1$"),
-        ({"missing": "abc"}, r"^missing must be a collection of text tokens"),
-    ],
-    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
-)
-def test_wrong_arguments_are_refused(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        fingerprint_ngrams(["a"], **(DEFAULTS | options))

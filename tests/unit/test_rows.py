@@ -120,3 +120,17 @@ def test_markers_of_absence_are_missing(value: object) -> None:
 @pytest.mark.parametrize("value", [0, "", float("inf"), [], "nan", np.array([1.0])])
 def test_present_values_are_not_missing(value: object) -> None:
     assert not is_missing(value)
+
+
+def test_row_that_grows_while_it_is_read_is_read() -> None:
+    row: dict[str, object] = {"a": 46}
+
+    class Growing(str):
+        __slots__ = ()
+
+        def __hash__(self) -> int:
+            row[f"other {len(row)}"] = None
+            return super().__hash__()
+
+    row[Growing("b")] = 7
+    assert columns_of([row], ["a"])["a"].to_pylist() == [46]

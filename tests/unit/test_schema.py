@@ -9,7 +9,8 @@ from toy import TOY_TOML
 
 from polyrank.errors import MissingExtraError, SchemaError
 from polyrank.features import BagFeature, CategoricalFeature, NumericFeature
-from polyrank.schema import Schema, located_message, suggestion
+from polyrank.schema import Schema, located_message
+from polyrank.spelling import suggestion
 from polyrank.tasks import BinaryTask
 
 FEATURE = '[[features]]\nname = "user"\nkind = "categorical"\ndtype = "int64"\nnum_buckets = 10\n'

@@ -130,6 +130,13 @@ def test_table_that_contradicts_itself_is_refused(
     assert rows.releases == 1
 
 
+def test_array_beyond_all_memory_is_refused_in_one_line() -> None:
+    plan = _native.TablePlan([("bag", FIELD, 2**20, "")])
+    message = r"^no memory for an array of 1099511627776 rows of 1048576 columns; encode fewer rows at a time$"
+    with pytest.raises(MemoryError, match=message):
+        plan.encode_table(table(nulls(2**40), length=2**40), 1)
+
+
 GROUPS: dict[str, tuple[tuple[object, ...], str]] = {
     "kind": (("other", FIELD), "kind must be categorical, bag, cross, ngrams or number, got other"),
     "dtype": (("categorical", ("a", "float", [], 42)), "dtype must be text or int64, got float"),

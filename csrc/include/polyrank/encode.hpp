@@ -64,6 +64,9 @@ class OpenTable {
   /// Groups with a column that is not there or that no source reads, in order. `encode` leaves their slots alone.
   [[nodiscard]] const std::vector<std::size_t>& unread() const noexcept { return unread_; }
 
+  /// Whether the columns of the plan share memory with `out`, which then must not be written while they are read.
+  [[nodiscard]] bool shares_memory(const Matrices& out) const;
+
   /// Writes every row, on up to `num_threads` threads. Throws GroupRefusal.
   void encode(const Matrices& out, std::size_t num_threads) const;
 

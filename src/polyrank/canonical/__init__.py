@@ -18,7 +18,11 @@ from .reading import Reading as Reading
 from .reading import ValueRefusedError as ValueRefusedError
 from .reading import new_reading as new_reading
 from .slow import known_rows as known_rows
+from .slow import no_column
 from .slow import worded as worded
+
+# Dtypes of polars that no Arrow type stands for.
+_AS_OBJECTS = ("Object", "Int128", "UInt128")
 
 
 def as_rows(values: Any, column: str) -> Any:  # noqa: PLR0911 (a table of forms)
@@ -34,20 +38,22 @@ def as_rows(values: Any, column: str) -> Any:  # noqa: PLR0911 (a table of forms
     if isinstance(values, np.ndarray):
         return _numpy_rows(values, column)
     kind = getattr(values, "dtype", None)
-    if isinstance(kind, np.dtype) and kind.kind in "biufO":  # what pandas keeps in numpy, without a detour over Arrow
-        return _numpy_rows(np.asanyarray(values), column)
-    if str(kind) == "Object":  # polars columns of Python objects
+    if kind is not None and str(kind) in _AS_OBJECTS:
         return list(values)
+    if kind is not None and _is_kept_in_numpy(kind):
+        return _numpy_rows(np.asanyarray(values), column)
     if hasattr(values, "__arrow_c_array__") or hasattr(values, "__arrow_c_stream__"):
         return values
     if hasattr(values, "__array__"):
         return _numpy_rows(np.asanyarray(values), column)
     if isinstance(values, Sequence) and not isinstance(values, str | bytes | bytearray | memoryview):
         return list(values)
-    raise DataError(
-        f"column {column!r} must be an array or a list of values, got {type(values).__name__}; "
-        "fingerprint_one takes a single value"
-    )
+    raise no_column(values, column)
+
+
+def _is_kept_in_numpy(kind: object) -> bool:
+    """Recognise what pandas keeps in numpy, without a detour over Arrow, or has no Arrow form for."""
+    return (isinstance(kind, np.dtype) and kind.kind in "biufO") or type(kind).__name__ == "SparseDtype"
 
 
 def _numpy_rows(values: Any, column: str) -> Any:

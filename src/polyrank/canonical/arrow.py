@@ -43,7 +43,16 @@ def known_chunks(column: Any, how: Reading) -> Any:
     for chunk in column.chunks:
         chunks.append(_known(chunk, how, first_row))
         first_row += len(chunk)
-    return pa.chunked_array(chunks)
+    return pa.chunked_array(chunks) if chunks else column
+
+
+def decoded(column: Any) -> Any:
+    """Return a ChunkedArray out of its dictionaries, if it has any."""
+    import pyarrow as pa
+
+    if not pa.types.is_dictionary(column.type) or column.num_chunks == 0:
+        return column
+    return pa.chunked_array([_without_views(chunk.dictionary).take(chunk.indices) for chunk in column.chunks])
 
 
 def shown(array: Any, row: int) -> object:

@@ -1,5 +1,6 @@
 """Python values that the extension does not know: numpy scalars, pandas markers, and all that is refused."""
 
+import decimal
 import math
 from typing import Any
 
@@ -54,10 +55,17 @@ def is_missing_marker(value: Any) -> bool:
 
 def _integer_key(integer: int, value: object, how: Reading, row: int) -> int | bytes:
     if how.dtype == "text":
-        return str(integer).encode()
+        return _digits(integer).encode()
     if not is_int64(integer):
         raise how.refusal(value, row, OUT_OF_RANGE)
     return integer
+
+
+def _digits(integer: int) -> str:
+    try:
+        return str(integer)
+    except ValueError:  # beyond sys.get_int_max_str_digits()
+        return format(decimal.Decimal(integer), "f")
 
 
 def _float_key(value: Any, how: Reading, row: int) -> int | bytes:

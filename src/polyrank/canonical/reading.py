@@ -1,11 +1,11 @@
 """How the values of one column are read, and what a refusal of one says."""
 
-import reprlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Literal, cast
 
+from polyrank.arguments import shown
 from polyrank.errors import ConfigError, DataError
 
 Dtype = Literal["text", "int64"]
@@ -19,6 +19,7 @@ TOO_LARGE = "floats hold whole numbers exactly up to 2**53 only (cast the column
 NOT_DECIMAL = 'dtype "int64" takes decimal integers such as -12 (dtype = "text" takes any text)'
 OUT_OF_RANGE = 'dtype "int64" takes -2**63 to 2**63-1 (dtype = "text" takes any integer)'
 BYTES = 'dtype "int64" takes no bytes (decode the column to text, or dtype = "text" takes bytes)'
+CHANGED = "changed its size while it was read; give a list that no other thread changes"
 SURROGATE = "text must have a UTF-8 form, without lone surrogates"
 
 # What a reason of the extension's Refusal means.
@@ -39,6 +40,7 @@ _CASTS = {
     "duration": "cast it to int64 units",
     "decimal": "cast it to text, or to int64 where whole",
     "struct": "make each of its fields a column",
+    "dict": "make each of its keys a column",
     "map": "make each of its keys a column",
     "list": 'join it to one text, or make the feature kind = "bag"',
 }
@@ -69,8 +71,7 @@ class Reading:
 
     def refusal(self, value: object, row: int, why: str) -> DataError:
         """Return the error for `value` at the 0-based `row`."""
-        shown = " ".join(reprlib.repr(value).splitlines())
-        return ValueRefusedError(self.column, shown, row, why)
+        return ValueRefusedError(self.column, shown(value), row, why)
 
     @cached_property
     def missing_integers(self) -> frozenset[int]:
@@ -98,16 +99,24 @@ def new_reading(dtype: str, missing: Collection[str], column: str) -> Reading:
     """Check the arguments of a reading.
 
     Raises:
-        ConfigError: `dtype` is neither `"text"` nor `"int64"`, or `missing` is not a collection of text.
+        ConfigError: `dtype` is neither `"text"` nor `"int64"`, `missing` is not a collection of text, or `column` is no
+            text.
     """
-    if dtype not in ("text", "int64"):
-        raise ConfigError(f'dtype must be "text" or "int64", got {dtype!r} (column {column!r})')
-    is_read_once = bool(missing) and not isinstance(missing, Collection)
-    if isinstance(missing, str) or is_read_once or (missing and not all(isinstance(token, str) for token in missing)):
-        raise ConfigError(f"missing must be a collection of text tokens, got {missing!r} (column {column!r})")
-    if not missing:
+    if not isinstance(column, str):
+        raise ConfigError(f"column must be text, got {shown(column)}")
+    if not isinstance(dtype, str) or dtype not in ("text", "int64"):
+        raise ConfigError(f'dtype must be "text" or "int64", got {shown(dtype)} (column {column!r})')
+    tokens = None if type(missing) is tuple and not missing else _tokens(missing, column)
+    if not tokens:
         return _plain_reading(cast("Dtype", dtype), column)
-    return Reading(dtype=cast("Dtype", dtype), missing=frozenset(missing), column=column)
+    return Reading(dtype=cast("Dtype", dtype), missing=tokens, column=column)
+
+
+def _tokens(missing: Collection[str], column: str) -> frozenset[str]:
+    is_collection = isinstance(missing, Collection) and not isinstance(missing, str | bytes)
+    if not is_collection or not all(isinstance(token, str) for token in missing):
+        raise ConfigError(f"missing must be a collection of text tokens, got {shown(missing)} (column {column!r})")
+    return frozenset(missing)
 
 
 @lru_cache(maxsize=256)
@@ -140,5 +149,6 @@ def float_refusal(value: float) -> str | None:
 
 def type_refusal(name: str) -> str:
     """Say what to cast a value to whose type, called `name`, has no canonical form."""
-    remedies = (remedy for prefix, remedy in _CASTS.items() if name.lower().startswith(prefix))
+    kind = name.lower().removeprefix("large_").removeprefix("fixed_size_")
+    remedies = (remedy for prefix, remedy in _CASTS.items() if kind.startswith(prefix))
     return f"a categorical feature takes no {name}: {next(remedies, 'cast it to text or int64')}"

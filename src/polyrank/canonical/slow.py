@@ -1,5 +1,6 @@
 """What happens when the extension does not know a layout, or refuses a value: rare, so it may be slow."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -7,19 +8,36 @@ import numpy as np
 from polyrank.errors import DataError
 
 from .arrow import import_arrow, known_chunks, shown
-from .reading import REASONS, Reading
+from .reading import CHANGED, REASONS, Reading
 
 
 def known_rows(rows: Any, how: Reading) -> Any:
     """Bring rows of a layout that the extension does not know to one that it does.
 
     Raises:
-        DataError: a categorical feature takes no such type.
+        DataError: a categorical feature takes no such type, or `rows` is a whole table.
     """
     if isinstance(rows, np.ndarray):
         # Iterating keeps numpy's own scalars, where tolist() would make integers of datetime64[ns].
         return list(rows)
+    if _is_table(rows):
+        raise no_column(rows, how.column)
     return known_chunks(_imported(rows, how), how)
+
+
+def no_column(values: object, column: str) -> DataError:
+    """Return the error for what is not a column."""
+    remedy = "fingerprint_one takes a single value"
+    if _is_table(values):
+        remedy = "pick one of its columns"
+    elif isinstance(values, Iterable) and not isinstance(values, str | bytes | bytearray | memoryview):
+        remedy = "make it a list"
+    kind = type(values).__name__
+    return DataError(f"column {column!r} must be an array or a list of values, got {kind}; {remedy}")
+
+
+def _is_table(values: object) -> bool:
+    return hasattr(type(values), "columns")
 
 
 def worded(rows: Any, how: Reading, reason: str, row: int) -> DataError:
@@ -29,7 +47,10 @@ def worded(rows: Any, how: Reading, reason: str, row: int) -> DataError:
 
 def _value(rows: Any, how: Reading, row: int) -> object:
     if isinstance(rows, list | np.ndarray):
-        value = rows[row]
+        try:
+            value = rows[row]
+        except IndexError as err:
+            raise DataError(f"column {how.column!r} {CHANGED}") from err
         return value.item() if isinstance(value, np.generic) else value
     for chunk in _imported(rows, how).chunks:
         if row < len(chunk):

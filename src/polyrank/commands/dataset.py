@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from polyrank.staging import staged_file
 
+from .output import say
 from .progress import RowProgress
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def run_storefront(args: argparse.Namespace) -> int:
     with _staged_schema(args.schema, "storefront"), staged_file(args.out) as partial:
         outcomes, num_columns = _write_batches(batches, partial, args)
     _report(args, outcomes.num_rows, num_columns)
-    print(f"best possible: {describe(storefront.best_possible(outcomes))}")
+    say(f"best possible: {describe(storefront.best_possible(outcomes))}")
     return 0
 
 
@@ -137,6 +138,6 @@ def _refuse_one_file(args: argparse.Namespace) -> None:
 
 
 def _report(args: argparse.Namespace, rows: int, columns: int) -> None:
-    print(f"{args.out}: {rows:,} rows, {columns} columns")
+    say(f"{args.out}: {rows:,} rows, {columns} columns")
     if args.schema is not None:
-        print(f"{args.schema}: the schema of {args.name}")
+        say(f"{args.schema}: the schema of {args.name}")

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank import _native
+from polyrank.arguments import instance, integer, listed
 from polyrank.canonical.arrow import table_of
 from polyrank.errors import DataError
 from polyrank.fingerprint import fingerprint, fingerprint_cross
@@ -28,6 +29,8 @@ from .groups import NumberGroup as NumberGroup
 from .lists import bag, bag_weights
 from .numbers import logged_numbers
 from .numbers import numbers as numbers
+
+MAX_THREADS = 1024
 
 Arrays = tuple[NDArray[np.int64], NDArray[np.float32] | None, NDArray[np.float32]]
 """ids int64 [B, S], weights float32 [B, W] or None where W is 0, dense float32 [B, D]."""
@@ -48,10 +51,16 @@ class TableEncoder:
     """
 
     def __init__(self, groups: Sequence[Group], threads: int | None = None) -> None:
-        """Prepare `groups`; a table is split between up to `threads` (default: the processors at hand)."""
-        self.groups = tuple(groups)
+        """Prepare `groups`; a table is split between up to `threads` (default: the processors at hand).
+
+        Raises:
+            ConfigError: there is no group, or `threads` is not in [1, 1024].
+        """
+        self.groups = tuple(listed("groups", groups, "groups"))
+        for index, group in enumerate(self.groups):
+            instance(f"groups[{index}]", group, Group, "a group such as CategoricalGroup")
         self.columns = tuple(dict.fromkeys(name for group in self.groups for name in group.columns))
-        self._threads = len(os.sched_getaffinity(0)) if threads is None else threads
+        self._threads = _num_threads(threads)
         self._plan = _native.TablePlan([group.described() for group in self.groups])
 
     def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
@@ -60,11 +69,15 @@ class TableEncoder:
     def encode(self, rows: Rows, out: Arrays | None = None) -> Arrays:
         """Encode rows, into `out` where it is given; columns that no group reads are ignored.
 
+        The arrays of `out` may share memory with the rows, but not with one another. After an error their content is
+        unspecified.
+
         Raises:
             DataError: no rows, a column is missing, or a value does not fit its group; the message names column, value
                 and row.
+            ConfigError: `out` is not three arrays.
             TypeError: an array of `out` has another dtype.
-            ValueError: an array of `out` has another shape, is not contiguous or not writable.
+            ValueError: an array of `out` has another shape, is not contiguous or not writable, or two share memory.
         """
         arrays: Arrays | None = None
         if isinstance(rows, list | tuple):
@@ -80,8 +93,10 @@ class TableEncoder:
         readable = {
             name: columns[name] for name in self.columns if isinstance(columns[name], pa.Array | pa.ChunkedArray)
         }
-        arrays = self._encode_table(table_of(readable), out, lambda: columns, whole=False) if readable else None
-        return self._read_all(columns, out) if arrays is None else arrays
+        # A list may hold memory that nothing here can see, and `out` must not be written before all is read.
+        direct = out if len(readable) == len(self.columns) else None
+        arrays = self._encode_table(table_of(readable), direct, lambda: columns, whole=False) if readable else None
+        return self._placed(self._read_all(columns) if arrays is None else arrays, out)
 
     def _encode_table(
         self, table: Any, out: Arrays | None, columns: Callable[[], Mapping[str, Column]], *, whole: bool
@@ -91,22 +106,32 @@ class TableEncoder:
         except _native.ArrayError as err:
             raise DataError(str(err)) from err
         if isinstance(found, int):
-            return self._read_refused(found, columns(), out)
+            return self._placed(self._read_refused(found, columns()), out)
         if found is None:
             return None
         arrays, unread = found[:3], found[3]
         if unread:
             self._read(unread, columns(), arrays)
-        return arrays
+        return arrays if out is None or arrays[0] is out[0] else self._placed(arrays, out)
 
-    def _read_refused(self, group: int, columns: Mapping[str, Column], out: Arrays | None) -> Arrays:
+    def _placed(self, arrays: Arrays, out: Arrays | None) -> Arrays:
+        """Return `arrays`, copied to `out` where it is given and they lie elsewhere."""
+        if out is None:
+            return arrays
+        placed = self._plan.matrices(len(arrays[0]), out)
+        for array, place in zip(arrays, placed, strict=True):
+            if array is not None and place is not None and place is not array:
+                np.copyto(place, array)
+        return placed
+
+    def _read_refused(self, group: int, columns: Mapping[str, Column]) -> Arrays:
         """Raise the error of a group that refuses a value."""
         spare = self._plan.matrices(num_rows(columns))
         self._read([group], columns, spare)
-        return self._read_all(columns, out)
+        return self._read_all(columns)
 
-    def _read_all(self, columns: Mapping[str, Column], out: Arrays | None) -> Arrays:
-        arrays = self._plan.matrices(num_rows(columns), out)
+    def _read_all(self, columns: Mapping[str, Column]) -> Arrays:
+        arrays = self._plan.matrices(num_rows(columns))
         self._read(range(len(self.groups)), columns, arrays)
         return arrays
 
@@ -124,6 +149,12 @@ class TableEncoder:
                 start = self._plan.first_weight(index)
                 bags = columns[group.field.name]
                 weights[:, start : start + group.max_length] = bag_weights(group, columns[group.weights], bags)
+
+
+def _num_threads(threads: int | None) -> int:
+    if threads is None:
+        return min(len(os.sched_getaffinity(0)), MAX_THREADS)
+    return integer("threads", threads, range(1, MAX_THREADS + 1), f"[1, {MAX_THREADS}]")
 
 
 def _numbers(group: NumberGroup, column: Column) -> NDArray[np.float32]:

@@ -2,17 +2,26 @@
 
 from dataclasses import dataclass
 
-from polyrank.canonical import Dtype
+from polyrank.arguments import instance, listed, text
+from polyrank.canonical import Dtype, new_reading
 from polyrank.fingerprint import DEFAULT_SEED
+from polyrank.ngrams import checked_length, checked_sizes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Field:
-    """A column whose values are hashed, and how they are read."""
+    """A column whose values are hashed, and how they are read.
+
+    Raises:
+        ConfigError: an argument is wrong; groups raise it too.
+    """
 
     name: str
     dtype: Dtype
     missing: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        new_reading(self.dtype, self.missing, text("name", self.name))
 
     def described(self) -> tuple[object, ...]:
         """Return what the extension takes."""
@@ -24,6 +33,9 @@ class CategoricalGroup:
     """One value: one slot of `ids`."""
 
     field: Field
+
+    def __post_init__(self) -> None:
+        instance("field", self.field, Field, "a Field")
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -52,6 +64,12 @@ class BagGroup:
     max_length: int
     weights: str | None = None
 
+    def __post_init__(self) -> None:
+        instance("field", self.field, Field, "a Field")
+        checked_length(self.max_length)
+        if self.weights is not None:
+            text("weights", self.weights)
+
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that the group reads."""
@@ -72,6 +90,10 @@ class CrossGroup:
     """Several values hashed as one: one slot. Missing if any part is."""
 
     parts: tuple[Field, ...]
+
+    def __post_init__(self) -> None:
+        for index, part in enumerate(listed("parts", self.parts, "Fields")):
+            instance(f"parts[{index}]", part, Field, "a Field")
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -96,6 +118,11 @@ class NGramGroup:
     sizes: tuple[int, ...]
     max_length: int
 
+    def __post_init__(self) -> None:
+        instance("field", self.field, Field, "a Field")
+        checked_sizes(self.sizes)
+        checked_length(self.max_length)
+
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that the group reads."""
@@ -117,6 +144,10 @@ class NumberGroup:
 
     name: str
     log1p: bool = False
+
+    def __post_init__(self) -> None:
+        text("name", self.name)
+        instance("log1p", self.log1p, bool, "True or False")
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.arguments import shown
 from polyrank.errors import DataError
 from polyrank.fingerprint import MISSING, fingerprint
 from polyrank.rows import Column, is_missing
@@ -122,7 +123,7 @@ def _flatten_plain(name: str, column: Sequence[object], expected: str) -> tuple[
         if is_missing(items):
             continue
         if not isinstance(items, list | tuple | np.ndarray):
-            raise DataError(f"column {name!r} holds {items!r} at row {row + 1:,}; {expected}")
+            raise DataError(f"column {name!r} holds {shown(items)} at row {row + 1:,}; {expected}")
         lengths[row] = len(items)
         values.extend(items)
     return lengths, values

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.arguments import shown
 from polyrank.errors import DataError
 from polyrank.rows import Column, is_missing
 
@@ -65,7 +66,7 @@ def _plain_numbers(values: Sequence[object], name: str) -> "pa.Array":
 
     for row, value in enumerate(values):
         if not is_missing(value) and not isinstance(value, int | float | np.number | np.bool_):
-            raise DataError(f"column {name!r} holds {value!r} at row {row + 1:,}; numbers expected")
+            raise DataError(f"column {name!r} holds {shown(value)} at row {row + 1:,}; numbers expected")
     return pa.array([None if is_missing(value) else _as_float(value) for value in values], pa.float64())
 
 

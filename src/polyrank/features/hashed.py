@@ -1,12 +1,12 @@
-"""Kinds of features: what a column becomes on its way into a model."""
+"""Features that become slots of `ids`: values hashed to fingerprints, and looked up in an embedding table."""
 
 from typing import Literal
 
 import msgspec
 
-Side = Literal["user", "item", "context"]
+from .common import Side
+
 Dtype = Literal["text", "int64"]
-Transform = Literal["log1p", "standardize"]
 
 MAX_BUCKETS = 2**31
 MAX_EMBEDDING_DIM = 4096
@@ -48,20 +48,4 @@ class BagFeature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     pooling: Literal["mean", "sum"] = "mean"
 
 
-class NumericFeature(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="numeric"
-):
-    """A number: one column of `dense`, transformed inside the model. Missing becomes the mean, with an indicator.
-
-    `mean` and `std` describe the training rows after `log1p`; training fits them, people leave them out.
-    """
-
-    name: str
-    side: Side = "context"
-    transform: tuple[Transform, ...] = ()
-    mean: float | None = None
-    std: float | None = None
-
-
 HashedFeature = CategoricalFeature | BagFeature
-Feature = CategoricalFeature | BagFeature | NumericFeature
