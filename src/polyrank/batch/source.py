@@ -92,7 +92,8 @@ def _open_csv(file: Path, columns: Sequence[HashedColumn]) -> Iterator[RowStream
         try:
             yield RowStream(reader.schema, None, batches)
         except DataError:
-            quotes.finish()  # rows in a value that does not end may be why
+            with contextlib.suppress(OSError):  # a damaged file, which is the error already
+                quotes.finish()  # rows in a value that does not end may be why
             raise
 
 

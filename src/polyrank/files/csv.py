@@ -62,6 +62,7 @@ class QuoteCheck:
     def _scan(self) -> None:
         if self._is_done:
             return
+        self._is_done = True  # where reading fails, too
         piece = next(self._pieces, None)
         self._found = self._scanner.finish() if piece is None else self._scanner.scan(piece)
         self._is_done = piece is None or self._found is not None
