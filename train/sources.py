@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polyrank.errors import DataError
-from polyrank.files import SUFFIXES, check_columns, csv_stream, first_line, readable
+from polyrank.files import SUFFIXES, QuoteCheck, check_columns, first_line, readable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,5 +62,8 @@ def _read_csv(file: Path, text: Sequence[str]) -> "pa.Table":
 
     convert = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(text, pa.string()))
     parse = pyarrow.csv.ParseOptions(newlines_in_values=True)
-    with csv_stream(file) as stream:
-        return pyarrow.csv.read_csv(stream, parse_options=parse, convert_options=convert)
+    with QuoteCheck(file) as check:
+        check.check_all()
+        table = pyarrow.csv.read_csv(file, parse_options=parse, convert_options=convert)
+        check.finish()
+    return table

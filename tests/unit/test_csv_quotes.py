@@ -111,6 +111,17 @@ def test_closed_quotes_are_read(
 
 
 @pytest.mark.parametrize("read", READERS)
+def test_damaged_compression_is_not_taken_for_a_quote(tmp_path: Path, read: Callable[[Path], object]) -> None:
+    numbers = random.Random(0).choices(range(10**9), k=300_000)
+    whole = write(tmp_path / "rows.csv.gz", HEADER + "".join(f'{number},"{number}\n"\n' for number in numbers))
+    damaged = bytearray(whole.read_bytes())
+    damaged[-20_000:-10_000] = b"\xff" * 10_000
+    whole.write_bytes(damaged)
+    with pytest.raises(DataError, match=r"rows\.csv\.gz cannot be read as CSV: zlib inflate failed"):
+        read(whole)
+
+
+@pytest.mark.parametrize("read", READERS)
 def test_values_of_several_lines_are_read_across_blocks(
     tmp_path: Path, read: Callable[[Path], list[dict[str, Any]]]
 ) -> None:

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from polyrank.errors import DataError
-from polyrank.files import SUFFIXES, check_columns, csv_stream, readable
+from polyrank.files import PIECE_BYTES, SUFFIXES, QuoteCheck, check_columns, readable
 
 from .columns import HashedColumn
 
 MAX_ROWS = 131_072
 MAX_BYTES = 64 * 2**20
-CSV_BLOCK_BYTES = 2 * 2**20  # Arrow reads some thirty blocks ahead
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -82,13 +81,27 @@ def _open_csv(file: Path, columns: Sequence[HashedColumn]) -> Iterator[RowStream
     from pyarrow import csv
 
     convert = csv.ConvertOptions(column_types={column.name: pa.string() for column in columns})
-    read = csv.ReadOptions(block_size=CSV_BLOCK_BYTES)
+    read = csv.ReadOptions(block_size=PIECE_BYTES)  # Arrow reads some thirty blocks ahead
     parse = csv.ParseOptions(newlines_in_values=True)
-    with csv_stream(file) as text:
+    with pa.input_stream(file, compression="detect") as text, QuoteCheck(file) as quotes:
         reader = csv.open_csv(text, read_options=read, parse_options=parse, convert_options=convert)
         integers = [column.name for column in columns if column.dtype == "int64"]
-        batches = ((batch, _with_numbers(batch, integers, convert.null_values)) for batch in _merged(reader))
-        yield RowStream(reader.schema, None, batches)
+        batches = (
+            (batch, _with_numbers(batch, integers, convert.null_values)) for batch in _merged(_checked(reader, quotes))
+        )
+        try:
+            yield RowStream(reader.schema, None, batches)
+        except DataError:
+            with contextlib.suppress(OSError):  # a damaged file, which is the error already
+                quotes.finish()  # rows in a value that does not end may be why
+            raise
+
+
+def _checked(batches: Iterator[Any], quotes: QuoteCheck) -> Iterator[Any]:
+    for batch in batches:
+        quotes.advance()
+        yield batch
+    quotes.finish()
 
 
 def _merged(batches: Iterator[Any]) -> Iterator[Any]:

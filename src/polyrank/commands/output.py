@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, TextIO
 
@@ -15,13 +16,17 @@ def say(text: str, *, end: str = "\n") -> None:
     """Print a result.
 
     Raises:
-        OutputError: standard output is closed, full, a pipe whose reader has left, or in an encoding that lacks a
-            character.
+        OutputError: standard output is closed, full, or in an encoding that lacks a character.
+        SystemExit: it is a pipe whose reader has left, as `head` does: nothing to tell, and the status that a shell
+            gives a program that ends so.
     """
     if sys.stdout is None:  # what Python makes of `>&-`
         raise OutputError("cannot write to standard output: it is closed; send it to a file or a terminal")
     try:
         print(text, end=end, flush=True)
+    except BrokenPipeError:
+        _discard(sys.stdout)
+        raise SystemExit(128 + signal.SIGPIPE) from None
     except OSError as err:
         _discard(sys.stdout)
         reason = (err.strerror or str(err)).lower()

@@ -1,48 +1,79 @@
-"""CSV text on its way to Arrow, and why a file cannot be read, with the lines and rows that Arrow leaves out."""
+"""Quotes of a CSV file that never close, and why a file cannot be read: lines and rows that Arrow leaves out."""
 
 import codecs
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from polyrank.errors import DataError
 
 from .quotes import OpenQuote, QuoteScanner
 
-PIECE_BYTES = 2**20
+PIECE_BYTES = 2 * 2**20
 SHOWN_CHARACTERS = 60
 
 
-@contextlib.contextmanager
-def csv_stream(file: Path) -> Iterator[Any]:
-    """Yield the text of a CSV file, compressed or not, for Arrow to read.
+class QuoteCheck:
+    """Looks for quotes that never close while Arrow reads the same file; a context manager.
 
-    Raises:
-        DataError: while reading, that a quoted value does not end; the message names its line.
+    It reads the file itself, on a thread, and so mostly from memory. A stream that checks what it hands to Arrow would
+    read once, but Arrow's threads must not run Python: one that does so while the process ends aborts it.
     """
-    import pyarrow as pa
 
-    with pa.input_stream(file, compression="detect") as raw:
-        yield pa.PythonFile(_Checked(file, raw), mode="r")
-
-
-class _Checked:
-    """A stream that refuses text with a quote that is never closed."""
-
-    closed = False
-
-    def __init__(self, file: Path, raw: Any) -> None:
+    def __init__(self, file: Path) -> None:
         self._file = file
-        self._raw = raw
+        self._pieces = _pieces(file)
         self._scanner = QuoteScanner()
+        self._found: OpenQuote | None = None
+        self._is_done = False
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="polyrank-quotes")
 
-    def read(self, size: int) -> bytes:
-        piece: bytes = self._raw.read(size)
-        found = self._scanner.scan(piece) if piece else self._scanner.finish()
-        if found is not None:
-            raise DataError(_quote_message(self._file, found))
-        return piece
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+        self._pieces.close()
+
+    def advance(self) -> None:
+        """Check the next `PIECE_BYTES` of text, and return before that is done.
+
+        Raises:
+            DataError: a quote does not close, in text that is checked by now.
+        """
+        self._pool.submit(self._scan)
+        self._raise_if_found()
+
+    def check_all(self) -> "Future[None]":
+        """Begin to check what is left; `finish` waits for it."""
+        return self._pool.submit(self._scan_all)
+
+    def finish(self) -> None:
+        """Check what is left.
+
+        Raises:
+            DataError: a quote does not close; the message names its line.
+        """
+        self.check_all().result()
+        self._raise_if_found()
+
+    def _scan(self) -> None:
+        if self._is_done:
+            return
+        self._is_done = True  # where reading fails, too
+        piece = next(self._pieces, None)
+        self._found = self._scanner.finish() if piece is None else self._scanner.scan(piece)
+        self._is_done = piece is None or self._found is not None
+
+    def _scan_all(self) -> None:
+        while not self._is_done:
+            self._scan()
+
+    def _raise_if_found(self) -> None:
+        if self._found is not None:
+            raise DataError(_quote_message(self._file, self._found))
 
 
 def csv_reason(file: Path, err: Exception) -> str:
@@ -52,9 +83,8 @@ def csv_reason(file: Path, err: Exception) -> str:
         DataError: a quoted value does not end, which may be the cause of what Arrow found.
     """
     try:
-        with csv_stream(file) as stream:
-            while stream.read(PIECE_BYTES):
-                pass
+        with QuoteCheck(file) as check:
+            check.finish()
         found = _encoding_reason(file) or _ragged_reason(file)
     except OSError:  # its bytes cannot be read at all
         found = None
@@ -115,7 +145,7 @@ def _ragged_reason(file: Path) -> str | None:
         return "error"
 
     parse = csv.ParseOptions(newlines_in_values=True, invalid_row_handler=refuse)
-    with contextlib.suppress(pa.ArrowException), csv_stream(file) as stream:
+    with contextlib.suppress(pa.ArrowException), pa.input_stream(file, compression="detect") as stream:
         for _ in csv.open_csv(stream, read_options=csv.ReadOptions(use_threads=False), parse_options=parse):
             pass
     if not refused:
@@ -126,7 +156,7 @@ def _ragged_reason(file: Path) -> str | None:
     return f"row {row.number - 1:,} has {values} where the header has {row.expected_columns}: {text!r}"
 
 
-def _pieces(file: Path) -> Iterator[bytes]:
+def _pieces(file: Path) -> Generator[bytes, None, None]:
     import pyarrow as pa
 
     with pa.input_stream(file, compression="detect") as raw:
