@@ -145,6 +145,7 @@ DAMAGED: dict[str, tuple[str, Callable[[Path], object], str]] = {
         r"u\.item: row 2: invalid value 'x', bool expected",
     ),
     "no header": ("csv", spoil("movies.csv", "movieId,", "id,"), rf"movies\.csv: column 'movieId' is missing; {AGAIN}"),
+    "open quote": ("csv", spoil("movies.csv", '(1965)"', "(1965)"), r"movies\.csv: the quote that opens in line 6"),
     "other text": (
         "csv",
         lambda folder: (folder / "movies.csv").write_bytes(b"movieId,title,genres\n1,\xff,x\n"),

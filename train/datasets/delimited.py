@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polyrank.errors import DataError
+from polyrank.files import QuoteCheck
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +26,7 @@ class Format:
         delimiter: one character, or several that occur nowhere else.
         encoding: of the text.
         header: the first row holds names; columns that nobody asks for are left out.
-        quoted: fields may be in double quotes.
+        quoted: fields may be in double quotes, which must close.
         missing: fields that are null.
         skip_rows: rows at the start that are none.
     """
@@ -53,9 +54,17 @@ def read_delimited(file: Path, types: "Mapping[str, pa.DataType]", form: Format)
     import pyarrow.csv
 
     try:
-        return pyarrow.csv.read_csv(_open(file, form.delimiter), *_options(types, form))
+        if form.quoted:
+            _refuse_open_quote(file)
+        return pyarrow.csv.read_csv(_open(file, form), *_options(types, form))
     except (pa.ArrowException, OSError, UnicodeDecodeError) as err:
         raise DataError(f"{file}{_reason(err)}; {AGAIN}") from err
+
+
+def _refuse_open_quote(file: Path) -> None:
+    """Raise `DataError` where a quote never closes: Arrow would take the rows behind it for text."""
+    with QuoteCheck(file) as check:
+        check.finish()
 
 
 def _options(types: "Mapping[str, pa.DataType]", form: Format) -> tuple[object, object, object]:
@@ -64,7 +73,6 @@ def _options(types: "Mapping[str, pa.DataType]", form: Format) -> tuple[object, 
     names = list(types)
     reading = pyarrow.csv.ReadOptions(
         use_threads=False,  # Arrow tells the row of a mistake only then
-        encoding=form.encoding,
         column_names=None if form.header else names,
         skip_rows=form.skip_rows,
     )
@@ -81,14 +89,21 @@ def _options(types: "Mapping[str, pa.DataType]", form: Format) -> tuple[object, 
     return reading, parsing, converting
 
 
-def _open(file: Path, delimiter: str) -> "pa.NativeFile":
+def _open(file: Path, form: Format) -> "pa.NativeFile":
+    """Open a file as UTF-8 with a separator of one byte; what must be rewritten for that is read as a whole.
+
+    Arrow's own `encoding` runs Python in Arrow's threads, and a process that ends meanwhile aborts.
+    """
     import pyarrow as pa
 
     stream = pa.input_stream(str(file))
-    if len(delimiter) == 1:
+    if len(form.delimiter) == 1 and form.encoding == "utf8":
         return stream
     with stream:
-        return pa.BufferReader(stream.read().replace(delimiter.encode(), _UNIT_SEPARATOR.encode()))
+        text = stream.read().decode(form.encoding)
+    if len(form.delimiter) > 1:
+        text = text.replace(form.delimiter, _UNIT_SEPARATOR)
+    return pa.BufferReader(text.encode())
 
 
 def _reason(err: Exception) -> str:

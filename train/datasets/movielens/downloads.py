@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 TABS = Format(delimiter="\t")
 PIPES = Format(delimiter="|", encoding="latin-1")
 COLONS = Format(delimiter="::", encoding="latin-1")
-COMMAS = Format(delimiter=",", header=True, quoted=True)
+COMMAS = Format(delimiter=",", header=True)
+QUOTED = Format(delimiter=",", header=True, quoted=True)
 NO_GENRES = "(no genres listed)"
 LEAST_RATING = 0.5
 MOST_RATING = 5.0
@@ -83,7 +84,7 @@ def movies_csv(folder: Path) -> "pa.Table":
     import pyarrow as pa
 
     types = {"movieId": pa.int64(), "title": pa.string(), "genres": pa.string()}
-    items = read_delimited(folder / "movies.csv", types, COMMAS)
+    items = read_delimited(folder / "movies.csv", types, QUOTED)
     return movie_table(items["movieId"], items["title"], _split(items["genres"]))
 
 
