@@ -74,7 +74,7 @@ def fit(
 
     Args:
         schema: features and tasks.
-        data: a Parquet or CSV file, a directory of them, or rows in memory.
+        data: a file, a directory or pattern of files (docs/data.md lists the formats), or rows in memory.
         out: the run directory to make; must not exist or be empty.
         config: how to train; None takes the defaults.
         progress: show a bar on standard error, when that is a terminal.
@@ -106,7 +106,7 @@ def prepare(schema: Schema, data: str | Path | Rows, config: TrainConfig) -> Tra
     if not isinstance(data, str | Path):
         return _prepare_rows(schema, data, config)
     text = [feature.name for feature in schema.hashed_features if feature.dtype == "text"]
-    rows = read_rows(data, columns=schema.training_columns, text=text)
+    rows = read_rows(data, columns=schema.training_columns, text=text, encoding=config.encoding)
     try:
         return _prepare_rows(schema, rows, config)
     except DataError as err:

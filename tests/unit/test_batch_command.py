@@ -90,7 +90,7 @@ def test_csv_is_hashed_as_parquet_is(place: Path) -> None:
         "city": ["007", "", "NA", 'a "b"'],
         "note": [1, 2, 3, 4],
         "user_id_fingerprint": hashed([46, None, None, 7], "int64"),
-        "city_fingerprint": hashed(["007", "", "NA", 'a "b"'], "text"),
+        "city_fingerprint": hashed(["007", None, "NA", 'a "b"'], "text"),
     }
 
 
@@ -231,13 +231,13 @@ WRONG: dict[str, tuple[Callable[[], object], str, Sequence[str], str]] = {
         csv(b"user_id\n1\n\xff\n"),
         "rows.csv",
         USER,
-        "rows.csv cannot be read as CSV: line 3 is not UTF-8 text; convert the file",
+        "rows.csv cannot be read as CSV: line 3 is not UTF-8 text; declare its encoding, as in --encoding latin-1",
     ),
     "CSV with a name that is no UTF-8": (
         csv(b"user_id,stra\xdfe\n1,2\n"),
         "rows.csv",
         USER,
-        "rows.csv cannot be read as CSV: line 1 is not UTF-8 text; convert the file",
+        "rows.csv cannot be read as CSV: line 1 is not UTF-8 text; declare its encoding, as in --encoding latin-1",
     ),
     "CSV row beyond a block": (
         csv("user_id,b\n1," + "x" * 5_000_000 + "\n2,3\n"),
@@ -424,11 +424,13 @@ def test_cross_without_columns_is_told_what_it_takes(capsys: Capture) -> None:
     assert capsys.readouterr().err.endswith(expected)
 
 
-@pytest.mark.parametrize("verb", ["fingerprint", "train"])
-def test_help_names_the_kinds_of_files(capsys: Capture, verb: str) -> None:
+@pytest.mark.parametrize(
+    ("verb", "kinds"), [("fingerprint", ".parquet, .csv or .csv.gz"), ("train", ".parquet, .csv, .csv.gz, .jsonl")]
+)
+def test_help_names_the_kinds_of_files(capsys: Capture, verb: str, kinds: str) -> None:
     with pytest.raises(SystemExit):
         main([verb, "--help"])
-    assert ".parquet, .csv or .csv.gz" in " ".join(capsys.readouterr().out.split())
+    assert kinds in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from polyrank.errors import DataError
-from polyrank.files import PIECE_BYTES, SUFFIXES, QuoteCheck, check_columns, readable
+from polyrank.files import PIECE_BYTES, QuoteCheck, check_columns, empty_as_null, readable
 
 from .columns import HashedColumn
 
+SUFFIXES = (".parquet", ".csv", ".csv.gz")
 MAX_ROWS = 131_072
 MAX_BYTES = 64 * 2**20
 
@@ -85,9 +86,8 @@ def _open_csv(file: Path, columns: Sequence[HashedColumn]) -> Iterator[RowStream
     parse = csv.ParseOptions(newlines_in_values=True)
     with pa.input_stream(file, compression="detect") as text, QuoteCheck(file) as quotes:
         reader = csv.open_csv(text, read_options=read, parse_options=parse, convert_options=convert)
-        integers = [column.name for column in columns if column.dtype == "int64"]
         batches = (
-            (batch, _with_numbers(batch, integers, convert.null_values)) for batch in _merged(_checked(reader, quotes))
+            (batch, _as_trained(batch, columns, convert.null_values)) for batch in _merged(_checked(reader, quotes))
         )
         try:
             yield RowStream(reader.schema, None, batches)
@@ -118,10 +118,12 @@ def _merged(batches: Iterator[Any]) -> Iterator[Any]:
         yield from pa.Table.from_batches(some).combine_chunks().to_batches()
 
 
-def _with_numbers(batch: Any, names: Sequence[str], null_values: Sequence[str]) -> Any:
-    """Read the columns of dtype `int64` as training reads them from CSV: null markers, and 46.0 beside 46."""
-    for name in names:
-        batch = batch.set_column(batch.schema.get_field_index(name), name, _numbers(batch.column(name), null_values))
+def _as_trained(batch: Any, columns: Sequence[HashedColumn], null_values: Sequence[str]) -> Any:
+    """Read hashed columns as training reads them from CSV: empty is null; for integers, null markers and 46.0."""
+    for column in columns:
+        text = empty_as_null(batch.column(column.name))
+        read = _numbers(text, null_values) if column.dtype == "int64" else text
+        batch = batch.set_column(batch.schema.get_field_index(column.name), column.name, read)
     return batch
 
 
