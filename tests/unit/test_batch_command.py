@@ -193,15 +193,20 @@ def csv(text: str | bytes) -> Callable[[], object]:
 
 USER = ("--column", "user_id:int64")
 WRONG: dict[str, tuple[Callable[[], object], str, Sequence[str], str]] = {
-    "no file": (lambda: None, "absent.parquet", USER, "absent.parquet does not exist; give a Parquet or CSV file"),
-    "directory": (lambda: Path("d").mkdir(), "d", USER, "d is a directory; give one Parquet or CSV file"),
+    "no file": (
+        lambda: None,
+        "absent.parquet",
+        USER,
+        "absent.parquet does not exist; give a file that ends in .parquet, .csv",
+    ),
+    "directory": (lambda: Path("d").mkdir(), "d", USER, "d is a directory; give one file"),
     "directory named as a file": (
         lambda: Path("d.csv").mkdir(),
         "d.csv",
         USER,
-        "d.csv is a directory; give one Parquet or CSV file",
+        "d.csv is a directory; give one file",
     ),
-    "pipe": (lambda: os.mkfifo("p.csv"), "p.csv", USER, "p.csv is no file; give a Parquet or CSV file"),
+    "pipe": (lambda: os.mkfifo("p.csv"), "p.csv", USER, "p.csv is no file; give a file that ends in .parquet"),
     "other kind": (
         lambda: Path("rows.txt").touch(),
         "rows.txt",
@@ -424,13 +429,11 @@ def test_cross_without_columns_is_told_what_it_takes(capsys: Capture) -> None:
     assert capsys.readouterr().err.endswith(expected)
 
 
-@pytest.mark.parametrize(
-    ("verb", "kinds"), [("fingerprint", ".parquet, .csv or .csv.gz"), ("train", ".parquet, .csv, .csv.gz, .jsonl")]
-)
-def test_help_names_the_kinds_of_files(capsys: Capture, verb: str, kinds: str) -> None:
+@pytest.mark.parametrize("verb", ["fingerprint", "train"])
+def test_help_names_the_kinds_of_files(capsys: Capture, verb: str) -> None:
     with pytest.raises(SystemExit):
         main([verb, "--help"])
-    assert kinds in " ".join(capsys.readouterr().out.split())
+    assert ".parquet, .csv, .csv.gz, .jsonl" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(

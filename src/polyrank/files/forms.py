@@ -89,6 +89,6 @@ def kinds() -> str:
     return ", ".join(SUFFIXES[:-1]) + " or " + SUFFIXES[-1]
 
 
-def format_of(file: Path) -> Format | None:
-    """Return the format that the name of a file says."""
-    return next((one for one in FORMATS if file.name.endswith(one.suffixes)), None)
+def format_of(file: Path) -> Format:
+    """Return the format that the name of a file says; Parquet where it says none."""
+    return next((one for one in FORMATS if file.name.endswith(one.suffixes)), FORMATS[0])

@@ -35,7 +35,7 @@ def read_json_lines(file: Path, columns: Sequence[str] | None, name: Path) -> An
     pieces: dict[str, list[Any]] = {}
     others: dict[str, None] = {}
     sizes: list[int] = []
-    for rows in _blocks(file, name):
+    for rows in json_rows(file, name):
         keys = dict.fromkeys(key for row in rows for key in row)
         for key in keys:
             if columns is not None and key not in columns:
@@ -43,7 +43,7 @@ def read_json_lines(file: Path, columns: Sequence[str] | None, name: Path) -> An
                 continue
             held = pieces.setdefault(key, [])
             held.extend(pa.nulls(size) for size in sizes[len(held) :])
-            held.append(_array_or_list([row.get(key) for row in rows]))
+            held.append(array_or_list([row.get(key) for row in rows]))
         sizes.append(len(rows))
     for held in pieces.values():
         held.extend(pa.nulls(size) for size in sizes[len(held) :])
@@ -54,7 +54,12 @@ def read_json_lines(file: Path, columns: Sequence[str] | None, name: Path) -> An
     return pa.table(found | {key: pa.nulls(sum(sizes)) for key in others})
 
 
-def _blocks(file: Path, name: Path) -> Iterator[list[dict[str, Any]]]:
+def json_rows(file: Path, name: Path) -> Iterator[list[dict[str, Any]]]:
+    """Read the rows of a file, a block at a time.
+
+    Raises:
+        DataError: a line is no JSON object; the message names it, and the file as `name`.
+    """
     import pyarrow as pa
 
     first, rest = 1, b""
@@ -100,7 +105,8 @@ def _row(line: bytes, number: int, name: Path) -> dict[str, Any]:
     return row
 
 
-def _array_or_list(values: list[Any]) -> Any:
+def array_or_list(values: list[Any]) -> Any:
+    """Return an Arrow array, or the values where no type holds them all."""
     import pyarrow as pa
 
     try:
@@ -120,15 +126,25 @@ def _joined(column: str, pieces: list[Any]) -> Any:
         except pa.ArrowException:
             pass  # 46 and "46" in different pieces
     values = [value for piece in pieces for value in (piece if isinstance(piece, list) else piece.to_pylist())]
+    return pa.chunked_array([as_text(column, values)])
+
+
+def as_text(column: str, values: list[Any], first: int = 0) -> Any:
+    """Return values as an array of text, or of lists of text: what they are under dtype `text`.
+
+    Raises:
+        DataError: a value has no form as text, or stands beside lists; rows count from `first`.
+    """
+    import pyarrow as pa
+
     how = new_reading("text", (), column)
-    texts = [_text(value, row, how) for row, value in enumerate(values)]
+    texts = [_text(value, first + row, how) for row, value in enumerate(values)]
     has_lists = any(isinstance(text, list) for text in texts)
     for row, text in enumerate(texts):
         if has_lists and isinstance(text, str):
-            raise DataError(
-                f"column {column!r} holds {shown(values[row])} at row {row + 1:,}, beside lists; make it a list"
-            )
-    return pa.chunked_array([pa.array(texts, pa.list_(pa.string()) if has_lists else pa.string())])
+            found = shown(values[row])
+            raise DataError(f"column {column!r} holds {found} at row {first + row + 1:,}, beside lists; make it a list")
+    return pa.array(texts, pa.list_(pa.string()) if has_lists else pa.string())
 
 
 def _text(value: Any, row: int, how: Any) -> Any:

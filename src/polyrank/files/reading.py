@@ -21,8 +21,7 @@ def readable(file: Path, text: Path | None = None) -> Iterator[None]:
     except pa.ArrowCancelled:
         raise
     except (pa.ArrowException, OSError, UnicodeDecodeError) as err:
-        form = format_of(file)
-        name = "Parquet" if form is None else form.name
+        name = format_of(file).name
         reason = csv_reason(text or file, file, err) if name == "CSV" else first_line(err)
         raise DataError(f"{file} cannot be read as {name}: {reason}") from err
 

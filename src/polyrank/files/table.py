@@ -52,8 +52,9 @@ def _read_part(part: Part, types: dict[str, Any], wanted: Wanted) -> Any:
 
 
 def _read_file(file: Path, partitions: Sequence[str], wanted: Wanted) -> Any:
+    if not file.is_file():
+        raise DataError(f"{file} is no file; take it away, or give files by a pattern")
     form = format_of(file)
-    assert form is not None  # noqa: S101 (only such files are listed; this tells the type checker)
     inside = wanted.columns and [name for name in wanted.columns if name not in partitions]
     own = Wanted(columns=inside, text=wanted.text, encoding=wanted.encoding)
     with as_utf8(file, wanted.encoding if form.is_text else "utf-8") as text:
