@@ -62,11 +62,26 @@ def _from_arrow(rows: Rows, names: Sequence[str]) -> dict[str, Column]:
 
 
 def _collected(rows: Rows, names: Sequence[str]) -> Rows:
-    """Run what stands for rows that are not read yet: a dataset of pyarrow, a lazy frame of polars."""
+    """Read what stands for rows that are not read yet: a dataset of pyarrow, a lazy frame of polars.
+
+    Only the named columns are read; where one is not there, one row of all columns, for what a message lists.
+    """
     kind = type(rows)
     if kind.__module__ == "pyarrow._dataset" and hasattr(rows, "to_table"):
-        return rows.to_table(columns=[name for name in names if name in rows.schema.names] or None)
-    return rows.collect() if kind.__name__ == "LazyFrame" and hasattr(rows, "collect") else rows
+        return _read_dataset(rows, names)
+    if kind.__name__ == "LazyFrame" and kind.__module__.startswith("polars."):
+        is_whole = set(names) <= set(rows.collect_schema().names())
+        return (rows.select(names) if is_whole else rows.head(1)).collect()
+    return rows
+
+
+def _read_dataset(rows: Any, names: Sequence[str]) -> Any:
+    import pyarrow as pa
+
+    try:
+        return rows.to_table(columns=list(names)) if set(names) <= set(rows.schema.names) else rows.head(1)
+    except (pa.ArrowException, OSError) as err:
+        raise DataError(f"rows of type {type(rows).__name__} cannot be read: {str(err).splitlines()[0]}") from err
 
 
 def _import_stream(rows: Rows) -> Any:

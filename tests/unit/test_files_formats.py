@@ -139,6 +139,11 @@ REFUSALS: dict[str, tuple[str, bytes, str]] = {
     "JSON over lines": ("a.jsonl", b'{"user":\n1}\n', "line 1 is no JSON: expecting value at character 9"),
     "two in a line": ("a.jsonl", b'{"user": 1} {"user": 2}\n', "line 1 is no JSON: extra data at character 13"),
     "no object": ("a.ndjson", b'{"user": 1}\n[1]\n', "line 2 holds list; one object a line expected"),
+    "UTF-16": (
+        "a.jsonl",
+        '{"user": 1}\n'.encode("utf-16"),
+        "line 1 is not UTF-8 text; declare its encoding, as in --enc",
+    ),
     "deep JSON": ("a.jsonl", b'{"user": ' + b"[" * 200_000, "line 1 is no JSON that can be read: "),
     "no gzip": ("a.jsonl.gz", b'{"user": 1}\n', "a.jsonl.gz cannot be read as JSON Lines: "),
     "cut gzip": ("a.jsonl.gz", gzip.compress(LINES)[:30], "a.jsonl.gz cannot be read as JSON Lines: "),

@@ -1,5 +1,6 @@
 """Which files a directory or a pattern stands for, and what their folders say."""
 
+import os
 import re
 from pathlib import Path
 
@@ -102,3 +103,9 @@ def test_pattern_without_files_is_refused(tmp_path: Path) -> None:
     message = f"{tmp_path}/x-* matches no file that ends in .parquet, .csv, .csv.gz, .jsonl"
     with pytest.raises(DataError, match=f"^{re.escape(message)}"):
         read_rows(tmp_path / "x-*")
+
+
+def test_pipes_are_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.csv")
+    with pytest.raises(DataError, match=r"a\.csv is no regular file; give files that can be read twice$"):
+        read_rows(tmp_path)

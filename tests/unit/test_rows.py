@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -5,6 +6,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pyarrow.dataset
+import pyarrow.parquet as pq
 import pytest
 
 from polyrank.errors import DataError
@@ -143,3 +145,16 @@ def test_duckdb_relation_is_read() -> None:
     duckdb = pytest.importorskip("duckdb", reason="DuckDB is installed for benchmarks only: dependency group bench")
     relation = duckdb.sql("select 46 as user, 'x' as extra")
     assert columns_of(relation, ["user"])["user"].to_pylist() == [46]
+
+
+@pytest.mark.parametrize("form", ["lazy polars", "dataset"])
+def test_missing_column_of_rows_not_read_yet_is_named(form: str) -> None:
+    with pytest.raises(DataError, match=r"^column 'exta' is missing; did you mean 'extra'\?"):
+        columns_of(FORMS[form], ["user", "exta"])
+
+
+def test_dataset_with_a_damaged_file_is_refused(tmp_path: Path) -> None:
+    pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "a.parquet")
+    (tmp_path / "b.parquet").write_text("user")
+    with pytest.raises(DataError, match=r"^rows of type FileSystemDataset cannot be read: .*b\.parquet"):
+        columns_of(pa.dataset.dataset(tmp_path), ["user"])

@@ -76,10 +76,14 @@ def _batch_rows(metadata: Any) -> int:
 @contextlib.contextmanager
 def _open_arrow(file: Path, _columns: Sequence[HashedColumn], _name: Path) -> Iterator[RowStream]:
     with open_arrow_file(file) as (schema, batches):
-        slices = (
-            batch.slice(start, MAX_ROWS) for batch in batches for start in range(0, max(batch.num_rows, 1), MAX_ROWS)
-        )
-        yield RowStream(schema, None, ((batch, batch) for batch in slices))
+        pairs = ((part, part) for batch in batches for part in _slices(batch))
+        yield RowStream(schema, None, pairs)
+
+
+def _slices(batch: Any) -> Iterator[Any]:
+    size = max(1, min(MAX_ROWS, MAX_BYTES * batch.num_rows // max(batch.nbytes, 1)))
+    for start in range(0, batch.num_rows, size):
+        yield batch.slice(start, size)
 
 
 @contextlib.contextmanager

@@ -93,7 +93,7 @@ def _row(line: bytes, number: int, name: Path) -> dict[str, Any]:
     """Decode one line with Python's reader: it takes the NaN that Python writes, and says what is wrong."""
     where = f"{name} cannot be read as JSON Lines: line {number:,}"
     try:
-        row = json.loads(line)
+        row = json.loads(line.decode())  # of bytes, it would guess the encoding
     except UnicodeDecodeError as err:
         raise DataError(f"{where} is not UTF-8 text; {DECLARE}") from err
     except json.JSONDecodeError as err:

@@ -53,7 +53,7 @@ def _read_part(part: Part, types: dict[str, Any], wanted: Wanted) -> Any:
 
 def _read_file(file: Path, partitions: Sequence[str], wanted: Wanted) -> Any:
     if not file.is_file():
-        raise DataError(f"{file} is no file; take it away, or give files by a pattern")
+        raise DataError(f"{file} is no regular file; give files that can be read twice")
     form = format_of(file)
     inside = wanted.columns and [name for name in wanted.columns if name not in partitions]
     own = Wanted(columns=inside, text=wanted.text, encoding=wanted.encoding)
