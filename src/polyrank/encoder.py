@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from polyrank.arguments import instance, named
 from polyrank.errors import ConfigError
-from polyrank.features import BagFeature, Feature, HashedFeature, NumericFeature
+from polyrank.features import HashedFeature, NumericFeature
+from polyrank.hashed_groups import hashed_group
 from polyrank.rows import Column, Rows
 from polyrank.schema import Schema
-from polyrank.table import Arrays, BagGroup, CategoricalGroup, Field, Group, NumberGroup, TableEncoder, numbers
+from polyrank.table import Arrays, Group, NumberGroup, TableEncoder, numbers
 
 __all__ = ["Batch", "Encoder", "Slots", "numbers", "slot_layout"]
 
@@ -53,12 +54,11 @@ class Slots:
 
 
 def slot_layout(schema: Schema) -> tuple[Slots, ...]:
-    """Lay the hashed features out in schema order: one slot for a categorical, `max_length` for a bag."""
+    """Lay the hashed features out in schema order: one slot for a value or a cross, `max_length` for a bag."""
     layout, start = [], 0
     for feature in schema.hashed_features:
-        width = feature.max_length if isinstance(feature, BagFeature) else 1
-        layout.append(Slots(feature, start, start + width))
-        start += width
+        layout.append(Slots(feature, start, start + feature.num_slots))
+        start += feature.num_slots
     return tuple(layout)
 
 
@@ -87,7 +87,7 @@ class Encoder:
         self.schema = schema.resolved()
         self.layout = slot_layout(self.schema)
         self.num_slots = self.layout[-1].stop if self.layout else 0
-        self._table = TableEncoder([_group_of(feature) for feature in self.schema.features], threads)
+        self._table = TableEncoder(_groups_of(self.schema), threads)
 
     def encode(self, rows: Rows, *, out: Batch | None = None) -> Batch:
         """Encode rows; columns the schema does not name are ignored.
@@ -122,11 +122,10 @@ def _arrays(batch: Batch | None) -> Arrays | None:
         raise ConfigError(f"out must be a Batch, got {named(batch)}") from err
 
 
-def _group_of(feature: Feature) -> Group:
-    if isinstance(feature, NumericFeature):
-        return NumberGroup(name=feature.name, log1p="log1p" in feature.transform)
-    assert feature.dtype is not None  # noqa: S101 (a resolved schema always has one; this tells the type checker)
-    field = Field(name=feature.name, dtype=feature.dtype, missing=feature.missing)
-    if isinstance(feature, BagFeature):
-        return BagGroup(field=field, max_length=feature.max_length)
-    return CategoricalGroup(field=field)
+def _groups_of(schema: Schema) -> list[Group]:
+    return [
+        NumberGroup(name=feature.name, log1p="log1p" in feature.transform)
+        if isinstance(feature, NumericFeature)
+        else hashed_group(feature, schema.features)
+        for feature in schema.features
+    ]

@@ -17,6 +17,7 @@ TAGS = (
     '{ name = "tags", kind = "bag", dtype = "text", max_length = 3, num_buckets = 11, embedding_dim = 4, '
     'pooling = "sum" }'
 )
+CROSS = '{ name = "word by item", kind = "cross", features = ["word", "item"], num_buckets = 90, embedding_dim = 4 }'
 PRICE = '{ name = "price", kind = "numeric", transform = ["log1p", "standardize"], mean = 2.0, std = 1.5 }'
 AGE = '{ name = "age", kind = "numeric" }'
 TASKS = (
@@ -31,6 +32,7 @@ FEATURES = {
     "only bags": (TAGS,),
     "only numeric": (PRICE, AGE),
     "one of each": (ITEM, AGE),
+    "crosses": (CROSS, ITEM, WORD),
 }
 """Feature sets by what is special about them."""
 

@@ -3,7 +3,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polyrank.features import BagFeature, CategoricalFeature, NumericFeature
+from polyrank.features import BagFeature, CategoricalFeature, CrossFeature, NumericFeature, SharingFeature
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask, RegressionTask
 
@@ -50,7 +50,11 @@ def schemas(draw: st.DrawFn) -> Schema:
         st.lists(names.filter(lambda name: not name.startswith("label ")), min_size=1, max_size=6, unique=True)
     )
     features = [draw(draw(st.sampled_from(kinds))(name)) for name in feature_names]
-    owners = [feature.name for feature in features if not isinstance(feature, NumericFeature)]
+    crossed = [feature.name for feature in features if isinstance(feature, CategoricalFeature)]
+    if crossed:
+        parts = tuple(draw(st.lists(st.sampled_from(crossed), min_size=2, max_size=3)))
+        features.append(CrossFeature(name=f"{max(feature_names, key=len)}x", features=parts, num_buckets=9))
+    owners = [feature.name for feature in features if isinstance(feature, SharingFeature)]
     if owners:
         sharer = f"{max(feature_names, key=len)}+"
         features.append(BagFeature(name=sharer, max_length=3, shares=draw(st.sampled_from(owners))))
@@ -82,7 +86,7 @@ def test_resolving_is_done_once(schema: Schema) -> None:
 
 @given(schemas())
 def test_every_sharer_has_the_table_of_its_owner(schema: Schema) -> None:
-    hashed = {feature.name: feature for feature in schema.resolved().hashed_features}
+    hashed = {f.name: f for f in schema.resolved().features if isinstance(f, SharingFeature)}
     owners = [hashed[feature.shares or feature.name] for feature in hashed.values()]
     assert [(f.dtype, f.num_buckets, f.embedding_dim) for f in hashed.values()] == [
         (f.dtype, f.num_buckets, f.embedding_dim) for f in owners

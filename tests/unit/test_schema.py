@@ -178,6 +178,7 @@ def test_fields_without_value_are_not_written() -> None:
 
 def test_sharing_feature_takes_the_owners_table() -> None:
     liked = Schema.from_toml(NAME + FEATURE + "embedding_dim = 4\n" + SHARING + TASK).hashed_features[1]
+    assert isinstance(liked, BagFeature)
     assert (liked.dtype, liked.num_buckets, liked.embedding_dim) == ("int64", 10, 4)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from polyrank.errors import ConfigError
-from polyrank.features import BagFeature, Dtype
+from polyrank.features import BagFeature, CrossFeature, Dtype, SharingFeature
 from polyrank.schema import Schema
 from polyrank.spelling import suggestion
 
@@ -29,14 +29,15 @@ class HashedColumn:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Cross:
-    """Columns that are hashed together, in order, as one value."""
+    """Columns that are hashed together, in order, as one value; `name` is `a_x_b` where it is left out."""
 
     parts: tuple[HashedColumn, ...]
+    name: str | None = None
 
     @property
     def output(self) -> str:
         """The name of the column of fingerprints."""
-        return "_x_".join(part.name for part in self.parts) + SUFFIX
+        return (self.name or "_x_".join(part.name for part in self.parts)) + SUFFIX
 
 
 Hashed = HashedColumn | Cross
@@ -51,7 +52,18 @@ def hashed_columns(schema: Schema) -> tuple[HashedColumn, ...]:
             missing=feature.missing,
             is_bag=isinstance(feature, BagFeature),
         )
-        for feature in schema.resolved().hashed_features
+        for feature in schema.resolved().features
+        if isinstance(feature, SharingFeature)
+    )
+
+
+def hashed_crosses(schema: Schema) -> tuple[Cross, ...]:
+    """Return the crosses of a schema, in its order."""
+    columns = {column.name: column for column in hashed_columns(schema)}
+    return tuple(
+        Cross(parts=tuple(columns[name] for name in feature.features), name=feature.name)
+        for feature in schema.features
+        if isinstance(feature, CrossFeature)
     )
 
 

@@ -1,6 +1,7 @@
 """Kinds of features: what a column becomes on its way into a model."""
 
 from .common import Side as Side
+from .cross import CrossFeature as CrossFeature
 from .dense import NumericFeature as NumericFeature
 from .dense import Transform as Transform
 from .hashed import DEFAULT_EMBEDDING_DIM as DEFAULT_EMBEDDING_DIM
@@ -10,6 +11,11 @@ from .hashed import MAX_LENGTH as MAX_LENGTH
 from .hashed import BagFeature as BagFeature
 from .hashed import CategoricalFeature as CategoricalFeature
 from .hashed import Dtype as Dtype
-from .hashed import HashedFeature as HashedFeature
 
-Feature = CategoricalFeature | BagFeature | NumericFeature
+SharingFeature = CategoricalFeature | BagFeature
+"""Features that may use the embedding table of another."""
+
+HashedFeature = SharingFeature | CrossFeature
+"""Features that are slots of `ids`."""
+
+Feature = HashedFeature | NumericFeature

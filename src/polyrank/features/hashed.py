@@ -30,6 +30,21 @@ class CategoricalFeature(
     missing: tuple[str, ...] = ()
     shares: str | None = None
 
+    @property
+    def num_slots(self) -> int:
+        """How many columns of `ids` it fills."""
+        return 1
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that a row needs for it."""
+        return (self.name,)
+
+    @property
+    def table(self) -> str:
+        """The feature whose embedding table it uses."""
+        return self.shares or self.name
+
 
 class BagFeature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="bag"):
     """A list of values, each hashed: `max_length` slots of `ids`, pooled into one vector. A longer list keeps its head.
@@ -47,5 +62,17 @@ class BagFeature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     shares: str | None = None
     pooling: Literal["mean", "sum"] = "mean"
 
+    @property
+    def num_slots(self) -> int:
+        """How many columns of `ids` it fills."""
+        return self.max_length
 
-HashedFeature = CategoricalFeature | BagFeature
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that a row needs for it."""
+        return (self.name,)
+
+    @property
+    def table(self) -> str:
+        """The feature whose embedding table it uses."""
+        return self.shares or self.name

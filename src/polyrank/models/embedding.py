@@ -41,7 +41,7 @@ class FusedTable(nn.Module):
         ranges, num_rows = _table_ranges(self.layout)
         widths = [slots.stop - slots.start for slots in self.layout]
         repeats = torch.tensor(widths)
-        owners = [ranges[_table_name(slots)] for slots in self.layout]
+        owners = [ranges[slots.feature.table] for slots in self.layout]
         # Layout, not weights: rebuilt from the schema, so left out of the checkpoint.
         buckets = torch.tensor([owner.num_buckets for owner in owners])
         starts = torch.tensor([owner.start for owner in owners])
@@ -119,16 +119,12 @@ def _empty_table(num_rows: int, embedding_dim: int) -> Tensor:
         ) from err
 
 
-def _table_name(slots: Slots) -> str:
-    return slots.feature.shares or slots.feature.name
-
-
 def _table_ranges(layout: list[Slots]) -> tuple[dict[str, TableRange], int]:
     """Stack the tables that own themselves; return where each lies and how many rows there are in all."""
     ranges: dict[str, TableRange] = {}
     num_rows = 0
     for slots in layout:
-        if slots.feature.shares is None and slots.feature.num_buckets is not None:
+        if slots.feature.table == slots.feature.name and slots.feature.num_buckets is not None:
             ranges[slots.feature.name] = TableRange(num_rows, slots.feature.num_buckets)
             num_rows += slots.feature.num_buckets + 1
     return ranges, num_rows

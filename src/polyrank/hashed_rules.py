@@ -1,0 +1,89 @@
+"""What a schema asks of features that are hashed, and what it fills in."""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from polyrank.errors import SchemaError
+from polyrank.features import (
+    DEFAULT_EMBEDDING_DIM,
+    MAX_BUCKETS,
+    MAX_EMBEDDING_DIM,
+    MAX_LENGTH,
+    BagFeature,
+    CategoricalFeature,
+    CrossFeature,
+    Feature,
+    HashedFeature,
+    SharingFeature,
+)
+from polyrank.spelling import suggestion
+
+Limit = tuple[str, int, int, str]
+"""A field, its limits as in a range, and how the upper one is written."""
+
+
+def resolve_hashed(features: Sequence[Feature], index: int, feature: HashedFeature) -> HashedFeature:
+    """Fill in dtype, buckets and dimension: from the shared table's feature, or the default."""
+    if isinstance(feature, CrossFeature) or feature.shares is None:
+        return _own_table(index, feature)
+    path = f"$.features[{index}].shares"
+    owners = {other.name: other for other in features if isinstance(other, SharingFeature)}
+    source = owners.get(feature.shares)
+    if source is None:
+        names = [name for name in owners if name != feature.name]
+        raise SchemaError(
+            f"{path} must name a categorical or bag feature, got {feature.shares!r} (feature {feature.name!r})"
+            f"{suggestion(feature.shares, names)}"
+        )
+    if source.shares is not None:
+        raise SchemaError(
+            f"{path} must name a feature with a table of its own, got {feature.shares!r}, which shares too"
+        )
+    own = _own_table(features.index(source), source)
+    fields = ("dtype", "num_buckets", "embedding_dim")
+    for field in fields:
+        if getattr(feature, field) not in (None, getattr(own, field)):
+            raise SchemaError(
+                f"$.features[{index}].{field} must be left out or equal that of {own.name!r}, whose table is shared "
+                f"(feature {feature.name!r})"
+            )
+    return msgspec.structs.replace(feature, **{field: getattr(own, field) for field in fields})
+
+
+def hashed_limits(feature: HashedFeature) -> Iterator[Limit]:
+    """Yield the limits of a resolved feature's numbers."""
+    yield "num_buckets", 1, MAX_BUCKETS, "2**31"
+    yield "embedding_dim", 1, MAX_EMBEDDING_DIM + 1, str(MAX_EMBEDDING_DIM + 1)
+    if isinstance(feature, BagFeature):
+        yield "max_length", 1, MAX_LENGTH + 1, str(MAX_LENGTH + 1)
+
+
+def check_hashed(features: Sequence[Feature], index: int, feature: HashedFeature) -> None:
+    """Check what a resolved feature says of other features."""
+    if isinstance(feature, CrossFeature):
+        _check_cross(features, index, feature)
+
+
+def _own_table(index: int, feature: HashedFeature) -> HashedFeature:
+    for field in ("dtype", "num_buckets"):
+        if getattr(feature, field, "") is None:
+            raise SchemaError(f"$.features[{index}].{field} is missing (feature {feature.name!r})")
+    dim = DEFAULT_EMBEDDING_DIM if feature.embedding_dim is None else feature.embedding_dim
+    return msgspec.structs.replace(feature, embedding_dim=dim)
+
+
+def _check_cross(features: Sequence[Feature], index: int, feature: CrossFeature) -> None:
+    path = f"$.features[{index}].features"
+    if len(feature.features) < 2:  # noqa: PLR2004 (a cross of one is no cross)
+        raise SchemaError(
+            f"{path} must name at least two categorical features, got {list(feature.features)} "
+            f"(feature {feature.name!r})"
+        )
+    names = [other.name for other in features if isinstance(other, CategoricalFeature)]
+    for place, name in enumerate(feature.features):
+        if name not in names:
+            raise SchemaError(
+                f"{path}[{place}] must name a categorical feature, got {name!r} (feature {feature.name!r})"
+                f"{suggestion(name, names)}"
+            )
