@@ -2,8 +2,16 @@
 
 from collections.abc import Sequence
 
-from polyrank.features import BagFeature, CategoricalFeature, CrossFeature, Feature, HashedFeature, SharingFeature
-from polyrank.table import BagGroup, CategoricalGroup, CrossGroup, Field, Group
+from polyrank.features import (
+    BagFeature,
+    CategoricalFeature,
+    CrossFeature,
+    Feature,
+    HashedFeature,
+    SharingFeature,
+    TextFeature,
+)
+from polyrank.table import BagGroup, CategoricalGroup, CrossGroup, Field, Group, NGramGroup
 
 
 def hashed_group(feature: HashedFeature, features: Sequence[Feature]) -> Group:
@@ -13,6 +21,9 @@ def hashed_group(feature: HashedFeature, features: Sequence[Feature]) -> Group:
         return CrossGroup(parts=tuple(_field(categorical[name]) for name in feature.features))
     if isinstance(feature, BagFeature):
         return BagGroup(field=_field(feature), max_length=feature.max_length)
+    if isinstance(feature, TextFeature):
+        field = Field(name=feature.name, dtype="text", missing=feature.missing)
+        return NGramGroup(field=field, sizes=feature.sizes, max_length=feature.max_length)
     return CategoricalGroup(field=_field(feature))
 
 

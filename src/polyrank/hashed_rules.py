@@ -10,14 +10,17 @@ from polyrank.features import (
     MAX_BUCKETS,
     MAX_EMBEDDING_DIM,
     MAX_LENGTH,
-    BagFeature,
     CategoricalFeature,
     CrossFeature,
     Feature,
     HashedFeature,
+    PooledFeature,
     SharingFeature,
+    TextFeature,
 )
 from polyrank.spelling import suggestion
+
+MAX_NGRAM_SIZE = 10
 
 Limit = tuple[str, int, int, str]
 """A field, its limits as in a range, and how the upper one is written."""
@@ -25,7 +28,7 @@ Limit = tuple[str, int, int, str]
 
 def resolve_hashed(features: Sequence[Feature], index: int, feature: HashedFeature) -> HashedFeature:
     """Fill in dtype, buckets and dimension: from the shared table's feature, or the default."""
-    if isinstance(feature, CrossFeature) or feature.shares is None:
+    if not isinstance(feature, SharingFeature) or feature.shares is None:
         return _own_table(index, feature)
     path = f"$.features[{index}].shares"
     owners = {other.name: other for other in features if isinstance(other, SharingFeature)}
@@ -55,7 +58,7 @@ def hashed_limits(feature: HashedFeature) -> Iterator[Limit]:
     """Yield the limits of a resolved feature's numbers."""
     yield "num_buckets", 1, MAX_BUCKETS, "2**31"
     yield "embedding_dim", 1, MAX_EMBEDDING_DIM + 1, str(MAX_EMBEDDING_DIM + 1)
-    if isinstance(feature, BagFeature):
+    if isinstance(feature, PooledFeature):
         yield "max_length", 1, MAX_LENGTH + 1, str(MAX_LENGTH + 1)
 
 
@@ -63,6 +66,8 @@ def check_hashed(features: Sequence[Feature], index: int, feature: HashedFeature
     """Check what a resolved feature says of other features."""
     if isinstance(feature, CrossFeature):
         _check_cross(features, index, feature)
+    if isinstance(feature, TextFeature):
+        _check_text(index, feature)
 
 
 def _own_table(index: int, feature: HashedFeature) -> HashedFeature:
@@ -86,4 +91,18 @@ def _check_cross(features: Sequence[Feature], index: int, feature: CrossFeature)
             raise SchemaError(
                 f"{path}[{place}] must name a categorical feature, got {name!r} (feature {feature.name!r})"
                 f"{suggestion(name, names)}"
+            )
+
+
+def _check_text(index: int, feature: TextFeature) -> None:
+    path = f"$.features[{index}].sizes"
+    if not feature.sizes or len(set(feature.sizes)) < len(feature.sizes):
+        raise SchemaError(
+            f"{path} must list one or more sizes of n-grams, each once, got {list(feature.sizes)} "
+            f"(feature {feature.name!r})"
+        )
+    for place, size in enumerate(feature.sizes):
+        if not 1 <= size <= MAX_NGRAM_SIZE:
+            raise SchemaError(
+                f"{path}[{place}] must be in [1, {MAX_NGRAM_SIZE}], got {size} (feature {feature.name!r})"
             )

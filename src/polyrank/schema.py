@@ -13,7 +13,7 @@ import msgspec
 
 from polyrank.errors import MissingExtraError, SchemaError
 from polyrank.feature_rules import resolved_features
-from polyrank.features import Feature, HashedFeature, NumericFeature, SharingFeature
+from polyrank.features import Feature, HashedFeature, NumericFeature, SharingFeature, TextFeature
 from polyrank.tasks import Task
 
 WIRE_NAMES = frozenset({"ids", "weights", "dense"})
@@ -93,8 +93,11 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     @property
     def text_columns(self) -> tuple[str, ...]:
         """Columns that are read as they are written, where a file has no types."""
-        sharing = (feature for feature in self.features if isinstance(feature, SharingFeature))
-        return tuple(feature.name for feature in sharing if feature.dtype == "text")
+        return tuple(
+            feature.name
+            for feature in self.features
+            if isinstance(feature, TextFeature) or (isinstance(feature, SharingFeature) and feature.dtype == "text")
+        )
 
     @property
     def training_columns(self) -> tuple[str, ...]:

@@ -18,6 +18,11 @@ TAGS = (
     'pooling = "sum" }'
 )
 CROSS = '{ name = "word by item", kind = "cross", features = ["word", "item"], num_buckets = 90, embedding_dim = 4 }'
+TITLE = (
+    '{ name = "title", kind = "text", sizes = [1, 2], max_length = 6, num_buckets = 40, embedding_dim = 4, '
+    'pooling = "sqrtn" }'
+)
+MAXIMUM = '{ name = "tags", kind = "bag", max_length = 3, shares = "word", pooling = "max" }'
 PRICE = '{ name = "price", kind = "numeric", transform = ["log1p", "standardize"], mean = 2.0, std = 1.5 }'
 AGE = '{ name = "age", kind = "numeric" }'
 TASKS = (
@@ -33,6 +38,8 @@ FEATURES = {
     "only numeric": (PRICE, AGE),
     "one of each": (ITEM, AGE),
     "crosses": (CROSS, ITEM, WORD),
+    "texts": (TITLE, AGE),
+    "maxima": (WORD, MAXIMUM),
 }
 """Feature sets by what is special about them."""
 
@@ -56,12 +63,13 @@ def make_rows(count: int, seed: int = 0) -> list[dict[str, Any]]:
             "word": str(rng.choice(["a", "bb", "ccc", "δ", ""])),
             "history": [int(item) for item in rng.integers(0, 1000, rng.integers(0, 7))],
             "tags": [str(tag) for tag in rng.choice(["x", "y", "z"], rng.integers(0, 4))],
+            "title": " ".join(rng.choice(["new", "York", "東京", "-"], rng.integers(0, 6))),
             "price": float(rng.lognormal(2.0, 1.0)),
             "age": float(rng.normal(0.0, 1.0)),
         }
         for _ in range(count)
     ]
-    for index, name in enumerate(("item", "word", "history", "tags", "price", "age")):
+    for index, name in enumerate(("item", "word", "history", "tags", "price", "age", "title")):
         rows[(index + 1) % count][name] = None
     return rows
 

@@ -3,7 +3,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polyrank.features import BagFeature, CategoricalFeature, CrossFeature, NumericFeature, SharingFeature
+from polyrank.features import BagFeature, CategoricalFeature, CrossFeature, NumericFeature, SharingFeature, TextFeature
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask, RegressionTask
 
@@ -24,7 +24,11 @@ categorical: dict[str, Any] = {**table}
 bag: dict[str, Any] = {
     **table,
     "max_length": st.integers(1, 10_000),
-    "pooling": st.sampled_from(["mean", "sum"]),
+    "pooling": st.sampled_from(["mean", "sum", "sqrtn", "max"]),
+}
+text: dict[str, Any] = {
+    **{name: strategy for name, strategy in bag.items() if name != "dtype"},
+    "sizes": st.lists(st.integers(1, 10), min_size=1, unique=True).map(tuple),
 }
 numeric: dict[str, Any] = {
     "side": sides,
@@ -44,6 +48,7 @@ def schemas(draw: st.DrawFn) -> Schema:
     kinds = [
         lambda name: st.builds(CategoricalFeature, name=st.just(name), **categorical),
         lambda name: st.builds(BagFeature, name=st.just(name), **bag),
+        lambda name: st.builds(TextFeature, name=st.just(name), **text),
         lambda name: st.builds(NumericFeature, name=st.just(name), **numeric),
     ]
     feature_names = draw(

@@ -124,7 +124,7 @@ WRONG = {
     "no kind": (GOOD.replace('kind = "binary"\n', ""), "$.tasks[0]: object missing required field kind"),
     "unknown transform": (NAME + NUMBER + 'transform = ["sqrt"]\n' + TASK, "$.features[0].transform[0]: invalid enum"),
     "unknown dtype": (GOOD.replace('"int64"', '"int32"'), "$.features[0].dtype: invalid enum value 'int32'"),
-    "unknown pooling": (NAME + BAG + 'pooling = "max"\n' + TASK, "$.features[0].pooling: invalid enum value 'max'"),
+    "unknown pooling": (NAME + BAG + 'pooling = "min"\n' + TASK, "$.features[0].pooling: invalid enum value 'min'"),
     "unknown side": (NAME + FEATURE + 'side = "left"\n' + TASK, "$.features[0].side: invalid enum value 'left'"),
     "unknown unit": ('time_unit = "h"\n' + GOOD, "$.time_unit: invalid enum value 'h'"),
     "text for a number": (GOOD.replace("= 10", '= "10"'), "$.features[0].num_buckets: expected int | null, got str"),

@@ -11,11 +11,16 @@ from .hashed import MAX_LENGTH as MAX_LENGTH
 from .hashed import BagFeature as BagFeature
 from .hashed import CategoricalFeature as CategoricalFeature
 from .hashed import Dtype as Dtype
+from .hashed import Pooling as Pooling
+from .text import TextFeature as TextFeature
 
 SharingFeature = CategoricalFeature | BagFeature
 """Features that may use the embedding table of another."""
 
-HashedFeature = SharingFeature | CrossFeature
+PooledFeature = BagFeature | TextFeature
+"""Features of many values, whose vectors are pooled into one."""
+
+HashedFeature = SharingFeature | CrossFeature | TextFeature
 """Features that are slots of `ids`."""
 
 Feature = HashedFeature | NumericFeature

@@ -8,8 +8,10 @@ from torch.nn import functional
 
 from polyrank.encoder import Slots, slot_layout
 from polyrank.errors import SchemaError
-from polyrank.features import BagFeature
+from polyrank.features import PooledFeature
 from polyrank.schema import Schema
+
+from .pooling import pool
 
 INITIAL_STD = 0.01
 """Small on purpose: ids that training never touches keep their initial vector, and N(0, 1) there costs 0.03 AUC
@@ -70,15 +72,15 @@ class FusedTable(nn.Module):
         return torch.cat(list(self._pooled(vectors, present)), dim=1)
 
     def _pooled(self, vectors: Tensor, present: Tensor) -> list[Tensor]:
-        """Pool bags over their present values; runs of single-slot features pass through together."""
+        """Pool features of many values; runs of single-slot features pass through together."""
         parts: list[Tensor] = []
         start = single_from = 0
         for slots in self.layout:
             stop = start + slots.stop - slots.start
-            if isinstance(slots.feature, BagFeature):
+            if isinstance(slots.feature, PooledFeature):
                 if single_from < start:
                     parts.append(vectors[:, single_from:start].flatten(1))
-                parts.append(_pool(vectors[:, start:stop], present[:, start:stop], slots.feature))
+                parts.append(pool(vectors[:, start:stop], present[:, start:stop], slots.feature.pooling))
                 single_from = stop
             start = stop
         if single_from < start:
@@ -99,13 +101,6 @@ class Embeddings(nn.Module):
     def forward(self, ids: Tensor) -> Tensor:
         """Look up and pool: int64 (B, S) to float32 (B, output_dim)."""
         return torch.cat([table(ids) for table in self.tables.values()], dim=1)
-
-
-def _pool(vectors: Tensor, present: Tensor, feature: BagFeature) -> Tensor:
-    """Sum or mean over the present values: (B, L, D) and (B, L) to (B, D); zero for an empty bag."""
-    mask = present.unsqueeze(2).to(vectors.dtype)  # (B, L, 1)
-    total = (vectors * mask).sum(1)
-    return total if feature.pooling == "sum" else total / mask.sum(1).clamp(min=1.0)
 
 
 def _empty_table(num_rows: int, embedding_dim: int) -> Tensor:
