@@ -20,7 +20,7 @@ def hashed_group(feature: HashedFeature, features: Sequence[Feature]) -> Group:
         categorical = {other.name: other for other in features if isinstance(other, CategoricalFeature)}
         return CrossGroup(parts=tuple(_field(categorical[name]) for name in feature.features))
     if isinstance(feature, BagFeature):
-        return BagGroup(field=_field(feature), max_length=feature.max_length)
+        return BagGroup(field=_field(feature), max_length=feature.max_length, weights=feature.weights_column)
     if isinstance(feature, TextFeature):
         field = Field(name=feature.name, dtype="text", missing=feature.missing)
         return NGramGroup(field=field, sizes=feature.sizes, max_length=feature.max_length)

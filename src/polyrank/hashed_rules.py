@@ -10,6 +10,7 @@ from polyrank.features import (
     MAX_BUCKETS,
     MAX_EMBEDDING_DIM,
     MAX_LENGTH,
+    BagFeature,
     CategoricalFeature,
     CrossFeature,
     Feature,
@@ -68,6 +69,8 @@ def check_hashed(features: Sequence[Feature], index: int, feature: HashedFeature
         _check_cross(features, index, feature)
     if isinstance(feature, TextFeature):
         _check_text(index, feature)
+    if isinstance(feature, BagFeature):
+        _check_bag(features, index, feature)
 
 
 def _own_table(index: int, feature: HashedFeature) -> HashedFeature:
@@ -106,3 +109,25 @@ def _check_text(index: int, feature: TextFeature) -> None:
             raise SchemaError(
                 f"{path}[{place}] must be in [1, {MAX_NGRAM_SIZE}], got {size} (feature {feature.name!r})"
             )
+
+
+def _check_bag(features: Sequence[Feature], index: int, feature: BagFeature) -> None:
+    for key, wrong, rule in (
+        ("weights", feature.weights in ("", feature.name), "must name a column beside the bag's"),
+        ("weights", feature.weights is not None and feature.separator is not None, "must be left out with separator"),
+        ("separator", feature.separator == "", "must not be empty"),
+        ("weight_separator", feature.weight_separator in ("", feature.separator), "must be text unlike separator"),
+        ("weight_separator", feature.separator is None, "needs separator beside it"),
+    ):
+        value = getattr(feature, key)
+        if value is not None and wrong:
+            raise SchemaError(f"$.features[{index}].{key} {rule}, got {value!r} (feature {feature.name!r})")
+    if feature.num_weights > 0 and feature.pooling == "max":
+        raise SchemaError(
+            f"$.features[{index}].pooling must be sum, mean or sqrtn with weights, got 'max' (feature {feature.name!r})"
+        )
+    taken = [other.name for other in features]
+    if feature.weight_separator is not None and feature.weights_column in taken:
+        raise SchemaError(
+            f"$.features[{index}].name makes a column {feature.weights_column!r}, which is a feature too; rename one"
+        )

@@ -13,7 +13,7 @@ import msgspec
 
 from polyrank.errors import MissingExtraError, SchemaError
 from polyrank.feature_rules import resolved_features
-from polyrank.features import Feature, HashedFeature, NumericFeature, SharingFeature, TextFeature
+from polyrank.features import BagFeature, Feature, HashedFeature, NumericFeature, SharingFeature, TextFeature
 from polyrank.tasks import Task
 
 WIRE_NAMES = frozenset({"ids", "weights", "dense"})
@@ -96,7 +96,9 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return tuple(
             feature.name
             for feature in self.features
-            if isinstance(feature, TextFeature) or (isinstance(feature, SharingFeature) and feature.dtype == "text")
+            if isinstance(feature, TextFeature)
+            or (isinstance(feature, SharingFeature) and feature.dtype == "text")
+            or (isinstance(feature, BagFeature) and feature.separator is not None)
         )
 
     @property

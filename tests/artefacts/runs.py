@@ -23,6 +23,11 @@ TITLE = (
     'pooling = "sqrtn" }'
 )
 MAXIMUM = '{ name = "tags", kind = "bag", max_length = 3, shares = "word", pooling = "max" }'
+WEIGHTED = '{ name = "history", kind = "bag", max_length = 4, shares = "item", weights = "shares" }'
+WRITTEN = (
+    '{ name = "written", kind = "bag", dtype = "text", max_length = 3, num_buckets = 11, embedding_dim = 3, '
+    'separator = ",", weight_separator = ":", pooling = "sqrtn" }'
+)
 PRICE = '{ name = "price", kind = "numeric", transform = ["log1p", "standardize"], mean = 2.0, std = 1.5 }'
 AGE = '{ name = "age", kind = "numeric" }'
 TASKS = (
@@ -40,6 +45,7 @@ FEATURES = {
     "crosses": (CROSS, ITEM, WORD),
     "texts": (TITLE, AGE),
     "maxima": (WORD, MAXIMUM),
+    "weights": (WRITTEN, ITEM, WEIGHTED, AGE),
 }
 """Feature sets by what is special about them."""
 
@@ -57,12 +63,13 @@ def make_schema_of(*features: str, name: str = "toy") -> Schema:
 def make_rows(count: int, seed: int = 0) -> list[dict[str, Any]]:
     """Return rows that fit every schema above: missing values, empty and too long bags among them."""
     rng = np.random.default_rng(seed)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "item": int(rng.integers(0, 1000)),
             "word": str(rng.choice(["a", "bb", "ccc", "δ", ""])),
             "history": [int(item) for item in rng.integers(0, 1000, rng.integers(0, 7))],
             "tags": [str(tag) for tag in rng.choice(["x", "y", "z"], rng.integers(0, 4))],
+            "written": ",".join(f"{tag}:{rng.normal():.3f}" for tag in rng.choice(["x", "y:z"], rng.integers(0, 5))),
             "title": " ".join(rng.choice(["new", "York", "東京", "-"], rng.integers(0, 6))),
             "price": float(rng.lognormal(2.0, 1.0)),
             "age": float(rng.normal(0.0, 1.0)),
@@ -71,6 +78,8 @@ def make_rows(count: int, seed: int = 0) -> list[dict[str, Any]]:
     ]
     for index, name in enumerate(("item", "word", "history", "tags", "price", "age", "title")):
         rows[(index + 1) % count][name] = None
+    for row in rows:
+        row["shares"] = [float(share) for share in rng.random(len(row["history"] or []))]
     return rows
 
 
@@ -107,4 +116,9 @@ def extreme_batch(schema: Schema) -> Batch:
     ids = np.array([np.roll(edges, shift)[np.arange(num_slots) % len(edges)] for shift in range(len(edges))], np.int64)
     numbers = [0.0, -0.0, 1e-45, -1.0, 99.0, np.nan, 1e3, 0.5, -99.0, 7.0, 1e-3, 2.0, -5.0]
     dense = np.array([np.roll(numbers, shift)[:num_numeric] for shift in range(len(edges))], np.float32)
-    return Batch(ids.reshape(len(edges), num_slots), dense.reshape(len(edges), num_numeric))
+    num_weights = Encoder(schema).num_weights
+    shares = [1.0, 0.0, 3e-5, 1e4, -1.0, 0.5]
+    weights = np.array([np.roll(shares * 3, shift)[:num_weights] for shift in range(len(edges))], np.float32)
+    return Batch(
+        ids.reshape(len(edges), num_slots), dense.reshape(len(edges), num_numeric), weights if num_weights > 0 else None
+    )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from artefacts.runs import CROSS, ITEM, MAXIMUM, TITLE, WORD, make_rows, make_schema_of
+from artefacts.runs import CROSS, ITEM, MAXIMUM, TITLE, WEIGHTED, WORD, WRITTEN, make_rows, make_schema_of
 
 from polyrank.encoder import Encoder
 from polyrank.export import export_onnx
@@ -17,6 +17,8 @@ KINDS = {
     "cross": (ITEM, WORD, CROSS),
     "text": (TITLE,),
     "bag of maxima": (WORD, MAXIMUM),
+    "weighted bag": (ITEM, WEIGHTED),
+    "weighted bag as text": (WRITTEN,),
 }
 
 

@@ -26,6 +26,12 @@ bag: dict[str, Any] = {
     "max_length": st.integers(1, 10_000),
     "pooling": st.sampled_from(["mean", "sum", "sqrtn", "max"]),
 }
+weighted: dict[str, Any] = {
+    **bag,
+    "pooling": st.sampled_from(["mean", "sum", "sqrtn"]),
+    "separator": st.sampled_from([",", "; "]),
+    "weight_separator": st.sampled_from([":", "="]),
+}
 text: dict[str, Any] = {
     **{name: strategy for name, strategy in bag.items() if name != "dtype"},
     "sizes": st.lists(st.integers(1, 10), min_size=1, unique=True).map(tuple),
@@ -48,6 +54,7 @@ def schemas(draw: st.DrawFn) -> Schema:
     kinds = [
         lambda name: st.builds(CategoricalFeature, name=st.just(name), **categorical),
         lambda name: st.builds(BagFeature, name=st.just(name), **bag),
+        lambda name: st.builds(BagFeature, name=st.just(name), **weighted),
         lambda name: st.builds(TextFeature, name=st.just(name), **text),
         lambda name: st.builds(NumericFeature, name=st.just(name), **numeric),
     ]

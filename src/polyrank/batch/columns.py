@@ -14,12 +14,14 @@ SUFFIX = "_fingerprint"
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class HashedColumn:
-    """A column to hash: a value in each row or, for a bag, a list of values."""
+    """A column to hash: a value in each row or, for a bag, a list of values, or text that separators cut into one."""
 
     name: str
     dtype: Dtype
     missing: tuple[str, ...] = ()
     is_bag: bool = False
+    separator: str | None = None
+    weight_separator: str | None = None
 
     @property
     def output(self) -> str:
@@ -51,6 +53,8 @@ def hashed_columns(schema: Schema) -> tuple[HashedColumn, ...]:
             dtype=cast("Dtype", feature.dtype),
             missing=feature.missing,
             is_bag=isinstance(feature, BagFeature),
+            separator=feature.separator if isinstance(feature, BagFeature) else None,
+            weight_separator=feature.weight_separator if isinstance(feature, BagFeature) else None,
         )
         for feature in schema.resolved().features
         if isinstance(feature, SharingFeature)

@@ -80,7 +80,7 @@ def _open_csv(file: Path, columns: Sequence[HashedColumn]) -> Iterator[RowStream
     read = csv.ReadOptions(block_size=CSV_BLOCK_BYTES)
     with pa.input_stream(file, compression="detect") as raw:
         reader = csv.open_csv(raw, read_options=read, convert_options=convert)
-        integers = [column.name for column in columns if column.dtype == "int64"]
+        integers = [column.name for column in columns if column.dtype == "int64" and column.separator is None]
         batches = ((batch, _with_numbers(batch, integers, convert.null_values)) for batch in _merged(reader))
         yield RowStream(reader.schema, None, batches)
 

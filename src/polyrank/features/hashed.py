@@ -27,6 +27,11 @@ class Hashed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return 1
 
     @property
+    def num_weights(self) -> int:
+        """How many columns of `weights` the feature fills."""
+        return 0
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """The columns that a row needs for it."""
         return (self.name,)
@@ -60,6 +65,10 @@ class BagFeature(Hashed, frozen=True, kw_only=True, tag_field="kind", tag="bag")
     """A list of values, each hashed: `max_length` slots of `ids`, pooled into one vector. A longer list keeps its head.
 
     `shares` names another feature whose embedding table, dtype and size this one uses.
+
+    `weights` names a list column of as many numbers, which weigh the values: `max_length` columns of `weights`.
+    `separator` says that a list may come as text, such as "39,68"; `weight_separator` that weights are in this text,
+    as in "a:0.3,b:0.7".
     """
 
     max_length: int
@@ -70,11 +79,29 @@ class BagFeature(Hashed, frozen=True, kw_only=True, tag_field="kind", tag="bag")
     missing: tuple[str, ...] = ()
     shares: str | None = None
     pooling: Pooling = "mean"
+    weights: str | None = None
+    separator: str | None = None
+    weight_separator: str | None = None
 
     @property
     def num_slots(self) -> int:
         """How many columns of `ids` the feature fills."""
         return self.max_length
+
+    @property
+    def num_weights(self) -> int:
+        """How many columns of `weights` the feature fills."""
+        return 0 if self.weights_column is None else self.max_length
+
+    @property
+    def weights_column(self) -> str | None:
+        """The column of the weights, of the row or made of the bag's text."""
+        return f"weights of {self.name}" if self.weight_separator is not None else self.weights
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that a row needs for it."""
+        return (self.name,) if self.weights is None else (self.name, self.weights)
 
     @property
     def table(self) -> str:

@@ -55,11 +55,12 @@ class FusedTable(nn.Module):
         self.weight = nn.Parameter(_empty_table(num_rows, embedding_dim).normal_(std=INITIAL_STD))
         self.output_dim = embedding_dim * len(self.layout)
 
-    def forward(self, ids: Tensor) -> Tensor:
+    def forward(self, ids: Tensor, weights: Tensor | None = None) -> Tensor:
         """Look up and pool.
 
         Args:
             ids: int64 (B, S) fingerprints.
+            weights: float32 (B, W) of the values of weighted bags, if there are any.
 
         Returns:
             float32 (B, F * D), one vector for each feature.
@@ -69,9 +70,9 @@ class FusedTable(nn.Module):
         present = ids >= 0
         rows = torch.where(present, 1 + ids % self.num_buckets, 0) + self.starts  # (B, S')
         vectors = functional.embedding(rows, self.weight, sparse=self.training)  # (B, S', D)
-        return torch.cat(list(self._pooled(vectors, present)), dim=1)
+        return torch.cat(list(self._pooled(vectors, present, weights)), dim=1)
 
-    def _pooled(self, vectors: Tensor, present: Tensor) -> list[Tensor]:
+    def _pooled(self, vectors: Tensor, present: Tensor, weights: Tensor | None) -> list[Tensor]:
         """Pool features of many values; runs of single-slot features pass through together."""
         parts: list[Tensor] = []
         start = single_from = 0
@@ -80,7 +81,8 @@ class FusedTable(nn.Module):
             if isinstance(slots.feature, PooledFeature):
                 if single_from < start:
                     parts.append(vectors[:, single_from:start].flatten(1))
-                parts.append(pool(vectors[:, start:stop], present[:, start:stop], slots.feature.pooling))
+                own = _own_weights(slots, weights)
+                parts.append(pool(vectors[:, start:stop], present[:, start:stop], slots.feature.pooling, own))
                 single_from = stop
             start = stop
         if single_from < start:
@@ -98,9 +100,15 @@ class Embeddings(nn.Module):
         self.output_dim = sum(table.output_dim for table in tables.values())
         self.tables = nn.ModuleDict(tables)
 
-    def forward(self, ids: Tensor) -> Tensor:
-        """Look up and pool: int64 (B, S) to float32 (B, output_dim)."""
-        return torch.cat([table(ids) for table in self.tables.values()], dim=1)
+    def forward(self, ids: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Look up and pool: int64 (B, S), with float32 (B, W) if bags are weighted, to float32 (B, output_dim)."""
+        return torch.cat([table(ids, weights) for table in self.tables.values()], dim=1)
+
+
+def _own_weights(slots: Slots, weights: Tensor | None) -> Tensor | None:
+    if slots.first_weight is None or weights is None:
+        return None
+    return weights[:, slots.first_weight : slots.first_weight + slots.feature.num_weights]
 
 
 def _empty_table(num_rows: int, embedding_dim: int) -> Tensor:
