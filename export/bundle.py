@@ -14,7 +14,7 @@ import polyrank
 from polyrank.errors import MissingExtraError, ParityError, RepositoryError
 from polyrank.models import TrainedRanker
 from polyrank.models.trained import predict
-from polyrank.signature import Signature, slots_of
+from polyrank.signature import Signature, slots_of, weights_of
 from polyrank.staging import refuse_existing, staged_directory
 
 from .graph import build_graph
@@ -131,6 +131,7 @@ def sign(ranker: TrainedRanker, target: Target) -> Signature:
     return Signature(
         schema=ranker.schema,
         slots=slots_of(ranker.schema),
+        weights=weights_of(ranker.schema),
         dense=tuple(feature.name for feature in ranker.schema.numeric_features),
         outputs=tuple(task.name for task in ranker.schema.tasks),
         opset=target.opset,

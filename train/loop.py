@@ -1,7 +1,7 @@
 """The training loop: tensors in memory, a permutation for each epoch, no work per step but the step."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -46,7 +46,7 @@ def train_epochs(
     Raises:
         DataError: a loss is no longer finite.
     """
-    ids, dense = tensors(batch)
+    inputs = tensors(batch)
     targets = torch.from_numpy(labels)
     optimizers = build_optimizers(model, config.optimizer)
     order = torch.Generator().manual_seed(config.seed)
@@ -62,17 +62,18 @@ def train_epochs(
             model.train()
             totals = torch.zeros(len(model.tasks))
             for rows in _batches(len(batch), config.batch_size, order):
-                totals += _step(model, optimizers, ids[rows], dense[rows], targets[rows])
+                picked = [None if tensor is None else tensor[rows] for tensor in inputs]
+                totals += _step(model, optimizers, picked, targets[rows])
                 bar.update()
             losses = _mean_losses(model, totals / _num_steps(len(batch), config.batch_size), epoch)
             after_epoch(epoch, losses)
 
 
 def _step(
-    model: MultiTaskRanker, optimizers: list[torch.optim.Optimizer], ids: Tensor, dense: Tensor, targets: Tensor
+    model: MultiTaskRanker, optimizers: list[torch.optim.Optimizer], inputs: Sequence[Tensor | None], targets: Tensor
 ) -> Tensor:
     """Take one gradient step; return each task's loss, (T,), detached."""
-    logits = model(ids, dense)
+    logits = model(*inputs)
     losses = torch.stack(
         [loss(task, logits[task.name].squeeze(1), targets[:, index]) for index, task in enumerate(model.tasks)]
     )

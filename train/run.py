@@ -105,8 +105,7 @@ def prepare(schema: Schema, data: str | Path | Rows, config: TrainConfig) -> Tra
     schema = schema.resolved()
     if not isinstance(data, str | Path):
         return _prepare_rows(schema, data, config)
-    text = [feature.name for feature in schema.hashed_features if feature.dtype == "text"]
-    rows = read_rows(data, columns=schema.training_columns, text=text)
+    rows = read_rows(data, columns=schema.training_columns, text=schema.text_columns)
     try:
         return _prepare_rows(schema, rows, config)
     except DataError as err:

@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from polyrank.arguments import instance, named
 from polyrank.errors import ConfigError
-from polyrank.features import BagFeature, Feature, HashedFeature, NumericFeature
-from polyrank.rows import Column, Rows
+from polyrank.features import HashedFeature, NumericFeature
+from polyrank.hashed_groups import hashed_group
+from polyrank.preparation import is_prepared, prepared
+from polyrank.rows import Column, Rows, columns_of
 from polyrank.schema import Schema
-from polyrank.table import Arrays, BagGroup, CategoricalGroup, Field, Group, NumberGroup, TableEncoder, numbers
+from polyrank.table import Arrays, Group, NumberGroup, TableEncoder, numbers
 
 __all__ = ["Batch", "Encoder", "Slots", "numbers", "slot_layout"]
 
@@ -24,10 +26,12 @@ class Batch:
     Attributes:
         ids: int64 [B, S], fingerprints by slot; -1 is missing or padding.
         dense: float32 [B, D], raw numeric features; NaN is missing.
+        weights: float32 [B, W] of the values of weighted bags, 0 where padded; None where no bag is weighted.
     """
 
     ids: NDArray[np.int64]
     dense: NDArray[np.float32]
+    weights: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         """Return B, the number of rows."""
@@ -35,30 +39,35 @@ class Batch:
 
     def __getitem__(self, rows: slice | NDArray[np.int64]) -> "Batch":
         """Pick rows; a slice shares memory with this batch."""
-        return Batch(self.ids[rows], self.dense[rows])
+        return Batch(self.ids[rows], self.dense[rows], None if self.weights is None else self.weights[rows])
 
     def named(self) -> dict[str, NDArray[Any]]:
         """Return the tensors of the wire contract by name, without those that have no column."""
-        tensors: dict[str, NDArray[Any]] = {"ids": self.ids, "dense": self.dense}
-        return {name: tensor for name, tensor in tensors.items() if tensor.shape[1] > 0}
+        tensors: dict[str, NDArray[Any] | None] = {"ids": self.ids, "weights": self.weights, "dense": self.dense}
+        return {name: tensor for name, tensor in tensors.items() if tensor is not None and tensor.shape[1] > 0}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Slots:
-    """Where one hashed feature lies in `ids`: columns `start` up to `stop`."""
+    """Where one hashed feature lies in `ids`: columns `start` up to `stop`.
+
+    `first_weight` is the first of as many columns of `weights`, None for a feature without weights.
+    """
 
     feature: HashedFeature
     start: int
     stop: int
+    first_weight: int | None = None
 
 
 def slot_layout(schema: Schema) -> tuple[Slots, ...]:
-    """Lay the hashed features out in schema order: one slot for a categorical, `max_length` for a bag."""
-    layout, start = [], 0
+    """Lay the hashed features out in schema order: one slot for a value or a cross, `max_length` for a bag."""
+    layout, start, weight = [], 0, 0
     for feature in schema.hashed_features:
-        width = feature.max_length if isinstance(feature, BagFeature) else 1
-        layout.append(Slots(feature, start, start + width))
-        start += width
+        first_weight = weight if feature.num_weights > 0 else None
+        layout.append(Slots(feature, start, start + feature.num_slots, first_weight))
+        start += feature.num_slots
+        weight += feature.num_weights
     return tuple(layout)
 
 
@@ -87,7 +96,9 @@ class Encoder:
         self.schema = schema.resolved()
         self.layout = slot_layout(self.schema)
         self.num_slots = self.layout[-1].stop if self.layout else 0
-        self._table = TableEncoder([_group_of(feature) for feature in self.schema.features], threads)
+        self.num_weights = sum(slots.feature.num_weights for slots in self.layout)
+        self._prepared = tuple(feature for feature in self.schema.hashed_features if is_prepared(feature))
+        self._table = TableEncoder(_groups_of(self.schema), threads)
 
     def encode(self, rows: Rows, *, out: Batch | None = None) -> Batch:
         """Encode rows; columns the schema does not name are ignored.
@@ -104,29 +115,32 @@ class Encoder:
             TypeError: an array of `out` has another dtype.
             ValueError: an array of `out` has another shape, is not contiguous or not writable, or both share memory.
         """
-        ids, _, dense = self._table.encode(rows, _arrays(out))
-        return Batch(ids, dense)
+        if self._prepared:
+            return self.encode_columns(columns_of(rows, self.schema.feature_columns), out=out)
+        ids, weights, dense = self._table.encode(rows, _arrays(out))
+        return Batch(ids, dense, weights)
 
     def encode_columns(self, columns: Mapping[str, Column], *, out: Batch | None = None) -> Batch:
         """Encode columns that `columns_of` has picked, the features' among them; see `encode`."""
-        ids, _, dense = self._table.encode_columns(columns, _arrays(out))
-        return Batch(ids, dense)
+        for feature in self._prepared:
+            columns = {**columns, **prepared(feature, columns)}
+        ids, weights, dense = self._table.encode_columns(columns, _arrays(out))
+        return Batch(ids, dense, weights)
 
 
 def _arrays(batch: Batch | None) -> Arrays | None:
     if batch is None:
         return None
     try:
-        return batch.ids, None, batch.dense
+        return batch.ids, batch.weights, batch.dense
     except AttributeError as err:
         raise ConfigError(f"out must be a Batch, got {named(batch)}") from err
 
 
-def _group_of(feature: Feature) -> Group:
-    if isinstance(feature, NumericFeature):
-        return NumberGroup(name=feature.name, log1p="log1p" in feature.transform)
-    assert feature.dtype is not None  # noqa: S101 (a resolved schema always has one; this tells the type checker)
-    field = Field(name=feature.name, dtype=feature.dtype, missing=feature.missing)
-    if isinstance(feature, BagFeature):
-        return BagGroup(field=field, max_length=feature.max_length)
-    return CategoricalGroup(field=field)
+def _groups_of(schema: Schema) -> list[Group]:
+    return [
+        NumberGroup(name=feature.name, log1p="log1p" in feature.transform)
+        if isinstance(feature, NumericFeature)
+        else hashed_group(feature, schema.features)
+        for feature in schema.features
+    ]

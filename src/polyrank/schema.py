@@ -4,6 +4,7 @@ Training fits statistics of numeric features and writes them into the schema of 
 says everything that the model does to a row.
 """
 
+import itertools
 import re
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -12,7 +13,7 @@ import msgspec
 
 from polyrank.errors import MissingExtraError, SchemaError
 from polyrank.feature_rules import resolved_features
-from polyrank.features import Feature, HashedFeature, NumericFeature
+from polyrank.features import BagFeature, Feature, HashedFeature, NumericFeature, SharingFeature, TextFeature
 from polyrank.tasks import Task
 
 WIRE_NAMES = frozenset({"ids", "weights", "dense"})
@@ -73,8 +74,8 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     @property
     def hashed_features(self) -> tuple[HashedFeature, ...]:
-        """Categorical and bag features, in schema order: the slots of `ids`."""
-        return tuple(feature for feature in self.features if not isinstance(feature, NumericFeature))
+        """Features that are hashed, in schema order: the slots of `ids`."""
+        return tuple(feature for feature in self.features if isinstance(feature, HashedFeature))
 
     @property
     def numeric_features(self) -> tuple[NumericFeature, ...]:
@@ -83,8 +84,22 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     @property
     def feature_columns(self) -> tuple[str, ...]:
-        """Columns that a row needs to be scored."""
-        return tuple(feature.name for feature in self.features)
+        """Columns that a row needs to be scored, each once."""
+        columns = (
+            feature.columns if isinstance(feature, HashedFeature) else (feature.name,) for feature in self.features
+        )
+        return tuple(dict.fromkeys(itertools.chain.from_iterable(columns)))
+
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """Columns that are read as they are written, where a file has no types."""
+        return tuple(
+            feature.name
+            for feature in self.features
+            if isinstance(feature, TextFeature)
+            or (isinstance(feature, SharingFeature) and feature.dtype == "text")
+            or (isinstance(feature, BagFeature) and feature.separator is not None)
+        )
 
     @property
     def training_columns(self) -> tuple[str, ...]:

@@ -17,6 +17,22 @@ TAGS = (
     '{ name = "tags", kind = "bag", dtype = "text", max_length = 3, num_buckets = 11, embedding_dim = 4, '
     'pooling = "sum" }'
 )
+CROSS = '{ name = "word by item", kind = "cross", features = ["word", "item"], num_buckets = 90, embedding_dim = 4 }'
+TITLE = (
+    '{ name = "title", kind = "text", sizes = [1, 2], max_length = 6, num_buckets = 40, embedding_dim = 4, '
+    'pooling = "sqrtn" }'
+)
+MAXIMUM = '{ name = "tags", kind = "bag", max_length = 3, shares = "word", pooling = "max" }'
+WEIGHTED = '{ name = "history", kind = "bag", max_length = 4, shares = "item", weights = "shares" }'
+WRITTEN = (
+    '{ name = "written", kind = "bag", dtype = "text", max_length = 3, num_buckets = 11, embedding_dim = 3, '
+    'separator = ",", weight_separator = ":", pooling = "sqrtn" }'
+)
+SEEN = '{ name = "history", kind = "sequence", max_length = 4, shares = "item", pooling = "attention" }'
+LATELY = (
+    '{ name = "tags", kind = "sequence", max_length = 2, order = "newest_first", dtype = "text", num_buckets = 9, '
+    "embedding_dim = 3 }"
+)
 PRICE = '{ name = "price", kind = "numeric", transform = ["log1p", "standardize"], mean = 2.0, std = 1.5 }'
 AGE = '{ name = "age", kind = "numeric" }'
 TASKS = (
@@ -31,6 +47,11 @@ FEATURES = {
     "only bags": (TAGS,),
     "only numeric": (PRICE, AGE),
     "one of each": (ITEM, AGE),
+    "crosses": (CROSS, ITEM, WORD),
+    "texts": (TITLE, AGE),
+    "maxima": (WORD, MAXIMUM),
+    "sequences": (LATELY, SEEN, WORD, ITEM),
+    "weights": (WRITTEN, ITEM, WEIGHTED, AGE),
 }
 """Feature sets by what is special about them."""
 
@@ -48,19 +69,23 @@ def make_schema_of(*features: str, name: str = "toy") -> Schema:
 def make_rows(count: int, seed: int = 0) -> list[dict[str, Any]]:
     """Return rows that fit every schema above: missing values, empty and too long bags among them."""
     rng = np.random.default_rng(seed)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "item": int(rng.integers(0, 1000)),
             "word": str(rng.choice(["a", "bb", "ccc", "δ", ""])),
             "history": [int(item) for item in rng.integers(0, 1000, rng.integers(0, 7))],
             "tags": [str(tag) for tag in rng.choice(["x", "y", "z"], rng.integers(0, 4))],
+            "written": ",".join(f"{tag}:{rng.normal():.3f}" for tag in rng.choice(["x", "y:z"], rng.integers(0, 5))),
+            "title": " ".join(rng.choice(["new", "York", "東京", "-"], rng.integers(0, 6))),
             "price": float(rng.lognormal(2.0, 1.0)),
             "age": float(rng.normal(0.0, 1.0)),
         }
         for _ in range(count)
     ]
-    for index, name in enumerate(("item", "word", "history", "tags", "price", "age")):
+    for index, name in enumerate(("item", "word", "history", "tags", "price", "age", "title")):
         rows[(index + 1) % count][name] = None
+    for row in rows:
+        row["shares"] = [float(share) for share in rng.random(len(row["history"] or []))]
     return rows
 
 
@@ -81,7 +106,7 @@ def make_model(schema: Schema, *, seed: int = 0) -> MultiTaskRanker:
         torch.manual_seed(seed)
         model = MultiTaskRanker(schema, ModelConfig(hidden_dims=(16, 8), tower_dims=(4,))).eval()
         for name, value in model.state_dict().items():
-            if name.startswith("embeddings"):
+            if name.startswith("embeddings") and "attention" not in name:
                 value.normal_(std=2.0)
             elif name.endswith(("running_mean", "running_var")):
                 value.uniform_(0.2, 0.5)
@@ -97,4 +122,9 @@ def extreme_batch(schema: Schema) -> Batch:
     ids = np.array([np.roll(edges, shift)[np.arange(num_slots) % len(edges)] for shift in range(len(edges))], np.int64)
     numbers = [0.0, -0.0, 1e-45, -1.0, 99.0, np.nan, 1e3, 0.5, -99.0, 7.0, 1e-3, 2.0, -5.0]
     dense = np.array([np.roll(numbers, shift)[:num_numeric] for shift in range(len(edges))], np.float32)
-    return Batch(ids.reshape(len(edges), num_slots), dense.reshape(len(edges), num_numeric))
+    num_weights = Encoder(schema).num_weights
+    shares = [1.0, 0.0, 3e-5, 1e4, -1.0, 0.5]
+    weights = np.array([np.roll(shares * 3, shift)[:num_weights] for shift in range(len(edges))], np.float32)
+    return Batch(
+        ids.reshape(len(edges), num_slots), dense.reshape(len(edges), num_numeric), weights if num_weights > 0 else None
+    )

@@ -69,11 +69,11 @@ WRONG = {
     ),
     "shares nothing": (
         NAME + FEATURE + SHARING.replace('"user"', '"usr"') + TASK,
-        "$.features[1].shares must name a categorical or bag feature, got 'usr' (feature 'liked'); did you mean 'us",
+        "$.features[1].shares must name a categorical, bag or sequence feature, got 'usr' (feature 'liked'); did you",
     ),
     "shares a number": (
         NAME + NUMBER + SHARING.replace('"user"', '"age"') + TASK,
-        "$.features[1].shares must name a categorical or bag feature, got 'age'",
+        "$.features[1].shares must name a categorical, bag or sequence feature, got 'age'",
     ),
     "shares itself": (
         NAME + SHARING.replace('"user"', '"liked"') + TASK,
@@ -120,11 +120,11 @@ WRONG = {
         "$.features[0]: object contains unknown field colour",
     ),
     "unknown key of a task": (GOOD + "colour = 1\n", "$.tasks[0]: object contains unknown field colour"),
-    "unknown kind": (GOOD.replace('"categorical"', '"sequence"'), "$.features[0].kind: invalid value 'sequence'"),
+    "unknown kind": (GOOD.replace('"categorical"', '"series"'), "$.features[0].kind: invalid value 'series'"),
     "no kind": (GOOD.replace('kind = "binary"\n', ""), "$.tasks[0]: object missing required field kind"),
     "unknown transform": (NAME + NUMBER + 'transform = ["sqrt"]\n' + TASK, "$.features[0].transform[0]: invalid enum"),
     "unknown dtype": (GOOD.replace('"int64"', '"int32"'), "$.features[0].dtype: invalid enum value 'int32'"),
-    "unknown pooling": (NAME + BAG + 'pooling = "max"\n' + TASK, "$.features[0].pooling: invalid enum value 'max'"),
+    "unknown pooling": (NAME + BAG + 'pooling = "min"\n' + TASK, "$.features[0].pooling: invalid enum value 'min'"),
     "unknown side": (NAME + FEATURE + 'side = "left"\n' + TASK, "$.features[0].side: invalid enum value 'left'"),
     "unknown unit": ('time_unit = "h"\n' + GOOD, "$.time_unit: invalid enum value 'h'"),
     "text for a number": (GOOD.replace("= 10", '= "10"'), "$.features[0].num_buckets: expected int | null, got str"),
@@ -178,6 +178,7 @@ def test_fields_without_value_are_not_written() -> None:
 
 def test_sharing_feature_takes_the_owners_table() -> None:
     liked = Schema.from_toml(NAME + FEATURE + "embedding_dim = 4\n" + SHARING + TASK).hashed_features[1]
+    assert isinstance(liked, BagFeature)
     assert (liked.dtype, liked.num_buckets, liked.embedding_dim) == ("int64", 10, 4)
 
 

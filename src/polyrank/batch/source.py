@@ -85,7 +85,7 @@ def _open_csv(file: Path, columns: Sequence[HashedColumn]) -> Iterator[RowStream
     parse = csv.ParseOptions(newlines_in_values=True)
     with pa.input_stream(file, compression="detect") as text, QuoteCheck(file) as quotes:
         reader = csv.open_csv(text, read_options=read, parse_options=parse, convert_options=convert)
-        integers = [column.name for column in columns if column.dtype == "int64"]
+        integers = [column.name for column in columns if column.dtype == "int64" and column.separator is None]
         batches = (
             (batch, _with_numbers(batch, integers, convert.null_values)) for batch in _merged(_checked(reader, quotes))
         )

@@ -1,6 +1,7 @@
 """Kinds of features: what a column becomes on its way into a model."""
 
 from .common import Side as Side
+from .cross import CrossFeature as CrossFeature
 from .dense import NumericFeature as NumericFeature
 from .dense import Transform as Transform
 from .hashed import DEFAULT_EMBEDDING_DIM as DEFAULT_EMBEDDING_DIM
@@ -10,6 +11,17 @@ from .hashed import MAX_LENGTH as MAX_LENGTH
 from .hashed import BagFeature as BagFeature
 from .hashed import CategoricalFeature as CategoricalFeature
 from .hashed import Dtype as Dtype
-from .hashed import HashedFeature as HashedFeature
+from .hashed import Pooling as Pooling
+from .sequence import SequenceFeature as SequenceFeature
+from .text import TextFeature as TextFeature
 
-Feature = CategoricalFeature | BagFeature | NumericFeature
+SharingFeature = CategoricalFeature | BagFeature | SequenceFeature
+"""Features that may use the embedding table of another."""
+
+PooledFeature = BagFeature | SequenceFeature | TextFeature
+"""Features of many values, whose vectors are pooled into one."""
+
+HashedFeature = SharingFeature | CrossFeature | TextFeature
+"""Features that are slots of `ids`."""
+
+Feature = HashedFeature | NumericFeature

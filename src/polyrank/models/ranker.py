@@ -32,25 +32,26 @@ class MultiTaskRanker(nn.Module):
         hidden = mlp(config.hidden_dims[-1], config.tower_dims, batch_norm=config.batch_norm, dropout=config.dropout)
         return nn.Sequential(*hidden, nn.Linear((config.hidden_dims + config.tower_dims)[-1], 1))
 
-    def forward(self, ids: Tensor | None, dense: Tensor | None) -> dict[str, Tensor]:
+    def forward(self, ids: Tensor | None, dense: Tensor | None, weights: Tensor | None = None) -> dict[str, Tensor]:
         """Return each task's logit.
 
         Args:
             ids: int64 (B, S) fingerprints; None when the schema has no hashed feature.
             dense: float32 (B, D) raw numbers; None when the schema has no numeric feature.
+            weights: float32 (B, W) of the values of weighted bags; None when no bag is weighted.
 
         Returns:
             float32 (B, 1) by task name.
         """
         parts = []
         if self.embeddings is not None:
-            parts.append(self.embeddings(ids))
+            parts.append(self.embeddings(ids, weights))
         if self.numeric is not None:
             parts.append(self.numeric(dense))
         shared = self.bottom(torch.cat(parts, dim=1))  # (B, H)
         return {task.name: self.towers[task.name](shared) for task in self.tasks}
 
-    def answers(self, ids: Tensor | None, dense: Tensor | None) -> dict[str, Tensor]:
+    def answers(self, ids: Tensor | None, dense: Tensor | None, weights: Tensor | None = None) -> dict[str, Tensor]:
         """Return each task's answer in label units, float32 (B, 1): a probability for a binary task."""
-        logits = self(ids, dense)
+        logits = self(ids, dense, weights)
         return {task.name: answer(task, logits[task.name]) for task in self.tasks}
