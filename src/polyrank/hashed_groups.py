@@ -8,6 +8,7 @@ from polyrank.features import (
     CrossFeature,
     Feature,
     HashedFeature,
+    SequenceFeature,
     SharingFeature,
     TextFeature,
 )
@@ -21,6 +22,8 @@ def hashed_group(feature: HashedFeature, features: Sequence[Feature]) -> Group:
         return CrossGroup(parts=tuple(_field(categorical[name]) for name in feature.features))
     if isinstance(feature, BagFeature):
         return BagGroup(field=_field(feature), max_length=feature.max_length, weights=feature.weights_column)
+    if isinstance(feature, SequenceFeature):
+        return BagGroup(field=_field(feature), max_length=feature.max_length)
     if isinstance(feature, TextFeature):
         field = Field(name=feature.name, dtype="text", missing=feature.missing)
         return NGramGroup(field=field, sizes=feature.sizes, max_length=feature.max_length)

@@ -16,6 +16,7 @@ from polyrank.features import (
     Feature,
     HashedFeature,
     PooledFeature,
+    SequenceFeature,
     SharingFeature,
     TextFeature,
 )
@@ -28,7 +29,9 @@ Limit = tuple[str, int, int, str]
 
 
 def resolve_hashed(features: Sequence[Feature], index: int, feature: HashedFeature) -> HashedFeature:
-    """Fill in dtype, buckets and dimension: from the shared table's feature, or the default."""
+    """Fill in dtype, buckets and dimension, from the shared table's feature or the default, and a sequence's target."""
+    if isinstance(feature, SequenceFeature) and feature.pooling == "attention" and feature.target is None:
+        feature = msgspec.structs.replace(feature, target=feature.shares)
     if not isinstance(feature, SharingFeature) or feature.shares is None:
         return _own_table(index, feature)
     path = f"$.features[{index}].shares"
@@ -37,8 +40,8 @@ def resolve_hashed(features: Sequence[Feature], index: int, feature: HashedFeatu
     if source is None:
         names = [name for name in owners if name != feature.name]
         raise SchemaError(
-            f"{path} must name a categorical or bag feature, got {feature.shares!r} (feature {feature.name!r})"
-            f"{suggestion(feature.shares, names)}"
+            f"{path} must name a categorical, bag or sequence feature, got {feature.shares!r} "
+            f"(feature {feature.name!r}){suggestion(feature.shares, names)}"
         )
     if source.shares is not None:
         raise SchemaError(
@@ -71,6 +74,8 @@ def check_hashed(features: Sequence[Feature], index: int, feature: HashedFeature
         _check_text(index, feature)
     if isinstance(feature, BagFeature):
         _check_bag(features, index, feature)
+    if isinstance(feature, SequenceFeature):
+        _check_target(features, index, feature)
 
 
 def _own_table(index: int, feature: HashedFeature) -> HashedFeature:
@@ -130,4 +135,22 @@ def _check_bag(features: Sequence[Feature], index: int, feature: BagFeature) -> 
     if feature.weight_separator is not None and feature.weights_column in taken:
         raise SchemaError(
             f"$.features[{index}].name makes a column {feature.weights_column!r}, which is a feature too; rename one"
+        )
+
+
+def _check_target(features: Sequence[Feature], index: int, feature: SequenceFeature) -> None:
+    path = f"$.features[{index}].target"
+    if feature.pooling != "attention":
+        if feature.target is not None:
+            raise SchemaError(
+                f'{path} must be left out unless pooling is "attention", got {feature.target!r} '
+                f"(feature {feature.name!r})"
+            )
+        return
+    of_table = [f.name for f in features if isinstance(f, CategoricalFeature) and f.table == feature.table]
+    if feature.target not in of_table:
+        got = "none" if feature.target is None else repr(feature.target)
+        raise SchemaError(
+            f"{path} must name a categorical feature whose table the sequence shares, got {got} "
+            f"(feature {feature.name!r}){suggestion(feature.target or '', of_table)}"
         )

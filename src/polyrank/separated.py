@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from polyrank.arguments import shown
 from polyrank.canonical import ValueRefusedError
+from polyrank.canonical.arrow import is_list
 from polyrank.errors import DataError
 from polyrank.rows import Column, is_missing
 
@@ -22,7 +23,7 @@ def split_lists(column: Column, name: str, separator: str) -> Column:
 
     if not isinstance(column, pa.Array | pa.ChunkedArray):
         return [_split_one(value, name, separator, row) for row, value in enumerate(column)]
-    if pa.types.is_null(column.type) or "list" in str(column.type).partition("<")[0]:
+    if pa.types.is_null(column.type) or is_list(column.type):
         return column
     texts = _texts(column, name)
     lists = pc.split_pattern(texts, separator)

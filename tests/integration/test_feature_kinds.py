@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from artefacts.runs import CROSS, ITEM, MAXIMUM, TITLE, WEIGHTED, WORD, WRITTEN, make_rows, make_schema_of
+from artefacts.runs import CROSS, ITEM, LATELY, MAXIMUM, SEEN, TITLE, WEIGHTED, WORD, WRITTEN, make_rows, make_schema_of
 
 from polyrank.encoder import Encoder
 from polyrank.export import export_onnx
@@ -18,6 +18,8 @@ KINDS = {
     "text": (TITLE,),
     "bag of maxima": (WORD, MAXIMUM),
     "weighted bag": (ITEM, WEIGHTED),
+    "sequence with attention": (SEEN, ITEM),
+    "sequence": (LATELY,),
     "weighted bag as text": (WRITTEN,),
 }
 

@@ -3,7 +3,15 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polyrank.features import BagFeature, CategoricalFeature, CrossFeature, NumericFeature, SharingFeature, TextFeature
+from polyrank.features import (
+    BagFeature,
+    CategoricalFeature,
+    CrossFeature,
+    NumericFeature,
+    SequenceFeature,
+    SharingFeature,
+    TextFeature,
+)
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask, RegressionTask
 
@@ -32,6 +40,10 @@ weighted: dict[str, Any] = {
     "separator": st.sampled_from([",", "; "]),
     "weight_separator": st.sampled_from([":", "="]),
 }
+sequence: dict[str, Any] = {
+    **{name: strategy for name, strategy in bag.items() if name != "pooling"},
+    "order": st.sampled_from(["oldest_first", "newest_first"]),
+}
 text: dict[str, Any] = {
     **{name: strategy for name, strategy in bag.items() if name != "dtype"},
     "sizes": st.lists(st.integers(1, 10), min_size=1, unique=True).map(tuple),
@@ -55,6 +67,7 @@ def schemas(draw: st.DrawFn) -> Schema:
         lambda name: st.builds(CategoricalFeature, name=st.just(name), **categorical),
         lambda name: st.builds(BagFeature, name=st.just(name), **bag),
         lambda name: st.builds(BagFeature, name=st.just(name), **weighted),
+        lambda name: st.builds(SequenceFeature, name=st.just(name), **sequence),
         lambda name: st.builds(TextFeature, name=st.just(name), **text),
         lambda name: st.builds(NumericFeature, name=st.just(name), **numeric),
     ]
@@ -70,6 +83,11 @@ def schemas(draw: st.DrawFn) -> Schema:
     if owners:
         sharer = f"{max(feature_names, key=len)}+"
         features.append(BagFeature(name=sharer, max_length=3, shares=draw(st.sampled_from(owners))))
+    if crossed:
+        seen = SequenceFeature(
+            name=f"{sharer}+", max_length=3, shares=draw(st.sampled_from(crossed)), pooling="attention"
+        )
+        features.append(seen)
     task_kinds = [
         lambda name: st.builds(BinaryTask, name=st.just(name), **task),
         lambda name: st.builds(RegressionTask, name=st.just(name), transform=st.sampled_from([None, "log1p"]), **task),

@@ -83,7 +83,7 @@ def test_crosses_of_a_schema_are_hashed_in_files_under_their_names() -> None:
         ((USER, CITY, BOTH.replace(" }", ', dtype = "text" }')), "$.features[2]: object contains unknown field dtype"),
         (
             (USER, CITY, BOTH, TAGS.replace(" }", ', shares = "both" }')),
-            "$.features[3].shares must name a categorical or bag feature, got 'both' (feature 'tags')",
+            "$.features[3].shares must name a categorical, bag or sequence feature, got 'both' (feature 'tags')",
         ),
     ],
 )

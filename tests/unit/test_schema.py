@@ -69,11 +69,11 @@ WRONG = {
     ),
     "shares nothing": (
         NAME + FEATURE + SHARING.replace('"user"', '"usr"') + TASK,
-        "$.features[1].shares must name a categorical or bag feature, got 'usr' (feature 'liked'); did you mean 'us",
+        "$.features[1].shares must name a categorical, bag or sequence feature, got 'usr' (feature 'liked'); did you",
     ),
     "shares a number": (
         NAME + NUMBER + SHARING.replace('"user"', '"age"') + TASK,
-        "$.features[1].shares must name a categorical or bag feature, got 'age'",
+        "$.features[1].shares must name a categorical, bag or sequence feature, got 'age'",
     ),
     "shares itself": (
         NAME + SHARING.replace('"user"', '"liked"') + TASK,
@@ -120,7 +120,7 @@ WRONG = {
         "$.features[0]: object contains unknown field colour",
     ),
     "unknown key of a task": (GOOD + "colour = 1\n", "$.tasks[0]: object contains unknown field colour"),
-    "unknown kind": (GOOD.replace('"categorical"', '"sequence"'), "$.features[0].kind: invalid value 'sequence'"),
+    "unknown kind": (GOOD.replace('"categorical"', '"series"'), "$.features[0].kind: invalid value 'series'"),
     "no kind": (GOOD.replace('kind = "binary"\n', ""), "$.tasks[0]: object missing required field kind"),
     "unknown transform": (NAME + NUMBER + 'transform = ["sqrt"]\n' + TASK, "$.features[0].transform[0]: invalid enum"),
     "unknown dtype": (GOOD.replace('"int64"', '"int32"'), "$.features[0].dtype: invalid enum value 'int32'"),

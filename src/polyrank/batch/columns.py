@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from polyrank.errors import ConfigError
-from polyrank.features import BagFeature, CrossFeature, Dtype, SharingFeature
+from polyrank.features import BagFeature, CrossFeature, Dtype, SequenceFeature, SharingFeature
 from polyrank.schema import Schema
 from polyrank.spelling import suggestion
 
@@ -46,13 +46,13 @@ Hashed = HashedColumn | Cross
 
 
 def hashed_columns(schema: Schema) -> tuple[HashedColumn, ...]:
-    """Return the categorical and bag features of a schema, in its order."""
+    """Return the categorical, bag and sequence features of a schema, in its order."""
     return tuple(
         HashedColumn(
             name=feature.name,
             dtype=cast("Dtype", feature.dtype),
             missing=feature.missing,
-            is_bag=isinstance(feature, BagFeature),
+            is_bag=isinstance(feature, BagFeature | SequenceFeature),
             separator=feature.separator if isinstance(feature, BagFeature) else None,
             weight_separator=feature.weight_separator if isinstance(feature, BagFeature) else None,
         )

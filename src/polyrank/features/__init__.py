@@ -12,12 +12,13 @@ from .hashed import BagFeature as BagFeature
 from .hashed import CategoricalFeature as CategoricalFeature
 from .hashed import Dtype as Dtype
 from .hashed import Pooling as Pooling
+from .sequence import SequenceFeature as SequenceFeature
 from .text import TextFeature as TextFeature
 
-SharingFeature = CategoricalFeature | BagFeature
+SharingFeature = CategoricalFeature | BagFeature | SequenceFeature
 """Features that may use the embedding table of another."""
 
-PooledFeature = BagFeature | TextFeature
+PooledFeature = BagFeature | SequenceFeature | TextFeature
 """Features of many values, whose vectors are pooled into one."""
 
 HashedFeature = SharingFeature | CrossFeature | TextFeature

@@ -8,9 +8,10 @@ from torch.nn import functional
 
 from polyrank.encoder import Slots, slot_layout
 from polyrank.errors import SchemaError
-from polyrank.features import PooledFeature
+from polyrank.features import PooledFeature, SequenceFeature
 from polyrank.schema import Schema
 
+from .attention import TargetAttention
 from .pooling import pool
 
 INITIAL_STD = 0.01
@@ -54,6 +55,13 @@ class FusedTable(nn.Module):
         self.takes_all_columns = len(columns) == sum(slots.stop - slots.start for slots in slot_layout(schema))
         self.weight = nn.Parameter(_empty_table(num_rows, embedding_dim).normal_(std=INITIAL_STD))
         self.output_dim = embedding_dim * len(self.layout)
+        places = torch.tensor(widths).cumsum(0).tolist()
+        self.places = {
+            slots.feature.name: stop - width for slots, stop, width in zip(self.layout, places, widths, strict=True)
+        }
+        sequences = (slots.feature for slots in self.layout if isinstance(slots.feature, SequenceFeature))
+        self.attending = [feature.name for feature in sequences if feature.target is not None]
+        self.attention = nn.ModuleList(TargetAttention(embedding_dim) for _ in self.attending)
 
     def forward(self, ids: Tensor, weights: Tensor | None = None) -> Tensor:
         """Look up and pool.
@@ -81,13 +89,26 @@ class FusedTable(nn.Module):
             if isinstance(slots.feature, PooledFeature):
                 if single_from < start:
                     parts.append(vectors[:, single_from:start].flatten(1))
-                own = _own_weights(slots, weights)
-                parts.append(pool(vectors[:, start:stop], present[:, start:stop], slots.feature.pooling, own))
+                parts.append(self._one_vector(slots.feature, slots, vectors, present, weights))
                 single_from = stop
             start = stop
         if single_from < start:
             parts.append(vectors[:, single_from:start].flatten(1))
         return parts
+
+    def _one_vector(
+        self, feature: PooledFeature, slots: Slots, vectors: Tensor, present: Tensor, weights: Tensor | None
+    ) -> Tensor:
+        """Pool the values of one feature: (B, S', D) to (B, D)."""
+        own = slice(self.places[feature.name], self.places[feature.name] + feature.num_slots)
+        if not isinstance(feature, SequenceFeature):
+            return pool(vectors[:, own], present[:, own], feature.pooling, _own_weights(slots, weights))
+        if feature.target is None:
+            return pool(vectors[:, own], present[:, own], "mean")
+        attended: Tensor = self.attention[self.attending.index(feature.name)](
+            vectors[:, own], present[:, own], vectors[:, self.places[feature.target]]
+        )
+        return attended
 
 
 class Embeddings(nn.Module):

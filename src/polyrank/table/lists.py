@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.arguments import shown
+from polyrank.canonical.arrow import is_list
 from polyrank.errors import DataError
 from polyrank.fingerprint import MISSING, fingerprint
 from polyrank.rows import Column, is_missing
@@ -97,23 +98,10 @@ def _flatten(name: str, column: Column, expected: str) -> tuple[NDArray[np.int64
         return _flatten_plain(name, column, expected)
     if pa.types.is_null(column.type):
         return np.zeros(len(column), np.int64), pa.nulls(0)
-    if not _is_list(column.type):
+    if not is_list(column.type):
         raise DataError(f"column {name!r} holds {column.type}; {expected}")
     lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False).astype(np.int64)
     return lengths, column.flatten()
-
-
-def _is_list(kind: Any) -> bool:
-    import pyarrow as pa
-
-    tests = (
-        pa.types.is_list,
-        pa.types.is_large_list,
-        pa.types.is_fixed_size_list,
-        pa.types.is_list_view,
-        pa.types.is_large_list_view,
-    )
-    return any(test(kind) for test in tests)
 
 
 def _flatten_plain(name: str, column: Sequence[object], expected: str) -> tuple[NDArray[np.int64], list[object]]:
