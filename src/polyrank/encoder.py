@@ -124,7 +124,7 @@ def _arrays(batch: Batch | None) -> Arrays | None:
 
 def _group_of(feature: Feature) -> Group:
     if isinstance(feature, NumericFeature):
-        return NumberGroup(name=feature.name, log1p="log1p" in feature.transform)
+        return NumberGroup(name=feature.name, log1p=feature.transform[:1] == ("log1p",))  # clip lifts those below 0
     assert feature.dtype is not None  # noqa: S101 (a resolved schema always has one; this tells the type checker)
     field = Field(name=feature.name, dtype=feature.dtype, missing=feature.missing)
     if isinstance(feature, BagFeature):

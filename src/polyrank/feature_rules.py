@@ -1,6 +1,5 @@
 """What a schema asks of its features, and what it fills in."""
 
-import math
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -12,10 +11,11 @@ from polyrank.features import (
     MAX_EMBEDDING_DIM,
     MAX_LENGTH,
     BagFeature,
+    DenseFeature,
     Feature,
     HashedFeature,
-    NumericFeature,
 )
+from polyrank.features.dense_rules import check_dense, resolved_dense
 from polyrank.spelling import suggestion
 
 
@@ -33,12 +33,12 @@ def resolved_features(features: Sequence[Feature]) -> tuple[Feature, ...]:
 
 def _resolve(features: Sequence[Feature], index: int, feature: Feature) -> Feature:
     """Fill in dtype, buckets and dimension: from the shared table's feature, or the default."""
-    if isinstance(feature, NumericFeature):
-        return feature
+    if isinstance(feature, DenseFeature):
+        return resolved_dense(feature)
     if feature.shares is None:
         return _own_table(index, feature)
     path = f"$.features[{index}].shares"
-    hashed = {other.name: other for other in features if not isinstance(other, NumericFeature)}
+    hashed = {other.name: other for other in features if isinstance(other, HashedFeature)}
     source = hashed.get(feature.shares)
     if source is None:
         names = [name for name in hashed if name != feature.name]
@@ -77,28 +77,14 @@ def _check_limits(index: int, feature: Feature) -> None:
             raise SchemaError(
                 f"$.features[{index}].{field} must be in [{low}, {shown}), got {value} (feature {feature.name!r})"
             )
-    if isinstance(feature, NumericFeature):
-        _check_numeric(index, feature)
+    if isinstance(feature, DenseFeature):
+        check_dense(f"$.features[{index}]", feature)
 
 
 def _limits(feature: Feature) -> Iterator[tuple[str, int, int, str]]:
-    if isinstance(feature, NumericFeature):
+    if isinstance(feature, DenseFeature):
         return
     yield "num_buckets", 1, MAX_BUCKETS, "2**31"
     yield "embedding_dim", 1, MAX_EMBEDDING_DIM + 1, str(MAX_EMBEDDING_DIM + 1)
     if isinstance(feature, BagFeature):
         yield "max_length", 1, MAX_LENGTH + 1, str(MAX_LENGTH + 1)
-
-
-def _check_numeric(index: int, feature: NumericFeature) -> None:
-    if len(set(feature.transform)) != len(feature.transform) or feature.transform == ("standardize", "log1p"):
-        raise SchemaError(
-            f"$.features[{index}].transform must be log1p, standardize, or both in this order, "
-            f"got {list(feature.transform)} (feature {feature.name!r})"
-        )
-    if feature.mean is not None and not math.isfinite(feature.mean):
-        raise SchemaError(f"$.features[{index}].mean must be finite, got {feature.mean} (feature {feature.name!r})")
-    if feature.std is not None and not 0.0 < feature.std < math.inf:
-        raise SchemaError(
-            f"$.features[{index}].std must be above 0 and finite, got {feature.std} (feature {feature.name!r})"
-        )

@@ -74,7 +74,7 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     @property
     def hashed_features(self) -> tuple[HashedFeature, ...]:
         """Categorical and bag features, in schema order: the slots of `ids`."""
-        return tuple(feature for feature in self.features if not isinstance(feature, NumericFeature))
+        return tuple(feature for feature in self.features if isinstance(feature, HashedFeature))
 
     @property
     def numeric_features(self) -> tuple[NumericFeature, ...]:

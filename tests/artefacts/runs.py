@@ -19,6 +19,21 @@ TAGS = (
 )
 PRICE = '{ name = "price", kind = "numeric", transform = ["log1p", "standardize"], mean = 2.0, std = 1.5 }'
 AGE = '{ name = "age", kind = "numeric" }'
+DEPTH = (
+    '{ name = "depth", kind = "numeric", transform = ["clip", "log1p", "minmax"], clip = [0.5, 90], minimum = 0.25, '
+    "maximum = 4.5 }"
+)
+HEIGHT = (
+    '{ name = "height", kind = "numeric", transform = ["clip", "standardize"], clip = [-1, 2], mean = 0.25, std = 2 }'
+)
+RANK = (
+    '{ name = "rank", kind = "numeric", transform = ["quantile"], quantiles = 4, mean = 3.0, std = 1.0, '
+    "knots = [-2.5, 0, 0.125, 40], levels = [0.0, 0.375, 0.75, 1.0] }"
+)
+LEVEL = (
+    '{ name = "level", kind = "numeric", transform = ["clip", "quantile"], clip = [0, 1], knots = [0.5], '
+    "levels = [0.5] }"
+)
 TASKS = (
     '{ name = "click", kind = "binary", label = "is_click" }',
     '{ name = "like", kind = "binary", label = "is_like" }',
@@ -31,6 +46,7 @@ FEATURES = {
     "only bags": (TAGS,),
     "only numeric": (PRICE, AGE),
     "one of each": (ITEM, AGE),
+    "every transform": (DEPTH, RANK, AGE, LEVEL, HEIGHT, PRICE),
 }
 """Feature sets by what is special about them."""
 
@@ -61,7 +77,13 @@ def make_rows(count: int, seed: int = 0) -> list[dict[str, Any]]:
     ]
     for index, name in enumerate(("item", "word", "history", "tags", "price", "age")):
         rows[(index + 1) % count][name] = None
-    return rows
+    return [row | _more_numbers(rng) for row in rows]
+
+
+def _more_numbers(rng: np.random.Generator) -> dict[str, Any]:
+    present = rng.random(4) < 0.9
+    values = {"depth": rng.normal(5, 50), "height": rng.normal(), "rank": rng.normal(0, 20), "level": rng.random()}
+    return {name: float(value) if there else None for (name, value), there in zip(values.items(), present, strict=True)}
 
 
 def make_run(

@@ -28,7 +28,9 @@ bag: dict[str, Any] = {
 }
 numeric: dict[str, Any] = {
     "side": sides,
-    "transform": st.sampled_from([(), ("log1p",), ("standardize",), ("log1p", "standardize")]),
+    "transform": st.sampled_from(
+        [(), ("log1p",), ("standardize",), ("log1p", "standardize"), ("minmax",), ("quantile",)]
+    ),
     "mean": st.none() | finite,
     "std": st.none() | finite.filter(lambda value: value > 0.0),
 }

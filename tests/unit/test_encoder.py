@@ -216,6 +216,11 @@ def test_tensors_without_columns_are_not_named() -> None:
     assert list(NUMBER.encode([{"a": 1}]).named()) == ["dense"]
 
 
+def test_clip_lets_numbers_below_zero_reach_the_logarithm() -> None:
+    clipped = encoder('kind = "numeric"\ntransform = ["clip", "log1p"]\nclip = [0, 5]')
+    assert clipped.encode([{"a": -0.5}]).dense.tolist() == [[-0.5]]
+
+
 def test_schema_is_resolved_where_it_enters() -> None:
     features = (
         CategoricalFeature(name="a", dtype="int64", num_buckets=9),

@@ -1,5 +1,5 @@
 import re
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -140,6 +140,10 @@ def block(*transform: str, mean: float | None = None, std: float | None = None) 
     return NumericBlock(schema_of(feature))
 
 
+def transformed(*transform: str, **fitted: Any) -> NumericBlock:
+    return NumericBlock(schema_of(NumericFeature(name="age", transform=transform, **fitted)))  # type: ignore[arg-type]
+
+
 def normalised(numeric: NumericBlock, *values: float) -> list[float]:
     result: list[float] = numeric(torch.tensor(values).unsqueeze(1))[:, 0].tolist()
     return result
@@ -180,6 +184,56 @@ def test_unfitted_statistics_are_zero_and_one() -> None:
 
 def test_negative_number_under_log1p_counts_as_zero() -> None:
     assert normalised(block("log1p"), -5.0) == [0.0]
+
+
+def test_clip_holds_numbers_within_its_limits() -> None:
+    assert normalised(transformed("clip", clip=(-1.0, 2.0), mean=0.5), -9.0, 1.5, 9.0, NAN) == [-1.0, 1.5, 2.0, 0.5]
+
+
+def test_clip_comes_before_the_logarithm() -> None:
+    numeric = transformed("clip", "log1p", clip=(0.0, 9.0))
+    assert_allclose(normalised(numeric, -5.0, 99.0), [0.0, np.log(10.0)], rtol=1e-6)
+
+
+def test_minmax_maps_the_training_range_to_one() -> None:
+    numeric = transformed("minmax", minimum=2.0, maximum=6.0, mean=3.0)
+    assert normalised(numeric, 2.0, 5.0, 6.0, NAN) == [0.0, 0.75, 1.0, 0.25]
+
+
+def test_minmax_holds_numbers_beyond_the_training_range() -> None:
+    assert normalised(transformed("minmax", minimum=2.0, maximum=6.0), -9.0, 9.0) == [0.0, 1.0]
+
+
+def test_minmax_of_a_constant_is_a_step() -> None:
+    assert normalised(transformed("minmax", minimum=2.0, maximum=2.0, mean=2.0), 2.0, 2.5, NAN) == [0.0, 0.5, 0.0]
+
+
+def test_quantile_is_the_line_through_its_knots() -> None:
+    knots, levels = (-2.0, 0.0, 1.0, 40.0), (0.0, 0.4, 0.7, 1.0)
+    values = np.array([-9.0, -2.0, -1.5, 0.0, 0.25, 1.0, 30.0, 40.0, 3e38], np.float32)
+    found = normalised(transformed("quantile", knots=knots, levels=levels), *values.tolist())
+    assert_allclose(found, np.interp(values, knots, levels), atol=1e-6)
+
+
+def test_missing_number_under_quantile_is_the_median() -> None:
+    numeric = transformed("quantile", knots=(0.0, 1.0), levels=(0.0, 1.0), mean=0.9)
+    assert numeric(torch.tensor([[NAN]])).tolist() == [[0.5, 1.0]]
+
+
+def test_quantile_of_one_knot_is_its_level() -> None:
+    numeric = transformed("quantile", knots=(7.0,), levels=(0.5,))
+    assert normalised(numeric, -3e38, 7.0, 3e38, NAN) == [0.5, 0.5, 0.5, 0.5]
+
+
+def test_quantile_holds_between_the_largest_numbers() -> None:
+    numeric = transformed("quantile", knots=(-3e38, 3e38), levels=(0.0, 1.0))
+    assert normalised(numeric, -3e38, 3e38) == [0.0, 1.0]
+
+
+def test_quantile_beside_other_transforms_keeps_its_place() -> None:
+    ranked = NumericFeature(name="a", transform=("quantile",), knots=(0.0, 4.0), levels=(0.0, 1.0))
+    numeric = NumericBlock(schema_of(NumericFeature(name="b"), ranked, NumericFeature(name="c", mean=2.0)))
+    assert numeric(torch.tensor([[5.0, 1.0, NAN]])).tolist() == [[5.0, 0.25, 2.0, 0.0, 0.0, 1.0]]
 
 
 def test_numbers_of_two_features_stay_apart() -> None:

@@ -97,11 +97,69 @@ WRONG = {
     ),
     "transform twice": (
         NAME + NUMBER + 'transform = ["log1p", "log1p"]\n' + TASK,
-        "$.features[0].transform must be log1p, standardize, or both in this order, got ['log1p', 'log1p']",
+        "each optional and in this order, got ['log1p', 'log1p'] (feature 'age')",
     ),
     "transforms in wrong order": (
         NAME + NUMBER + 'transform = ["standardize", "log1p"]\n' + TASK,
-        "in this order, got ['standardize', 'log1p'] (feature 'age')",
+        "$.features[0].transform must be clip, log1p and one of standardize, minmax, quantile, each optional and in",
+    ),
+    "two scalings": (
+        NAME + NUMBER + 'transform = ["standardize", "minmax"]\n' + TASK,
+        "each optional and in this order, got ['standardize', 'minmax'] (feature 'age')",
+    ),
+    "quantile of a logarithm": (
+        NAME + NUMBER + 'transform = ["log1p", "quantile"]\n' + TASK,
+        "$.features[0].transform must not hold log1p beside quantile, which ranks numbers whatever their scale, got [",
+    ),
+    "clip without limits": (
+        NAME + NUMBER + 'transform = ["clip"]\n' + TASK,
+        "$.features[0].clip = [low, high] is missing (feature 'age')",
+    ),
+    "limits without clip": (
+        NAME + NUMBER + "clip = [0, 1]\n" + TASK,
+        "$.features[0].clip = [low, high] is there, but its transform does not hold clip (feature 'age')",
+    ),
+    "limits in wrong order": (
+        NAME + NUMBER + 'transform = ["clip"]\nclip = [1, 1]\n' + TASK,
+        "$.features[0].clip must be two finite 32-bit numbers, the lower first, got [1.0, 1.0] (feature 'age')",
+    ),
+    "infinite limit": (
+        NAME + NUMBER + 'transform = ["clip"]\nclip = [0, inf]\n' + TASK,
+        "$.features[0].clip must be two finite 32-bit numbers, the lower first, got [0.0, inf]",
+    ),
+    "three limits": (
+        NAME + NUMBER + 'transform = ["clip"]\nclip = [0, 1, 2]\n' + TASK,
+        "$.features[0].clip: expected array of length 2, got 3",
+    ),
+    "negative limit under log1p": (
+        NAME + NUMBER + 'transform = ["clip", "log1p"]\nclip = [-1, 1]\n' + TASK,
+        "$.features[0].clip[0] must be 0 or above before log1p, got -1.0 (feature 'age')",
+    ),
+    "quantiles without quantile": (
+        NAME + NUMBER + "quantiles = 10\n" + TASK,
+        "$.features[0].quantiles is there, but its transform does not hold quantile (feature 'age')",
+    ),
+    "one quantile": (
+        NAME + NUMBER + 'transform = ["quantile"]\nquantiles = 1\n' + TASK,
+        "$.features[0].quantiles must be in [2, 1024], got 1 (feature 'age')",
+    ),
+    "too many quantiles": (NAME + NUMBER + 'transform = ["quantile"]\nquantiles = 1025\n' + TASK, "1024], got 1025"),
+    "maximum below minimum": (
+        NAME + NUMBER + "minimum = 1.0\nmaximum = 0.5\n" + TASK,
+        "$.features[0].maximum must not be below minimum, got 0.5 (feature 'age')",
+    ),
+    "infinite minimum": (NAME + NUMBER + "minimum = -inf\n" + TASK, "$.features[0].minimum must be finite, got -inf"),
+    "knots that fall": (
+        NAME + NUMBER + "knots = [1, 2, 2]\nlevels = [0, 0.5, 1]\n" + TASK,
+        "$.features[0].knots[2] must be above the one before it as a 32-bit number, got 2.0 after 2.0 (feature 'age')",
+    ),
+    "knots beyond 32 bits": (
+        NAME + NUMBER + "knots = [1, 1e39]\nlevels = [0, 1]\n" + TASK,
+        "$.features[0].knots[1] must be a finite 32-bit number, got 1e+39 (feature 'age')",
+    ),
+    "knots without levels": (
+        NAME + NUMBER + "knots = [1, 2]\n" + TASK,
+        "$.features[0].levels must be as many numbers in [0, 1] as there are knots, ascending (feature 'age')",
     ),
     "zero deviation": (
         NAME + NUMBER + "std = 0.0\n" + TASK,

@@ -1,6 +1,7 @@
 """Kinds of features: what a column becomes on its way into a model."""
 
 from .common import Side as Side
+from .dense import DenseFeature as DenseFeature
 from .dense import NumericFeature as NumericFeature
 from .dense import Transform as Transform
 from .hashed import DEFAULT_EMBEDDING_DIM as DEFAULT_EMBEDDING_DIM

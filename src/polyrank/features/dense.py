@@ -6,7 +6,10 @@ import msgspec
 
 from .common import Side
 
-Transform = Literal["log1p", "standardize"]
+Transform = Literal["clip", "log1p", "standardize", "minmax", "quantile"]
+
+DEFAULT_QUANTILES = 100
+MAX_QUANTILES = 1024
 
 
 class NumericFeature(
@@ -14,11 +17,21 @@ class NumericFeature(
 ):
     """A number: one column of `dense`, transformed inside the model. Missing becomes the mean, with an indicator.
 
-    `mean` and `std` describe the training rows after `log1p`; training fits them, people leave them out.
+    Training fits what describes its rows, people leave it out: `mean`, `std`, `minimum` and `maximum`, after `clip`
+    and `log1p`; `knots` and their `levels`, the piecewise linear map of `quantile`, under which missing becomes 0.5.
     """
 
     name: str
     side: Side = "context"
     transform: tuple[Transform, ...] = ()
+    clip: tuple[float, float] | None = None
+    quantiles: int | None = None
     mean: float | None = None
     std: float | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    knots: tuple[float, ...] | None = None
+    levels: tuple[float, ...] | None = None
+
+
+DenseFeature = NumericFeature
