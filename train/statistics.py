@@ -1,30 +1,42 @@
-"""Statistics of numeric features, fitted on training rows only and written into the schema."""
+"""Statistics of features that are numbers, fitted on training rows only and written into the schema."""
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.features import Feature, NumericFeature
+from polyrank.encoder import dense_layout
+from polyrank.features import BucketizedFeature, DenseFeature, Feature, NumericFeature
 from polyrank.schema import Schema
 
 
 def fit_statistics(schema: Schema, dense: NDArray[np.float32]) -> Schema:
-    """Return the schema with what each numeric feature's transforms need to know of the training rows.
+    """Return the schema with what the model needs to know of the training rows, for each feature that is a number.
 
     Args:
-        schema: whose numeric features are the columns of `dense`.
-        dense: float32 [B, D], raw training rows; NaN is missing and does not count.
+        schema: a resolved one.
+        dense: float32 [B, D], encoded training rows; NaN is missing and does not count.
     """
-    fitted = {
-        feature.name: _fit(feature, dense[:, index].astype(np.float64))
-        for index, feature in enumerate(schema.numeric_features)
-    }
+    fitted = {columns.feature.name: _fit(columns.feature, dense[:, columns.start]) for columns in dense_layout(schema)}
     features: tuple[Feature, ...] = tuple(fitted.get(feature.name, feature) for feature in schema.features)
     return msgspec.structs.replace(schema, features=features)
 
 
-def _fit(feature: NumericFeature, values: NDArray[np.float64]) -> NumericFeature:
-    present = values[~np.isnan(values)]
+def _fit(feature: DenseFeature, values: NDArray[np.float32]) -> DenseFeature:
+    present = values[~np.isnan(values)].astype(np.float64)
+    return _fit_buckets(feature, present) if isinstance(feature, BucketizedFeature) else _fit_numeric(feature, present)
+
+
+def _fit_buckets(feature: BucketizedFeature, present: NDArray[np.float64]) -> BucketizedFeature:
+    """Fit boundaries at quantiles; fewer where a value fills several buckets, and none below the lowest value."""
+    if feature.quantiles is None:
+        return feature
+    shares = np.arange(1, feature.quantiles) / feature.quantiles
+    chosen = np.quantile(present, shares, method="higher") if present.size else present
+    boundaries = np.unique(chosen[chosen > present.min(initial=np.inf)])
+    return msgspec.structs.replace(feature, boundaries=tuple(boundaries.tolist()))
+
+
+def _fit_numeric(feature: NumericFeature, present: NDArray[np.float64]) -> NumericFeature:
     if feature.clip is not None:
         present = present.clip(*feature.clip)
     if "log1p" in feature.transform:

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from polyrank.arguments import instance, named
 from polyrank.errors import ConfigError
-from polyrank.features import BagFeature, Feature, HashedFeature, NumericFeature
+from polyrank.features import BagFeature, BucketizedFeature, DenseFeature, Feature, HashedFeature, NumericFeature
 from polyrank.rows import Column, Rows
 from polyrank.schema import Schema
 from polyrank.table import Arrays, BagGroup, CategoricalGroup, Field, Group, NumberGroup, TableEncoder, numbers
 
-__all__ = ["Batch", "Encoder", "Slots", "numbers", "slot_layout"]
+__all__ = ["Batch", "DenseColumns", "Encoder", "Slots", "dense_layout", "numbers", "slot_layout"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Batch:
 
     Attributes:
         ids: int64 [B, S], fingerprints by slot; -1 is missing or padding.
-        dense: float32 [B, D], raw numeric features; NaN is missing.
+        dense: float32 [B, D], raw numbers; NaN is missing.
     """
 
     ids: NDArray[np.int64]
@@ -62,6 +62,25 @@ def slot_layout(schema: Schema) -> tuple[Slots, ...]:
     return tuple(layout)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class DenseColumns:
+    """Where the numbers of one feature lie in `dense`: columns `start` up to `stop`."""
+
+    feature: DenseFeature
+    start: int
+    stop: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the columns are called."""
+        return (self.feature.name,)
+
+
+def dense_layout(schema: Schema) -> tuple[DenseColumns, ...]:
+    """Lay features that are numbers out in schema order."""
+    return tuple(DenseColumns(feature, start, start + 1) for start, feature in enumerate(schema.dense_features))
+
+
 class Encoder:
     """Turns rows into a `Batch`. Holds no state beyond the schema; safe to share between threads.
 
@@ -87,6 +106,8 @@ class Encoder:
         self.schema = schema.resolved()
         self.layout = slot_layout(self.schema)
         self.num_slots = self.layout[-1].stop if self.layout else 0
+        self.dense_layout = dense_layout(self.schema)
+        self.num_dense = self.dense_layout[-1].stop if self.dense_layout else 0
         self._table = TableEncoder([_group_of(feature) for feature in self.schema.features], threads)
 
     def encode(self, rows: Rows, *, out: Batch | None = None) -> Batch:
@@ -123,6 +144,8 @@ def _arrays(batch: Batch | None) -> Arrays | None:
 
 
 def _group_of(feature: Feature) -> Group:
+    if isinstance(feature, BucketizedFeature):
+        return NumberGroup(name=feature.name)
     if isinstance(feature, NumericFeature):
         return NumberGroup(name=feature.name, log1p=feature.transform[:1] == ("log1p",))  # clip lifts those below 0
     assert feature.dtype is not None  # noqa: S101 (a resolved schema always has one; this tells the type checker)

@@ -12,7 +12,7 @@ import msgspec
 
 from polyrank.errors import MissingExtraError, SchemaError
 from polyrank.feature_rules import resolved_features
-from polyrank.features import Feature, HashedFeature, NumericFeature
+from polyrank.features import DenseFeature, Feature, HashedFeature, NumericFeature
 from polyrank.tasks import Task
 
 WIRE_NAMES = frozenset({"ids", "weights", "dense"})
@@ -78,8 +78,13 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     @property
     def numeric_features(self) -> tuple[NumericFeature, ...]:
-        """Numeric features, in schema order: the columns of `dense`."""
+        """Numeric features, in schema order."""
         return tuple(feature for feature in self.features if isinstance(feature, NumericFeature))
+
+    @property
+    def dense_features(self) -> tuple[DenseFeature, ...]:
+        """Features that are numbers, in schema order: the columns of `dense`."""
+        return tuple(feature for feature in self.features if isinstance(feature, DenseFeature))
 
     @property
     def feature_columns(self) -> tuple[str, ...]:

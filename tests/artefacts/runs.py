@@ -34,6 +34,9 @@ LEVEL = (
     '{ name = "level", kind = "numeric", transform = ["clip", "quantile"], clip = [0, 1], knots = [0.5], '
     "levels = [0.5] }"
 )
+BUCKET = '{ name = "rank", kind = "bucketized", boundaries = [-1.0, 0.0, 0.1, 7.0], embedding_dim = 3 }'
+PARTS = '{ name = "height", kind = "bucketized", quantiles = 3, boundaries = [0.5], embedding_dim = 4 }'
+ONE_PART = '{ name = "level", kind = "bucketized", quantiles = 3, boundaries = [], embedding_dim = 2 }'
 TASKS = (
     '{ name = "click", kind = "binary", label = "is_click" }',
     '{ name = "like", kind = "binary", label = "is_like" }',
@@ -46,6 +49,8 @@ FEATURES = {
     "only bags": (TAGS,),
     "only numeric": (PRICE, AGE),
     "one of each": (ITEM, AGE),
+    "buckets": (BUCKET, ITEM, AGE, PARTS, ONE_PART, DEPTH),
+    "only buckets": (PARTS, BUCKET),
     "every transform": (DEPTH, RANK, AGE, LEVEL, HEIGHT, PRICE),
 }
 """Feature sets by what is special about them."""
@@ -103,7 +108,7 @@ def make_model(schema: Schema, *, seed: int = 0) -> MultiTaskRanker:
         torch.manual_seed(seed)
         model = MultiTaskRanker(schema, ModelConfig(hidden_dims=(16, 8), tower_dims=(4,))).eval()
         for name, value in model.state_dict().items():
-            if name.startswith("embeddings"):
+            if name.startswith(("embeddings", "dense.buckets")):
                 value.normal_(std=2.0)
             elif name.endswith(("running_mean", "running_var")):
                 value.uniform_(0.2, 0.5)
@@ -114,9 +119,11 @@ def make_model(schema: Schema, *, seed: int = 0) -> MultiTaskRanker:
 
 def extreme_batch(schema: Schema) -> Batch:
     """Return rows with fingerprints at both ends of int64 and between, and numbers far from the mean."""
-    num_slots, num_numeric = Encoder(schema).num_slots, len(schema.numeric_features)
+    num_slots, num_dense = Encoder(schema).num_slots, Encoder(schema).num_dense
     edges = [2**63 - 1, 2**63 - 2, 2**62, 2**32, 2**31, 2**31 - 1, 1, 0, -1, -2, -(2**31), -(2**63) + 1, -(2**63)]
     ids = np.array([np.roll(edges, shift)[np.arange(num_slots) % len(edges)] for shift in range(len(edges))], np.int64)
     numbers = [0.0, -0.0, 1e-45, -1.0, 99.0, np.nan, 1e3, 0.5, -99.0, 7.0, 1e-3, 2.0, -5.0]
-    dense = np.array([np.roll(numbers, shift)[:num_numeric] for shift in range(len(edges))], np.float32)
-    return Batch(ids.reshape(len(edges), num_slots), dense.reshape(len(edges), num_numeric))
+    dense = np.array(
+        [np.roll(numbers, shift)[np.arange(num_dense) % len(numbers)] for shift in range(len(edges))], np.float32
+    )
+    return Batch(ids.reshape(len(edges), num_slots), dense.reshape(len(edges), num_dense))

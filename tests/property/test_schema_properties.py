@@ -3,7 +3,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polyrank.features import BagFeature, CategoricalFeature, NumericFeature
+from polyrank.features import BagFeature, BucketizedFeature, CategoricalFeature, NumericFeature
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask, RegressionTask
 
@@ -34,6 +34,14 @@ numeric: dict[str, Any] = {
     "mean": st.none() | finite,
     "std": st.none() | finite.filter(lambda value: value > 0.0),
 }
+buckets: dict[str, Any] = {
+    "side": sides,
+    "boundaries": st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=4).map(
+        lambda values: tuple(sorted(set(values)))
+    ),
+    "quantiles": st.none() | st.integers(2, 1024),
+    "embedding_dim": st.none() | st.integers(1, 4096),
+}
 task: dict[str, Any] = {
     "label": names.map(lambda name: f"label {name}"),
     "when": st.none() | names,
@@ -47,12 +55,13 @@ def schemas(draw: st.DrawFn) -> Schema:
         lambda name: st.builds(CategoricalFeature, name=st.just(name), **categorical),
         lambda name: st.builds(BagFeature, name=st.just(name), **bag),
         lambda name: st.builds(NumericFeature, name=st.just(name), **numeric),
+        lambda name: st.builds(BucketizedFeature, name=st.just(name), **buckets),
     ]
     feature_names = draw(
         st.lists(names.filter(lambda name: not name.startswith("label ")), min_size=1, max_size=6, unique=True)
     )
     features = [draw(draw(st.sampled_from(kinds))(name)) for name in feature_names]
-    owners = [feature.name for feature in features if not isinstance(feature, NumericFeature)]
+    owners = [feature.name for feature in features if not isinstance(feature, NumericFeature | BucketizedFeature)]
     if owners:
         sharer = f"{max(feature_names, key=len)}+"
         features.append(BagFeature(name=sharer, max_length=3, shares=draw(st.sampled_from(owners))))

@@ -10,8 +10,10 @@ from toy import ToyRows
 
 from polyrank.encoder import Encoder
 from polyrank.errors import ConfigError, SchemaError
-from polyrank.features import BagFeature, CategoricalFeature, NumericFeature
+from polyrank.features import BagFeature, BucketizedFeature, CategoricalFeature, Feature, NumericFeature
 from polyrank.models import ModelConfig, MultiTaskRanker
+from polyrank.models.buckets import BucketTable
+from polyrank.models.dense import DenseBlock
 from polyrank.models.embedding import Embeddings, FusedTable
 from polyrank.models.heads import answer, loss
 from polyrank.models.layers import mlp
@@ -26,7 +28,7 @@ WATCH = RegressionTask(name="watch_s", label="watch_s", transform="log1p")
 NAN = float("nan")
 
 
-def schema_of(*features: CategoricalFeature | BagFeature | NumericFeature) -> Schema:
+def schema_of(*features: Feature) -> Schema:
     return Schema(name="toy", features=features, tasks=(CLICK,)).resolved()
 
 
@@ -239,6 +241,38 @@ def test_quantile_beside_other_transforms_keeps_its_place() -> None:
 def test_numbers_of_two_features_stay_apart() -> None:
     numeric = NumericBlock(schema_of(NumericFeature(name="a"), NumericFeature(name="b", mean=2.0)))
     assert numeric(torch.tensor([[1.0, NAN]])).tolist() == [[1.0, 2.0, 0.0, 1.0]]
+
+
+AGES = BucketizedFeature(name="age", boundaries=(-1.0, 0.1, 7.0), embedding_dim=2)
+
+
+def test_bucket_counts_the_boundaries_that_are_not_above() -> None:
+    table = BucketTable(AGES)
+    numbers = np.array([NAN, -np.inf, -1.5, -1.0, 0.0, 0.1, 6.9, 7.0, np.inf], np.float32)
+    rows = [0, *(1 + np.searchsorted(np.array([-1.0, 0.1, 7.0], np.float32), numbers[1:], side="right"))]
+    assert rows == [0, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert table.weight.shape == (5, 2)
+    assert table(torch.from_numpy(numbers)).tolist() == table.weight[rows].tolist()
+
+
+def test_unfitted_buckets_are_one() -> None:
+    table = BucketTable(BucketizedFeature(name="age", quantiles=4, embedding_dim=2))
+    assert table(torch.tensor([NAN, -5.0, 5.0])).tolist() == table.weight[[0, 1, 1]].tolist()
+
+
+def test_bucket_table_is_trained_by_the_rows_it_gives() -> None:
+    table = BucketTable(AGES).train()
+    table(torch.tensor([NAN, 8.0])).sum().backward()
+    assert table.weight.grad is not None
+    assert table.weight.grad.coalesce().indices()[0].tolist() == [0, 4]
+
+
+def test_dense_features_take_their_own_columns() -> None:
+    block = DenseBlock(schema_of(AGES, NumericFeature(name="a"), USER, NumericFeature(name="b", mean=2.0)))
+    found = block(torch.tensor([[8.0, 5.0, NAN]]))
+    assert found[0, :4].tolist() == [5.0, 2.0, 0.0, 1.0]
+    assert found[0, 4:].tolist() == next(block.buckets.parameters())[4].tolist()
+    assert found.shape == (1, block.output_dim)
 
 
 def test_binary_loss_is_mean_log_loss_of_observed() -> None:

@@ -8,13 +8,14 @@ import pytest
 from toy import TOY_TOML
 
 from polyrank.errors import MissingExtraError, SchemaError
-from polyrank.features import BagFeature, CategoricalFeature, NumericFeature
+from polyrank.features import BagFeature, BucketizedFeature, CategoricalFeature, NumericFeature
 from polyrank.schema import Schema, located_message
 from polyrank.spelling import suggestion
 from polyrank.tasks import BinaryTask
 
 FEATURE = '[[features]]\nname = "user"\nkind = "categorical"\ndtype = "int64"\nnum_buckets = 10\n'
 NUMBER = '[[features]]\nname = "age"\nkind = "numeric"\n'
+BUCKETS = '[[features]]\nname = "age"\nkind = "bucketized"\n'
 BAG = '[[features]]\nname = "tags"\nkind = "bag"\ndtype = "text"\nnum_buckets = 10\nmax_length = 3\n'
 SHARING = '[[features]]\nname = "liked"\nkind = "bag"\nmax_length = 3\nshares = "user"\n'
 TASK = '[[tasks]]\nname = "click"\nkind = "binary"\nlabel = "is_click"\n'
@@ -172,6 +173,43 @@ WRONG = {
         "$.features[0].mean must be finite, got -inf (feature 'age')",
     ),
     "nan mean": (NAME + NUMBER + "mean = nan\n" + TASK, "$.features[0].mean must be finite, got nan"),
+    "no boundaries": (
+        NAME + BUCKETS + TASK,
+        "$.features[0].boundaries must hold at least one number, or quantiles say how many buckets training fits",
+    ),
+    "empty boundaries": (
+        NAME + BUCKETS + "boundaries = []\n" + TASK,
+        "$.features[0].boundaries must hold at least one",
+    ),
+    "boundaries that fall": (
+        NAME + BUCKETS + "boundaries = [1, 3, 2]\n" + TASK,
+        "$.features[0].boundaries[2] must be above the one before it as a 32-bit number, got 2.0 after 3.0 (feature",
+    ),
+    "boundaries that are one number of 32 bits": (
+        NAME + BUCKETS + "boundaries = [0.1, 0.100000001]\n" + TASK,
+        "$.features[0].boundaries[1] must be above the one before it as a 32-bit number, got 0.100000001 after 0.1",
+    ),
+    "infinite boundary": (
+        NAME + BUCKETS + "boundaries = [-inf, 1]\n" + TASK,
+        "$.features[0].boundaries[0] must be a finite 32-bit number, got -inf (feature 'age')",
+    ),
+    "nan boundary": (
+        NAME + BUCKETS + "boundaries = [1, nan]\n" + TASK,
+        "$.features[0].boundaries[1] must be a finite 32-bit number, got nan (feature 'age')",
+    ),
+    "too many boundaries": (
+        NAME + BUCKETS + f"boundaries = {list(range(1024))}\n" + TASK,
+        "$.features[0].boundaries must be fewer than 1024, got 1024 (feature 'age')",
+    ),
+    "one bucket": (NAME + BUCKETS + "quantiles = 1\n" + TASK, "$.features[0].quantiles must be in [2, 1024], got 1"),
+    "buckets without dimension": (
+        NAME + BUCKETS + "quantiles = 4\nembedding_dim = 0\n" + TASK,
+        "$.features[0].embedding_dim must be in [1, 4096], got 0 (feature 'age')",
+    ),
+    "shares a bucketized feature": (
+        NAME + BUCKETS + "quantiles = 4\n" + SHARING.replace('"user"', '"age"') + TASK,
+        "$.features[1].shares must name a categorical or bag feature, got 'age'",
+    ),
     "unknown key": ("colour = 1\n" + GOOD, "$: object contains unknown field colour"),
     "unknown key of a feature": (
         NAME + FEATURE + "colour = 1\n" + TASK,
@@ -313,3 +351,9 @@ def test_absent_toml_writer_names_the_extra(toy_schema: Schema, monkeypatch: pyt
 def test_numeric_statistics_are_read() -> None:
     schema = Schema.from_toml(NAME + NUMBER + "mean = 1.5\nstd = 2\n" + TASK)
     assert schema.features == (NumericFeature(name="age", mean=1.5, std=2.0),)
+
+
+def test_bucketized_feature_has_the_default_dimension() -> None:
+    schema = Schema.from_toml(NAME + BUCKETS + "boundaries = [1]\n" + TASK)
+    assert schema.dense_features == (BucketizedFeature(name="age", boundaries=(1.0,), embedding_dim=16),)
+    assert (schema.hashed_features, schema.numeric_features) == ((), ())

@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from polyrank.features import CategoricalFeature, NumericFeature
+from polyrank.features import BucketizedFeature, CategoricalFeature, NumericFeature
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask
 from polyrank.train.statistics import fit_statistics
@@ -93,3 +93,33 @@ def test_quantiles_of_one_value_are_one_knot(values: list[float], knot: float) -
 def test_knots_stay_apart_as_numbers_of_32_bits() -> None:
     age = fitted([0.1, 0.1, 0.05, 5.0], "clip", "quantile", clip=(0.0, 0.1))
     assert age.knots == (float(np.float32(0.05)), float(np.float32(0.1)))
+
+
+def boundaries(values: list[float], **options: Any) -> tuple[float, ...] | None:
+    feature = BucketizedFeature(name="age", **options)
+    schema = Schema(name="toy", features=(feature,), tasks=(BinaryTask(name="click", label="is_click"),)).resolved()
+    fitted = fit_statistics(schema, np.array(values, np.float32)[:, None]).features[0]
+    assert isinstance(fitted, BucketizedFeature)
+    return fitted.boundaries
+
+
+def test_buckets_hold_as_many_rows() -> None:
+    values = np.random.default_rng(0).permutation(100).astype(float)
+    assert boundaries([*values, np.nan], quantiles=4) == (25.0, 50.0, 75.0)
+
+
+def test_value_that_fills_buckets_has_one() -> None:
+    assert boundaries([0.0] * 60 + [5.0] * 20 + [9.0] * 20, quantiles=10) == (5.0, 9.0)
+
+
+@pytest.mark.parametrize("values", [[np.nan], [7.0], [7.0, 7.0]])
+def test_buckets_of_one_value_have_no_boundary(values: list[float]) -> None:
+    assert boundaries(values, quantiles=4) == ()
+
+
+def test_boundaries_fitted_before_are_fitted_anew() -> None:
+    assert boundaries([1.0, 2.0], quantiles=2, boundaries=(5.0,)) == (2.0,)
+
+
+def test_explicit_boundaries_stay() -> None:
+    assert boundaries([1.0, 2.0, 3.0], boundaries=(0.1, 9.0)) == (0.1, 9.0)

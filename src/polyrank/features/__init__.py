@@ -1,16 +1,17 @@
 """Kinds of features: what a column becomes on its way into a model."""
 
+from .common import DEFAULT_EMBEDDING_DIM as DEFAULT_EMBEDDING_DIM
+from .common import MAX_EMBEDDING_DIM as MAX_EMBEDDING_DIM
 from .common import Side as Side
+from .dense import BucketizedFeature as BucketizedFeature
 from .dense import DenseFeature as DenseFeature
 from .dense import NumericFeature as NumericFeature
 from .dense import Transform as Transform
-from .hashed import DEFAULT_EMBEDDING_DIM as DEFAULT_EMBEDDING_DIM
 from .hashed import MAX_BUCKETS as MAX_BUCKETS
-from .hashed import MAX_EMBEDDING_DIM as MAX_EMBEDDING_DIM
 from .hashed import MAX_LENGTH as MAX_LENGTH
 from .hashed import BagFeature as BagFeature
 from .hashed import CategoricalFeature as CategoricalFeature
 from .hashed import Dtype as Dtype
 from .hashed import HashedFeature as HashedFeature
 
-Feature = CategoricalFeature | BagFeature | NumericFeature
+Feature = CategoricalFeature | BagFeature | NumericFeature | BucketizedFeature

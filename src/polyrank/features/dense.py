@@ -34,4 +34,20 @@ class NumericFeature(
     levels: tuple[float, ...] | None = None
 
 
-DenseFeature = NumericFeature
+class BucketizedFeature(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="bucketized"
+):
+    """A number: one column of `dense`, which the model maps to a bucket and looks up in a table of its own.
+
+    `boundaries` part the buckets; a number equal to a boundary belongs to the bucket above it. With `quantiles`
+    training fits the boundaries, so that about as many of its rows fall into each bucket.
+    """
+
+    name: str
+    side: Side = "context"
+    boundaries: tuple[float, ...] | None = None
+    quantiles: int | None = None
+    embedding_dim: int | None = None
+
+
+DenseFeature = NumericFeature | BucketizedFeature

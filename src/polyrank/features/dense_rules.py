@@ -9,7 +9,8 @@ import numpy as np
 
 from polyrank.errors import SchemaError
 
-from .dense import DEFAULT_QUANTILES, MAX_QUANTILES, DenseFeature, NumericFeature
+from .common import DEFAULT_EMBEDDING_DIM, MAX_EMBEDDING_DIM
+from .dense import DEFAULT_QUANTILES, MAX_QUANTILES, BucketizedFeature, DenseFeature, NumericFeature
 
 STEPS = ("clip", "log1p")
 SCALINGS = ("standardize", "minmax", "quantile")
@@ -17,21 +18,47 @@ SCALINGS = ("standardize", "minmax", "quantile")
 
 def resolved_dense(feature: DenseFeature) -> DenseFeature:
     """Return the feature with default values filled in."""
+    if isinstance(feature, BucketizedFeature):
+        dim = DEFAULT_EMBEDDING_DIM if feature.embedding_dim is None else feature.embedding_dim
+        return msgspec.structs.replace(feature, embedding_dim=dim)
     if "quantile" in feature.transform and feature.quantiles is None:
         return msgspec.structs.replace(feature, quantiles=DEFAULT_QUANTILES)
     return feature
 
 
 def check_dense(path: str, feature: DenseFeature) -> None:
-    """Check a feature whose TOML path is `path`.
+    """Check a resolved feature whose TOML path is `path`.
 
     Raises:
         SchemaError: a rule is broken; the message holds the TOML path.
     """
+    if isinstance(feature, BucketizedFeature):
+        _check_buckets(path, feature)
+        return
     _check_transform(path, feature)
     _check_clip(path, feature)
-    _check_quantiles(path, feature)
     _check_statistics(path, feature)
+    if feature.quantiles is not None and "quantile" not in feature.transform:
+        raise SchemaError(
+            f"{path}.quantiles is there, but its transform does not hold quantile (feature {feature.name!r})"
+        )
+    _check_quantiles(path, feature)
+
+
+def _check_buckets(path: str, feature: BucketizedFeature) -> None:
+    if feature.quantiles is None and not feature.boundaries:
+        raise SchemaError(
+            f"{path}.boundaries must hold at least one number, or quantiles say how many buckets training fits "
+            f"(feature {feature.name!r})"
+        )
+    boundaries = feature.boundaries or ()
+    if len(boundaries) >= MAX_QUANTILES:
+        raise SchemaError(
+            f"{path}.boundaries must be fewer than {MAX_QUANTILES}, got {len(boundaries)} (feature {feature.name!r})"
+        )
+    require_ascending(f"{path}.boundaries", boundaries, feature.name)
+    _check_quantiles(path, feature)
+    _check_integer(path, feature, "embedding_dim", 1, MAX_EMBEDDING_DIM)
 
 
 def _check_transform(path: str, feature: NumericFeature) -> None:
@@ -64,17 +91,15 @@ def _check_clip(path: str, feature: NumericFeature) -> None:
         raise SchemaError(f"{path}.clip[0] must be 0 or above before log1p, got {low} (feature {feature.name!r})")
 
 
-def _check_quantiles(path: str, feature: NumericFeature) -> None:
-    if feature.quantiles is None:
-        return
-    if "quantile" not in feature.transform:
-        raise SchemaError(
-            f"{path}.quantiles is there, but its transform does not hold quantile (feature {feature.name!r})"
-        )
-    if not 2 <= feature.quantiles <= MAX_QUANTILES:  # noqa: PLR2004 (one quantile is no map)
-        raise SchemaError(
-            f"{path}.quantiles must be in [2, {MAX_QUANTILES}], got {feature.quantiles} (feature {feature.name!r})"
-        )
+def _check_quantiles(path: str, feature: NumericFeature | BucketizedFeature) -> None:
+    if feature.quantiles is not None:
+        _check_integer(path, feature, "quantiles", 2, MAX_QUANTILES)
+
+
+def _check_integer(path: str, feature: DenseFeature, field: str, low: int, high: int) -> None:
+    value = getattr(feature, field)
+    if not low <= value <= high:
+        raise SchemaError(f"{path}.{field} must be in [{low}, {high}], got {value} (feature {feature.name!r})")
 
 
 def _check_statistics(path: str, feature: NumericFeature) -> None:

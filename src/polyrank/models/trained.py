@@ -110,9 +110,10 @@ def _sample_batch(run: Path, schema: Schema, stored: dict[str, torch.Tensor]) ->
         DataError: it is empty, or its tensors have another dtype or shape.
     """
     count = len(stored["ids"]) if "ids" in stored else 0
+    encoder = Encoder(schema)
     expected = {
-        "ids": (torch.int64, (count, Encoder(schema).num_slots)),
-        "dense": (torch.float32, (count, len(schema.numeric_features))),
+        "ids": (torch.int64, (count, encoder.num_slots)),
+        "dense": (torch.float32, (count, encoder.num_dense)),
     }
     found = {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in stored.items()}
     if count == 0 or found != expected:
