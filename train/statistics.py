@@ -23,7 +23,9 @@ def fit_statistics(schema: Schema, dense: NDArray[np.float32]) -> Schema:
 
 def _fit(feature: DenseFeature, values: NDArray[np.float32]) -> DenseFeature:
     present = values[~np.isnan(values)].astype(np.float64)
-    return _fit_buckets(feature, present) if isinstance(feature, BucketizedFeature) else _fit_numeric(feature, present)
+    if isinstance(feature, BucketizedFeature):
+        return _fit_buckets(feature, present)
+    return _fit_numeric(feature, present) if isinstance(feature, NumericFeature) else feature
 
 
 def _fit_buckets(feature: BucketizedFeature, present: NDArray[np.float64]) -> BucketizedFeature:

@@ -9,10 +9,28 @@ from numpy.typing import NDArray
 
 from polyrank.arguments import instance, named
 from polyrank.errors import ConfigError
-from polyrank.features import BagFeature, BucketizedFeature, DenseFeature, Feature, HashedFeature, NumericFeature
+from polyrank.features import (
+    BagFeature,
+    BucketizedFeature,
+    DenseFeature,
+    Feature,
+    HashedFeature,
+    NumericFeature,
+    VectorFeature,
+)
 from polyrank.rows import Column, Rows
 from polyrank.schema import Schema
-from polyrank.table import Arrays, BagGroup, CategoricalGroup, Field, Group, NumberGroup, TableEncoder, numbers
+from polyrank.table import (
+    Arrays,
+    BagGroup,
+    CategoricalGroup,
+    Field,
+    Group,
+    NumberGroup,
+    TableEncoder,
+    VectorGroup,
+    numbers,
+)
 
 __all__ = ["Batch", "DenseColumns", "Encoder", "Slots", "dense_layout", "numbers", "slot_layout"]
 
@@ -72,13 +90,21 @@ class DenseColumns:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What the columns are called."""
-        return (self.feature.name,)
+        """What the columns are called: those of a vector `name[0]`, `name[1]` and so on."""
+        name = self.feature.name
+        if not isinstance(self.feature, VectorFeature):
+            return (name,)
+        return tuple(f"{name}[{index}]" for index in range(self.feature.dim))
 
 
 def dense_layout(schema: Schema) -> tuple[DenseColumns, ...]:
-    """Lay features that are numbers out in schema order."""
-    return tuple(DenseColumns(feature, start, start + 1) for start, feature in enumerate(schema.dense_features))
+    """Lay features that are numbers out in schema order: `dim` columns for a vector, one for any other."""
+    layout, start = [], 0
+    for feature in schema.dense_features:
+        width = feature.dim if isinstance(feature, VectorFeature) else 1
+        layout.append(DenseColumns(feature, start, start + width))
+        start += width
+    return tuple(layout)
 
 
 class Encoder:
@@ -144,6 +170,8 @@ def _arrays(batch: Batch | None) -> Arrays | None:
 
 
 def _group_of(feature: Feature) -> Group:
+    if isinstance(feature, VectorFeature):
+        return VectorGroup(name=feature.name, dim=feature.dim)
     if isinstance(feature, BucketizedFeature):
         return NumberGroup(name=feature.name)
     if isinstance(feature, NumericFeature):

@@ -37,6 +37,8 @@ LEVEL = (
 BUCKET = '{ name = "rank", kind = "bucketized", boundaries = [-1.0, 0.0, 0.1, 7.0], embedding_dim = 3 }'
 PARTS = '{ name = "height", kind = "bucketized", quantiles = 3, boundaries = [0.5], embedding_dim = 4 }'
 ONE_PART = '{ name = "level", kind = "bucketized", quantiles = 3, boundaries = [], embedding_dim = 2 }'
+PLACE = '{ name = "place", kind = "vector", dim = 3 }'
+UNIT = '{ name = "unit", kind = "vector", dim = 5, l2_norm = true, projection = 2 }'
 TASKS = (
     '{ name = "click", kind = "binary", label = "is_click" }',
     '{ name = "like", kind = "binary", label = "is_like" }',
@@ -51,6 +53,8 @@ FEATURES = {
     "one of each": (ITEM, AGE),
     "buckets": (BUCKET, ITEM, AGE, PARTS, ONE_PART, DEPTH),
     "only buckets": (PARTS, BUCKET),
+    "vectors": (PLACE, ITEM, AGE, UNIT, BUCKET, DEPTH),
+    "only vectors": (UNIT, PLACE),
     "every transform": (DEPTH, RANK, AGE, LEVEL, HEIGHT, PRICE),
 }
 """Feature sets by what is special about them."""
@@ -82,13 +86,19 @@ def make_rows(count: int, seed: int = 0) -> list[dict[str, Any]]:
     ]
     for index, name in enumerate(("item", "word", "history", "tags", "price", "age")):
         rows[(index + 1) % count][name] = None
-    return [row | _more_numbers(rng) for row in rows]
+    return [row | _more_numbers(rng) | _vectors(rng) for row in rows]
 
 
 def _more_numbers(rng: np.random.Generator) -> dict[str, Any]:
     present = rng.random(4) < 0.9
     values = {"depth": rng.normal(5, 50), "height": rng.normal(), "rank": rng.normal(0, 20), "level": rng.random()}
     return {name: float(value) if there else None for (name, value), there in zip(values.items(), present, strict=True)}
+
+
+def _vectors(rng: np.random.Generator) -> dict[str, Any]:
+    present = rng.random(2) < 0.9
+    values = {"place": rng.normal(size=3), "unit": rng.normal(0, 9, size=5).astype(np.float32)}
+    return {name: value if there else None for (name, value), there in zip(values.items(), present, strict=True)}
 
 
 def make_run(

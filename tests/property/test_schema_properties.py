@@ -3,7 +3,14 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polyrank.features import BagFeature, BucketizedFeature, CategoricalFeature, NumericFeature
+from polyrank.features import (
+    BagFeature,
+    BucketizedFeature,
+    CategoricalFeature,
+    DenseFeature,
+    NumericFeature,
+    VectorFeature,
+)
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask, RegressionTask
 
@@ -56,12 +63,13 @@ def schemas(draw: st.DrawFn) -> Schema:
         lambda name: st.builds(BagFeature, name=st.just(name), **bag),
         lambda name: st.builds(NumericFeature, name=st.just(name), **numeric),
         lambda name: st.builds(BucketizedFeature, name=st.just(name), **buckets),
+        lambda name: st.builds(VectorFeature, name=st.just(name), side=sides, dim=st.integers(1, 16_384)),
     ]
     feature_names = draw(
         st.lists(names.filter(lambda name: not name.startswith("label ")), min_size=1, max_size=6, unique=True)
     )
     features = [draw(draw(st.sampled_from(kinds))(name)) for name in feature_names]
-    owners = [feature.name for feature in features if not isinstance(feature, NumericFeature | BucketizedFeature)]
+    owners = [feature.name for feature in features if not isinstance(feature, DenseFeature)]
     if owners:
         sharer = f"{max(feature_names, key=len)}+"
         features.append(BagFeature(name=sharer, max_length=3, shares=draw(st.sampled_from(owners))))

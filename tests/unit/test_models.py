@@ -10,7 +10,7 @@ from toy import ToyRows
 
 from polyrank.encoder import Encoder
 from polyrank.errors import ConfigError, SchemaError
-from polyrank.features import BagFeature, BucketizedFeature, CategoricalFeature, Feature, NumericFeature
+from polyrank.features import BagFeature, BucketizedFeature, CategoricalFeature, Feature, NumericFeature, VectorFeature
 from polyrank.models import ModelConfig, MultiTaskRanker
 from polyrank.models.buckets import BucketTable
 from polyrank.models.dense import DenseBlock
@@ -19,6 +19,7 @@ from polyrank.models.heads import answer, loss
 from polyrank.models.layers import mlp
 from polyrank.models.numeric import NumericBlock
 from polyrank.models.trained import predict
+from polyrank.models.vectors import VectorBlock
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask, RegressionTask
 
@@ -273,6 +274,35 @@ def test_dense_features_take_their_own_columns() -> None:
     assert found[0, :4].tolist() == [5.0, 2.0, 0.0, 1.0]
     assert found[0, 4:].tolist() == next(block.buckets.parameters())[4].tolist()
     assert found.shape == (1, block.output_dim)
+
+
+def test_vector_passes_unchanged() -> None:
+    block = VectorBlock(VectorFeature(name="v", dim=2))
+    assert block(torch.tensor([[3.0, -4.0], [NAN, NAN]])).tolist() == [[3.0, -4.0, 0.0], [0.0, 0.0, 1.0]]
+
+
+def test_vector_that_lacks_a_number_is_missing() -> None:
+    assert VectorBlock(VectorFeature(name="v", dim=2))(torch.tensor([[3.0, NAN]])).tolist() == [[0.0, 0.0, 1.0]]
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-30, 1e30])
+def test_normalised_vector_has_length_one(scale: float) -> None:
+    block = VectorBlock(VectorFeature(name="v", dim=2, l2_norm=True))
+    assert_allclose(block(torch.tensor([[3.0 * scale, -4.0 * scale]])).tolist(), [[0.6, -0.8, 0.0]], rtol=1e-6)
+
+
+def test_normalised_zeros_stay_zeros() -> None:
+    block = VectorBlock(VectorFeature(name="v", dim=2, l2_norm=True))
+    assert block(torch.tensor([[0.0, 0.0], [NAN, NAN]])).tolist() == [[0.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+
+
+def test_projection_is_a_linear_map_of_the_normalised_vector() -> None:
+    block = VectorBlock(VectorFeature(name="v", dim=2, l2_norm=True, projection=3))
+    (weights,) = block.parameters()
+    found = block(torch.tensor([[3.0, 4.0], [NAN, NAN]]))
+    assert found.shape == (2, block.output_dim)
+    assert_allclose(found[0, :3].tolist(), weights.detach().numpy() @ np.array([0.6, 0.8]), rtol=1e-5)
+    assert found[1].tolist() == [0.0, 0.0, 0.0, 1.0]
 
 
 def test_binary_loss_is_mean_log_loss_of_observed() -> None:

@@ -16,6 +16,7 @@ from polyrank.tasks import BinaryTask
 FEATURE = '[[features]]\nname = "user"\nkind = "categorical"\ndtype = "int64"\nnum_buckets = 10\n'
 NUMBER = '[[features]]\nname = "age"\nkind = "numeric"\n'
 BUCKETS = '[[features]]\nname = "age"\nkind = "bucketized"\n'
+VECTOR = '[[features]]\nname = "place"\nkind = "vector"\ndim = 3\n'
 BAG = '[[features]]\nname = "tags"\nkind = "bag"\ndtype = "text"\nnum_buckets = 10\nmax_length = 3\n'
 SHARING = '[[features]]\nname = "liked"\nkind = "bag"\nmax_length = 3\nshares = "user"\n'
 TASK = '[[tasks]]\nname = "click"\nkind = "binary"\nlabel = "is_click"\n'
@@ -209,6 +210,16 @@ WRONG = {
     "shares a bucketized feature": (
         NAME + BUCKETS + "quantiles = 4\n" + SHARING.replace('"user"', '"age"') + TASK,
         "$.features[1].shares must name a categorical or bag feature, got 'age'",
+    ),
+    "no dim": (NAME + VECTOR.replace("dim = 3\n", "") + TASK, "$.features[0]: object missing required field dim"),
+    "zero dim": (
+        NAME + VECTOR.replace("= 3", "= 0") + TASK,
+        "$.features[0].dim must be in [1, 16384], got 0 (feature 'place')",
+    ),
+    "too many dims": (NAME + VECTOR.replace("= 3", "= 16385") + TASK, "dim must be in [1, 16384], got 16385"),
+    "projection to nothing": (
+        NAME + VECTOR + "projection = 0\n" + TASK,
+        "$.features[0].projection must be in [1, 16384], got 0 (feature 'place')",
     ),
     "unknown key": ("colour = 1\n" + GOOD, "$: object contains unknown field colour"),
     "unknown key of a feature": (

@@ -10,6 +10,7 @@ Transform = Literal["clip", "log1p", "standardize", "minmax", "quantile"]
 
 DEFAULT_QUANTILES = 100
 MAX_QUANTILES = 1024
+MAX_DIM = 16_384
 
 
 class NumericFeature(
@@ -50,4 +51,20 @@ class BucketizedFeature(
     embedding_dim: int | None = None
 
 
-DenseFeature = NumericFeature | BucketizedFeature
+class VectorFeature(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="vector"
+):
+    """A list of `dim` numbers: as many columns of `dense`. Missing becomes zeros, with an indicator.
+
+    `l2_norm` divides a vector by its length, `projection` maps it to that many numbers by a linear layer that is
+    trained.
+    """
+
+    name: str
+    dim: int
+    side: Side = "context"
+    l2_norm: bool = False
+    projection: int | None = None
+
+
+DenseFeature = NumericFeature | BucketizedFeature | VectorFeature

@@ -10,7 +10,15 @@ import numpy as np
 from polyrank.errors import SchemaError
 
 from .common import DEFAULT_EMBEDDING_DIM, MAX_EMBEDDING_DIM
-from .dense import DEFAULT_QUANTILES, MAX_QUANTILES, BucketizedFeature, DenseFeature, NumericFeature
+from .dense import (
+    DEFAULT_QUANTILES,
+    MAX_DIM,
+    MAX_QUANTILES,
+    BucketizedFeature,
+    DenseFeature,
+    NumericFeature,
+    VectorFeature,
+)
 
 STEPS = ("clip", "log1p")
 SCALINGS = ("standardize", "minmax", "quantile")
@@ -21,7 +29,7 @@ def resolved_dense(feature: DenseFeature) -> DenseFeature:
     if isinstance(feature, BucketizedFeature):
         dim = DEFAULT_EMBEDDING_DIM if feature.embedding_dim is None else feature.embedding_dim
         return msgspec.structs.replace(feature, embedding_dim=dim)
-    if "quantile" in feature.transform and feature.quantiles is None:
+    if isinstance(feature, NumericFeature) and "quantile" in feature.transform and feature.quantiles is None:
         return msgspec.structs.replace(feature, quantiles=DEFAULT_QUANTILES)
     return feature
 
@@ -34,6 +42,11 @@ def check_dense(path: str, feature: DenseFeature) -> None:
     """
     if isinstance(feature, BucketizedFeature):
         _check_buckets(path, feature)
+        return
+    if isinstance(feature, VectorFeature):
+        _check_integer(path, feature, "dim", 1, MAX_DIM)
+        if feature.projection is not None:
+            _check_integer(path, feature, "projection", 1, MAX_DIM)
         return
     _check_transform(path, feature)
     _check_clip(path, feature)
