@@ -84,6 +84,8 @@ def schemas(draw: st.DrawFn) -> Schema:
         features=tuple(features),
         tasks=tuple(tasks),
         time=draw(st.none() | names),
+        group=draw(st.none() | names),
+        sample_weight=draw(st.none() | names),
         time_unit=draw(st.sampled_from(["s", "ms", "us", "ns"])),
     )
 

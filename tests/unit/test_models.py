@@ -339,6 +339,14 @@ def test_unobserved_label_gives_no_gradient(task: BinaryTask | RegressionTask) -
     assert logit.grad[1] == 0.0
 
 
+@pytest.mark.parametrize("task", [CLICK, RATING, WATCH], ids=["binary", "regression", "log1p"])
+def test_weight_counts_a_row_that_often(task: BinaryTask | RegressionTask) -> None:
+    logit, label = torch.tensor([0.3, -2.0, 5.0]), torch.tensor([1.0, 0.0, NAN])
+    weighed = loss(task, logit, label, torch.tensor([2.0, 0.0, 1.0]))
+    assert_allclose(float(weighed), float(loss(task, logit[[0, 0]], label[[0, 0]])), rtol=1e-6)
+    assert float(loss(task, logit, label, torch.ones(3))) == float(loss(task, logit, label))
+
+
 def test_answers_are_in_label_units() -> None:
     logit = torch.tensor([[1.5]])
     assert_allclose(float(answer(CLICK, logit)), 1 / (1 + np.exp(-1.5)), rtol=1e-6)

@@ -221,6 +221,8 @@ WRONG = {
         NAME + VECTOR + "projection = 0\n" + TASK,
         "$.features[0].projection must be in [1, 16384], got 0 (feature 'place')",
     ),
+    "empty group": ('group = ""\n' + GOOD, "$.group must not be empty"),
+    "empty weight column": ('sample_weight = ""\n' + GOOD, "$.sample_weight must not be empty"),
     "unknown key": ("colour = 1\n" + GOOD, "$: object contains unknown field colour"),
     "unknown key of a feature": (
         NAME + FEATURE + "colour = 1\n" + TASK,
@@ -328,6 +330,12 @@ def test_training_columns_are_each_named_once(toy_schema: Schema) -> None:
 
 def test_schema_without_time_needs_no_time_column() -> None:
     assert Schema.from_toml(GOOD).training_columns == ("user", "is_click")
+
+
+def test_group_and_weight_are_training_columns() -> None:
+    schema = Schema.from_toml('time = "at"\ngroup = "user"\nsample_weight = "w"\n' + GOOD)
+    assert schema.training_columns == ("user", "is_click", "at", "w")
+    assert Schema.from_toml(schema.to_toml()) == schema
 
 
 def test_schema_cannot_be_changed(toy_schema: Schema) -> None:
