@@ -9,7 +9,9 @@ from .common import Side
 Dtype = Literal["text", "int64"]
 
 MAX_BUCKETS = 2**31
+MAX_EMBEDDING_DIM = 4096
 MAX_LENGTH = 10_000
+DEFAULT_EMBEDDING_DIM = 16
 
 
 class CategoricalFeature(
