@@ -7,11 +7,13 @@ import pyarrow as pa
 import pytest
 
 from polyrank.encoder import Encoder
-from polyrank.export import export_onnx
+from polyrank.errors import DataError
+from polyrank.export import export_onnx, publish
 from polyrank.export.parity import open_session, run_session
 from polyrank.models import TrainedRanker
 from polyrank.models.trained import predict
 from polyrank.schema import Schema
+from polyrank.serving import Ranker, serve
 from polyrank.train import TrainConfig, fit
 from polyrank.train.config import ValidationConfig
 from polyrank.train.metrics import auc
@@ -64,3 +66,20 @@ def test_validation_rows_change_nothing_in_the_schema_of_the_run(kind: str) -> N
     fitted = prepare(schema_of(kind), rows(kind), config).schema
     assert prepare(schema_of(kind), rows(kind, newest=1e6), config).schema == fitted
     assert Schema.from_toml(fitted.to_toml()) == fitted
+
+
+@pytest.mark.triton
+def test_served_ranker_takes_raw_numbers_of_every_kind(tmp_path: Path) -> None:
+    features = "".join(f'[[features]]\nname = "{name}"\n{text}\n' for name, text in KINDS.items())
+    schema = Schema.from_toml(f'name = "toy"\n{features}{TASK}')
+    columns = {name: rows(name)["x"] for name in KINDS}
+    table = pa.table({**columns, "is_click": rows("clip")["is_click"]})
+    run = fit(schema, table, out=tmp_path / "run", config=TrainConfig(batch_size=64), progress=False)
+    publish(export_onnx(run.path, out=tmp_path / "bundle"), tmp_path / "models")
+    ranker = TrainedRanker.load(run.path)
+    expected = predict(ranker.model, Encoder(ranker.schema).encode(table))["click"]
+    with serve(tmp_path / "models") as server, Ranker(server.url) as client:
+        np.testing.assert_allclose(client.score(table)["click"].to_numpy(), expected, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(client.score(table.to_pylist())["click"].to_numpy(), expected, rtol=1e-5, atol=1e-5)
+        with pytest.raises(DataError, match=r"^column 'vector' holds a vector of 1 numbers at row 1; 3 expected$"):
+            client.score([{**table.to_pylist()[0], "vector": [1.0]}])

@@ -9,7 +9,6 @@ import numpy as np
 
 from polyrank.errors import SchemaError
 
-from .common import DEFAULT_EMBEDDING_DIM, MAX_EMBEDDING_DIM
 from .dense import (
     DEFAULT_QUANTILES,
     MAX_DIM,
@@ -19,6 +18,7 @@ from .dense import (
     NumericFeature,
     VectorFeature,
 )
+from .hashed import DEFAULT_EMBEDDING_DIM, MAX_EMBEDDING_DIM
 
 STEPS = ("clip", "log1p")
 SCALINGS = ("standardize", "minmax", "quantile")

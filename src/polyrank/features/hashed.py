@@ -11,7 +11,9 @@ Pooling = Literal["mean", "sum", "sqrtn", "max"]
 """How the vectors of many values become one."""
 
 MAX_BUCKETS = 2**31
+MAX_EMBEDDING_DIM = 4096
 MAX_LENGTH = 10_000
+DEFAULT_EMBEDDING_DIM = 16
 
 
 class Hashed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
