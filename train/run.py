@@ -118,7 +118,7 @@ def _prepare_rows(schema: Schema, rows: Rows, config: TrainConfig) -> TrainingDa
     generator = np.random.default_rng(config.seed)
     train, validation = split_rows(schema, time, num_rows(columns), config.validation, generator)
     labels = label_matrix(schema, columns)
-    batch = Encoder(schema).encode_columns(columns)
+    batch = Encoder(schema, strict=True).encode_columns(columns)
     _require_labels(schema, labels[train])
     fitted = fit_statistics(schema, batch.dense[train])
     return TrainingData(fitted, batch[train], labels[train], batch[validation], labels[validation], validation)

@@ -86,8 +86,11 @@ class Encoder:
     [[1516787460400590945], [1516787460400590945], [-1]]
     """
 
-    def __init__(self, schema: Schema, *, threads: int | None = None) -> None:
+    def __init__(self, schema: Schema, *, threads: int | None = None, strict: bool = False) -> None:
         """Prepare for `schema`; a large table is split between up to `threads` (default: the processors at hand).
+
+        `strict` refuses an id that is out of range of a feature with `identity`, as training does; a served model
+        takes it as missing.
 
         Raises:
             ConfigError: `schema` is no Schema, or `threads` is not in [1, 1024].
@@ -98,7 +101,7 @@ class Encoder:
         self.num_slots = self.layout[-1].stop if self.layout else 0
         self.num_weights = sum(slots.feature.num_weights for slots in self.layout)
         self._prepared = tuple(feature for feature in self.schema.hashed_features if is_prepared(feature))
-        self._table = TableEncoder(_groups_of(self.schema), threads)
+        self._table = TableEncoder(_groups_of(self.schema, strict=strict), threads)
 
     def encode(self, rows: Rows, *, out: Batch | None = None) -> Batch:
         """Encode rows; columns the schema does not name are ignored.
@@ -137,10 +140,10 @@ def _arrays(batch: Batch | None) -> Arrays | None:
         raise ConfigError(f"out must be a Batch, got {named(batch)}") from err
 
 
-def _groups_of(schema: Schema) -> list[Group]:
+def _groups_of(schema: Schema, *, strict: bool) -> list[Group]:
     return [
         NumberGroup(name=feature.name, log1p="log1p" in feature.transform)
         if isinstance(feature, NumericFeature)
-        else hashed_group(feature, schema.features)
+        else hashed_group(feature, schema.features, strict=strict)
         for feature in schema.features
     ]

@@ -48,6 +48,7 @@ def resolve_hashed(features: Sequence[Feature], index: int, feature: HashedFeatu
             f"{path} must name a feature with a table of its own, got {feature.shares!r}, which shares too"
         )
     own = _own_table(features.index(source), source)
+    assert isinstance(own, SharingFeature)  # noqa: S101 (what `source` is; this tells the type checker)
     fields = ("dtype", "num_buckets", "embedding_dim")
     for field in fields:
         if getattr(feature, field) not in (None, getattr(own, field)):
@@ -55,7 +56,12 @@ def resolve_hashed(features: Sequence[Feature], index: int, feature: HashedFeatu
                 f"$.features[{index}].{field} must be left out or equal that of {own.name!r}, whose table is shared "
                 f"(feature {feature.name!r})"
             )
-    return msgspec.structs.replace(feature, **{field: getattr(own, field) for field in fields})
+    if feature.identity and not own.identity:
+        raise SchemaError(
+            f"$.features[{index}].identity must be left out or equal that of {own.name!r}, whose table is shared "
+            f"(feature {feature.name!r})"
+        )
+    return msgspec.structs.replace(feature, **{field: getattr(own, field) for field in (*fields, "identity")})
 
 
 def hashed_limits(feature: HashedFeature) -> Iterator[Limit]:
@@ -79,6 +85,13 @@ def check_hashed(features: Sequence[Feature], index: int, feature: HashedFeature
 
 
 def _own_table(index: int, feature: HashedFeature) -> HashedFeature:
+    if isinstance(feature, SharingFeature) and feature.identity:
+        if feature.dtype == "text":
+            raise SchemaError(
+                f"$.features[{index}].dtype must be left out or \"int64\" with identity, got 'text' "
+                f"(feature {feature.name!r})"
+            )
+        feature = msgspec.structs.replace(feature, dtype="int64")
     for field in ("dtype", "num_buckets"):
         if getattr(feature, field, "") is None:
             raise SchemaError(f"$.features[{index}].{field} is missing (feature {feature.name!r})")

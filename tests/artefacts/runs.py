@@ -33,6 +33,7 @@ LATELY = (
     '{ name = "tags", kind = "sequence", max_length = 2, order = "newest_first", dtype = "text", num_buckets = 9, '
     "embedding_dim = 3 }"
 )
+DENSE = '{ name = "item", kind = "categorical", identity = true, num_buckets = 1000, embedding_dim = 4 }'
 PRICE = '{ name = "price", kind = "numeric", transform = ["log1p", "standardize"], mean = 2.0, std = 1.5 }'
 AGE = '{ name = "age", kind = "numeric" }'
 TASKS = (
@@ -50,6 +51,7 @@ FEATURES = {
     "crosses": (CROSS, ITEM, WORD),
     "texts": (TITLE, AGE),
     "maxima": (WORD, MAXIMUM),
+    "identities": (WORD, DENSE, HISTORY),
     "sequences": (LATELY, SEEN, WORD, ITEM),
     "weights": (WRITTEN, ITEM, WEIGHTED, AGE),
 }

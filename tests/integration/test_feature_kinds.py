@@ -4,13 +4,30 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from artefacts.runs import CROSS, ITEM, LATELY, MAXIMUM, SEEN, TITLE, WEIGHTED, WORD, WRITTEN, make_rows, make_schema_of
+from artefacts.runs import (
+    CROSS,
+    DENSE,
+    HISTORY,
+    ITEM,
+    LATELY,
+    MAXIMUM,
+    SEEN,
+    TITLE,
+    WEIGHTED,
+    WORD,
+    WRITTEN,
+    make_rows,
+    make_run,
+    make_schema_of,
+)
 
 from polyrank.encoder import Encoder
-from polyrank.export import export_onnx
+from polyrank.export import export_onnx, publish
 from polyrank.export.parity import open_session, run_session
 from polyrank.models import TrainedRanker
 from polyrank.models.trained import predict
+from polyrank.serving import Ranker
+from polyrank.serving.server import serve
 from polyrank.train import TrainConfig, fit
 
 KINDS = {
@@ -20,8 +37,11 @@ KINDS = {
     "weighted bag": (ITEM, WEIGHTED),
     "sequence with attention": (SEEN, ITEM),
     "sequence": (LATELY,),
+    "identity": (DENSE, HISTORY),
     "weighted bag as text": (WRITTEN,),
 }
+
+LIKED = WEIGHTED.replace('"history"', '"liked"')
 
 
 @pytest.mark.parametrize("features", KINDS.values(), ids=KINDS)
@@ -41,3 +61,17 @@ def test_kind_is_trained_exported_and_answered_alike(features: tuple[str, ...], 
     assert answers["click"].std() > 0.0
     for name, values in expected.items():
         np.testing.assert_allclose(answers[name], values, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.triton
+def test_all_kinds_are_scored_by_a_server_like_by_pytorch(tmp_path: Path) -> None:
+    features = (SEEN, DENSE, WORD, CROSS, TITLE, WRITTEN, LATELY, LIKED)
+    rows = [{**row, "liked": row["history"]} for row in make_rows(50)]
+    schema = make_schema_of(*features)
+    ranker = make_run(tmp_path / "run", schema, sample=Encoder(schema).encode(rows))
+    bundle = export_onnx(tmp_path / "run", out=tmp_path / "bundle")
+    publish(bundle.path, tmp_path / "repository")
+    with serve(tmp_path / "repository") as server, Ranker(server.url) as client:
+        scores = client.score(rows)
+    for name, values in predict(ranker.model, Encoder(schema).encode(rows)).items():
+        np.testing.assert_allclose(scores[name].to_numpy(), values, rtol=1e-5, atol=1e-5)

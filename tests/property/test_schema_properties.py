@@ -29,6 +29,7 @@ table = {
     "missing": st.lists(names, max_size=3).map(tuple),
 }
 categorical: dict[str, Any] = {**table}
+identity: dict[str, Any] = {"dtype": st.none() | st.just("int64"), "identity": st.just(value=True)}
 bag: dict[str, Any] = {
     **table,
     "max_length": st.integers(1, 10_000),
@@ -64,6 +65,7 @@ task: dict[str, Any] = {
 @st.composite
 def schemas(draw: st.DrawFn) -> Schema:
     kinds = [
+        lambda name: st.builds(CategoricalFeature, name=st.just(name), **{**categorical, **identity}),
         lambda name: st.builds(CategoricalFeature, name=st.just(name), **categorical),
         lambda name: st.builds(BagFeature, name=st.just(name), **bag),
         lambda name: st.builds(BagFeature, name=st.just(name), **weighted),
@@ -118,6 +120,6 @@ def test_resolving_is_done_once(schema: Schema) -> None:
 def test_every_sharer_has_the_table_of_its_owner(schema: Schema) -> None:
     hashed = {f.name: f for f in schema.resolved().features if isinstance(f, SharingFeature)}
     owners = [hashed[feature.shares or feature.name] for feature in hashed.values()]
-    assert [(f.dtype, f.num_buckets, f.embedding_dim) for f in hashed.values()] == [
-        (f.dtype, f.num_buckets, f.embedding_dim) for f in owners
+    assert [(f.dtype, f.num_buckets, f.embedding_dim, f.identity) for f in hashed.values()] == [
+        (f.dtype, f.num_buckets, f.embedding_dim, f.identity) for f in owners
     ]

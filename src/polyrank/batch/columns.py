@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from polyrank.errors import ConfigError
-from polyrank.features import BagFeature, CrossFeature, Dtype, SequenceFeature, SharingFeature
+from polyrank.features import BagFeature, CategoricalFeature, CrossFeature, Dtype, SharingFeature
 from polyrank.schema import Schema
 from polyrank.spelling import suggestion
 
@@ -46,28 +46,30 @@ Hashed = HashedColumn | Cross
 
 
 def hashed_columns(schema: Schema) -> tuple[HashedColumn, ...]:
-    """Return the categorical, bag and sequence features of a schema, in its order."""
-    return tuple(
-        HashedColumn(
-            name=feature.name,
-            dtype=cast("Dtype", feature.dtype),
-            missing=feature.missing,
-            is_bag=isinstance(feature, BagFeature | SequenceFeature),
-            separator=feature.separator if isinstance(feature, BagFeature) else None,
-            weight_separator=feature.weight_separator if isinstance(feature, BagFeature) else None,
-        )
-        for feature in schema.resolved().features
-        if isinstance(feature, SharingFeature)
-    )
+    """Return the categorical, bag and sequence features of a schema that are hashed, in its order."""
+    features = (feature for feature in schema.resolved().features if isinstance(feature, SharingFeature))
+    return tuple(_column_of(feature) for feature in features if not feature.identity)
 
 
 def hashed_crosses(schema: Schema) -> tuple[Cross, ...]:
     """Return the crosses of a schema, in its order."""
-    columns = {column.name: column for column in hashed_columns(schema)}
+    features = schema.resolved().features
+    columns = {feature.name: _column_of(feature) for feature in features if isinstance(feature, CategoricalFeature)}
     return tuple(
         Cross(parts=tuple(columns[name] for name in feature.features), name=feature.name)
-        for feature in schema.features
+        for feature in features
         if isinstance(feature, CrossFeature)
+    )
+
+
+def _column_of(feature: SharingFeature) -> HashedColumn:
+    return HashedColumn(
+        name=feature.name,
+        dtype=cast("Dtype", feature.dtype),
+        missing=feature.missing,
+        is_bag=not isinstance(feature, CategoricalFeature),
+        separator=feature.separator if isinstance(feature, BagFeature) else None,
+        weight_separator=feature.weight_separator if isinstance(feature, BagFeature) else None,
     )
 
 

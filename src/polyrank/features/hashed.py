@@ -45,7 +45,8 @@ class Hashed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class CategoricalFeature(Hashed, frozen=True, kw_only=True, tag_field="kind", tag="categorical"):
     """One value, hashed to a fingerprint: one slot of `ids`.
 
-    `shares` names another feature whose embedding table, dtype and size this one uses.
+    `shares` names another feature whose embedding table, dtype and size this one uses. With `identity` the values are
+    whole numbers from 0 up to `num_buckets`, each with a row of its own, and nothing is hashed.
     """
 
     side: Side = "context"
@@ -54,6 +55,7 @@ class CategoricalFeature(Hashed, frozen=True, kw_only=True, tag_field="kind", ta
     embedding_dim: int | None = None
     missing: tuple[str, ...] = ()
     shares: str | None = None
+    identity: bool = False
 
     @property
     def table(self) -> str:
@@ -64,7 +66,8 @@ class CategoricalFeature(Hashed, frozen=True, kw_only=True, tag_field="kind", ta
 class BagFeature(Hashed, frozen=True, kw_only=True, tag_field="kind", tag="bag"):
     """A list of values, each hashed: `max_length` slots of `ids`, pooled into one vector. A longer list keeps its head.
 
-    `shares` names another feature whose embedding table, dtype and size this one uses.
+    `shares` names another feature whose embedding table, dtype and size this one uses. `identity` is as for a
+    categorical feature.
 
     `weights` names a list column of as many numbers, which weigh the values: `max_length` columns of `weights`.
     `separator` says that a list may come as text, such as "39,68"; `weight_separator` that weights are in this text,
@@ -78,6 +81,7 @@ class BagFeature(Hashed, frozen=True, kw_only=True, tag_field="kind", tag="bag")
     embedding_dim: int | None = None
     missing: tuple[str, ...] = ()
     shares: str | None = None
+    identity: bool = False
     pooling: Pooling = "mean"
     weights: str | None = None
     separator: str | None = None

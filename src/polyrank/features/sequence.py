@@ -25,6 +25,7 @@ class SequenceFeature(Hashed, frozen=True, kw_only=True, tag_field="kind", tag="
     embedding_dim: int | None = None
     missing: tuple[str, ...] = ()
     shares: str | None = None
+    identity: bool = False
     pooling: Literal["mean", "attention"] = "mean"
     target: str | None = None
 

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from polyrank.encoder import Slots, slot_layout
 from polyrank.errors import SchemaError
-from polyrank.features import PooledFeature, SequenceFeature
+from polyrank.features import PooledFeature, SequenceFeature, SharingFeature
 from polyrank.schema import Schema
 
 from .attention import TargetAttention
@@ -30,13 +30,15 @@ class TableRange:
 class FusedTable(nn.Module):
     """All embedding tables of one width, stacked into a single parameter so that a batch is one gather.
 
-    `row = 0 if fingerprint < 0 else 1 + fingerprint mod num_buckets`, shifted by where the feature's table starts.
+    `row = 0 if fingerprint < 0 else 1 + fingerprint mod num_buckets`, shifted by where the feature's table starts. Of
+    a feature with `identity`, `row = 1 + id if 0 <= id < num_buckets else 0`.
     """
 
     weight: nn.Parameter  # (R, D)
     num_buckets: Tensor  # (S',)
     starts: Tensor  # (S',)
     columns: Tensor  # (S',)
+    lasts: Tensor  # (S',), the last id that has a row
 
     def __init__(self, schema: Schema, embedding_dim: int) -> None:
         super().__init__()
@@ -52,6 +54,10 @@ class FusedTable(nn.Module):
         self.register_buffer("num_buckets", buckets.repeat_interleave(repeats), persistent=False)
         self.register_buffer("starts", starts.repeat_interleave(repeats), persistent=False)
         self.register_buffer("columns", columns, persistent=False)
+        identity = [isinstance(slots.feature, SharingFeature) and slots.feature.identity for slots in self.layout]
+        lasts = torch.where(torch.tensor(identity), buckets - 1, torch.iinfo(torch.int64).max)
+        self.register_buffer("lasts", lasts.repeat_interleave(repeats), persistent=False)
+        self.has_identity = any(identity)
         self.takes_all_columns = len(columns) == sum(slots.stop - slots.start for slots in slot_layout(schema))
         self.weight = nn.Parameter(_empty_table(num_rows, embedding_dim).normal_(std=INITIAL_STD))
         self.output_dim = embedding_dim * len(self.layout)
@@ -75,7 +81,7 @@ class FusedTable(nn.Module):
         """
         if not self.takes_all_columns:
             ids = ids.index_select(1, self.columns)  # (B, S')
-        present = ids >= 0
+        present = (ids >= 0) & (ids <= self.lasts) if self.has_identity else ids >= 0
         rows = torch.where(present, 1 + ids % self.num_buckets, 0) + self.starts  # (B, S')
         vectors = functional.embedding(rows, self.weight, sparse=self.training)  # (B, S', D)
         return torch.cat(list(self._pooled(vectors, present, weights)), dim=1)

@@ -26,6 +26,7 @@ from .groups import Field as Field
 from .groups import Group as Group
 from .groups import NGramGroup as NGramGroup
 from .groups import NumberGroup as NumberGroup
+from .identities import identities
 from .lists import bag, bag_weights
 from .numbers import logged_numbers
 from .numbers import numbers as numbers
@@ -60,6 +61,7 @@ class TableEncoder:
         for index, group in enumerate(self.groups):
             instance(f"groups[{index}]", group, Group, "a group such as CategoricalGroup")
         self.columns = tuple(dict.fromkeys(name for group in self.groups for name in group.columns))
+        self._identities = [index for index, group in enumerate(self.groups) if _is_identity(group)]
         self._threads = _num_threads(threads)
         self._plan = _native.TablePlan([group.described() for group in self.groups])
 
@@ -79,6 +81,8 @@ class TableEncoder:
             TypeError: an array of `out` has another dtype.
             ValueError: an array of `out` has another shape, is not contiguous or not writable, or two share memory.
         """
+        if self._identities:
+            return self.encode_columns(columns_of(rows, self.columns), out)
         arrays: Arrays | None = None
         if isinstance(rows, list | tuple):
             arrays = self._plan.encode_dicts(rows, out)
@@ -94,9 +98,11 @@ class TableEncoder:
             name: columns[name] for name in self.columns if isinstance(columns[name], pa.Array | pa.ChunkedArray)
         }
         # A list may hold memory that nothing here can see, and `out` must not be written before all is read.
-        direct = out if len(readable) == len(self.columns) else None
+        direct = out if len(readable) == len(self.columns) and not self._identities else None
         arrays = self._encode_table(table_of(readable), direct, lambda: columns, whole=False) if readable else None
-        return self._placed(self._read_all(columns) if arrays is None else arrays, out)
+        arrays = self._read_all(columns) if arrays is None else arrays
+        self._read(self._identities, columns, arrays)
+        return self._placed(arrays, out)
 
     def _encode_table(
         self, table: Any, out: Arrays | None, columns: Callable[[], Mapping[str, Column]], *, whole: bool
@@ -179,7 +185,13 @@ def _fingerprints(
         return fingerprint_ngrams(
             column, sizes=group.sizes, max_length=group.max_length, missing=field.missing, column=field.name
         )
+    if field.identity:
+        return identities(field, column)[:, None]
     return fingerprint(column, dtype=field.dtype, missing=field.missing, column=field.name)[:, None]
+
+
+def _is_identity(group: Group) -> bool:
+    return isinstance(group, CategoricalGroup | BagGroup) and group.field.identity
 
 
 def _is_table(rows: Rows) -> bool:

@@ -12,6 +12,9 @@ from polyrank.ngrams import checked_length, checked_sizes
 class Field:
     """A column whose values are hashed, and how they are read.
 
+    With `identity`, of dtype int64, slots hold the integers themselves, -1 where missing; `below` refuses one that is
+    not in [0, below). A cross hashes them all the same.
+
     Raises:
         ConfigError: an argument is wrong; groups raise it too.
     """
@@ -19,6 +22,8 @@ class Field:
     name: str
     dtype: Dtype
     missing: tuple[str, ...] = ()
+    identity: bool = False
+    below: int | None = None
 
     def __post_init__(self) -> None:
         new_reading(self.dtype, self.missing, text("name", self.name))

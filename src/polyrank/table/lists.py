@@ -13,6 +13,7 @@ from polyrank.fingerprint import MISSING, fingerprint
 from polyrank.rows import Column, is_missing
 
 from .groups import BagGroup, Field
+from .identities import identities
 from .numbers import numbers
 
 
@@ -59,6 +60,8 @@ def _fill(padded: NDArray[Any], lengths: NDArray[np.int64], read: Callable[[NDAr
 
 
 def _fingerprints(field: Field) -> Callable[[Column], NDArray[np.int64]]:
+    if field.identity:
+        return lambda values: identities(field, values)
     return lambda values: fingerprint(values, dtype=field.dtype, missing=field.missing, column=field.name)
 
 
