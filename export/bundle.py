@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import polyrank
+from polyrank.encoder import dense_layout
 from polyrank.errors import MissingExtraError, ParityError, RepositoryError
 from polyrank.models import TrainedRanker
 from polyrank.models.trained import predict
@@ -132,7 +133,7 @@ def sign(ranker: TrainedRanker, target: Target) -> Signature:
         schema=ranker.schema,
         slots=slots_of(ranker.schema),
         weights=weights_of(ranker.schema),
-        dense=tuple(feature.name for feature in ranker.schema.numeric_features),
+        dense=tuple(name for columns in dense_layout(ranker.schema) for name in columns.names),
         outputs=tuple(task.name for task in ranker.schema.tasks),
         opset=target.opset,
         ir_version=target.ir_version,

@@ -118,7 +118,7 @@ def _read_graph(bundle: Bundle) -> onnx.ModelProto:
         graph = onnx.load(bundle.model_file, load_external_data=False)
     except DecodeError as err:
         raise RepositoryError(f"{bundle.model_file} is damaged: not an ONNX file; export the run anew") from err
-    # Compared as what they say: another release writes keys that this one fills in with their defaults.
+    # As they are understood: a bundle of an earlier version of Polyrank writes fewer keys.
     if Signature.from_json(signature_text(graph)) != bundle.signature:
         raise RepositoryError(f"{bundle.path}: signature.json is not that of {MODEL_FILE}; export the run anew")
     return graph

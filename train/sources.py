@@ -5,12 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polyrank.errors import DataError
-from polyrank.spelling import suggestion
+from polyrank.files import SUFFIXES, QuoteCheck, check_columns, first_line, readable
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-SUFFIXES = (".parquet", ".csv", ".csv.gz")
 
 
 def read_rows(path: str | Path, *, columns: Sequence[str] | None = None, text: Sequence[str] = ()) -> "pa.Table":
@@ -30,7 +28,7 @@ def read_rows(path: str | Path, *, columns: Sequence[str] | None = None, text: S
     try:
         return pa.concat_tables(tables, promote_options="permissive")
     except pa.ArrowException as err:
-        raise DataError(f"the files of {path} do not fit together: {_first_line(err)}") from err
+        raise DataError(f"the files of {path} do not fit together: {first_line(err)}") from err
 
 
 def _files(path: Path) -> list[Path]:
@@ -45,36 +43,27 @@ def _files(path: Path) -> list[Path]:
 
 
 def _read_file(file: Path, columns: Sequence[str] | None, text: Sequence[str]) -> "pa.Table":
-    import pyarrow as pa
     import pyarrow.parquet
 
-    is_parquet = file.name.endswith(".parquet")
     if not file.name.endswith(SUFFIXES):
         raise DataError(f"{file} must end in {', '.join(SUFFIXES)}")
-    try:
-        table = pyarrow.parquet.read_table(file) if is_parquet else _read_csv(file, text)
-    except (pa.ArrowException, OSError) as err:
-        kind = "Parquet" if is_parquet else "CSV"
-        raise DataError(f"{file} cannot be read as {kind}: {_first_line(err)}") from err
-    missing = [name for name in columns or () if name not in table.column_names]
-    if missing:
-        raise DataError(
-            f"{file}: column {missing[0]!r} is missing{suggestion(missing[0], table.column_names)} "
-            f"(the file has: {', '.join(table.column_names)})"
-        )
-    for name in columns or ():
-        if table.column_names.count(name) > 1:
-            raise DataError(f"{file}: column {name!r} is there more than once; columns must be unique")
-    return table if columns is None else table.select(columns)
+    with readable(file):
+        table = pyarrow.parquet.read_table(file) if file.name.endswith(".parquet") else _read_csv(file, text)
+        present = table.column_names
+    if columns is None:
+        return table
+    check_columns(file, present, columns)
+    return table.select(columns)
 
 
 def _read_csv(file: Path, text: Sequence[str]) -> "pa.Table":
     import pyarrow as pa
     import pyarrow.csv
 
-    options = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(text, pa.string()))
-    return pyarrow.csv.read_csv(file, convert_options=options)
-
-
-def _first_line(err: Exception) -> str:
-    return str(err).splitlines()[0] if str(err) else type(err).__name__
+    convert = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(text, pa.string()))
+    parse = pyarrow.csv.ParseOptions(newlines_in_values=True)
+    with QuoteCheck(file) as check:
+        check.check_all()
+        table = pyarrow.csv.read_csv(file, parse_options=parse, convert_options=convert)
+        check.finish()
+    return table

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from polyrank.arguments import instance, named
 from polyrank.errors import ConfigError
-from polyrank.features import HashedFeature, NumericFeature
+from polyrank.features import BucketizedFeature, DenseFeature, HashedFeature, VectorFeature
 from polyrank.hashed_groups import hashed_group
 from polyrank.preparation import is_prepared, prepared
 from polyrank.rows import Column, Rows, columns_of
 from polyrank.schema import Schema
-from polyrank.table import Arrays, Group, NumberGroup, TableEncoder, numbers
+from polyrank.table import Arrays, Group, NumberGroup, TableEncoder, VectorGroup, numbers
 
-__all__ = ["Batch", "Encoder", "Slots", "numbers", "slot_layout"]
+__all__ = ["Batch", "DenseColumns", "Encoder", "Slots", "dense_layout", "numbers", "slot_layout"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Batch:
 
     Attributes:
         ids: int64 [B, S], fingerprints by slot; -1 is missing or padding.
-        dense: float32 [B, D], raw numeric features; NaN is missing.
+        dense: float32 [B, D], raw numbers; NaN is missing.
         weights: float32 [B, W] of the values of weighted bags, 0 where padded; None where no bag is weighted.
     """
 
@@ -71,6 +71,33 @@ def slot_layout(schema: Schema) -> tuple[Slots, ...]:
     return tuple(layout)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class DenseColumns:
+    """Where the numbers of one feature lie in `dense`: columns `start` up to `stop`."""
+
+    feature: DenseFeature
+    start: int
+    stop: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the columns are called: those of a vector `name[0]`, `name[1]` and so on."""
+        name = self.feature.name
+        if not isinstance(self.feature, VectorFeature):
+            return (name,)
+        return tuple(f"{name}[{index}]" for index in range(self.feature.dim))
+
+
+def dense_layout(schema: Schema) -> tuple[DenseColumns, ...]:
+    """Lay features that are numbers out in schema order: `dim` columns for a vector, one for any other."""
+    layout, start = [], 0
+    for feature in schema.dense_features:
+        width = feature.dim if isinstance(feature, VectorFeature) else 1
+        layout.append(DenseColumns(feature, start, start + width))
+        start += width
+    return tuple(layout)
+
+
 class Encoder:
     """Turns rows into a `Batch`. Holds no state beyond the schema; safe to share between threads.
 
@@ -100,6 +127,8 @@ class Encoder:
         self.layout = slot_layout(self.schema)
         self.num_slots = self.layout[-1].stop if self.layout else 0
         self.num_weights = sum(slots.feature.num_weights for slots in self.layout)
+        self.dense_layout = dense_layout(self.schema)
+        self.num_dense = self.dense_layout[-1].stop if self.dense_layout else 0
         self._prepared = tuple(feature for feature in self.schema.hashed_features if is_prepared(feature))
         self._table = TableEncoder(_groups_of(self.schema, strict=strict), threads)
 
@@ -142,8 +171,16 @@ def _arrays(batch: Batch | None) -> Arrays | None:
 
 def _groups_of(schema: Schema, *, strict: bool) -> list[Group]:
     return [
-        NumberGroup(name=feature.name, log1p="log1p" in feature.transform)
-        if isinstance(feature, NumericFeature)
-        else hashed_group(feature, schema.features, strict=strict)
+        hashed_group(feature, schema.features, strict=strict)
+        if isinstance(feature, HashedFeature)
+        else _dense_group(feature)
         for feature in schema.features
     ]
+
+
+def _dense_group(feature: DenseFeature) -> Group:
+    if isinstance(feature, VectorFeature):
+        return VectorGroup(name=feature.name, dim=feature.dim)
+    if isinstance(feature, BucketizedFeature):
+        return NumberGroup(name=feature.name)
+    return NumberGroup(name=feature.name, log1p=feature.transform[:1] == ("log1p",))  # clip lifts those below 0

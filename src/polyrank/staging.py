@@ -9,14 +9,17 @@ import errno
 import fcntl
 import glob
 import os
+import re
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from polyrank.errors import OutputError
 
 PARTIAL_SUFFIX = ".partial"
+_OPEN_FILES = re.compile(r"/proc/[0-9]+(/task/[0-9]+)?/fd")
+_MAX_LINKS = 40  # as many as Linux follows
 
 
 @contextlib.contextmanager
@@ -29,14 +32,15 @@ def staged_directory(target: Path) -> Iterator[Path]:
     refuse_existing(target)
     with partial_directory(target) as stage:
         yield stage
-        try:
+        with _writing(target):
             flush_tree(stage)
-            stage.rename(target)
+            try:
+                stage.rename(target)
+            except OSError as err:
+                if err.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                    refuse_existing(target)
+                raise
             flush(target.parent)
-        except OSError as err:
-            if err.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-                refuse_existing(target)
-            raise _output_error(target, err) from err
 
 
 @contextlib.contextmanager
@@ -46,27 +50,25 @@ def staged_file(target: Path) -> Iterator[Path]:
     A file that is already there stays whole until then.
 
     Raises:
-        OutputError: `target` is a directory or a device or names no file, or it cannot be written.
+        OutputError: `target` is a directory, a device or a stream, or names no file, or it cannot be written.
     """
     if not target.name:
         raise OutputError(f"cannot write {target}: it names no file; choose another output file")
-    real = Path(os.path.realpath(target))
-    try:
+    with _writing(target):
+        if _is_stream(target):
+            raise OutputError(f"cannot write {target}: it is a stream, and files are put in place whole; name a file")
+        real = Path(os.path.realpath(target))
         is_free = real.is_file() or not real.exists()
-    except OSError as err:
-        raise _output_error(target, err) from err
     if not is_free:
         reason = "is a directory" if real.is_dir() else "not a regular file"
         raise OutputError(f"cannot write {target}: {reason}; choose another output file")
     with partial_directory(real, shown=target) as stage:
         file = stage / target.name
         yield file
-        try:
+        with _writing(target):
             flush(file)
             file.replace(real)
             flush(real.parent)
-        except OSError as err:
-            raise _output_error(target, err) from err
 
 
 @contextlib.contextmanager
@@ -76,31 +78,25 @@ def partial_directory(target: Path, *, shown: Path | None = None) -> Iterator[Pa
     Any `OSError` inside the block that names a file below the directory becomes an `OutputError` that names `shown`, or
     `target`.
     """
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(target)
-        stage, lock = _claim(target)
-    except OSError as err:
-        raise _output_error(shown or target, err) from err
-    try:
-        yield stage
-    except OutputError:
-        raise
-    except OSError as err:
-        if err.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG):
-            raise _output_error(shown or target, err) from err
-        raise
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
-        os.close(lock)
+    with contextlib.ExitStack() as stack:
+        with _writing(shown or target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _sweep(target)
+            stage = _claim(target, stack)
+        try:
+            yield stage
+        except OutputError:
+            raise
+        except OSError as err:
+            if err.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG):
+                raise _output_error(shown or target, err) from err
+            raise
 
 
 def refuse_existing(target: Path) -> None:
     """Raise `OutputError` when `target` exists and is anything but an empty directory."""
-    try:
+    with _writing(target):
         occupied = target.is_symlink() or (target.exists() and not (target.is_dir() and not any(target.iterdir())))
-    except OSError as err:
-        raise _output_error(target, err) from err
     if occupied:
         raise OutputError(f"{target} already exists; choose another output directory or remove it")
 
@@ -122,17 +118,23 @@ def flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def _claim(target: Path) -> tuple[Path, int]:
-    """Make a stage for `target` and lock it; another writer may sweep it in the instant before the lock holds."""
+def _claim(target: Path, stack: contextlib.ExitStack) -> Path:
+    """Make a stage for `target` and lock it; another writer may sweep it in the instant before the lock holds.
+
+    `stack` removes it. It knows the name, of 48 random bits, before the stage is made: so there is no instant in which
+    a signal leaves a stage behind.
+    """
     while True:
-        stage = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=PARTIAL_SUFFIX, dir=target.parent))
+        stage = target.parent / f".{target.name}.{secrets.token_urlsafe(6)}{PARTIAL_SUFFIX}"
+        stack.callback(shutil.rmtree, stage, ignore_errors=True)
+        stage.mkdir(mode=0o700)
         with contextlib.suppress(FileNotFoundError):
             stage.chmod(0o755)
             lock = os.open(stage, os.O_RDONLY | os.O_DIRECTORY)
+            stack.callback(os.close, lock)
             fcntl.flock(lock, fcntl.LOCK_EX)
             if stage.exists():
-                return stage, lock
-            os.close(lock)
+                return stage
 
 
 def _sweep(target: Path) -> None:
@@ -149,6 +151,30 @@ def _sweep(target: Path) -> None:
             pass
         finally:
             os.close(descriptor)
+
+
+def _is_stream(target: Path) -> bool:
+    """Say whether a path is `-` or leads to an open file of a process, as /dev/stdout does; never mind to which."""
+    path = target
+    for _ in range(_MAX_LINKS):
+        folder = Path(os.path.realpath(path.parent))
+        if _OPEN_FILES.fullmatch(str(folder)):
+            return True
+        path = folder / path.name
+        if not path.is_symlink():
+            break
+        path = folder / path.readlink()
+    return str(target) == "-"
+
+
+@contextlib.contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OutputError:
+        raise
+    except OSError as err:
+        raise _output_error(target, err) from err
 
 
 def _output_error(target: Path, err: OSError) -> OutputError:

@@ -36,6 +36,26 @@ LATELY = (
 DENSE = '{ name = "item", kind = "categorical", identity = true, num_buckets = 1000, embedding_dim = 4 }'
 PRICE = '{ name = "price", kind = "numeric", transform = ["log1p", "standardize"], mean = 2.0, std = 1.5 }'
 AGE = '{ name = "age", kind = "numeric" }'
+DEPTH = (
+    '{ name = "depth", kind = "numeric", transform = ["clip", "log1p", "minmax"], clip = [0.5, 90], minimum = 0.25, '
+    "maximum = 4.5 }"
+)
+HEIGHT = (
+    '{ name = "height", kind = "numeric", transform = ["clip", "standardize"], clip = [-1, 2], mean = 0.25, std = 2 }'
+)
+RANK = (
+    '{ name = "rank", kind = "numeric", transform = ["quantile"], quantiles = 4, mean = 3.0, std = 1.0, '
+    "knots = [-2.5, 0, 0.125, 40], levels = [0.0, 0.375, 0.75, 1.0] }"
+)
+LEVEL = (
+    '{ name = "level", kind = "numeric", transform = ["clip", "quantile"], clip = [0, 1], knots = [0.5], '
+    "levels = [0.5] }"
+)
+BUCKET = '{ name = "rank", kind = "bucketized", boundaries = [-1.0, 0.0, 0.1, 7.0], embedding_dim = 3 }'
+PARTS = '{ name = "height", kind = "bucketized", quantiles = 3, boundaries = [0.5], embedding_dim = 4 }'
+ONE_PART = '{ name = "level", kind = "bucketized", quantiles = 3, boundaries = [], embedding_dim = 2 }'
+PLACE = '{ name = "place", kind = "vector", dim = 3 }'
+UNIT = '{ name = "unit", kind = "vector", dim = 5, l2_norm = true, projection = 2 }'
 TASKS = (
     '{ name = "click", kind = "binary", label = "is_click" }',
     '{ name = "like", kind = "binary", label = "is_like" }',
@@ -54,6 +74,11 @@ FEATURES = {
     "identities": (WORD, DENSE, HISTORY),
     "sequences": (LATELY, SEEN, WORD, ITEM),
     "weights": (WRITTEN, ITEM, WEIGHTED, AGE),
+    "buckets": (BUCKET, ITEM, AGE, PARTS, ONE_PART, DEPTH),
+    "only buckets": (PARTS, BUCKET),
+    "vectors": (PLACE, ITEM, AGE, UNIT, BUCKET, DEPTH),
+    "only vectors": (UNIT, PLACE),
+    "every transform": (DEPTH, RANK, AGE, LEVEL, HEIGHT, PRICE),
 }
 """Feature sets by what is special about them."""
 
@@ -88,7 +113,19 @@ def make_rows(count: int, seed: int = 0) -> list[dict[str, Any]]:
         rows[(index + 1) % count][name] = None
     for row in rows:
         row["shares"] = [float(share) for share in rng.random(len(row["history"] or []))]
-    return rows
+    return [row | _more_numbers(rng) | _vectors(rng) for row in rows]
+
+
+def _more_numbers(rng: np.random.Generator) -> dict[str, Any]:
+    present = rng.random(4) < 0.9
+    values = {"depth": rng.normal(5, 50), "height": rng.normal(), "rank": rng.normal(0, 20), "level": rng.random()}
+    return {name: float(value) if there else None for (name, value), there in zip(values.items(), present, strict=True)}
+
+
+def _vectors(rng: np.random.Generator) -> dict[str, Any]:
+    present = rng.random(2) < 0.9
+    values = {"place": rng.normal(size=3), "unit": rng.normal(0, 9, size=5).astype(np.float32)}
+    return {name: value if there else None for (name, value), there in zip(values.items(), present, strict=True)}
 
 
 def make_run(
@@ -110,7 +147,7 @@ def make_model(schema: Schema, *, seed: int = 0) -> MultiTaskRanker:
         for name, value in model.state_dict().items():
             if "attention" in name:
                 value.mul_(0.3)  # it multiplies vectors, whose answers would be off the scale
-            elif name.startswith("embeddings"):
+            elif name.startswith(("embeddings", "dense.buckets")):
                 value.normal_(std=2.0)
             elif name.endswith(("running_mean", "running_var")):
                 value.uniform_(0.2, 0.5)
@@ -121,14 +158,16 @@ def make_model(schema: Schema, *, seed: int = 0) -> MultiTaskRanker:
 
 def extreme_batch(schema: Schema) -> Batch:
     """Return rows with fingerprints at both ends of int64 and between, and numbers far from the mean."""
-    num_slots, num_numeric = Encoder(schema).num_slots, len(schema.numeric_features)
+    num_slots, num_dense = Encoder(schema).num_slots, Encoder(schema).num_dense
     edges = [2**63 - 1, 2**63 - 2, 2**62, 2**32, 2**31, 2**31 - 1, 1, 0, -1, -2, -(2**31), -(2**63) + 1, -(2**63)]
     ids = np.array([np.roll(edges, shift)[np.arange(num_slots) % len(edges)] for shift in range(len(edges))], np.int64)
     numbers = [0.0, -0.0, 1e-45, -1.0, 99.0, np.nan, 1e3, 0.5, -99.0, 7.0, 1e-3, 2.0, -5.0]
-    dense = np.array([np.roll(numbers, shift)[:num_numeric] for shift in range(len(edges))], np.float32)
+    dense = np.array(
+        [np.roll(numbers, shift)[np.arange(num_dense) % len(numbers)] for shift in range(len(edges))], np.float32
+    )
     num_weights = Encoder(schema).num_weights
     shares = [1.0, 0.0, 3e-5, 1e4, -1.0, 0.5]
     weights = np.array([np.roll(shares * 3, shift)[:num_weights] for shift in range(len(edges))], np.float32)
     return Batch(
-        ids.reshape(len(edges), num_slots), dense.reshape(len(edges), num_numeric), weights if num_weights > 0 else None
+        ids.reshape(len(edges), num_slots), dense.reshape(len(edges), num_dense), weights if num_weights > 0 else None
     )

@@ -221,7 +221,7 @@ def inbox(served: Path, tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("rows_file", "out", "message"),
     [
-        ("none.parquet", "out.parquet", r"polyrank: .*/none\.parquet cannot be read as Parquet: "),
+        ("none.parquet", "out.parquet", r"polyrank: .*/none\.parquet does not exist; give a Parquet file"),
         ("text.parquet", "out.parquet", r"polyrank: .*/text\.parquet cannot be read as Parquet: "),
         ("other.parquet", "out.parquet", r"polyrank: column 'user_id' is missing, with 8 more: "),
         ("rows.parquet", "text.parquet/out.parquet", r"polyrank: cannot write .*/text\.parquet/out\.parquet: "),

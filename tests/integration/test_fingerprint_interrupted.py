@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import csv
 
 from polyrank.batch import fingerprint_file, parse_column
 from polyrank.errors import OutputError
@@ -36,6 +37,22 @@ def dying(*args, **kwargs):
 
 setattr(owner, name, dying)
 main(arguments)
+"""
+# Ends itself while it writes, and once more while it cleans up.
+SIGNALLED_TWICE = """
+import os, shutil, signal, sys
+from polyrank import batch, staging
+from polyrank.__main__ import main
+
+def end(*_args, **_kwargs):
+    os.kill(os.getpid(), signal.SIGTERM)
+
+def remove(*args, rmtree=shutil.rmtree, **kwargs):
+    end()
+    rmtree(*args, **kwargs)
+
+batch.file.hash_batch, shutil.rmtree = end, remove
+sys.exit(main(sys.argv[1:]))
 """
 POINTS = {
     "stage just made": ("before", "polyrank.batch.file", "_output_schema"),
@@ -62,8 +79,11 @@ def place(tmp_path: Path, many_rows: Path) -> Path:
     return tmp_path
 
 
-def start(place: Path, out: str = "out.parquet") -> "subprocess.Popen[str]":
-    command = [*COMMAND, "--out", out]
+def start(
+    place: Path, out: str = "out.parquet", *, rows: str = "rows.parquet", prefix: Sequence[str] = ()
+) -> "subprocess.Popen[str]":
+    command = [*prefix, *COMMAND, "--out", out]
+    command[command.index("rows.parquet")] = rows
     return subprocess.Popen(command, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -109,12 +129,35 @@ def test_run_killed_at_any_moment_leaves_the_old_file(place: Path, seed: int) ->
     assert_old_until_the_next_run_sweeps(place)
 
 
-def test_interrupted_run_leaves_nothing(place: Path) -> None:
-    with start(place) as process:
+@pytest.mark.parametrize(
+    ("number", "line"),
+    [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "stopped by SIGTERM"), (signal.SIGHUP, "stopped by SIGHUP")],
+)
+@pytest.mark.parametrize("rows", ["rows.parquet", "rows.csv"])
+def test_interrupted_run_leaves_nothing(place: Path, rows: str, number: signal.Signals, line: str) -> None:
+    if rows == "rows.csv":
+        csv.write_csv(pq.read_table(place / "rows.parquet"), place / rows)
+    before = names(place)
+    with start(place, rows=rows) as process:
         wait_for_partials(place, 1)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate(timeout=60)
-    assert (process.returncode, out, err) == (130, "", "polyrank: interrupted\n")
+    assert (process.returncode, out, err) == (128 + number, "", f"polyrank: {line}\n")
+    assert names(place) == before
+
+
+def test_signal_that_is_ignored_stops_nothing(place: Path) -> None:
+    with start(place, prefix=["nohup"]) as process:
+        wait_for_partials(place, 1)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(timeout=60) == 0
+    assert names(place) == ["out.parquet", "rows.parquet"]
+
+
+def test_second_signal_does_not_stop_the_clean_up(place: Path) -> None:
+    command = [sys.executable, "-c", SIGNALLED_TWICE, *COMMAND[3:], "--out", "out.parquet"]
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (143, "", "polyrank: stopped by SIGTERM\n")
     assert names(place) == ["rows.parquet"]
 
 

@@ -62,7 +62,7 @@ def sources() -> set[str]:
     found = {f"polyrank/{path.relative_to(package)}" for path in package.rglob("*") if path.is_file()}
     for room, folder in rooms.items():
         found |= {f"polyrank/{room}/{path.relative_to(folder)}" for path in folder.rglob("*") if path.is_file()}
-    return {name for name in found if name.endswith((".py", ".pyi", "py.typed"))}
+    return {name for name in found if name.endswith((".py", ".pyi", "py.typed", ".toml"))}
 
 
 def test_wheel_installs_one_package(names: list[str]) -> None:
@@ -76,6 +76,11 @@ def test_wheel_holds_every_source_and_nothing_else(names: list[str]) -> None:
 
 def test_wheel_holds_what_is_found_by_path_at_run_time(names: list[str]) -> None:
     assert {"polyrank/serving/backends/onnxruntime/model.py", "polyrank/serving/supervisor.py"} <= set(names)
+
+
+def test_wheel_holds_a_schema_for_every_data_set(names: list[str]) -> None:
+    schemas = {Path(name).stem for name in names if name.startswith("polyrank/train/datasets/schemas/")}
+    assert schemas == {"adult", "census-income", "kuairand", "movielens", "movielens-users", "storefront"}
 
 
 def test_wheel_holds_types_and_one_extension(names: list[str]) -> None:
@@ -143,6 +148,7 @@ def test_module_is_the_same_command_line(client_python: Path, tmp_path: Path) ->
     [
         (["train", "logs.csv", "--schema", str(ROOT / "examples/kuairand/schema.toml"), "--out", "run"], TRAIN),
         (["dataset", "kuairand", str(ROOT / "examples/kuairand"), "--out", "logs.parquet"], TRAIN),
+        (["dataset", "storefront", "--out", "logs.parquet", "--schema", "schema.toml"], TRAIN),
         (["export", "run", "--out", "bundle"], EXPORT),
         (["publish", "bundle", "models"], EXPORT),
     ],

@@ -111,14 +111,18 @@ def test_training_killed_at_any_moment_leaves_no_run(place: Path, seed: int) -> 
     assert_only_a_partial_is_left_and_swept(place)
 
 
-def test_interrupted_training_leaves_nothing(place: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "line"),
+    [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "stopped by SIGTERM"), (signal.SIGHUP, "stopped by SIGHUP")],
+)
+def test_interrupted_training_leaves_nothing(place: Path, number: signal.Signals, line: str) -> None:
     (place / "train.toml").write_text(ENDLESS)
     with start(place) as process:
         wait_for_stages(place, 1)
         time.sleep(0.3)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate(timeout=60)
-    assert (process.returncode, out, err) == (130, "", "polyrank: interrupted\n")
+    assert (process.returncode, out, err) == (128 + number, "", f"polyrank: {line}\n")
     assert sorted(path.name for path in place.iterdir()) == INPUTS
 
 

@@ -5,12 +5,14 @@ from hypothesis import strategies as st
 
 from polyrank.features import (
     BagFeature,
+    BucketizedFeature,
     CategoricalFeature,
     CrossFeature,
     NumericFeature,
     SequenceFeature,
     SharingFeature,
     TextFeature,
+    VectorFeature,
 )
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask, RegressionTask
@@ -51,9 +53,19 @@ text: dict[str, Any] = {
 }
 numeric: dict[str, Any] = {
     "side": sides,
-    "transform": st.sampled_from([(), ("log1p",), ("standardize",), ("log1p", "standardize")]),
+    "transform": st.sampled_from(
+        [(), ("log1p",), ("standardize",), ("log1p", "standardize"), ("minmax",), ("quantile",)]
+    ),
     "mean": st.none() | finite,
     "std": st.none() | finite.filter(lambda value: value > 0.0),
+}
+buckets: dict[str, Any] = {
+    "side": sides,
+    "boundaries": st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=4).map(
+        lambda values: tuple(sorted(set(values)))
+    ),
+    "quantiles": st.none() | st.integers(2, 1024),
+    "embedding_dim": st.none() | st.integers(1, 4096),
 }
 task: dict[str, Any] = {
     "label": names.map(lambda name: f"label {name}"),
@@ -72,6 +84,8 @@ def schemas(draw: st.DrawFn) -> Schema:
         lambda name: st.builds(SequenceFeature, name=st.just(name), **sequence),
         lambda name: st.builds(TextFeature, name=st.just(name), **text),
         lambda name: st.builds(NumericFeature, name=st.just(name), **numeric),
+        lambda name: st.builds(BucketizedFeature, name=st.just(name), **buckets),
+        lambda name: st.builds(VectorFeature, name=st.just(name), side=sides, dim=st.integers(1, 16_384)),
     ]
     feature_names = draw(
         st.lists(names.filter(lambda name: not name.startswith("label ")), min_size=1, max_size=6, unique=True)
@@ -101,6 +115,8 @@ def schemas(draw: st.DrawFn) -> Schema:
         features=tuple(features),
         tasks=tuple(tasks),
         time=draw(st.none() | names),
+        group=draw(st.none() | names),
+        sample_weight=draw(st.none() | names),
         time_unit=draw(st.sampled_from(["s", "ms", "us", "ns"])),
     )
 

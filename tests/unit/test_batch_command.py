@@ -144,6 +144,14 @@ def test_summary_as_json_counts_missing(capsys: Capture) -> None:
 
 
 @pytest.mark.usefixtures("place")
+def test_cross_takes_names_with_commas_and_quotes() -> None:
+    pq.write_table(pa.table({"a,b": ["x"], 'c"d': ["y"]}), "rows.parquet")
+    assert run("--column", "a,b:text", "--column", 'c"d:text', "--cross", '"a,b",c"d') == 0
+    (row,) = pq.read_table("out.parquet").to_pylist()
+    assert row['a,b_x_c"d_fingerprint'] == cross([("x", "text"), ("y", "text")])
+
+
+@pytest.mark.usefixtures("place")
 def test_existing_output_is_replaced() -> None:
     assert run("--column", "user_id:int64") == 0
     assert run("--column", "city:text") == 0
@@ -186,7 +194,14 @@ def csv(text: str | bytes) -> Callable[[], object]:
 USER = ("--column", "user_id:int64")
 WRONG: dict[str, tuple[Callable[[], object], str, Sequence[str], str]] = {
     "no file": (lambda: None, "absent.parquet", USER, "absent.parquet does not exist; give a Parquet or CSV file"),
-    "directory": (lambda: Path("d.csv").mkdir(), "d.csv", USER, "d.csv is no file; give a Parquet or CSV file"),
+    "directory": (lambda: Path("d").mkdir(), "d", USER, "d is a directory; give one Parquet or CSV file"),
+    "directory named as a file": (
+        lambda: Path("d.csv").mkdir(),
+        "d.csv",
+        USER,
+        "d.csv is a directory; give one Parquet or CSV file",
+    ),
+    "pipe": (lambda: os.mkfifo("p.csv"), "p.csv", USER, "p.csv is no file; give a Parquet or CSV file"),
     "other kind": (
         lambda: Path("rows.txt").touch(),
         "rows.txt",
@@ -200,8 +215,42 @@ WRONG: dict[str, tuple[Callable[[], object], str, Sequence[str], str]] = {
         "rows.parquet cannot be read as Parquet: ",
     ),
     "empty CSV": (csv(""), "rows.csv", USER, "rows.csv cannot be read as CSV: Empty CSV file"),
-    "ragged CSV": (csv("user_id,b\n1,2\n3\n"), "rows.csv", USER, "rows.csv cannot be read as CSV: "),
-    "CSV that is no UTF-8": (csv(b"user_id\n\xff\n"), "rows.csv", USER, "rows.csv cannot be read as CSV: "),
+    "ragged CSV": (
+        csv("user_id,b\n1,2\n3\n"),
+        "rows.csv",
+        USER,
+        "rows.csv cannot be read as CSV: row 2 has 1 value where the header has 2: '3'",
+    ),
+    "CSV that is ragged late": (
+        csv("user_id,b\n" + "1,2\n" * 700_000 + "3\n"),
+        "rows.csv",
+        USER,
+        "rows.csv cannot be read as CSV: row 700,001 has 1 value where the header has 2: '3'",
+    ),
+    "CSV that is no UTF-8": (
+        csv(b"user_id\n1\n\xff\n"),
+        "rows.csv",
+        USER,
+        "rows.csv cannot be read as CSV: line 3 is not UTF-8 text; convert the file",
+    ),
+    "CSV with a name that is no UTF-8": (
+        csv(b"user_id,stra\xdfe\n1,2\n"),
+        "rows.csv",
+        USER,
+        "rows.csv cannot be read as CSV: line 1 is not UTF-8 text; convert the file",
+    ),
+    "CSV row beyond a block": (
+        csv("user_id,b\n1," + "x" * 5_000_000 + "\n2,3\n"),
+        "rows.csv",
+        USER,
+        "rows.csv cannot be read as CSV: a row is larger than the 1 MiB that is sure to be read; shorten it",
+    ),
+    "CSV with a quote that never closes": (
+        csv('user_id,b\n1,"2\n3,4\n'),
+        "rows.csv",
+        USER,
+        "rows.csv: the quote that opens in line 2 is never closed; close it, or ",
+    ),
     "missing column": (
         lambda: None,
         "rows.parquet",
@@ -274,6 +323,24 @@ WRONG: dict[str, tuple[Callable[[], object], str, Sequence[str], str]] = {
         (*USER, "--cross", "user_id,userid"),
         "a cross takes hashed columns only, got 'userid'; did you mean 'user_id'?",
     ),
+    "cross of a name with a comma": (
+        csv('"a,b",city\n1,Paris\n'),
+        "rows.csv",
+        ("--column", "a,b:text", "--column", "city:text", "--cross", "a,b,city"),
+        "a cross takes hashed columns only, got 'a'; write the name 'a,b' in double quotes, as in '\"a,b\",city'",
+    ),
+    "cross with a quote that never closes": (
+        lambda: None,
+        "rows.parquet",
+        (*USER, "--cross", '"user_id,city'),
+        "a cross must be names with commas between them, quoted as in '\"a,b\",city', got '\"user_id,city'",
+    ),
+    "cross of nothing": (
+        lambda: None,
+        "rows.parquet",
+        (*USER, "--cross", ""),
+        "a cross must name at least two columns, as in user_id,city, got ''",
+    ),
     "cross with a bag": (
         lambda: None,
         "rows.parquet",
@@ -317,18 +384,51 @@ def test_wrong_input_is_one_line_and_leaves_nothing(
         ("", "cannot write .: it names no file"),
         ("folder", "cannot write folder: is a directory; choose another output file"),
         ("/dev/null", "cannot write /dev/null: not a regular file; choose another output file"),
+        ("/dev/stdout", "cannot write /dev/stdout: it is a stream, and files are put in place whole; name a file"),
+        ("/dev/fd/2", "cannot write /dev/fd/2: it is a stream, and files are put in place whole; name a file"),
+        ("/proc/self/fd/1", "cannot write /proc/self/fd/1: it is a stream, and files are put in place whole; name a"),
+        ("link", "cannot write link: it is a stream, and files are put in place whole; name a file"),
+        ("-", "cannot write -: it is a stream, and files are put in place whole; name a file"),
         ("rows.parquet/out.parquet", "cannot write rows.parquet/out.parquet: not a directory; choose another"),
         ("/proc/out.parquet", "cannot write /proc/out.parquet: no such file or directory; choose another"),
         ("r" * 300, f"cannot write {'r' * 300}: file name too long; choose another"),
     ],
-    ids=["empty", "directory", "device", "below a file", "proc", "long name"],
+    ids=[
+        "empty",
+        "directory",
+        "device",
+        "stdout",
+        "stderr",
+        "descriptor",
+        "link to stdout",
+        "dash",
+        "below a file",
+        "proc",
+        "long name",
+    ],
 )
 def test_unwritable_output_is_one_line(capsys: Capture, out: str, message: str) -> None:
     Path("folder").mkdir()
+    Path("link").symlink_to("/dev/stdout")
     assert run(*USER, out=out) == 1
     output = capsys.readouterr()
     assert output.err.startswith(f"polyrank: {message}")
     assert output.err.count("\n") == 1
+
+
+def test_cross_without_columns_is_told_what_it_takes(capsys: Capture) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["fingerprint", "rows.parquet", "--out", "out.parquet", "--cross", "user_id,city"])
+    assert caught.value.code == 2
+    expected = "error: --cross takes columns that are hashed: give them with --column, or --schema\n"
+    assert capsys.readouterr().err.endswith(expected)
+
+
+@pytest.mark.parametrize("verb", ["fingerprint", "train"])
+def test_help_names_the_kinds_of_files(capsys: Capture, verb: str) -> None:
+    with pytest.raises(SystemExit):
+        main([verb, "--help"])
+    assert ".parquet, .csv or .csv.gz" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(
@@ -367,6 +467,14 @@ def test_quiet_progress_says_nothing(capsys: Capture, monkeypatch: pytest.Monkey
     assert capsys.readouterr().err == ""
 
 
+def read_terminal(master: int, *, until: str) -> str:
+    """Read what a terminal shows; the kernel hands it over in pieces."""
+    said = ""
+    while not said.endswith(until):
+        said += os.read(master, 4096).decode()
+    return said
+
+
 def test_progress_on_a_terminal_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     master, terminal = os.openpty()
     clock = iter([0.0, 2.5, 2.6, 3.0])
@@ -377,8 +485,7 @@ def test_progress_on_a_terminal_is_one_line(monkeypatch: pytest.MonkeyPatch) -> 
         for done in (10, 15, 20):
             progress(done, 20)
         progress.close()
-        stderr.flush()
-        said = os.read(master, 4096).decode()
+        said = read_terminal(master, until="\n")
     os.close(master)
     assert (
         said

@@ -6,7 +6,8 @@ import pytest
 
 from polyrank.__main__ import main
 from polyrank.batch import Cross, HashedColumn, parse_column
-from polyrank.batch.sql import Spark, expression, statement
+from polyrank.batch.spark import Spark
+from polyrank.batch.sql import expression, statement
 from polyrank.canonical import ValueRefusedError
 from polyrank.errors import ConfigError, DataError
 from polyrank.fingerprint import fingerprint

@@ -62,6 +62,10 @@ def test_every_schema_answers_extreme_values_like_pytorch(exported: Exported) ->
     assert_equal_answers(exported, extreme_batch(exported[0].schema))
 
 
+def test_graph_has_no_loops_or_branches(exported: Exported) -> None:
+    assert not {node.op_type for node in exported[1].graph.node} & {"Loop", "Scan", "If", "SequenceMap"}
+
+
 def test_empty_bags_answer_like_pytorch(full: Exported) -> None:
     rows = [{**row, "history": [], "tags": []} for row in make_rows(9)]
     assert_equal_answers(full, Encoder(full[0].schema).encode(rows))
@@ -114,7 +118,7 @@ def test_each_task_is_one_named_output_of_one_column(full: Exported) -> None:
 def test_inputs_are_those_that_the_schema_needs(exported: Exported) -> None:
     ranker, graph = exported
     encoder = Encoder(ranker.schema)
-    widths = {"ids": encoder.num_slots, "weights": encoder.num_weights, "dense": len(ranker.schema.numeric_features)}
+    widths = {"ids": encoder.num_slots, "weights": encoder.num_weights, "dense": encoder.num_dense}
     found = {value.name: value.type.tensor_type.shape.dim[1].dim_value for value in graph.graph.input}
     assert found == {name: width for name, width in widths.items() if width > 0}
 

@@ -8,6 +8,7 @@ import pytest
 from polyrank.errors import DataError
 from polyrank.schema import Schema
 from polyrank.train.datasets import kuairand
+from polyrank.train.datasets.shipped import schema_text
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "kuairand"
 TABLES = {
@@ -81,6 +82,10 @@ def test_example_fits_its_schema(kuairand_slice: pa.Table) -> None:
     schema = Schema.load(EXAMPLE / "schema.toml")
     assert set(schema.training_columns) <= set(kuairand_slice.column_names)
     assert not set(schema.feature_columns) & set(kuairand.OUTCOMES)
+
+
+def test_schema_of_the_example_is_the_shipped_one() -> None:
+    assert (EXAMPLE / "schema.toml").read_text() == schema_text("kuairand")
 
 
 def test_example_is_in_time_order(kuairand_slice: pa.Table) -> None:

@@ -89,7 +89,27 @@ REFUSALS: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "ragged CSV": (
         lambda path: (path / "a.csv").write_text("user,item\n1\n"),
         "a.csv",
-        "a.csv cannot be read as CSV: CSV parse error: Expected 2 columns, got 1: 1",
+        "a.csv cannot be read as CSV: row 1 has 1 value where the header has 2: '1'",
+    ),
+    "ragged CSV with values of several lines": (
+        lambda path: (path / "a.csv").write_text('user,item\n1,"a\nb"\n\n2,3\n4,5,6\n'),
+        "a.csv",
+        "a.csv cannot be read as CSV: row 3 has 3 values where the header has 2: '4,5,6'",
+    ),
+    "CSV with a long ragged row": (
+        lambda path: (path / "a.csv").write_text("user,item\n" + "1" * 99 + "\n"),
+        "a.csv",
+        f"a.csv cannot be read as CSV: row 1 has 1 value where the header has 2: '{'1' * 60}…'",
+    ),
+    "CSV whose header is no UTF-8": (
+        lambda path: (path / "a.csv").write_bytes(b"user,stra\xdfe\n1,2\n"),
+        "a.csv",
+        "a.csv cannot be read as CSV: line 1 is not UTF-8 text; convert the file, as in iconv --from latin1 --to utf-8",
+    ),
+    "CSV row beyond a block": (
+        lambda path: (path / "a.csv").write_text("user,item\n1," + "x" * 3_000_000 + "\n2,3\n"),
+        "a.csv",
+        "a.csv cannot be read as CSV: a row is larger than the 1 MiB that is sure to be read; shorten it, or give",
     ),
     "no gzip": (lambda path: (path / "a.csv.gz").write_text("user\n1\n"), "a.csv.gz", "a.csv.gz cannot be read as CSV"),
     "missing column": (
@@ -125,6 +145,13 @@ def test_what_cannot_be_read_is_named(
         read_rows(tmp_path / name, columns=["user"])
     assert str(tmp_path) in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("lines", [1, 200_000])
+def test_text_that_is_no_utf8_is_refused_with_its_line(tmp_path: Path, lines: int) -> None:
+    (tmp_path / "a.csv").write_bytes(b"user,city\n" + "1,Mülheim\n".encode() * lines + b"2,M\xfclheim\n")
+    with pytest.raises(DataError, match=rf"a\.csv cannot be read as CSV: line {lines + 2:,} is not UTF-8 text; conv"):
+        read_rows(tmp_path / "a.csv", text=["city"])
 
 
 @pytest.mark.parametrize("size", [3, 4, 100, 700, -1, -8, -9])

@@ -1,5 +1,5 @@
-"""Public data sets as one table of logs each."""
+"""Public data sets, and one that is simulated, as one table of logs each."""
 
-from . import kuairand
+from . import adult, census_income, kuairand, movielens, storefront
 
-__all__ = ["kuairand"]
+__all__ = ["adult", "census_income", "kuairand", "movielens", "storefront"]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from polyrank.errors import DataError
 from polyrank.train.sources import read_rows
 
+from .joins import attach
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -27,9 +29,14 @@ def load(folder: str | Path) -> "pa.Table":
     folder = Path(folder)
     needed = ("time_ms", "user_id", "video_id", "play_time_ms", "duration_ms")
     table = _read(folder / "interactions.parquet", *needed).sort_by("time_ms")
-    table = _attach(table, _read(folder / "users.parquet", "user_id"), "user_id")
-    table = _attach(table, _read(folder / "videos.parquet", "video_id"), "video_id")
+    table = attach(table, _read(folder / "users.parquet", "user_id"), "user_id")
+    table = attach(table, _read(folder / "videos.parquet", "video_id"), "video_id")
     return table.append_column("watch_ratio", _watch_ratio(table))
+
+
+def schema_name(_: "pa.Table") -> str:
+    """Return the name of the shipped schema."""
+    return "kuairand"
 
 
 def _read(file: Path, *needed: str) -> "pa.Table":
@@ -38,20 +45,6 @@ def _read(file: Path, *needed: str) -> "pa.Table":
         if name not in table.column_names:
             raise DataError(f"{file}: column {name!r} is missing; is this KuaiRand?")
     return table
-
-
-def _attach(rows: "pa.Table", attributes: "pa.Table", key: str) -> "pa.Table":
-    """Add the columns of `attributes` by key. pyarrow's own join takes no list columns."""
-    import pyarrow.compute as pc
-
-    positions = pc.index_in(rows[key], value_set=attributes[key].combine_chunks())
-    if positions.null_count:
-        unknown = rows[key].filter(positions.is_null())[0].as_py()
-        raise DataError(f"{key} {unknown} of the interactions is not in its table of attributes")
-    found = attributes.drop_columns([key]).take(positions)
-    for name in found.column_names:
-        rows = rows.append_column(name, found[name])
-    return rows
 
 
 def _watch_ratio(table: "pa.Table") -> "pa.ChunkedArray":

@@ -5,7 +5,8 @@ Steps and primes are those of the public xxHash specification, "XXH64 Algorithm 
 
 from collections.abc import Sequence
 
-MASK = 2**63 - 1
+from .dialect import MASK, Dialect
+
 P1, P2, P3, P4, P5 = (
     0x9E3779B185EBCA87,
     0xC2B2AE3D27D4EB4F,
@@ -48,7 +49,7 @@ CREATE FUNCTION IF NOT EXISTS polyrank_xxh64 AS (bytes, seed) ->
 """
 
 
-class ClickHouse:
+class ClickHouse(Dialect):
     """ClickHouse SQL: `xxHash64Spark` (26.7 and later) hashes one value, the definitions go on with a cross."""
 
     preamble = (
@@ -58,11 +59,8 @@ class ClickHouse:
         f"{_DEFINITIONS}"
     )
 
-    def name(self, name: str) -> str:  # noqa: D102 (see sql.Dialect)
+    def name(self, name: str) -> str:  # noqa: D102 (see Dialect)
         return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
-
-    def literal(self, text: str) -> str:  # noqa: D102
-        return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
     def text(self, value: str) -> str:  # noqa: D102
         return f"toString({value})"

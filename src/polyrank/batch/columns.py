@@ -1,5 +1,6 @@
 """Which columns are hashed, how, and what the columns of their fingerprints are called."""
 
+import csv
 import dataclasses
 from collections.abc import Sequence
 from typing import cast
@@ -10,6 +11,7 @@ from polyrank.schema import Schema
 from polyrank.spelling import suggestion
 
 SUFFIX = "_fingerprint"
+_EXAMPLE = "as in '\"a,b\",city'"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,21 +88,35 @@ def parse_column(text: str, *, is_bag: bool = False) -> HashedColumn:
 
 
 def parse_cross(text: str, columns: Sequence[HashedColumn]) -> Cross:
-    """Read `NAME,NAME,...`, each the name of one of `columns`.
+    """Read `NAME,NAME,...`, each the name of one of `columns`; as in CSV, a name with a comma is in double quotes.
 
     Raises:
         ConfigError: it names fewer than two columns, an unknown one, or a bag.
     """
-    names = text.split(",")
+    names = _split(text)
     known = {column.name: column for column in columns}
     if len(names) < 2:  # noqa: PLR2004 (a cross of one is no cross)
         raise ConfigError(f"a cross must name at least two columns, as in user_id,city, got {text!r}")
     for name in names:
         if name not in known:
-            raise ConfigError(f"a cross takes hashed columns only, got {name!r}{suggestion(name, list(known))}")
+            remedy = _quoting(name, list(known)) or suggestion(name, list(known))
+            raise ConfigError(f"a cross takes hashed columns only, got {name!r}{remedy}")
         if known[name].is_bag:
             raise ConfigError(f"a cross takes single values, got the bag {name!r}")
     return Cross(parts=tuple(known[name] for name in names))
+
+
+def _quoting(name: str, known: Sequence[str]) -> str:
+    """Return the advice to quote a column's name, where `name` looks like a part of it."""
+    whole = next((each for each in known if "," in each and name in each.split(",")), None)
+    return "" if whole is None else f"; write the name {whole!r} in double quotes, {_EXAMPLE}"
+
+
+def _split(text: str) -> list[str]:
+    try:
+        return next(csv.reader([text], strict=True), [])
+    except csv.Error as err:
+        raise ConfigError(f"a cross must be names with commas between them, quoted {_EXAMPLE}, got {text!r}") from err
 
 
 def check_unique(columns: Sequence[Hashed]) -> None:

@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from polyrank.errors import DataError
-from polyrank.spelling import suggestion
+from polyrank.files import PIECE_BYTES, SUFFIXES, QuoteCheck, check_columns, readable
 
 from .columns import HashedColumn
 
-SUFFIXES = (".parquet", ".csv", ".csv.gz")
 MAX_ROWS = 131_072
 MAX_BYTES = 64 * 2**20
-CSV_BLOCK_BYTES = 2 * 2**20  # Arrow reads some thirty blocks ahead
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -40,17 +38,23 @@ def open_rows(file: Path, columns: Sequence[HashedColumn]) -> Iterator[RowStream
         DataError: the file is absent, damaged, or of another kind, or lacks one of the columns or holds it twice; while
             iterating, that a batch is damaged.
     """
+    _check_kind(file)
+    with contextlib.ExitStack() as stack:
+        with readable(file):
+            is_parquet = file.name.endswith(".parquet")
+            stream = stack.enter_context(_open_parquet(file) if is_parquet else _open_csv(file, columns))
+            present = stream.schema.names
+        check_columns(file, present, [column.name for column in columns])
+        yield dataclasses.replace(stream, batches=_guarded(file, stream.batches))
+
+
+def _check_kind(file: Path) -> None:
+    if file.is_dir():
+        raise DataError(f"{file} is a directory; give one Parquet or CSV file")
     if not file.name.endswith(SUFFIXES):
         raise DataError(f"{file} must end in {', '.join(SUFFIXES)}")
     if not file.is_file():
         raise DataError(f"{file} {'is no file' if file.exists() else 'does not exist'}; give a Parquet or CSV file")
-    is_parquet = file.name.endswith(".parquet")
-    with contextlib.ExitStack() as stack:
-        with _readable(file, "Parquet" if is_parquet else "CSV"):
-            stream = stack.enter_context(_open_parquet(file) if is_parquet else _open_csv(file, columns))
-        _check_columns(file, stream.schema.names, [column.name for column in columns])
-        guarded = _guarded(file, "Parquet" if is_parquet else "CSV", stream.batches)
-        yield dataclasses.replace(stream, batches=guarded)
 
 
 @contextlib.contextmanager
@@ -77,12 +81,27 @@ def _open_csv(file: Path, columns: Sequence[HashedColumn]) -> Iterator[RowStream
     from pyarrow import csv
 
     convert = csv.ConvertOptions(column_types={column.name: pa.string() for column in columns})
-    read = csv.ReadOptions(block_size=CSV_BLOCK_BYTES)
-    with pa.input_stream(file, compression="detect") as raw:
-        reader = csv.open_csv(raw, read_options=read, convert_options=convert)
+    read = csv.ReadOptions(block_size=PIECE_BYTES)  # Arrow reads some thirty blocks ahead
+    parse = csv.ParseOptions(newlines_in_values=True)
+    with pa.input_stream(file, compression="detect") as text, QuoteCheck(file) as quotes:
+        reader = csv.open_csv(text, read_options=read, parse_options=parse, convert_options=convert)
         integers = [column.name for column in columns if column.dtype == "int64" and column.separator is None]
-        batches = ((batch, _with_numbers(batch, integers, convert.null_values)) for batch in _merged(reader))
-        yield RowStream(reader.schema, None, batches)
+        batches = (
+            (batch, _with_numbers(batch, integers, convert.null_values)) for batch in _merged(_checked(reader, quotes))
+        )
+        try:
+            yield RowStream(reader.schema, None, batches)
+        except DataError:
+            with contextlib.suppress(OSError):  # a damaged file, which is the error already
+                quotes.finish()  # rows in a value that does not end may be why
+            raise
+
+
+def _checked(batches: Iterator[Any], quotes: QuoteCheck) -> Iterator[Any]:
+    for batch in batches:
+        quotes.advance()
+        yield batch
+    quotes.finish()
 
 
 def _merged(batches: Iterator[Any]) -> Iterator[Any]:
@@ -119,31 +138,10 @@ def _numbers(text: Any, null_values: Sequence[str]) -> Any:
         return present
 
 
-@contextlib.contextmanager
-def _readable(file: Path, kind: str) -> Iterator[None]:
-    import pyarrow as pa
-
-    try:
-        yield
-    except (pa.ArrowException, OSError) as err:
-        reason = str(err).splitlines()[0] if str(err) else type(err).__name__
-        raise DataError(f"{file} cannot be read as {kind}: {reason}") from err
-
-
-def _guarded(file: Path, kind: str, batches: Iterator[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
+def _guarded(file: Path, batches: Iterator[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
     while True:
-        with _readable(file, kind):
+        with readable(file):
             pair = next(batches, None)
         if pair is None:
             return
         yield pair
-
-
-def _check_columns(file: Path, present: Sequence[str], names: Sequence[str]) -> None:
-    for name in names:
-        if name not in present:
-            raise DataError(
-                f"{file}: column {name!r} is missing{suggestion(name, present)} (the file has: {', '.join(present)})"
-            )
-        if present.count(name) > 1:
-            raise DataError(f"{file}: column {name!r} is there more than once; columns must be unique")

@@ -4,75 +4,16 @@ Tested against real Spark and real ClickHouse (tests/warehouse). A warehouse tha
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
 
 from polyrank.canonical import new_reading
 from polyrank.errors import ConfigError
 
 from .clickhouse import ClickHouse
 from .columns import Cross, Hashed, HashedColumn, check_unique
+from .dialect import Dialect
+from .spark import Spark
 
-MASK = 2**63 - 1
 TABLE = "your_table"
-
-
-class Dialect(Protocol):
-    """How one warehouse writes the steps of docs/fingerprint.md."""
-
-    preamble: str
-
-    def name(self, name: str) -> str:
-        """Quote a column's name."""
-
-    def literal(self, text: str) -> str:
-        """Quote text."""
-
-    def text(self, value: str) -> str:
-        """Cast to text."""
-
-    def integer(self, value: str) -> str:
-        """Cast to a 64-bit integer."""
-
-    def is_null(self, value: str, dtype: str) -> str:
-        """Test for null."""
-
-    def fingerprint(self, keys: Sequence[tuple[str, str]]) -> str:
-        """Hash values, each with its dtype, none of them missing, as a chain; clear the sign bit."""
-
-    def each(self, values: str, body: str) -> str:
-        """Apply `body`, in terms of `value`, to each element of an array."""
-
-
-class Spark:
-    """Spark SQL: its `xxhash64` is the format's chain, for string and bigint."""
-
-    preamble = (
-        "-- Spark. A text column must hold strings, integers or booleans; an int64 column integers,\n"
-        "-- booleans or decimal text. Cast floats to BIGINT first: their text would be 46.0 where Polyrank hashes 46.\n"
-    )
-
-    def name(self, name: str) -> str:  # noqa: D102 (see Dialect)
-        return "`" + name.replace("`", "``") + "`"
-
-    def literal(self, text: str) -> str:  # noqa: D102
-        return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-    def text(self, value: str) -> str:  # noqa: D102
-        return f"CAST({value} AS STRING)"
-
-    def integer(self, value: str) -> str:  # noqa: D102
-        return f"CAST({value} AS BIGINT)"
-
-    def is_null(self, value: str, dtype: str) -> str:  # noqa: D102
-        # Outside ANSI mode, text that is no integer becomes null; xxhash64 would skip it and return its seed.
-        return f"{value if dtype == 'text' else self.integer(value)} IS NULL"
-
-    def fingerprint(self, keys: Sequence[tuple[str, str]]) -> str:  # noqa: D102
-        casts = [self.text(value) if dtype == "text" else self.integer(value) for value, dtype in keys]
-        return f"xxhash64({', '.join(casts)}) & {MASK}"
-
-    def each(self, values: str, body: str) -> str:  # noqa: D102
-        return f"transform({values}, value -> {body})"
 
 
 DIALECTS: dict[str, type[Dialect]] = {"spark": Spark, "clickhouse": ClickHouse}

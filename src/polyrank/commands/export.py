@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from .output import say
+
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Describe the verb."""
@@ -20,7 +22,7 @@ def run(args: argparse.Namespace) -> int:
 
     bundle = export_onnx(args.run_directory, out=args.out, triton=args.triton or LATEST)
     signature = bundle.signature
-    print(
+    say(
         f"bundle of run {signature.run_id} in {bundle.path}: opset {signature.opset}, "
         f"IR version {signature.ir_version}, for Triton {signature.triton}"
     )

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .output import say
 from .progress import RowProgress
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="hash columns of a file, or print the SQL that does",
         description="Write the rows of a file as Parquet, with a column NAME_fingerprint for each hashed column.",
     )
-    parser.add_argument("rows", type=Path, nargs="?", help="the Parquet or CSV file to hash")
+    parser.add_argument("rows", type=Path, nargs="?", help="the file to hash: .parquet, .csv or .csv.gz")
     parser.add_argument("--out", "-o", type=Path, help="the Parquet file to write")
     parser.add_argument(
         "--schema", type=Path, help="schema.toml: hash its categorical and bag features and its crosses"
@@ -27,7 +28,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     for option, metavar, meaning in (
         ("--column", "NAME:DTYPE", "without a schema: hash a column as text or int64; repeatable"),
         ("--bag", "NAME:DTYPE", "without a schema: hash the values of a list column; repeatable"),
-        ("--cross", "NAME,NAME", "hash columns as one value; repeatable"),
+        ("--cross", "NAME,NAME", "hash columns as one value, a name with a comma in double quotes; repeatable"),
     ):
         parser.add_argument(option, action="append", default=[], metavar=metavar, help=meaning)
     parser.add_argument("--sql", metavar="DIALECT", help="print SQL for spark or clickhouse instead")
@@ -44,15 +45,17 @@ def run(args: argparse.Namespace) -> int:
     if args.sql is not None:
         from polyrank.batch.sql import statement
 
-        print(statement(args.sql, columns, crosses))
+        say(statement(args.sql, columns, crosses))
         return 0
     with contextlib.closing(RowProgress(str(args.rows), quiet=args.quiet)) as progress:
         summary = fingerprint_file(args.rows, args.out, columns, crosses, progress=progress)
-    print(_json(args, summary) if args.json else _line(args, summary))
+    say(_json(args, summary) if args.json else _line(args, summary))
     return 0
 
 
 def _check_usage(args: argparse.Namespace) -> None:
+    if args.cross and args.schema is None and not args.column:
+        args.parser.error("--cross takes columns that are hashed: give them with --column, or --schema")
     if (args.schema is None) == (not args.column and not args.bag):
         args.parser.error("give either --schema, or --column and --bag")
     if args.sql is not None and (args.rows or args.out or args.json):

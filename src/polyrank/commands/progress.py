@@ -3,6 +3,8 @@
 import sys
 import time
 
+from .output import tell
+
 PATIENCE_S = 2.0
 PERIOD_S = {True: 0.2, False: 10.0}
 """Seconds between two reports: on a terminal, where one takes the place of the last, and elsewhere."""
@@ -27,11 +29,10 @@ class RowProgress:
         self._next = now + PERIOD_S[self._on_terminal]
         share = f" of {total:,} rows ({done / total:.0%})" if total else " rows"
         line = f"{self._label}: {done:,}{share}, {done / (now - self._start):,.0f} rows/s"
-        print(f"\r{line}\x1b[K" if self._on_terminal else line, end="" if self._on_terminal else "\n", file=sys.stderr)
-        sys.stderr.flush()
+        tell(f"\r{line}\x1b[K" if self._on_terminal else f"{line}\n")
         self._is_shown = True
 
     def close(self) -> None:
         """End the line, so that what follows begins a new one."""
         if self._is_shown and self._on_terminal:
-            print(file=sys.stderr)
+            tell("\n")

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from .output import say
+
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Describe the verb."""
@@ -27,5 +29,5 @@ def run(args: argparse.Namespace) -> int:
         max_batch_size=args.max_batch_size, queue_delay_us=args.queue_delay_us, threads=args.threads
     )
     published = publish(args.bundle, args.repository, name=args.name, options=options)
-    print(f"{published.model} version {published.version} in {published.path}")
+    say(f"{published.model} version {published.version} in {published.path}")
     return 0

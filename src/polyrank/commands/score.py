@@ -2,10 +2,15 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from polyrank.errors import DataError
 
 from .dataset import write_parquet
+from .output import say
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -21,19 +26,32 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Read, score and write."""
-    import pyarrow as pa
-    import pyarrow.parquet
-
     from polyrank.serving import Ranker
 
-    try:
-        rows = pyarrow.parquet.read_table(args.rows)
-    except (pa.ArrowException, OSError) as err:
-        raise DataError(
-            f"{args.rows} cannot be read as Parquet: {str(err).splitlines()[0]}; give a Parquet file"
-        ) from err
+    rows = read_parquet(args.rows)
     with Ranker(args.url, args.model, timeout_s=args.timeout_s) as ranker:
         scores = ranker.score(rows)
     write_parquet(scores, args.out)
-    print(f"{args.out}: {scores.num_rows:,} rows scored by {ranker.model} version {ranker.version}")
+    say(f"{args.out}: {scores.num_rows:,} rows scored by {ranker.model} version {ranker.version}")
     return 0
+
+
+def read_parquet(path: Path) -> "pa.Table":
+    """Read a Parquet file, or all those of a directory.
+
+    Raises:
+        DataError: there is none, or it cannot be read.
+    """
+    import pyarrow.parquet
+
+    from polyrank.files import readable
+
+    if not path.exists():
+        raise DataError(f"{path} does not exist; give a Parquet file")
+    if path.name.endswith((".csv", ".csv.gz")):
+        raise DataError(f"{path} is CSV; give a Parquet file")
+    with readable(path):
+        rows = pyarrow.parquet.read_table(path)
+    if rows.num_columns == 0:
+        raise DataError(f"{path} holds no column; give a Parquet file, or a directory of them")
+    return rows

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from polyrank.errors import ServerUnavailableError
 
+from .output import say
 from .server import show_progress
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
         signal.signal(number, _interrupt)
     try:
         with _start(args) as server:
-            print(_summary(server), flush=True)
+            say(_summary(server))
             server.wait()
             raise ServerUnavailableError(f"the server ended by itself: {server.failure()}")
     except KeyboardInterrupt:

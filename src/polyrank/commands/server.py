@@ -4,6 +4,8 @@ import argparse
 import logging
 import sys
 
+from .output import say
+
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the verb `server` with its actions."""
@@ -28,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         runtime = check_runtime(accelerator=args.accelerator)
     versions = ", ".join(f"{name} {version}" for name, version in runtime.versions.items())
-    print(f"server runtime {runtime.path} is complete: {versions}")
+    say(f"server runtime {runtime.path} is complete: {versions}")
     return 0
 
 

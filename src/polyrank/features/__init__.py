@@ -2,8 +2,12 @@
 
 from .common import Side as Side
 from .cross import CrossFeature as CrossFeature
+from .dense import MAX_DIM as MAX_DIM
+from .dense import BucketizedFeature as BucketizedFeature
+from .dense import DenseFeature as DenseFeature
 from .dense import NumericFeature as NumericFeature
 from .dense import Transform as Transform
+from .dense import VectorFeature as VectorFeature
 from .hashed import DEFAULT_EMBEDDING_DIM as DEFAULT_EMBEDDING_DIM
 from .hashed import MAX_BUCKETS as MAX_BUCKETS
 from .hashed import MAX_EMBEDDING_DIM as MAX_EMBEDDING_DIM
@@ -24,4 +28,4 @@ PooledFeature = BagFeature | SequenceFeature | TextFeature
 HashedFeature = SharingFeature | CrossFeature | TextFeature
 """Features that are slots of `ids`."""
 
-Feature = HashedFeature | NumericFeature
+Feature = HashedFeature | NumericFeature | BucketizedFeature | VectorFeature

@@ -6,10 +6,10 @@ from torch import Tensor, nn
 from polyrank.schema import Schema
 
 from .config import ModelConfig
+from .dense import DenseBlock
 from .embedding import Embeddings
 from .heads import answer
 from .layers import mlp
-from .numeric import NumericBlock
 
 
 class MultiTaskRanker(nn.Module):
@@ -22,8 +22,8 @@ class MultiTaskRanker(nn.Module):
         super().__init__()
         self.tasks = schema.tasks
         self.embeddings = Embeddings(schema) if schema.hashed_features else None
-        self.numeric = NumericBlock(schema) if schema.numeric_features else None
-        input_dim = sum(part.output_dim for part in (self.embeddings, self.numeric) if part is not None)
+        self.dense = DenseBlock(schema) if schema.dense_features else None
+        input_dim = sum(part.output_dim for part in (self.embeddings, self.dense) if part is not None)
         self.bottom = mlp(input_dim, config.hidden_dims, batch_norm=config.batch_norm, dropout=config.dropout)
         self.towers = nn.ModuleDict({task.name: self._tower(config) for task in schema.tasks})
 
@@ -37,7 +37,7 @@ class MultiTaskRanker(nn.Module):
 
         Args:
             ids: int64 (B, S) fingerprints; None when the schema has no hashed feature.
-            dense: float32 (B, D) raw numbers; None when the schema has no numeric feature.
+            dense: float32 (B, D) raw numbers; None when no feature of the schema is a number.
             weights: float32 (B, W) of the values of weighted bags; None when no bag is weighted.
 
         Returns:
@@ -46,8 +46,8 @@ class MultiTaskRanker(nn.Module):
         parts = []
         if self.embeddings is not None:
             parts.append(self.embeddings(ids, weights))
-        if self.numeric is not None:
-            parts.append(self.numeric(dense))
+        if self.dense is not None:
+            parts.append(self.dense(dense))
         shared = self.bottom(torch.cat(parts, dim=1))  # (B, H)
         return {task.name: self.towers[task.name](shared) for task in self.tasks}
 

@@ -114,7 +114,7 @@ def _sample_batch(run: Path, schema: Schema, stored: dict[str, torch.Tensor]) ->
     count, encoder = len(stored["ids"]) if "ids" in stored else 0, Encoder(schema)
     expected = {
         "ids": (torch.int64, (count, encoder.num_slots)),
-        "dense": (torch.float32, (count, len(schema.numeric_features))),
+        "dense": (torch.float32, (count, encoder.num_dense)),
     }
     if encoder.num_weights > 0:
         expected["weights"] = (torch.float32, (count, encoder.num_weights))

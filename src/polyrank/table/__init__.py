@@ -26,10 +26,12 @@ from .groups import Field as Field
 from .groups import Group as Group
 from .groups import NGramGroup as NGramGroup
 from .groups import NumberGroup as NumberGroup
+from .groups import VectorGroup as VectorGroup
 from .identities import identities
 from .lists import bag, bag_weights
 from .numbers import logged_numbers
 from .numbers import numbers as numbers
+from .vectors import vectors
 
 MAX_THREADS = 1024
 
@@ -62,6 +64,7 @@ class TableEncoder:
             instance(f"groups[{index}]", group, Group, "a group such as CategoricalGroup")
         self.columns = tuple(dict.fromkeys(name for group in self.groups for name in group.columns))
         self._identities = [index for index, group in enumerate(self.groups) if _is_identity(group)]
+        self._reads_lists = any(isinstance(group, BagGroup | VectorGroup) for group in self.groups)
         self._threads = _num_threads(threads)
         self._plan = _native.TablePlan([group.described() for group in self.groups])
 
@@ -85,7 +88,10 @@ class TableEncoder:
             return self.encode_columns(columns_of(rows, self.columns), out)
         arrays: Arrays | None = None
         if isinstance(rows, list | tuple):
-            arrays = self._plan.encode_dicts(rows, out)
+            # Numpy arrays among the values may share memory with `out`.
+            direct = None if self._reads_lists else out
+            arrays = self._plan.encode_dicts(rows, direct)
+            arrays = arrays if arrays is None else self._placed(arrays, out)
         elif _is_table(rows):
             arrays = self._encode_table(rows, out, lambda: columns_of(rows, self.columns), whole=True)
         return self.encode_columns(columns_of(rows, self.columns), out) if arrays is None else arrays
@@ -149,6 +155,8 @@ class TableEncoder:
             slots = slice(*self._plan.slots(index))
             if isinstance(group, NumberGroup):
                 dense[:, slots.start] = _numbers(group, columns[group.name])
+            elif isinstance(group, VectorGroup):
+                dense[:, slots] = vectors(group, columns[group.name])
             else:
                 ids[:, slots] = _fingerprints(group, columns)
             if isinstance(group, BagGroup) and group.weights is not None and weights is not None:

@@ -1,0 +1,62 @@
+"""What commands print: results and help on standard output, the one line of an error on standard error."""
+
+import argparse
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+from polyrank.errors import OutputError
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
+
+
+def say(text: str, *, end: str = "\n") -> None:
+    """Print a result.
+
+    Raises:
+        OutputError: standard output is closed, full, or in an encoding that lacks a character.
+        SystemExit: it is a pipe whose reader has left, as `head` does: nothing to tell, and the status that a shell
+            gives a program that ends so.
+    """
+    if sys.stdout is None:  # what Python makes of `>&-`
+        raise OutputError("cannot write to standard output: it is closed; send it to a file or a terminal")
+    try:
+        print(text, end=end, flush=True)
+    except BrokenPipeError:
+        _discard(sys.stdout)
+        raise SystemExit(128 + signal.SIGPIPE) from None
+    except OSError as err:
+        _discard(sys.stdout)
+        reason = (err.strerror or str(err)).lower()
+        raise OutputError(f"cannot write to standard output: {reason}; send it to where there is room") from err
+    except UnicodeEncodeError as err:
+        raise OutputError(
+            f"cannot write {err.object[err.start]!a} to standard output in {err.encoding}; set PYTHONUTF8=1"
+        ) from err
+
+
+def tell(text: str) -> None:
+    """Print on standard error; a job is not given up because nobody reads of it."""
+    try:
+        print(text, end="", file=sys.stderr, flush=True)
+    except OSError:
+        _discard(sys.stderr)
+
+
+def _discard(stream: TextIO) -> None:
+    """Send what is still buffered nowhere, or the interpreter would complain of it at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose help and version fail as results do; argparse alone keeps it to itself."""
+
+    def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
+        if message and file is not None and file is sys.stdout:
+            say(message, end="")
+        else:
+            super()._print_message(message, file)

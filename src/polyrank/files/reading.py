@@ -1,0 +1,38 @@
+"""Refusals of files that cannot be read, with the file's name and the reason."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from polyrank.errors import DataError
+from polyrank.spelling import suggestion
+
+from .csv import csv_reason, first_line
+
+SUFFIXES = (".parquet", ".csv", ".csv.gz")
+
+
+@contextlib.contextmanager
+def readable(file: Path) -> Iterator[None]:
+    """Turn what Arrow says of a Parquet or CSV file that it cannot read into a `DataError`."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except pa.ArrowCancelled:
+        raise
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as err:
+        is_csv = file.name.endswith(SUFFIXES[1:])
+        reason = csv_reason(file, err) if is_csv else first_line(err)
+        raise DataError(f"{file} cannot be read as {'CSV' if is_csv else 'Parquet'}: {reason}") from err
+
+
+def check_columns(file: Path, present: Sequence[str], names: Sequence[str]) -> None:
+    """Raise `DataError` where a file lacks one of `names`, or has it twice."""
+    for name in names:
+        if name not in present:
+            raise DataError(
+                f"{file}: column {name!r} is missing{suggestion(name, present)} (the file has: {', '.join(present)})"
+            )
+        if present.count(name) > 1:
+            raise DataError(f"{file}: column {name!r} is there more than once; columns must be unique")

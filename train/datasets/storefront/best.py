@@ -1,0 +1,35 @@
+"""What a model could reach at most that knew every probability."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyrank.train.metrics import Metrics, auc, rmse
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def best_possible(rows: "pa.Table") -> Metrics:
+    """Score the true probabilities against what happened in these rows.
+
+    Returns:
+        `auc` of `click` and of `purchase`, over all rows, and `rmse` of `rating`, over clicked ones. Nothing ranks
+        better on average; on few rows a lucky model may.
+    """
+    true = {name: _floats(rows[f"true_{name}"]) for name in ("click", "rating", "purchase")}
+    stars = _floats(rows["rating"])
+    rated = ~np.isnan(stars)
+    return {
+        "click": {"auc": auc(true["click"], _floats(rows["click"]) == 1)},
+        "rating": {"rmse": rmse(true["rating"][rated], stars[rated])},
+        "purchase": {"auc": auc(true["purchase"], _floats(rows["purchase"]) == 1)},
+    }
+
+
+def _floats(column: Any) -> NDArray[np.float64]:
+    import pyarrow as pa
+
+    values: NDArray[np.float64] = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return values
