@@ -209,7 +209,7 @@ WRONG = {
     ),
     "shares a bucketized feature": (
         NAME + BUCKETS + "quantiles = 4\n" + SHARING.replace('"user"', '"age"') + TASK,
-        "$.features[1].shares must name a categorical or bag feature, got 'age'",
+        "$.features[1].shares must name a categorical, bag or sequence feature, got 'age'",
     ),
     "no dim": (NAME + VECTOR.replace("dim = 3\n", "") + TASK, "$.features[0]: object missing required field dim"),
     "zero dim": (
