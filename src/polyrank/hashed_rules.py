@@ -130,8 +130,9 @@ def _check_text(index: int, feature: TextFeature) -> None:
 
 
 def _check_bag(features: Sequence[Feature], index: int, feature: BagFeature) -> None:
+    taken = [other.name for other in features]
     for key, wrong, rule in (
-        ("weights", feature.weights in ("", feature.name), "must name a column beside the bag's"),
+        ("weights", feature.weights in ("", *taken), "must name a column that is no feature"),
         ("weights", feature.weights is not None and feature.separator is not None, "must be left out with separator"),
         ("separator", feature.separator == "", "must not be empty"),
         ("weight_separator", feature.weight_separator in ("", feature.separator), "must be text unlike separator"),
@@ -144,7 +145,6 @@ def _check_bag(features: Sequence[Feature], index: int, feature: BagFeature) -> 
         raise SchemaError(
             f"$.features[{index}].pooling must be sum, mean or sqrtn with weights, got 'max' (feature {feature.name!r})"
         )
-    taken = [other.name for other in features]
     if feature.weight_separator is not None and feature.weights_column in taken:
         raise SchemaError(
             f"$.features[{index}].name makes a column {feature.weights_column!r}, which is a feature too; rename one"

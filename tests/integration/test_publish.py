@@ -300,6 +300,15 @@ DAMAGE: dict[Callable[[Path], None], str] = {
 }
 
 
+def test_signature_without_keys_of_this_release_is_the_same(bundle: Path, models: Path) -> None:
+    signature = json.loads((bundle / "signature.json").read_text())
+    del signature["weights"]
+    for feature in signature["schema"]["features"]:
+        feature.pop("identity", None)
+    (bundle / "signature.json").write_text(json.dumps(signature))
+    assert publish(bundle, models).version == 1
+
+
 @pytest.mark.parametrize("damage", DAMAGE, ids=lambda damage: damage.__name__)
 @pytest.mark.parametrize("is_first", [True, False], ids=["first version", "next version"])
 def test_damaged_bundle_is_refused_and_nothing_changes(

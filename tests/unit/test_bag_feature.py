@@ -164,8 +164,8 @@ def test_value_among_texts_is_refused_by_row(feature: BagFeature) -> None:
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"weights": "tags"}, "$.features[0].weights must name a column beside the bag's, got 'tags' (feature 'tags')"),
-        ({"weights": ""}, "$.features[0].weights must name a column beside the bag's, got ''"),
+        ({"weights": "tags"}, "$.features[0].weights must name a column that is no feature, got 'tags' (fe"),
+        ({"weights": ""}, "$.features[0].weights must name a column that is no feature, got ''"),
         ({"weights": "w", "separator": ","}, "$.features[0].weights must be left out with separator, got 'w'"),
         ({"separator": ""}, "$.features[0].separator must not be empty, got ''"),
         ({"weight_separator": ":"}, "$.features[0].weight_separator needs separator beside it, got ':'"),
