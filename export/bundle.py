@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import polyrank
+from polyrank.encoder import dense_layout
 from polyrank.errors import MissingExtraError, ParityError, RepositoryError
 from polyrank.models import TrainedRanker
 from polyrank.models.trained import predict
-from polyrank.signature import Signature, slots_of
+from polyrank.signature import Signature, slots_of, weights_of
 from polyrank.staging import refuse_existing, staged_directory
 
 from .graph import build_graph
@@ -131,7 +132,8 @@ def sign(ranker: TrainedRanker, target: Target) -> Signature:
     return Signature(
         schema=ranker.schema,
         slots=slots_of(ranker.schema),
-        dense=tuple(feature.name for feature in ranker.schema.numeric_features),
+        weights=weights_of(ranker.schema),
+        dense=tuple(name for columns in dense_layout(ranker.schema) for name in columns.names),
         outputs=tuple(task.name for task in ranker.schema.tasks),
         opset=target.opset,
         ir_version=target.ir_version,

@@ -114,7 +114,7 @@ class _Answers(nn.Module):
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         """Answer rows: tensors named by `inputs`, (B, ·) each, to one (B, 1) per task."""
         by_name = dict(zip(self.inputs, tensors, strict=True))
-        answers = self.model.answers(by_name.get("ids"), by_name.get("dense"))
+        answers = self.model.answers(by_name.get("ids"), by_name.get("dense"), by_name.get("weights"))
         return tuple(answers[task.name] for task in self.model.tasks)
 
 

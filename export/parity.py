@@ -107,7 +107,10 @@ def sample_rows(ranker: TrainedRanker, count: int) -> Batch:
     real = sample[np.arange(count - 1) % len(sample)]
     ids = np.concatenate([real.ids[:1], np.full((1, sample.ids.shape[1]), -1), real.ids[1:]])
     dense = np.concatenate([real.dense[:1], np.full((1, sample.dense.shape[1]), np.nan, np.float32), real.dense[1:]])
-    return Batch(ids, dense)
+    if real.weights is None:
+        return Batch(ids, dense)
+    none = np.zeros((1, real.weights.shape[1]), np.float32)
+    return Batch(ids, dense, np.concatenate([real.weights[:1], none, real.weights[1:]]))
 
 
 def difference(answers: NDArray[np.float32], expected: NDArray[np.float32]) -> float:

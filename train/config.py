@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import msgspec
 
@@ -38,13 +38,19 @@ class OptimizerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class ValidationConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which rows validate: with a time column the newest, otherwise a random share.
+    """Which rows validate.
 
     Attributes:
-        hours: the newest hours of the data; needs a time column.
-        share: share of the rows, in (0, 1); used when `hours` is left out.
+        split: `time`: the newest rows; `random`: a random share; `group`: a random share of the values of the schema's
+            group column, so that none is on both sides; `column`: what `column` says. None takes `column` where
+            `column` is given, `time` where the schema has a time column, else `random`.
+        column: text column that says `train` or `validation` in each row.
+        hours: the newest hours of the data; of a time split.
+        share: share of the rows, in (0, 1), of the other splits and of a time split without `hours`.
     """
 
+    split: Literal["time", "random", "group", "column"] | None = None
+    column: str | None = None
     hours: float | None = None
     share: float = 0.1
 
@@ -52,6 +58,12 @@ class ValidationConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         """Check ranges."""
         if self.hours is not None:
             _require("validation.hours", self.hours, "above 0", holds=self.hours > 0.0)
+        if self.split == "column" and not self.column:
+            raise ConfigError("$.validation.column is missing; it names the column that says train or validation")
+        if self.split not in (None, "column") and self.column is not None:
+            raise ConfigError(f"$.validation.column goes with split = 'column', got split = {self.split!r}")
+        if self.hours is not None and (self.split not in (None, "time") or self.column is not None):
+            raise ConfigError("$.validation.hours goes with split = 'time'; leave it out for another split")
         _require("validation.share", self.share, "in (0, 1)", holds=0.0 < self.share < 1.0)
 
 

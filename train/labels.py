@@ -1,5 +1,6 @@
 """Label columns as one matrix."""
 
+import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
@@ -12,6 +13,19 @@ from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask, Task
 
 
+@dataclasses.dataclass(frozen=True)
+class Targets:
+    """What rows are to teach.
+
+    Attributes:
+        labels: float32 [B, T], NaN where unobserved.
+        weights: float32 [B], of each row's loss; None weighs all alike.
+    """
+
+    labels: NDArray[np.float32]
+    weights: NDArray[np.float32] | None = None
+
+
 def label_matrix(schema: Schema, columns: Mapping[str, Column]) -> NDArray[np.float32]:
     """Read the labels, float32 [B, T]; NaN where the label is null or the task's `when` is not 1.
 
@@ -19,6 +33,37 @@ def label_matrix(schema: Schema, columns: Mapping[str, Column]) -> NDArray[np.fl
         DataError: a label is not a number, a binary one is not 0 or 1, or one under log1p is negative.
     """
     return np.stack([_labels(task, columns) for task in schema.tasks], axis=1)
+
+
+def sample_weights(schema: Schema, columns: Mapping[str, Column]) -> NDArray[np.float32] | None:
+    """Read the weights of the rows, float32 [B]; None where the schema names no column.
+
+    Raises:
+        DataError: a weight is missing, negative or no number.
+    """
+    if schema.sample_weight is None:
+        return None
+    weights = numbers(columns[schema.sample_weight], schema.sample_weight)
+    wrong = ~(weights >= 0)
+    if wrong.any():
+        row = int(wrong.argmax())
+        held = "is missing" if np.isnan(weights[row]) else f"holds {weights[row]:g}"
+        raise DataError(
+            f"weight column {schema.sample_weight!r} {held} at row {row + 1:,}; numbers of 0 and above expected"
+        )
+    return weights
+
+
+def relative_weights(schema: Schema, weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Divide the weights of training rows by their mean, so that their unit does not act as a learning rate.
+
+    Raises:
+        DataError: all are 0.
+    """
+    mean = weights.mean(dtype=np.float64)
+    if mean == 0.0:
+        raise DataError(f"weight column {schema.sample_weight!r} is 0 in every training row; nothing is left to learn")
+    return weights / np.float32(mean)
 
 
 def _labels(task: Task, columns: Mapping[str, Column]) -> NDArray[np.float32]:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
@@ -16,6 +15,7 @@ from polyrank.models.heads import loss
 from polyrank.models.trained import tensors
 
 from .config import TrainConfig
+from .labels import Targets
 from .optimizers import build_optimizers
 
 logger = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ FEW_STEPS = 50
 def train_epochs(
     model: MultiTaskRanker,
     batch: Batch,
-    labels: NDArray[np.float32],
+    targets: Targets,
     config: TrainConfig,
     *,
     progress: bool,
@@ -38,7 +38,7 @@ def train_epochs(
     Args:
         model: to train.
         batch: encoded training rows.
-        labels: float32 [B, T], NaN where unobserved.
+        targets: labels and weights of the rows.
         config: epochs, batch size, seed and learning rates.
         progress: show a bar on standard error.
         after_epoch: called with the epoch (from 1) and each task's mean training loss.
@@ -46,8 +46,9 @@ def train_epochs(
     Raises:
         DataError: a loss is no longer finite.
     """
-    ids, dense = tensors(batch)
-    targets = torch.from_numpy(labels)
+    inputs = tensors(batch)
+    labels = torch.from_numpy(targets.labels)
+    weights = None if targets.weights is None else torch.from_numpy(targets.weights)
     optimizers = build_optimizers(model, config.optimizer)
     order = torch.Generator().manual_seed(config.seed)
     steps = config.epochs * _num_steps(len(batch), config.batch_size)
@@ -62,24 +63,28 @@ def train_epochs(
             model.train()
             totals = torch.zeros(len(model.tasks))
             for rows in _batches(len(batch), config.batch_size, order):
-                totals += _step(model, optimizers, ids[rows], dense[rows], targets[rows])
+                logits = model(*(None if tensor is None else tensor[rows] for tensor in inputs))
+                totals += _step(model, optimizers, logits, labels[rows], None if weights is None else weights[rows])
                 bar.update()
             losses = _mean_losses(model, totals / _num_steps(len(batch), config.batch_size), epoch)
             after_epoch(epoch, losses)
 
 
 def _step(
-    model: MultiTaskRanker, optimizers: list[torch.optim.Optimizer], ids: Tensor, dense: Tensor, targets: Tensor
+    model: MultiTaskRanker,
+    optimizers: list[torch.optim.Optimizer],
+    logits: dict[str, Tensor],
+    labels: Tensor,
+    weights: Tensor | None,
 ) -> Tensor:
     """Take one gradient step; return each task's loss, (T,), detached."""
-    logits = model(ids, dense)
     losses = torch.stack(
-        [loss(task, logits[task.name].squeeze(1), targets[:, index]) for index, task in enumerate(model.tasks)]
+        [loss(task, logits[task.name].squeeze(1), labels[:, index], weights) for index, task in enumerate(model.tasks)]
     )
-    weights = torch.tensor([task.weight for task in model.tasks])
+    task_weights = torch.tensor([task.weight for task in model.tasks])
     for optimizer in optimizers:
         optimizer.zero_grad()
-    torch.autograd.backward((losses * weights).sum())
+    torch.autograd.backward((losses * task_weights).sum())
     for optimizer in optimizers:
         optimizer.step()
     return losses.detach()

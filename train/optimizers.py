@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
+from polyrank.models.buckets import BucketTable
 from polyrank.models.embedding import FusedTable
 
 from .config import OptimizerConfig
@@ -54,7 +55,7 @@ class RowwiseAdagrad(Optimizer):
 
 def build_optimizers(model: nn.Module, config: OptimizerConfig) -> list[Optimizer]:
     """Give embedding tables to row-wise Adagrad and everything else to AdamW."""
-    tables = [module.weight for module in model.modules() if isinstance(module, FusedTable)]
+    tables = [module.weight for module in model.modules() if isinstance(module, FusedTable | BucketTable)]
     owned = {id(table) for table in tables}
     others = [parameter for parameter in model.parameters() if id(parameter) not in owned]
     optimizers: list[Optimizer] = [AdamW(others, lr=config.lr, weight_decay=config.weight_decay, fused=True)]

@@ -21,11 +21,11 @@ from polyrank.schema import Schema, toml_text
 from polyrank.staging import refuse_existing, staged_directory
 
 from .config import TrainConfig
-from .labels import label_matrix
+from .labels import Targets, label_matrix, relative_weights, sample_weights
 from .loop import diverged, train_epochs
 from .metrics import Metrics, evaluate
 from .sources import read_rows
-from .splits import split_rows
+from .splits import groups, split_columns, split_rows
 from .statistics import fit_statistics
 from .threads import torch_threads
 
@@ -52,14 +52,20 @@ class Run:
 
 @dataclasses.dataclass(frozen=True)
 class TrainingData:
-    """Encoded rows of both sides of the split, and the schema with statistics fitted on the training side."""
+    """Encoded rows of both sides of the split, and the schema with statistics fitted on the training side.
+
+    Attributes:
+        validation_rows: which rows validate, ascending.
+        validation_groups: the group of each, -1 where it has none; None where the schema names no group column.
+    """
 
     schema: Schema
     train: Batch
-    train_labels: NDArray[np.float32]
+    targets: Targets
     validation: Batch
     validation_labels: NDArray[np.float32]
     validation_rows: NDArray[np.int64]
+    validation_groups: NDArray[np.int64] | None
 
 
 def fit(
@@ -105,24 +111,34 @@ def prepare(schema: Schema, data: str | Path | Rows, config: TrainConfig) -> Tra
     schema = schema.resolved()
     if not isinstance(data, str | Path):
         return _prepare_rows(schema, data, config)
-    text = [feature.name for feature in schema.hashed_features if feature.dtype == "text"]
-    rows = read_rows(data, columns=schema.training_columns, text=text, encoding=config.encoding)
+    rows = read_rows(data, columns=_columns(schema, config), text=schema.text_columns, encoding=config.encoding)
     try:
         return _prepare_rows(schema, rows, config)
     except DataError as err:
         raise DataError(f"{data}: {err}") from err
 
 
+def _columns(schema: Schema, config: TrainConfig) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*schema.training_columns, *split_columns(schema, config.validation))))
+
+
 def _prepare_rows(schema: Schema, rows: Rows, config: TrainConfig) -> TrainingData:
-    columns = columns_of(rows, schema.training_columns)
-    time = None if schema.time is None else columns[schema.time]
+    columns = columns_of(rows, _columns(schema, config))
     generator = np.random.default_rng(config.seed)
-    train, validation = split_rows(schema, time, num_rows(columns), config.validation, generator)
-    labels = label_matrix(schema, columns)
-    batch = Encoder(schema).encode_columns(columns)
+    train, validation = split_rows(schema, columns, num_rows(columns), config.validation, generator)
+    labels, weights = label_matrix(schema, columns), sample_weights(schema, columns)
+    batch = Encoder(schema, strict=True).encode_columns(columns)
     _require_labels(schema, labels[train])
     fitted = fit_statistics(schema, batch.dense[train])
-    return TrainingData(fitted, batch[train], labels[train], batch[validation], labels[validation], validation)
+    return TrainingData(
+        schema=fitted,
+        train=batch[train],
+        targets=Targets(labels[train], None if weights is None else relative_weights(schema, weights[train])),
+        validation=batch[validation],
+        validation_labels=labels[validation],
+        validation_rows=validation,
+        validation_groups=None if schema.group is None else groups(columns[schema.group], schema.group)[validation],
+    )
 
 
 def _require_labels(schema: Schema, labels: NDArray[np.float32]) -> None:
@@ -141,11 +157,11 @@ def _train(data: TrainingData, config: TrainConfig, *, progress: bool) -> tuple[
         def validate(epoch: int, losses: dict[str, float]) -> None:
             answers = predict(model, data.validation)
             _require_finite(answers, epoch)
-            metrics = evaluate(data.schema, answers, data.validation_labels)
+            metrics = evaluate(data.schema, answers, data.validation_labels, data.validation_groups)
             history.append({"epoch": epoch, "train_loss": losses, "validation": metrics})
             logger.info("epoch %d of %d: %s", epoch, config.epochs, describe(metrics))
 
-        train_epochs(model, data.train, data.train_labels, config, progress=progress, after_epoch=validate)
+        train_epochs(model, data.train, data.targets, config, progress=progress, after_epoch=validate)
     _warn_undefined(history[-1]["validation"])
     return model.eval(), history
 

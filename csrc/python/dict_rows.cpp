@@ -1,8 +1,10 @@
 #include "dict_rows.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "key_reader.hpp"
+#include "number_buffer.hpp"
 #include "polyrank/fingerprint.hpp"
 #include "polyrank/ngrams.hpp"
 #include "polyrank/xxhash64.hpp"
@@ -150,6 +152,32 @@ class DictNumber final : public DictGroup {
   bool is_non_negative_;
 };
 
+class DictVector final : public DictGroup {
+ public:
+  DictVector(const VectorGroup&, const PlacedGroup& placed) : placed_(placed) {}
+
+  bool encode(const DictRow& row) override {
+    PyObject* value = row.values[placed_.columns[0]].ptr();
+    const std::span out(row.dense + placed_.slot, placed_.num_dense);
+    std::span<PyObject*> items;
+    if (!items_of(value, items)) {
+      return NumberBuffer(value).read(out);
+    }
+    if (!PyList_CheckExact(value) && !PyTuple_CheckExact(value)) {
+      std::fill(out.begin(), out.end(), std::numeric_limits<float>::quiet_NaN());
+      return true;
+    }
+    bool is_whole = items.size() == out.size();
+    for (std::size_t i = 0; is_whole && i < out.size(); ++i) {
+      is_whole = number_of(items[i], out[i]) && out[i] == out[i];
+    }
+    return is_whole;
+  }
+
+ private:
+  const PlacedGroup& placed_;
+};
+
 struct MakeGroup {
   const PlacedGroup& placed;
 
@@ -162,6 +190,7 @@ struct MakeGroup {
   std::unique_ptr<DictGroup> operator()(const CrossGroup& group) const { return make<DictCross>(group); }
   std::unique_ptr<DictGroup> operator()(const NGramGroup& group) const { return make<DictNGrams>(group); }
   std::unique_ptr<DictGroup> operator()(const NumberGroup& group) const { return make<DictNumber>(group); }
+  std::unique_ptr<DictGroup> operator()(const VectorGroup& group) const { return make<DictVector>(group); }
 };
 
 }  // namespace

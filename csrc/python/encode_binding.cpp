@@ -69,7 +69,10 @@ Group group_of(const py::handle& described) {
   if (kind == "number") {
     return NumberGroup{py::cast<std::string>(parts[1]), py::cast<bool>(parts[2])};
   }
-  throw py::value_error("kind must be categorical, bag, cross, ngrams or number, got " + kind);
+  if (kind == "vector") {
+    return VectorGroup{py::cast<std::string>(parts[1]), py::cast<std::size_t>(parts[2])};
+  }
+  throw py::value_error("kind must be categorical, bag, cross, ngrams, number or vector, got " + kind);
 }
 
 // A plan with its way into Python.
@@ -123,7 +126,7 @@ class TablePlan {
 
   [[nodiscard]] py::tuple slots(std::size_t group) const {
     const PlacedGroup& placed = plan_.groups().at(group);
-    return py::make_tuple(placed.slot, placed.slot + placed.num_slots);
+    return py::make_tuple(placed.slot, placed.slot + placed.num_slots + placed.num_dense);
   }
 
   [[nodiscard]] std::size_t first_weight(std::size_t group) const { return plan_.groups().at(group).weight; }
@@ -158,7 +161,7 @@ void bind_encode(py::module_& module) {
       .def("matrices", &TablePlan::matrices, py::arg("rows"), py::arg("out") = py::none(),
            "(ids, weights, dense) for this many rows: `out`, or new ones.")
       .def("slots", &TablePlan::slots, py::arg("group"),
-           "Where a group lies: its columns of `ids` as (start, stop), or its one column of `dense`.")
+           "Where a group lies: its columns of `ids`, or of `dense`, as (start, stop).")
       .def("first_weight", &TablePlan::first_weight, py::arg("group"), "The first column of `weights` of a bag.");
 }
 

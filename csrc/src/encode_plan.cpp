@@ -32,9 +32,16 @@ void Plan::place(PlacedGroup& placed) {
   } else if (const auto* ngrams = std::get_if<NGramGroup>(&placed.group)) {
     placed.columns = {column(ngrams->field.name)};
     placed.num_slots = ngrams->max_length;
+  } else if (const auto* number = std::get_if<NumberGroup>(&placed.group)) {
+    placed.columns = {column(number->name)};
+    placed.num_dense = 1;
   } else {
-    placed.columns = {column(std::get<NumberGroup>(placed.group).name)};
-    placed.slot = num_dense_++;
+    const auto& vector = std::get<VectorGroup>(placed.group);
+    placed.columns = {column(vector.name)};
+    placed.num_dense = vector.dim;
+  }
+  if (placed.num_dense > 0) {
+    placed.slot = std::exchange(num_dense_, num_dense_ + placed.num_dense);
   }
   num_slots_ += placed.num_slots;
 }

@@ -25,6 +25,8 @@ class ListColumn {
   [[nodiscard]] const ArrowSchema& child_schema() const noexcept { return *child_schema_; }
   [[nodiscard]] const ArrowArray& child() const noexcept { return *child_; }
 
+  [[nodiscard]] bool is_null(std::size_t row) const noexcept { return layout_ == Layout::kNull || !validity_[row]; }
+
   /// The values of rows [begin, begin + out.size()); none for a null list.
   void ranges(std::size_t begin, std::span<Range> out) const noexcept;
 

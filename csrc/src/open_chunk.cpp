@@ -38,6 +38,10 @@ bool can_refuse(const ArrowSchema& schema, Dtype dtype) {
   return !(is_number || (is_text && dtype == Dtype::kText));
 }
 
+std::optional<NumberColumn> numbers_of(const ListColumn& lists) {
+  return lists.has_child() ? std::optional(NumberColumn(lists.child_schema(), lists.child())) : std::nullopt;
+}
+
 template <typename T>
 constexpr std::size_t kLineColumns = 64 / sizeof(T);
 
@@ -143,11 +147,7 @@ void OpenChunk::open(const BagGroup& group, const PlacedGroup& placed, OpenGroup
   auto slots = std::make_unique<BagSlots>(lists, std::move(values), is_checked);
   if (!group.weights.empty()) {
     const ListColumn weights(schema_of(placed.columns[1]), array_of(placed.columns[1]));
-    std::optional<NumberColumn> numbers;
-    if (weights.has_child()) {
-      numbers.emplace(weights.child_schema(), weights.child());
-    }
-    slots->weigh(weights, numbers);
+    slots->weigh(weights, numbers_of(weights));
   }
   into.rows = std::move(slots);
 }
@@ -168,6 +168,11 @@ void OpenChunk::open(const NGramGroup& group, const PlacedGroup& placed, OpenGro
 void OpenChunk::open(const NumberGroup& group, const PlacedGroup& placed, OpenGroup& into) {
   const std::size_t column = placed.columns[0];
   into.numbers.emplace(schema_of(column), array_of(column), group.is_non_negative);
+}
+
+void OpenChunk::open(const VectorGroup&, const PlacedGroup& placed, OpenGroup& into) {
+  const ListColumn lists(schema_of(placed.columns[0]), array_of(placed.columns[0]));
+  into.vectors.emplace(lists, numbers_of(lists));
 }
 
 bool OpenChunk::shares_memory(std::span<const std::byte> written) const {
@@ -215,15 +220,22 @@ void OpenChunk::encode_block(const Matrices& out, std::size_t begin, std::size_t
     numbers.transpose(tile.groups.size(), out.dense + tile.first_column, plan_.num_dense());
   }
   for (std::size_t group = 0; group < groups_.size(); ++group) {
-    if (groups_[group].rows != nullptr) {
-      const PlacedGroup& placed = plan_.groups()[group];
-      const MatrixRows<std::int64_t> ids{out.ids + placed.slot, plan_.num_slots(), placed.num_slots};
-      const MatrixRows<float> weights{out.weights == nullptr ? nullptr : out.weights + placed.weight,
-                                      plan_.num_weights(), placed.num_slots};
-      refusal.watch(group, [&] { groups_[group].rows->write(begin, count, ids, weights); });
-    }
+    refusal.watch(group, [&] { write_rows(group, out, begin, count); });
   }
   refusal.rethrow(first_row_);
+}
+
+void OpenChunk::write_rows(std::size_t group, const Matrices& out, std::size_t begin, std::size_t count) const {
+  const OpenGroup& opened = groups_[group];
+  const PlacedGroup& placed = plan_.groups()[group];
+  if (opened.rows != nullptr) {
+    const MatrixRows<std::int64_t> ids{out.ids + placed.slot, plan_.num_slots(), placed.num_slots};
+    const MatrixRows<float> weights{out.weights == nullptr ? nullptr : out.weights + placed.weight, plan_.num_weights(),
+                                    placed.num_slots};
+    opened.rows->write(begin, count, ids, weights);
+  } else if (opened.vectors) {
+    opened.vectors->write(begin, count, {out.dense + placed.slot, plan_.num_dense(), placed.num_dense});
+  }
 }
 
 }  // namespace polyrank

@@ -50,6 +50,7 @@ class OpenChunk {
     std::unique_ptr<SlotColumn> column;
     std::unique_ptr<SlotRows> rows;
     std::optional<NumberColumn> numbers;
+    std::optional<VectorRows> vectors;
   };
   // Neighbouring columns of a matrix, transposed together; up to as many as fill a cache line.
   struct Tile {
@@ -63,6 +64,8 @@ class OpenChunk {
   void open(const CrossGroup& group, const PlacedGroup& placed, OpenGroup& into);
   void open(const NGramGroup& group, const PlacedGroup& placed, OpenGroup& into);
   void open(const NumberGroup& group, const PlacedGroup& placed, OpenGroup& into);
+  void open(const VectorGroup& group, const PlacedGroup& placed, OpenGroup& into);
+  void write_rows(std::size_t group, const Matrices& out, std::size_t begin, std::size_t count) const;
   [[nodiscard]] const ArrowSchema& schema_of(std::size_t column) const { return *schema_.children[children_[column]]; }
   [[nodiscard]] const ArrowArray& array_of(std::size_t column) const { return arrays_[column]; }
   static void append(std::vector<Tile>& tiles, std::size_t max_columns, std::size_t column, std::size_t group);

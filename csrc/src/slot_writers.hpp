@@ -118,4 +118,20 @@ class NGramSlots final : public SlotRows {
   const NGramGroup& group_;
 };
 
+/// Lists of a fixed number of numbers, written row by row to as many columns of `dense`.
+class VectorRows {
+ public:
+  /// `numbers` reads the child of `lists`; none where that has no child.
+  VectorRows(ListColumn lists, std::optional<NumberColumn> numbers) : lists_(lists), numbers_(std::move(numbers)) {}
+
+  /// Rows [begin, begin + count), NaN for a null list. Throws Refusal, also for a number that is missing in a list.
+  void write(std::size_t begin, std::size_t count, MatrixRows<float> dense) const;
+
+ private:
+  void write_list(std::size_t row, Range values, std::span<float> out) const;
+
+  ListColumn lists_;
+  std::optional<NumberColumn> numbers_;
+};
+
 }  // namespace polyrank

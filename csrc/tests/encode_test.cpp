@@ -192,6 +192,41 @@ TEST(Encode, WeightsOfAnotherLengthAreRefused) {
   }
 }
 
+TEST(Encode, VectorFillsAsManyColumns) {
+  Table table;
+  table.add(lists("v", {0, 2, 4}, floats("item", {1, 2, 3, 4})));
+  table.add(floats("x", {7, 8}));
+  const Plan plan({NumberGroup{.name = "x"}, VectorGroup{.name = "v", .dim = 2}, NumberGroup{.name = "x"}});
+  EXPECT_EQ(encode(plan, table.schema(), {&table.chunk()}).dense, (std::vector<float>{7, 1, 2, 7, 8, 3, 4, 8}));
+}
+
+TEST(Encode, NullVectorIsMissing) {
+  Table table;
+  table.add(lists("v", {0, 2, 5}, floats("item", {1, 2, 3, 4, 5})));
+  table.column(0).validity = {0b01};
+  table.column(0).buffers[0] = table.column(0).validity.data();
+  table.column(0).array.null_count = 1;
+  const Plan plan({VectorGroup{.name = "v", .dim = 2}});
+  const auto dense = encode(plan, table.schema(), {&table.chunk()}).dense;
+  EXPECT_EQ(dense[1], 2.0F);
+  EXPECT_TRUE(std::isnan(dense[2]) && std::isnan(dense[3]));
+}
+
+TEST(Encode, WrongVectorsAreRefusedWithTheirRow) {
+  const std::vector<std::int64_t> offsets[] = {{0, 2, 3}, {0, 2, 2}, {0, 2, 4}, {0, 2, 5}};
+  for (const auto& ends : offsets) {  // too short, empty, with a number that is missing, too long
+    Table table;
+    table.add(lists("v", ends, floats("item", {1, 2, 3, std::nan(""), 5})));
+    const Plan plan({VectorGroup{.name = "v", .dim = 2}});
+    try {
+      encode(plan, table.schema(), {&table.chunk()});
+      ADD_FAILURE() << "a list of " << ends[2] - ends[1] << " was taken";
+    } catch (const GroupRefusal& refusal) {
+      EXPECT_EQ(refusal.row(), 1U);
+    }
+  }
+}
+
 TEST(Encode, CrossChainsItsParts) {
   Table table;
   table.add(integers("a", {1}));

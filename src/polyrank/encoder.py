@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 
 from polyrank.arguments import instance, named
 from polyrank.errors import ConfigError
-from polyrank.features import BagFeature, Feature, HashedFeature, NumericFeature
-from polyrank.rows import Column, Rows
+from polyrank.features import BucketizedFeature, DenseFeature, HashedFeature, VectorFeature
+from polyrank.hashed_groups import hashed_group
+from polyrank.preparation import is_prepared, prepared
+from polyrank.rows import Column, Rows, columns_of
 from polyrank.schema import Schema
-from polyrank.table import Arrays, BagGroup, CategoricalGroup, Field, Group, NumberGroup, TableEncoder, numbers
+from polyrank.table import Arrays, Group, NumberGroup, TableEncoder, VectorGroup, numbers
 
-__all__ = ["Batch", "Encoder", "Slots", "numbers", "slot_layout"]
+__all__ = ["Batch", "DenseColumns", "Encoder", "Slots", "dense_layout", "numbers", "slot_layout"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -23,11 +25,13 @@ class Batch:
 
     Attributes:
         ids: int64 [B, S], fingerprints by slot; -1 is missing or padding.
-        dense: float32 [B, D], raw numeric features; NaN is missing.
+        dense: float32 [B, D], raw numbers; NaN is missing.
+        weights: float32 [B, W] of the values of weighted bags, 0 where padded; None where no bag is weighted.
     """
 
     ids: NDArray[np.int64]
     dense: NDArray[np.float32]
+    weights: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         """Return B, the number of rows."""
@@ -35,29 +39,61 @@ class Batch:
 
     def __getitem__(self, rows: slice | NDArray[np.int64]) -> "Batch":
         """Pick rows; a slice shares memory with this batch."""
-        return Batch(self.ids[rows], self.dense[rows])
+        return Batch(self.ids[rows], self.dense[rows], None if self.weights is None else self.weights[rows])
 
     def named(self) -> dict[str, NDArray[Any]]:
         """Return the tensors of the wire contract by name, without those that have no column."""
-        tensors: dict[str, NDArray[Any]] = {"ids": self.ids, "dense": self.dense}
-        return {name: tensor for name, tensor in tensors.items() if tensor.shape[1] > 0}
+        tensors: dict[str, NDArray[Any] | None] = {"ids": self.ids, "weights": self.weights, "dense": self.dense}
+        return {name: tensor for name, tensor in tensors.items() if tensor is not None and tensor.shape[1] > 0}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Slots:
-    """Where one hashed feature lies in `ids`: columns `start` up to `stop`."""
+    """Where one hashed feature lies in `ids`: columns `start` up to `stop`.
+
+    `first_weight` is the first of as many columns of `weights`, None for a feature without weights.
+    """
 
     feature: HashedFeature
     start: int
     stop: int
+    first_weight: int | None = None
 
 
 def slot_layout(schema: Schema) -> tuple[Slots, ...]:
-    """Lay the hashed features out in schema order: one slot for a categorical, `max_length` for a bag."""
-    layout, start = [], 0
+    """Lay the hashed features out in schema order: one slot for a value or a cross, `max_length` for a bag."""
+    layout, start, weight = [], 0, 0
     for feature in schema.hashed_features:
-        width = feature.max_length if isinstance(feature, BagFeature) else 1
-        layout.append(Slots(feature, start, start + width))
+        first_weight = weight if feature.num_weights > 0 else None
+        layout.append(Slots(feature, start, start + feature.num_slots, first_weight))
+        start += feature.num_slots
+        weight += feature.num_weights
+    return tuple(layout)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DenseColumns:
+    """Where the numbers of one feature lie in `dense`: columns `start` up to `stop`."""
+
+    feature: DenseFeature
+    start: int
+    stop: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the columns are called: those of a vector `name[0]`, `name[1]` and so on."""
+        name = self.feature.name
+        if not isinstance(self.feature, VectorFeature):
+            return (name,)
+        return tuple(f"{name}[{index}]" for index in range(self.feature.dim))
+
+
+def dense_layout(schema: Schema) -> tuple[DenseColumns, ...]:
+    """Lay features that are numbers out in schema order: `dim` columns for a vector, one for any other."""
+    layout, start = [], 0
+    for feature in schema.dense_features:
+        width = feature.dim if isinstance(feature, VectorFeature) else 1
+        layout.append(DenseColumns(feature, start, start + width))
         start += width
     return tuple(layout)
 
@@ -77,8 +113,11 @@ class Encoder:
     [[1516787460400590945], [1516787460400590945], [-1]]
     """
 
-    def __init__(self, schema: Schema, *, threads: int | None = None) -> None:
+    def __init__(self, schema: Schema, *, threads: int | None = None, strict: bool = False) -> None:
         """Prepare for `schema`; a large table is split between up to `threads` (default: the processors at hand).
+
+        `strict` refuses an id that is out of range of a feature with `identity`, as training does; a served model
+        takes it as missing.
 
         Raises:
             ConfigError: `schema` is no Schema, or `threads` is not in [1, 1024].
@@ -87,7 +126,11 @@ class Encoder:
         self.schema = schema.resolved()
         self.layout = slot_layout(self.schema)
         self.num_slots = self.layout[-1].stop if self.layout else 0
-        self._table = TableEncoder([_group_of(feature) for feature in self.schema.features], threads)
+        self.num_weights = sum(slots.feature.num_weights for slots in self.layout)
+        self.dense_layout = dense_layout(self.schema)
+        self.num_dense = self.dense_layout[-1].stop if self.dense_layout else 0
+        self._prepared = tuple(feature for feature in self.schema.hashed_features if is_prepared(feature))
+        self._table = TableEncoder(_groups_of(self.schema, strict=strict), threads)
 
     def encode(self, rows: Rows, *, out: Batch | None = None) -> Batch:
         """Encode rows; columns the schema does not name are ignored.
@@ -104,29 +147,40 @@ class Encoder:
             TypeError: an array of `out` has another dtype.
             ValueError: an array of `out` has another shape, is not contiguous or not writable, or both share memory.
         """
-        ids, _, dense = self._table.encode(rows, _arrays(out))
-        return Batch(ids, dense)
+        if self._prepared:
+            return self.encode_columns(columns_of(rows, self.schema.feature_columns), out=out)
+        ids, weights, dense = self._table.encode(rows, _arrays(out))
+        return Batch(ids, dense, weights)
 
     def encode_columns(self, columns: Mapping[str, Column], *, out: Batch | None = None) -> Batch:
         """Encode columns that `columns_of` has picked, the features' among them; see `encode`."""
-        ids, _, dense = self._table.encode_columns(columns, _arrays(out))
-        return Batch(ids, dense)
+        for feature in self._prepared:
+            columns = {**columns, **prepared(feature, columns)}
+        ids, weights, dense = self._table.encode_columns(columns, _arrays(out))
+        return Batch(ids, dense, weights)
 
 
 def _arrays(batch: Batch | None) -> Arrays | None:
     if batch is None:
         return None
     try:
-        return batch.ids, None, batch.dense
+        return batch.ids, batch.weights, batch.dense
     except AttributeError as err:
         raise ConfigError(f"out must be a Batch, got {named(batch)}") from err
 
 
-def _group_of(feature: Feature) -> Group:
-    if isinstance(feature, NumericFeature):
-        return NumberGroup(name=feature.name, log1p="log1p" in feature.transform)
-    assert feature.dtype is not None  # noqa: S101 (a resolved schema always has one; this tells the type checker)
-    field = Field(name=feature.name, dtype=feature.dtype, missing=feature.missing)
-    if isinstance(feature, BagFeature):
-        return BagGroup(field=field, max_length=feature.max_length)
-    return CategoricalGroup(field=field)
+def _groups_of(schema: Schema, *, strict: bool) -> list[Group]:
+    return [
+        hashed_group(feature, schema.features, strict=strict)
+        if isinstance(feature, HashedFeature)
+        else _dense_group(feature)
+        for feature in schema.features
+    ]
+
+
+def _dense_group(feature: DenseFeature) -> Group:
+    if isinstance(feature, VectorFeature):
+        return VectorGroup(name=feature.name, dim=feature.dim)
+    if isinstance(feature, BucketizedFeature):
+        return NumberGroup(name=feature.name)
+    return NumberGroup(name=feature.name, log1p=feature.transform[:1] == ("log1p",))  # clip lifts those below 0

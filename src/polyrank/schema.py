@@ -4,6 +4,7 @@ Training fits statistics of numeric features and writes them into the schema of 
 says everything that the model does to a row.
 """
 
+import itertools
 import re
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -12,7 +13,15 @@ import msgspec
 
 from polyrank.errors import MissingExtraError, SchemaError
 from polyrank.feature_rules import resolved_features
-from polyrank.features import Feature, HashedFeature, NumericFeature
+from polyrank.features import (
+    BagFeature,
+    DenseFeature,
+    Feature,
+    HashedFeature,
+    NumericFeature,
+    SharingFeature,
+    TextFeature,
+)
 from polyrank.tasks import Task
 
 WIRE_NAMES = frozenset({"ids", "weights", "dense"})
@@ -21,7 +30,8 @@ WIRE_NAMES = frozenset({"ids", "weights", "dense"})
 class Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Features and tasks of a ranker, with defaults resolved and every reference checked.
 
-    `time` names the column that a time split sorts by, in `time_unit` when it is an integer.
+    `time` names the column that a time split sorts by, in `time_unit` when it is an integer; `group` the column whose
+    values, users as a rule, a group split keeps together; `sample_weight` the column that weighs a row's loss.
     """
 
     name: str
@@ -29,6 +39,8 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     tasks: tuple[Task, ...]
     time: str | None = None
     time_unit: Literal["s", "ms", "us", "ns"] = "ms"
+    group: str | None = None
+    sample_weight: str | None = None
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -73,25 +85,44 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     @property
     def hashed_features(self) -> tuple[HashedFeature, ...]:
-        """Categorical and bag features, in schema order: the slots of `ids`."""
-        return tuple(feature for feature in self.features if not isinstance(feature, NumericFeature))
+        """Features that are hashed, in schema order: the slots of `ids`."""
+        return tuple(feature for feature in self.features if isinstance(feature, HashedFeature))
 
     @property
     def numeric_features(self) -> tuple[NumericFeature, ...]:
-        """Numeric features, in schema order: the columns of `dense`."""
+        """Numeric features, in schema order."""
         return tuple(feature for feature in self.features if isinstance(feature, NumericFeature))
 
     @property
+    def dense_features(self) -> tuple[DenseFeature, ...]:
+        """Features that are numbers, in schema order: the columns of `dense`."""
+        return tuple(feature for feature in self.features if isinstance(feature, DenseFeature))
+
+    @property
     def feature_columns(self) -> tuple[str, ...]:
-        """Columns that a row needs to be scored."""
-        return tuple(feature.name for feature in self.features)
+        """Columns that a row needs to be scored, each once."""
+        columns = (
+            feature.columns if isinstance(feature, HashedFeature) else (feature.name,) for feature in self.features
+        )
+        return tuple(dict.fromkeys(itertools.chain.from_iterable(columns)))
+
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """Columns that are read as they are written, where a file has no types."""
+        return tuple(
+            feature.name
+            for feature in self.features
+            if isinstance(feature, TextFeature)
+            or (isinstance(feature, SharingFeature) and feature.dtype == "text")
+            or (isinstance(feature, BagFeature) and feature.separator is not None)
+        )
 
     @property
     def training_columns(self) -> tuple[str, ...]:
-        """Columns that a row needs to be trained on: features, labels, conditions and time, each once."""
+        """Columns that a row needs to be trained on: features, labels, conditions and what splits or weighs rows."""
         observed = (column for task in self.tasks for column in (task.label, task.when) if column is not None)
-        time = () if self.time is None else (self.time,)
-        return tuple(dict.fromkeys((*self.feature_columns, *observed, *time)))
+        others = (column for column in (self.time, self.group, self.sample_weight) if column is not None)
+        return tuple(dict.fromkeys((*self.feature_columns, *observed, *others)))
 
 
 def located_message(err: msgspec.ValidationError) -> str:
@@ -138,6 +169,9 @@ def _check_names(schema: Schema) -> None:
             raise SchemaError(f"$.{part} must hold at least one entry, got none")
     for index, task in enumerate(schema.tasks):
         _check_task(index, task)
+    for field in ("group", "sample_weight"):
+        if getattr(schema, field) == "":
+            raise SchemaError(f"$.{field} must not be empty")
     _check_leaks(schema)
 
 

@@ -24,7 +24,7 @@ class Hashing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Slot(msgspec.Struct, frozen=True, kw_only=True):
-    """Columns `start` up to `stop` of `ids` hold the fingerprints of `feature`."""
+    """Columns `start` up to `stop` of `ids` hold the fingerprints of `feature`, or of `weights` its weights."""
 
     feature: str
     start: int
@@ -36,6 +36,7 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         slots: layout of `ids`, int64 [B, S].
+        weights: layout of `weights`, float32 [B, W].
         dense: columns of `dense`, float32 [B, D].
         outputs: one float32 [B, 1] output per task.
         opset: ONNX operator set of the graph.
@@ -55,6 +56,7 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
     polyrank: str
     hashing: Hashing = Hashing()
     format_version: int = FORMAT_VERSION
+    weights: tuple[Slot, ...] = ()
 
     def to_json(self) -> str:
         """Write the signature as JSON; `from_json` gives it back."""
@@ -85,3 +87,12 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
 def slots_of(schema: Schema) -> tuple[Slot, ...]:
     """Describe the slot layout of a schema by feature name."""
     return tuple(Slot(feature=slots.feature.name, start=slots.start, stop=slots.stop) for slots in slot_layout(schema))
+
+
+def weights_of(schema: Schema) -> tuple[Slot, ...]:
+    """Describe the layout of weights by feature name."""
+    return tuple(
+        Slot(feature=slots.feature.name, start=slots.first_weight, stop=slots.first_weight + slots.feature.num_weights)
+        for slots in slot_layout(schema)
+        if slots.first_weight is not None
+    )

@@ -17,8 +17,45 @@ TAGS = (
     '{ name = "tags", kind = "bag", dtype = "text", max_length = 3, num_buckets = 11, embedding_dim = 4, '
     'pooling = "sum" }'
 )
+CROSS = '{ name = "word by item", kind = "cross", features = ["word", "item"], num_buckets = 90, embedding_dim = 4 }'
+TITLE = (
+    '{ name = "title", kind = "text", sizes = [1, 2], max_length = 6, num_buckets = 40, embedding_dim = 4, '
+    'pooling = "sqrtn" }'
+)
+MAXIMUM = '{ name = "tags", kind = "bag", max_length = 3, shares = "word", pooling = "max" }'
+WEIGHTED = '{ name = "history", kind = "bag", max_length = 4, shares = "item", weights = "shares" }'
+WRITTEN = (
+    '{ name = "written", kind = "bag", dtype = "text", max_length = 3, num_buckets = 11, embedding_dim = 3, '
+    'separator = ",", weight_separator = ":", pooling = "sqrtn" }'
+)
+SEEN = '{ name = "history", kind = "sequence", max_length = 4, shares = "item", pooling = "attention" }'
+LATELY = (
+    '{ name = "tags", kind = "sequence", max_length = 2, order = "newest_first", dtype = "text", num_buckets = 9, '
+    "embedding_dim = 3 }"
+)
+DENSE = '{ name = "item", kind = "categorical", identity = true, num_buckets = 1000, embedding_dim = 4 }'
 PRICE = '{ name = "price", kind = "numeric", transform = ["log1p", "standardize"], mean = 2.0, std = 1.5 }'
 AGE = '{ name = "age", kind = "numeric" }'
+DEPTH = (
+    '{ name = "depth", kind = "numeric", transform = ["clip", "log1p", "minmax"], clip = [0.5, 90], minimum = 0.25, '
+    "maximum = 4.5 }"
+)
+HEIGHT = (
+    '{ name = "height", kind = "numeric", transform = ["clip", "standardize"], clip = [-1, 2], mean = 0.25, std = 2 }'
+)
+RANK = (
+    '{ name = "rank", kind = "numeric", transform = ["quantile"], quantiles = 4, mean = 3.0, std = 1.0, '
+    "knots = [-2.5, 0, 0.125, 40], levels = [0.0, 0.375, 0.75, 1.0] }"
+)
+LEVEL = (
+    '{ name = "level", kind = "numeric", transform = ["clip", "quantile"], clip = [0, 1], knots = [0.5], '
+    "levels = [0.5] }"
+)
+BUCKET = '{ name = "rank", kind = "bucketized", boundaries = [-1.0, 0.0, 0.1, 7.0], embedding_dim = 3 }'
+PARTS = '{ name = "height", kind = "bucketized", quantiles = 3, boundaries = [0.5], embedding_dim = 4 }'
+ONE_PART = '{ name = "level", kind = "bucketized", quantiles = 3, boundaries = [], embedding_dim = 2 }'
+PLACE = '{ name = "place", kind = "vector", dim = 3 }'
+UNIT = '{ name = "unit", kind = "vector", dim = 5, l2_norm = true, projection = 2 }'
 TASKS = (
     '{ name = "click", kind = "binary", label = "is_click" }',
     '{ name = "like", kind = "binary", label = "is_like" }',
@@ -31,6 +68,17 @@ FEATURES = {
     "only bags": (TAGS,),
     "only numeric": (PRICE, AGE),
     "one of each": (ITEM, AGE),
+    "crosses": (CROSS, ITEM, WORD),
+    "texts": (TITLE, AGE),
+    "maxima": (WORD, MAXIMUM),
+    "identities": (WORD, DENSE, HISTORY),
+    "sequences": (LATELY, SEEN, WORD, ITEM),
+    "weights": (WRITTEN, ITEM, WEIGHTED, AGE),
+    "buckets": (BUCKET, ITEM, AGE, PARTS, ONE_PART, DEPTH),
+    "only buckets": (PARTS, BUCKET),
+    "vectors": (PLACE, ITEM, AGE, UNIT, BUCKET, DEPTH),
+    "only vectors": (UNIT, PLACE),
+    "every transform": (DEPTH, RANK, AGE, LEVEL, HEIGHT, PRICE),
 }
 """Feature sets by what is special about them."""
 
@@ -48,20 +96,36 @@ def make_schema_of(*features: str, name: str = "toy") -> Schema:
 def make_rows(count: int, seed: int = 0) -> list[dict[str, Any]]:
     """Return rows that fit every schema above: missing values, empty and too long bags among them."""
     rng = np.random.default_rng(seed)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "item": int(rng.integers(0, 1000)),
             "word": str(rng.choice(["a", "bb", "ccc", "δ", ""])),
             "history": [int(item) for item in rng.integers(0, 1000, rng.integers(0, 7))],
             "tags": [str(tag) for tag in rng.choice(["x", "y", "z"], rng.integers(0, 4))],
+            "written": ",".join(f"{tag}:{rng.normal():.3f}" for tag in rng.choice(["x", "y:z"], rng.integers(0, 5))),
+            "title": " ".join(rng.choice(["new", "York", "東京", "-"], rng.integers(0, 6))),
             "price": float(rng.lognormal(2.0, 1.0)),
             "age": float(rng.normal(0.0, 1.0)),
         }
         for _ in range(count)
     ]
-    for index, name in enumerate(("item", "word", "history", "tags", "price", "age")):
+    for index, name in enumerate(("item", "word", "history", "tags", "price", "age", "title")):
         rows[(index + 1) % count][name] = None
-    return rows
+    for row in rows:
+        row["shares"] = [float(share) for share in rng.random(len(row["history"] or []))]
+    return [row | _more_numbers(rng) | _vectors(rng) for row in rows]
+
+
+def _more_numbers(rng: np.random.Generator) -> dict[str, Any]:
+    present = rng.random(4) < 0.9
+    values = {"depth": rng.normal(5, 50), "height": rng.normal(), "rank": rng.normal(0, 20), "level": rng.random()}
+    return {name: float(value) if there else None for (name, value), there in zip(values.items(), present, strict=True)}
+
+
+def _vectors(rng: np.random.Generator) -> dict[str, Any]:
+    present = rng.random(2) < 0.9
+    values = {"place": rng.normal(size=3), "unit": rng.normal(0, 9, size=5).astype(np.float32)}
+    return {name: value if there else None for (name, value), there in zip(values.items(), present, strict=True)}
 
 
 def make_run(
@@ -81,7 +145,9 @@ def make_model(schema: Schema, *, seed: int = 0) -> MultiTaskRanker:
         torch.manual_seed(seed)
         model = MultiTaskRanker(schema, ModelConfig(hidden_dims=(16, 8), tower_dims=(4,))).eval()
         for name, value in model.state_dict().items():
-            if name.startswith("embeddings"):
+            if "attention" in name:
+                value.mul_(0.3)  # it multiplies vectors, whose answers would be off the scale
+            elif name.startswith(("embeddings", "dense.buckets")):
                 value.normal_(std=2.0)
             elif name.endswith(("running_mean", "running_var")):
                 value.uniform_(0.2, 0.5)
@@ -92,9 +158,16 @@ def make_model(schema: Schema, *, seed: int = 0) -> MultiTaskRanker:
 
 def extreme_batch(schema: Schema) -> Batch:
     """Return rows with fingerprints at both ends of int64 and between, and numbers far from the mean."""
-    num_slots, num_numeric = Encoder(schema).num_slots, len(schema.numeric_features)
+    num_slots, num_dense = Encoder(schema).num_slots, Encoder(schema).num_dense
     edges = [2**63 - 1, 2**63 - 2, 2**62, 2**32, 2**31, 2**31 - 1, 1, 0, -1, -2, -(2**31), -(2**63) + 1, -(2**63)]
     ids = np.array([np.roll(edges, shift)[np.arange(num_slots) % len(edges)] for shift in range(len(edges))], np.int64)
     numbers = [0.0, -0.0, 1e-45, -1.0, 99.0, np.nan, 1e3, 0.5, -99.0, 7.0, 1e-3, 2.0, -5.0]
-    dense = np.array([np.roll(numbers, shift)[:num_numeric] for shift in range(len(edges))], np.float32)
-    return Batch(ids.reshape(len(edges), num_slots), dense.reshape(len(edges), num_numeric))
+    dense = np.array(
+        [np.roll(numbers, shift)[np.arange(num_dense) % len(numbers)] for shift in range(len(edges))], np.float32
+    )
+    num_weights = Encoder(schema).num_weights
+    shares = [1.0, 0.0, 3e-5, 1e4, -1.0, 0.5]
+    weights = np.array([np.roll(shares * 3, shift)[:num_weights] for shift in range(len(edges))], np.float32)
+    return Batch(
+        ids.reshape(len(edges), num_slots), dense.reshape(len(edges), num_dense), weights if num_weights > 0 else None
+    )

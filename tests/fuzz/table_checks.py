@@ -55,7 +55,7 @@ def check_hostile_table(source: Random) -> str:
     """Give the extension a table that contradicts itself: an error or an answer, and all released at most once."""
     table = hostile_table(source, NAMES)
     groups = [group.described() for group in random_groups(source) if not isinstance(group, NumberGroup)]
-    plan = _native.TablePlan([*groups, ("number", "b", False)])
+    plan = _native.TablePlan([*groups, ("number", "b", False), ("vector", "bag", source.randrange(1, 4))])
     try:
         plan.encode_table(table, source.choice([1, 2]), None, source.random() < 0.8)
     except (ValueError, MemoryError, UnicodeDecodeError):

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import onnx
 import pytest
@@ -24,7 +25,7 @@ from polyrank.export import Bundle, export_onnx, publish, repository
 from polyrank.export.bundle import check_golden
 from polyrank.export.model_config import ServingOptions
 from polyrank.serving.servable import servable_models
-from polyrank.signature import SIGNATURE_KEY
+from polyrank.signature import SIGNATURE_KEY, Signature
 
 
 @pytest.fixture
@@ -299,6 +300,15 @@ DAMAGE: dict[Callable[[Path], None], str] = {
 }
 
 
+def test_signature_without_keys_of_this_release_is_the_same(bundle: Path, models: Path) -> None:
+    signature = json.loads((bundle / "signature.json").read_text())
+    del signature["weights"]
+    for feature in signature["schema"]["features"]:
+        feature.pop("identity", None)
+    (bundle / "signature.json").write_text(json.dumps(signature))
+    assert publish(bundle, models).version == 1
+
+
 @pytest.mark.parametrize("damage", DAMAGE, ids=lambda damage: damage.__name__)
 @pytest.mark.parametrize("is_first", [True, False], ids=["first version", "next version"])
 def test_damaged_bundle_is_refused_and_nothing_changes(
@@ -318,6 +328,24 @@ def test_damaged_bundle_is_refused_and_nothing_changes(
     assert "\n" not in str(caught.value)
     assert contents(models) == before
     assert sorted(path.name for path in models.parent.iterdir()) == ["bundle", "models"]
+
+
+def test_bundle_whose_signature_lacks_later_keys_is_published(
+    tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_later_keys(signature: Signature) -> str:
+        written = msgspec.to_builtins(signature)
+        for feature in written["schema"]["features"]:
+            for key in [key for key, value in feature.items() if value is None]:
+                del feature[key]
+        return json.dumps(written)
+
+    make_run(tmp_path / "run", make_schema("only numeric"))
+    with monkeypatch.context() as patch:
+        patch.setattr(Signature, "to_json", without_later_keys)
+        bundle = export_onnx(tmp_path / "run", out=tmp_path / "bundle")
+    assert bundle.signature.to_json() + "\n" != (bundle.path / "signature.json").read_text()
+    assert publish(bundle.path, models).version == 1
 
 
 def test_golden_answers_of_another_shape_are_refused(bundle: Path) -> None:

@@ -99,11 +99,10 @@ def test_files_give_the_batch_of_arrow(drawn: tuple[Schema, pa.Table]) -> None:
     schema, table = drawn
     encoder = Encoder(schema)
     expected = encoder.encode(table)
-    text = [one.name for one in schema.hashed_features if one.dtype == "text"]
     with tempfile.TemporaryDirectory() as folder:
         for name, write in FILES.items():
             path = Path(folder, name)
             write(table, path)
-            batch = encoder.encode(read_rows(path, columns=schema.feature_columns, text=text))
+            batch = encoder.encode(read_rows(path, columns=schema.feature_columns, text=schema.text_columns))
             assert_array_equal(batch.ids, expected.ids, err_msg=name)
             assert_array_equal(batch.dense, expected.dense, err_msg=name)

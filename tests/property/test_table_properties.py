@@ -21,6 +21,7 @@ from polyrank.table import (
     NGramGroup,
     NumberGroup,
     TableEncoder,
+    VectorGroup,
 )
 
 KINDS: dict[str, tuple[pa.DataType, ...]] = {
@@ -30,6 +31,12 @@ KINDS: dict[str, tuple[pa.DataType, ...]] = {
     "words": (pa.list_(pa.string()), pa.large_list(pa.string_view()), pa.list_(pa.large_string())),
     "weights": (pa.list_(pa.float32()), pa.large_list(pa.float64())),
     "score": (pa.float32(), pa.float64()),
+    "place": (
+        pa.list_(pa.float32(), 3),
+        pa.list_(pa.float64(), 3),
+        pa.list_(pa.float32()),
+        pa.large_list(pa.float64()),
+    ),
 }
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.sampled_from(["-", "7", "Ab c-d", "東京 x"])
 integers = st.integers(-(2**63), 2**63 - 1) | st.integers(0, 9)
@@ -47,6 +54,7 @@ def row_of(draw: st.DrawFn) -> dict[str, Any]:
         "words": words,
         "weights": draw(st.lists(st.none() | scores, min_size=size, max_size=size)),
         "score": draw(st.none() | scores),
+        "place": draw(st.none() | st.lists(scores, min_size=3, max_size=3)),
     }
 
 
@@ -73,6 +81,7 @@ groups: st.SearchStrategy[Group] = st.one_of(
         max_length=lengths,
     ),
     st.builds(NumberGroup, name=st.just("score")),
+    st.builds(VectorGroup, name=st.just("place"), dim=st.just(3)),
 )
 plans = st.lists(groups, min_size=1, max_size=12)
 tables = st.lists(row_of(), min_size=1, max_size=10)
@@ -108,8 +117,18 @@ def weights_of(group: Group, row: dict[str, Any]) -> list[float]:
     return padded([weight or 0.0 for weight in row["weights"]], group.max_length, 0.0)
 
 
+def numbers_of(group: Group, row: dict[str, Any]) -> list[Any]:
+    match group:
+        case NumberGroup(name=name):
+            return [row[name]]
+        case VectorGroup(name=name, dim=dim):
+            return row[name] or [None] * dim
+        case _:
+            return []
+
+
 def expected(plan: list[Group], rows: list[dict[str, Any]]) -> Arrays:
-    numbers = [[row["score"] for group in plan if isinstance(group, NumberGroup)] for row in rows]
+    numbers = [[number for group in plan for number in numbers_of(group, row)] for row in rows]
     weights = [[w for group in plan for w in weights_of(group, row)] for row in rows]
     return (
         np.array([[slot for group in plan for slot in slots(group, row)] for row in rows], np.int64),

@@ -496,3 +496,60 @@ def test_progress_on_a_terminal_is_one_line(monkeypatch: pytest.MonkeyPatch) -> 
         said
         == "\rrows.parquet: 10 of 20 rows (50%), 4 rows/s\x1b[K\rrows.parquet: 20 of 20 rows (100%), 7 rows/s\x1b[K\r\n"
     )
+
+
+WRITTEN_TOML = """
+name = "toy"
+tasks = [{ name = "click", kind = "binary", label = "is_click" }]
+
+[[features]]
+name = "genres"
+kind = "bag"
+dtype = "int64"
+separator = "|"
+num_buckets = 9
+max_length = 1
+
+[[features]]
+name = "mix"
+kind = "bag"
+dtype = "text"
+separator = ","
+weight_separator = ":"
+num_buckets = 9
+max_length = 1
+"""
+WRITTEN = {"genres": ["7|8", "9", "", None], "mix": ["a:0.5,b:c:1", "", None, "d:2"]}
+MIX = [hashed(["a", "b:c"], "text"), [], None, hashed(["d"], "text")]
+
+
+def test_bags_written_as_text_are_hashed_as_lists(place: Path) -> None:
+    (place / "schema.toml").write_text(WRITTEN_TOML)
+    pq.write_table(pa.table(WRITTEN), "rows.parquet")
+    assert run("--schema", "schema.toml") == 0
+    table = pq.read_table("out.parquet")
+    assert table["genres_fingerprint"].to_pylist() == [hashed([7, 8], "int64"), hashed([9], "int64"), [], None]
+    assert table["mix_fingerprint"].to_pylist() == MIX
+
+
+def test_bags_written_in_csv_are_hashed_as_lists(place: Path) -> None:
+    (place / "schema.toml").write_text(WRITTEN_TOML)
+    (place / "rows.csv").write_text('genres,mix\n7|8,"a:0.5,b:c:1"\n9,d:2\n')
+    assert run("--schema", "schema.toml", rows="rows.csv") == 0
+    table = pq.read_table("out.parquet")
+    assert table["genres_fingerprint"].to_pylist() == [hashed([7, 8], "int64"), hashed([9], "int64")]
+    assert table["mix_fingerprint"].to_pylist() == [MIX[0], MIX[3]]
+
+
+def test_weight_that_is_none_is_named_by_row_of_the_file(place: Path, capsys: Capture) -> None:
+    (place / "schema.toml").write_text(WRITTEN_TOML)
+    count = 200_000
+    pq.write_table(pa.table({"genres": ["7"] * count, "mix": ["a:1"] * (count - 1) + ["a"]}), "rows.parquet")
+    assert run("--schema", "schema.toml") == 1
+    assert "rows.parquet: column 'mix' holds 'a' at row 200,000; a value, ':' and a finite" in capsys.readouterr().err
+
+
+def test_sql_of_bags_written_as_text_is_refused(place: Path, capsys: Capture) -> None:
+    (place / "schema.toml").write_text(WRITTEN_TOML)
+    assert main(["fingerprint", "--schema", "schema.toml", "--sql", "spark"]) == 1
+    assert "--sql takes bags that are lists, got 'genres', which is text with a separator; " in capsys.readouterr().err

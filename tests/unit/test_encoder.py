@@ -12,7 +12,7 @@ import xxhash
 from numpy.testing import assert_array_equal
 from toy import ToyRows
 
-from polyrank.encoder import Batch, Encoder, numbers, slot_layout
+from polyrank.encoder import Batch, Encoder, dense_layout, numbers, slot_layout
 from polyrank.errors import DataError
 from polyrank.features import CategoricalFeature
 from polyrank.schema import Schema
@@ -214,6 +214,24 @@ def test_slice_of_a_batch_shares_memory() -> None:
 def test_tensors_without_columns_are_not_named() -> None:
     assert list(IDS.encode([{"a": 1}]).named()) == ["ids"]
     assert list(NUMBER.encode([{"a": 1}]).named()) == ["dense"]
+
+
+def test_clip_lets_numbers_below_zero_reach_the_logarithm() -> None:
+    clipped = encoder('kind = "numeric"\ntransform = ["clip", "log1p"]\nclip = [0, 5]')
+    assert clipped.encode([{"a": -0.5}]).dense.tolist() == [[-0.5]]
+
+
+def test_dense_columns_follow_the_schema() -> None:
+    schema = Schema.from_toml(
+        'name = "one"\nfeatures = [{ name = "a", kind = "vector", dim = 2 }, { name = "b", kind = "categorical", '
+        'dtype = "text", num_buckets = 9 }, { name = "c", kind = "bucketized", quantiles = 2 }, '
+        '{ name = "d", kind = "vector", dim = 1 }, { name = "e", kind = "numeric" }]\n' + TASK
+    )
+    layout = [(columns.start, columns.stop, columns.names) for columns in dense_layout(schema)]
+    assert layout == [(0, 2, ("a[0]", "a[1]")), (2, 3, ("c",)), (3, 4, ("d[0]",)), (4, 5, ("e",))]
+    rows = [{"a": [1, 2], "b": "x", "c": 3, "d": [4.0], "e": 5}]
+    assert Encoder(schema).encode(rows).dense.tolist() == [[1, 2, 3, 4, 5]]
+    assert slot_layout(schema)[0].stop == 1
 
 
 def test_schema_is_resolved_where_it_enters() -> None:

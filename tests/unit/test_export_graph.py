@@ -62,6 +62,10 @@ def test_every_schema_answers_extreme_values_like_pytorch(exported: Exported) ->
     assert_equal_answers(exported, extreme_batch(exported[0].schema))
 
 
+def test_graph_has_no_loops_or_branches(exported: Exported) -> None:
+    assert not {node.op_type for node in exported[1].graph.node} & {"Loop", "Scan", "If", "SequenceMap"}
+
+
 def test_empty_bags_answer_like_pytorch(full: Exported) -> None:
     rows = [{**row, "history": [], "tags": []} for row in make_rows(9)]
     assert_equal_answers(full, Encoder(full[0].schema).encode(rows))
@@ -113,7 +117,8 @@ def test_each_task_is_one_named_output_of_one_column(full: Exported) -> None:
 
 def test_inputs_are_those_that_the_schema_needs(exported: Exported) -> None:
     ranker, graph = exported
-    widths = {"ids": Encoder(ranker.schema).num_slots, "dense": len(ranker.schema.numeric_features)}
+    encoder = Encoder(ranker.schema)
+    widths = {"ids": encoder.num_slots, "weights": encoder.num_weights, "dense": encoder.num_dense}
     found = {value.name: value.type.tensor_type.shape.dim[1].dim_value for value in graph.graph.input}
     assert found == {name: width for name, width in widths.items() if width > 0}
 
@@ -150,8 +155,10 @@ def test_weights_above_one_file_are_refused_before_the_export(full: Exported) ->
 
 def test_failure_of_the_exporter_is_one_line(full: Exported) -> None:
     class Unexportable(MultiTaskRanker):
-        def answers(self, ids: torch.Tensor | None, dense: torch.Tensor | None) -> dict[str, torch.Tensor]:
-            answers = super().answers(ids, dense)
+        def answers(
+            self, ids: torch.Tensor | None, dense: torch.Tensor | None, weights: torch.Tensor | None = None
+        ) -> dict[str, torch.Tensor]:
+            answers = super().answers(ids, dense, weights)
             if answers["click"].sum() > 0:  # depends on values: no graph can say this
                 answers["click"] = answers["click"] + 1.0
             return answers

@@ -8,13 +8,15 @@ import pytest
 from toy import TOY_TOML
 
 from polyrank.errors import MissingExtraError, SchemaError
-from polyrank.features import BagFeature, CategoricalFeature, NumericFeature
+from polyrank.features import BagFeature, BucketizedFeature, CategoricalFeature, NumericFeature
 from polyrank.schema import Schema, located_message
 from polyrank.spelling import suggestion
 from polyrank.tasks import BinaryTask
 
 FEATURE = '[[features]]\nname = "user"\nkind = "categorical"\ndtype = "int64"\nnum_buckets = 10\n'
 NUMBER = '[[features]]\nname = "age"\nkind = "numeric"\n'
+BUCKETS = '[[features]]\nname = "age"\nkind = "bucketized"\n'
+VECTOR = '[[features]]\nname = "place"\nkind = "vector"\ndim = 3\n'
 BAG = '[[features]]\nname = "tags"\nkind = "bag"\ndtype = "text"\nnum_buckets = 10\nmax_length = 3\n'
 SHARING = '[[features]]\nname = "liked"\nkind = "bag"\nmax_length = 3\nshares = "user"\n'
 TASK = '[[tasks]]\nname = "click"\nkind = "binary"\nlabel = "is_click"\n'
@@ -69,11 +71,11 @@ WRONG = {
     ),
     "shares nothing": (
         NAME + FEATURE + SHARING.replace('"user"', '"usr"') + TASK,
-        "$.features[1].shares must name a categorical or bag feature, got 'usr' (feature 'liked'); did you mean 'us",
+        "$.features[1].shares must name a categorical, bag or sequence feature, got 'usr' (feature 'liked'); did you",
     ),
     "shares a number": (
         NAME + NUMBER + SHARING.replace('"user"', '"age"') + TASK,
-        "$.features[1].shares must name a categorical or bag feature, got 'age'",
+        "$.features[1].shares must name a categorical, bag or sequence feature, got 'age'",
     ),
     "shares itself": (
         NAME + SHARING.replace('"user"', '"liked"') + TASK,
@@ -97,11 +99,69 @@ WRONG = {
     ),
     "transform twice": (
         NAME + NUMBER + 'transform = ["log1p", "log1p"]\n' + TASK,
-        "$.features[0].transform must be log1p, standardize, or both in this order, got ['log1p', 'log1p']",
+        "each optional and in this order, got ['log1p', 'log1p'] (feature 'age')",
     ),
     "transforms in wrong order": (
         NAME + NUMBER + 'transform = ["standardize", "log1p"]\n' + TASK,
-        "in this order, got ['standardize', 'log1p'] (feature 'age')",
+        "$.features[0].transform must be clip, log1p and one of standardize, minmax, quantile, each optional and in",
+    ),
+    "two scalings": (
+        NAME + NUMBER + 'transform = ["standardize", "minmax"]\n' + TASK,
+        "each optional and in this order, got ['standardize', 'minmax'] (feature 'age')",
+    ),
+    "quantile of a logarithm": (
+        NAME + NUMBER + 'transform = ["log1p", "quantile"]\n' + TASK,
+        "$.features[0].transform must not hold log1p beside quantile, which ranks numbers whatever their scale, got [",
+    ),
+    "clip without limits": (
+        NAME + NUMBER + 'transform = ["clip"]\n' + TASK,
+        "$.features[0].clip = [low, high] is missing (feature 'age')",
+    ),
+    "limits without clip": (
+        NAME + NUMBER + "clip = [0, 1]\n" + TASK,
+        "$.features[0].clip = [low, high] is there, but its transform does not hold clip (feature 'age')",
+    ),
+    "limits in wrong order": (
+        NAME + NUMBER + 'transform = ["clip"]\nclip = [1, 1]\n' + TASK,
+        "$.features[0].clip must be two finite 32-bit numbers, the lower first, got [1.0, 1.0] (feature 'age')",
+    ),
+    "infinite limit": (
+        NAME + NUMBER + 'transform = ["clip"]\nclip = [0, inf]\n' + TASK,
+        "$.features[0].clip must be two finite 32-bit numbers, the lower first, got [0.0, inf]",
+    ),
+    "three limits": (
+        NAME + NUMBER + 'transform = ["clip"]\nclip = [0, 1, 2]\n' + TASK,
+        "$.features[0].clip: expected array of length 2, got 3",
+    ),
+    "negative limit under log1p": (
+        NAME + NUMBER + 'transform = ["clip", "log1p"]\nclip = [-1, 1]\n' + TASK,
+        "$.features[0].clip[0] must be 0 or above before log1p, got -1.0 (feature 'age')",
+    ),
+    "quantiles without quantile": (
+        NAME + NUMBER + "quantiles = 10\n" + TASK,
+        "$.features[0].quantiles is there, but its transform does not hold quantile (feature 'age')",
+    ),
+    "one quantile": (
+        NAME + NUMBER + 'transform = ["quantile"]\nquantiles = 1\n' + TASK,
+        "$.features[0].quantiles must be in [2, 1024], got 1 (feature 'age')",
+    ),
+    "too many quantiles": (NAME + NUMBER + 'transform = ["quantile"]\nquantiles = 1025\n' + TASK, "1024], got 1025"),
+    "maximum below minimum": (
+        NAME + NUMBER + "minimum = 1.0\nmaximum = 0.5\n" + TASK,
+        "$.features[0].maximum must not be below minimum, got 0.5 (feature 'age')",
+    ),
+    "infinite minimum": (NAME + NUMBER + "minimum = -inf\n" + TASK, "$.features[0].minimum must be finite, got -inf"),
+    "knots that fall": (
+        NAME + NUMBER + "knots = [1, 2, 2]\nlevels = [0, 0.5, 1]\n" + TASK,
+        "$.features[0].knots[2] must be above the one before it as a 32-bit number, got 2.0 after 2.0 (feature 'age')",
+    ),
+    "knots beyond 32 bits": (
+        NAME + NUMBER + "knots = [1, 1e39]\nlevels = [0, 1]\n" + TASK,
+        "$.features[0].knots[1] must be a finite 32-bit number, got 1e+39 (feature 'age')",
+    ),
+    "knots without levels": (
+        NAME + NUMBER + "knots = [1, 2]\n" + TASK,
+        "$.features[0].levels must be as many numbers in [0, 1] as there are knots, ascending (feature 'age')",
     ),
     "zero deviation": (
         NAME + NUMBER + "std = 0.0\n" + TASK,
@@ -114,17 +174,66 @@ WRONG = {
         "$.features[0].mean must be finite, got -inf (feature 'age')",
     ),
     "nan mean": (NAME + NUMBER + "mean = nan\n" + TASK, "$.features[0].mean must be finite, got nan"),
+    "no boundaries": (
+        NAME + BUCKETS + TASK,
+        "$.features[0].boundaries must hold at least one number, or quantiles say how many buckets training fits",
+    ),
+    "empty boundaries": (
+        NAME + BUCKETS + "boundaries = []\n" + TASK,
+        "$.features[0].boundaries must hold at least one",
+    ),
+    "boundaries that fall": (
+        NAME + BUCKETS + "boundaries = [1, 3, 2]\n" + TASK,
+        "$.features[0].boundaries[2] must be above the one before it as a 32-bit number, got 2.0 after 3.0 (feature",
+    ),
+    "boundaries that are one number of 32 bits": (
+        NAME + BUCKETS + "boundaries = [0.1, 0.100000001]\n" + TASK,
+        "$.features[0].boundaries[1] must be above the one before it as a 32-bit number, got 0.100000001 after 0.1",
+    ),
+    "infinite boundary": (
+        NAME + BUCKETS + "boundaries = [-inf, 1]\n" + TASK,
+        "$.features[0].boundaries[0] must be a finite 32-bit number, got -inf (feature 'age')",
+    ),
+    "nan boundary": (
+        NAME + BUCKETS + "boundaries = [1, nan]\n" + TASK,
+        "$.features[0].boundaries[1] must be a finite 32-bit number, got nan (feature 'age')",
+    ),
+    "too many boundaries": (
+        NAME + BUCKETS + f"boundaries = {list(range(1024))}\n" + TASK,
+        "$.features[0].boundaries must be fewer than 1024, got 1024 (feature 'age')",
+    ),
+    "one bucket": (NAME + BUCKETS + "quantiles = 1\n" + TASK, "$.features[0].quantiles must be in [2, 1024], got 1"),
+    "buckets without dimension": (
+        NAME + BUCKETS + "quantiles = 4\nembedding_dim = 0\n" + TASK,
+        "$.features[0].embedding_dim must be in [1, 4096], got 0 (feature 'age')",
+    ),
+    "shares a bucketized feature": (
+        NAME + BUCKETS + "quantiles = 4\n" + SHARING.replace('"user"', '"age"') + TASK,
+        "$.features[1].shares must name a categorical, bag or sequence feature, got 'age'",
+    ),
+    "no dim": (NAME + VECTOR.replace("dim = 3\n", "") + TASK, "$.features[0]: object missing required field dim"),
+    "zero dim": (
+        NAME + VECTOR.replace("= 3", "= 0") + TASK,
+        "$.features[0].dim must be in [1, 16384], got 0 (feature 'place')",
+    ),
+    "too many dims": (NAME + VECTOR.replace("= 3", "= 16385") + TASK, "dim must be in [1, 16384], got 16385"),
+    "projection to nothing": (
+        NAME + VECTOR + "projection = 0\n" + TASK,
+        "$.features[0].projection must be in [1, 16384], got 0 (feature 'place')",
+    ),
+    "empty group": ('group = ""\n' + GOOD, "$.group must not be empty"),
+    "empty weight column": ('sample_weight = ""\n' + GOOD, "$.sample_weight must not be empty"),
     "unknown key": ("colour = 1\n" + GOOD, "$: object contains unknown field colour"),
     "unknown key of a feature": (
         NAME + FEATURE + "colour = 1\n" + TASK,
         "$.features[0]: object contains unknown field colour",
     ),
     "unknown key of a task": (GOOD + "colour = 1\n", "$.tasks[0]: object contains unknown field colour"),
-    "unknown kind": (GOOD.replace('"categorical"', '"sequence"'), "$.features[0].kind: invalid value 'sequence'"),
+    "unknown kind": (GOOD.replace('"categorical"', '"series"'), "$.features[0].kind: invalid value 'series'"),
     "no kind": (GOOD.replace('kind = "binary"\n', ""), "$.tasks[0]: object missing required field kind"),
     "unknown transform": (NAME + NUMBER + 'transform = ["sqrt"]\n' + TASK, "$.features[0].transform[0]: invalid enum"),
     "unknown dtype": (GOOD.replace('"int64"', '"int32"'), "$.features[0].dtype: invalid enum value 'int32'"),
-    "unknown pooling": (NAME + BAG + 'pooling = "max"\n' + TASK, "$.features[0].pooling: invalid enum value 'max'"),
+    "unknown pooling": (NAME + BAG + 'pooling = "min"\n' + TASK, "$.features[0].pooling: invalid enum value 'min'"),
     "unknown side": (NAME + FEATURE + 'side = "left"\n' + TASK, "$.features[0].side: invalid enum value 'left'"),
     "unknown unit": ('time_unit = "h"\n' + GOOD, "$.time_unit: invalid enum value 'h'"),
     "text for a number": (GOOD.replace("= 10", '= "10"'), "$.features[0].num_buckets: expected int | null, got str"),
@@ -178,6 +287,7 @@ def test_fields_without_value_are_not_written() -> None:
 
 def test_sharing_feature_takes_the_owners_table() -> None:
     liked = Schema.from_toml(NAME + FEATURE + "embedding_dim = 4\n" + SHARING + TASK).hashed_features[1]
+    assert isinstance(liked, BagFeature)
     assert (liked.dtype, liked.num_buckets, liked.embedding_dim) == ("int64", 10, 4)
 
 
@@ -223,6 +333,12 @@ def test_schema_without_time_needs_no_time_column() -> None:
     assert Schema.from_toml(GOOD).training_columns == ("user", "is_click")
 
 
+def test_group_and_weight_are_training_columns() -> None:
+    schema = Schema.from_toml('time = "at"\ngroup = "user"\nsample_weight = "w"\n' + GOOD)
+    assert schema.training_columns == ("user", "is_click", "at", "w")
+    assert Schema.from_toml(schema.to_toml()) == schema
+
+
 def test_schema_cannot_be_changed(toy_schema: Schema) -> None:
     with pytest.raises(AttributeError):
         toy_schema.name = "other"  # type: ignore[misc]
@@ -255,3 +371,9 @@ def test_absent_toml_writer_names_the_extra(toy_schema: Schema, monkeypatch: pyt
 def test_numeric_statistics_are_read() -> None:
     schema = Schema.from_toml(NAME + NUMBER + "mean = 1.5\nstd = 2\n" + TASK)
     assert schema.features == (NumericFeature(name="age", mean=1.5, std=2.0),)
+
+
+def test_bucketized_feature_has_the_default_dimension() -> None:
+    schema = Schema.from_toml(NAME + BUCKETS + "boundaries = [1]\n" + TASK)
+    assert schema.dense_features == (BucketizedFeature(name="age", boundaries=(1.0,), embedding_dim=16),)
+    assert (schema.hashed_features, schema.numeric_features) == ((), ())

@@ -16,7 +16,7 @@ from polyrank.encoder import Batch, Encoder
 from polyrank.features import CategoricalFeature, NumericFeature
 from polyrank.fingerprint import fingerprint
 from polyrank.schema import Schema
-from polyrank.table import BagGroup, CategoricalGroup, Field, NGramGroup, NumberGroup, TableEncoder
+from polyrank.table import BagGroup, CategoricalGroup, Field, NGramGroup, NumberGroup, TableEncoder, VectorGroup
 from polyrank.tasks import BinaryTask
 
 NUM_ROWS = 40
@@ -167,6 +167,20 @@ def test_columns_read_by_pyarrow_are_read_before_they_are_written() -> None:
     out = (memory.words[5 : 5 + 2 * NUM_ROWS].reshape(NUM_ROWS, 2), None, np.empty((NUM_ROWS, 0), np.float32))
     expected = fingerprint(TABLE["score"], dtype="int64")
     assert_array_equal(encoder.encode_columns(columns, out)[0][:, 1], expected)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_batch_may_hold_the_arrays_of_the_dicts(kind: type[np.floating[Any]]) -> None:
+    memory = np.arange(64, dtype=np.float32)
+    bags, vectors = np.full((2, 2), 7), memory[:6].reshape(2, 3)
+    rows = [{"tags": [1, 2], "place": [5.0, 6.0, 7.0]}, {"tags": bags[0], "place": memory.view(kind)[1:4]}]
+    tags = BagGroup(field=Field(name="tags", dtype="int64"), max_length=2)
+    encoder = TableEncoder([tags, VectorGroup(name="place", dim=3)])
+    ids, _, dense = encoder.encode([{name: list(value) for name, value in row.items()} for row in rows])
+    out = encoder.encode(rows, (bags, None, vectors))
+    assert (out[0] is bags, out[2] is vectors) == (True, True)
+    assert_array_equal(bags, ids)
+    assert_array_equal(vectors, dense)
 
 
 def test_encoded_arrays_that_share_memory_are_refused() -> None:

@@ -60,3 +60,12 @@ def test_unknown_format_says_what_is_known(signature: Signature, changed: dict[s
 def test_fields_of_later_versions_are_read_over(signature: Signature) -> None:
     later = signature.to_json().replace('{"schema"', '{"later": 1, "schema"', 1)
     assert Signature.from_json(later) == signature
+
+
+def test_signature_of_before_weights_is_read(signature: Signature) -> None:
+    fields = msgspec.json.decode(signature.to_json())
+    del fields["weights"]
+    for feature in fields["schema"]["features"]:
+        for later in ("identity", "weights", "separator", "weight_separator"):
+            feature.pop(later, None)
+    assert Signature.from_json(msgspec.json.encode(fields)) == signature

@@ -22,6 +22,7 @@ from polyrank.table import (
     NGramGroup,
     NumberGroup,
     TableEncoder,
+    VectorGroup,
 )
 
 USER = CategoricalGroup(field=Field(name="user", dtype="int64"))
@@ -31,6 +32,7 @@ WEIGHTED = BagGroup(field=Field(name="tags", dtype="text"), max_length=2, weight
 CROSS = CrossGroup(parts=(Field(name="user", dtype="int64"), Field(name="word", dtype="text")))
 NGRAMS = NGramGroup(field=Field(name="word", dtype="text", missing=("-",)), sizes=(1, 2), max_length=4)
 AGE = NumberGroup(name="age")
+VECTOR = VectorGroup(name="v", dim=3)
 PRICE = NumberGroup(name="price", log1p=True)
 GROUPS: list[Group] = [USER, TAGS, AGE, CROSS, WEIGHTED, NGRAMS, PRICE, WORD]
 TABLE = TableEncoder(GROUPS, threads=1)
@@ -154,6 +156,53 @@ def test_huge_max_length_pads() -> None:
     assert (ids == -1).sum() == ids.size - 1
 
 
+VECTORS = [[1.0, 2.0, 3.0], None, [4.0, 5.0, 6.0], [-0.5, 0.0, 1e30]]
+VECTOR_FORMS: dict[str, Any] = {
+    "list": pa.array(VECTORS, pa.list_(pa.float32())),
+    "list of doubles": pa.array(VECTORS, pa.list_(pa.float64())),
+    "large list": pa.array(VECTORS, pa.large_list(pa.float32())),
+    "list view": pa.array(VECTORS, pa.list_view(pa.float32())),
+    "fixed size list": pa.array(VECTORS, pa.list_(pa.float32(), 3)),
+    "fixed size list of doubles": pa.array(VECTORS, pa.list_(pa.float64(), 3)),
+    "slice": pa.array([[9.0, 9.0, 9.0], *VECTORS, None], pa.list_(pa.float32(), 3))[1:5],
+    "chunks": pa.chunked_array([VECTORS[:1], VECTORS[1:2], VECTORS[2:]], pa.list_(pa.float32())),
+    "dicts of lists": VECTORS,
+    "dicts of tuples": [v and tuple(v) for v in VECTORS],
+    "dicts of arrays": [v and np.array(v, np.float32) for v in VECTORS],
+    "dicts of wide arrays": [v and np.array(v) for v in VECTORS],
+    "dicts of reversed arrays": [v and np.array(v[::-1])[::-1] for v in VECTORS],
+    "dicts of both": [[1, 2.0, np.float32(3)], float("nan"), np.array([4, 5, 6]), VECTORS[3]],
+    "pandas": pd.Series([v and np.array(v) for v in VECTORS], dtype=object),
+    "polars": pl.Series(VECTORS, dtype=pl.List(pl.Float32)),
+    "polars array": pl.Series(VECTORS, dtype=pl.Array(pl.Float64, 3)),
+}
+
+
+@pytest.mark.parametrize("form", VECTOR_FORMS)
+def test_every_form_of_a_vector_is_its_columns(form: str) -> None:
+    vectors = VECTOR_FORMS[form]
+    expected = np.array([[1, 2, 3], [np.nan] * 3, [4, 5, 6], [-0.5, 0, 1e30]], np.float32)
+    frames = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "polars array": pl.DataFrame}
+    rows = [{"v": v, "age": 7} for v in vectors] if isinstance(vectors, list) else None
+    table = frames.get(form, pa.table)({"v": vectors, "age": [7] * 4}) if rows is None else rows
+    _, _, dense = TableEncoder([AGE, VectorGroup(name="v", dim=3), AGE]).encode(table)
+    assert_array_equal(dense, np.hstack([np.full((4, 1), 7), expected, np.full((4, 1), 7)]).astype(np.float32))
+
+
+def test_vectors_of_decimals_are_read() -> None:
+    column = pa.array([[1, 2], None, [3, 4]], pa.list_(pa.decimal128(9, 1)))
+    _, _, dense = TableEncoder([VectorGroup(name="v", dim=2)]).encode(pa.table({"v": column}))
+    assert_array_equal(dense, np.array([[1, 2], [np.nan, np.nan], [3, 4]], np.float32))
+
+
+def test_vectors_do_not_depend_on_threads() -> None:
+    values = np.random.default_rng(0).normal(size=(70_000, 4)).astype(np.float32)
+    column = pa.FixedSizeListArray.from_arrays(values.ravel(), 4)
+    for threads in (1, 2):
+        _, _, dense = TableEncoder([VectorGroup(name="v", dim=4)], threads).encode(pa.table({"v": column}))
+        assert_array_equal(dense, values)
+
+
 @pytest.mark.parametrize("form", ["table", "dicts", "pandas"])
 def test_caller_may_give_the_arrays(form: str) -> None:
     out: Arrays = np.empty((4, 12), np.int64), np.empty((4, 2), np.float32), np.empty((4, 2), np.float32)
@@ -224,6 +273,33 @@ REFUSALS: dict[str, tuple[Group, Any, str]] = {
         [{"tags": ["a"], "weights": 1}],
         "column 'weights' holds int64; weights are",
     ),
+    "short vector": (
+        VECTOR,
+        [{"v": [1, 2, 3]}, {"v": [1, 2]}],
+        "column 'v' holds a vector of 2 numbers at row 2; 3 expected",
+    ),
+    "empty vector": (VECTOR, pa.table({"v": [[1, 2, 3], []]}), "holds a vector of 0 numbers at row 2; 3 expected"),
+    "long vector of fixed size": (
+        VECTOR,
+        pa.table({"v": pa.array([None, [1, 2, 3, 4]], pa.list_(pa.int8(), 4))}),
+        "column 'v' holds a vector of 4 numbers at row 2; 3 expected",
+    ),
+    "short array": (VECTOR, [{"v": np.zeros(2)}], "column 'v' holds a vector of 2 numbers at row 1; 3 expected"),
+    "vector of vectors": (VECTOR, [{"v": np.zeros((3, 1))}], "column 'v' holds array([0.]) at row 1; numbers expected"),
+    "number missing in a vector": (
+        VECTOR,
+        pa.table({"v": [[1, 2, 3], None, [1, None, 3]]}),
+        "column 'v' lacks number 2 of its vector at row 3; a vector is whole, or missing as a whole",
+    ),
+    "NaN in an array": (VECTOR, [{"v": np.array([1, 2, np.nan])}], "column 'v' lacks number 3 of its vector at row 1"),
+    "infinity in a vector": (
+        VECTOR,
+        pa.table({"v": pa.array([[1.0, 2, 3], [1, 2, np.inf]], pa.list_(pa.float32(), 3))}),
+        "column 'v' holds inf at row 2; finite 32-bit numbers expected",
+    ),
+    "text in a vector": (VECTOR, [{"v": [1, 2, "x"]}], "column 'v' holds 'x' at row 1; numbers expected"),
+    "number for a vector": (VECTOR, [{"v": 1.0}], "column 'v' holds double; a vector takes lists"),
+    "bytes for a vector": (VECTOR, [{"v": b"abc"}], "column 'v' holds binary; a vector takes lists"),
     "date in a cross": (CROSS, pa.table({"user": [1], "word": pa.array([1], pa.date32())}), "takes no date32"),
 }
 

@@ -138,7 +138,7 @@ def test_array_beyond_all_memory_is_refused_in_one_line() -> None:
 
 
 GROUPS: dict[str, tuple[tuple[object, ...], str]] = {
-    "kind": (("other", FIELD), "kind must be categorical, bag, cross, ngrams or number, got other"),
+    "kind": (("other", FIELD), "kind must be categorical, bag, cross, ngrams, number or vector, got other"),
     "dtype": (("categorical", ("a", "float", [], 42)), "dtype must be text or int64, got float"),
     "parts": (("cross", []), "a cross needs at least one part, got none"),
     "sizes": (("ngrams", FIELD, [1, 0], 3), "sizes of n-grams must be 1 or above, got 0"),

@@ -31,6 +31,20 @@ WRONG = {
     "infinite rate": ("[optimizer]\nembedding_lr = inf", "$.optimizer.embedding_lr must be above 0, got inf"),
     "negative decay": ("[optimizer]\nweight_decay = -1.0", "$.optimizer.weight_decay must be 0 or above, got -1.0"),
     "zero hours": ("[validation]\nhours = 0.0", "$.validation.hours must be above 0, got 0.0"),
+    "no column": (
+        "[validation]\nsplit = 'column'",
+        "$.validation.column is missing; it names the column that says train or validation",
+    ),
+    "column of another split": (
+        "[validation]\nsplit = 'group'\ncolumn = 'side'",
+        "$.validation.column goes with split = 'column', got split = 'group'",
+    ),
+    "hours of another split": (
+        "[validation]\nsplit = 'random'\nhours = 1.0",
+        "$.validation.hours goes with split = 'time'; leave it out for another split",
+    ),
+    "hours beside a column": ("[validation]\ncolumn = 'side'\nhours = 1.0", "$.validation.hours goes with split ="),
+    "unknown split": ("[validation]\nsplit = 'user'", "$.validation.split: invalid enum value 'user'"),
     "whole share": ("[validation]\nshare = 1.0", "$.validation.share must be in (0, 1), got 1.0"),
     "nan share": ("[validation]\nshare = nan", "$.validation.share must be in (0, 1), got nan"),
     "model out of range": ("[model]\ndropout = 1.5", "$.model.dropout must be in [0, 1), got 1.5"),

@@ -10,7 +10,7 @@ from polyrank.errors import DataError
 from polyrank.features import NumericFeature
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask, RegressionTask, Task
-from polyrank.train.labels import label_matrix
+from polyrank.train.labels import label_matrix, relative_weights, sample_weights
 
 CLICK = BinaryTask(name="click", label="is_click")
 LIKE = BinaryTask(name="like", label="is_like", when="is_click")
@@ -72,3 +72,39 @@ def test_label_of_another_scale_is_checked_before_the_condition() -> None:
 def test_wrong_label_is_refused_with_its_row(task: Task, columns: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=f"^{re.escape(message)}"):
         labels(columns, task)
+
+
+def weights_of(values: Any) -> Any:
+    schema = Schema(name="toy", features=(NumericFeature(name="age"),), tasks=(CLICK,), sample_weight="w")
+    return sample_weights(schema, {"w": pa.array(values)})
+
+
+def test_weights_are_numbers_of_zero_and_above() -> None:
+    assert_array_equal(weights_of([0, 2.5, 1]), np.array([0, 2.5, 1], np.float32))
+
+
+def test_schema_without_a_weight_column_weighs_all_alike() -> None:
+    schema = Schema(name="toy", features=(NumericFeature(name="age"),), tasks=(CLICK,))
+    assert sample_weights(schema, {}) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([1.0, -0.5], "weight column 'w' holds -0.5 at row 2; numbers of 0 and above expected"),
+        ([1.0, float("nan")], "weight column 'w' is missing at row 2; numbers of 0 and above expected"),
+        ([None, 1.0], "weight column 'w' is missing at row 1; numbers of 0 and above expected"),
+        ([1.0, float("inf")], "column 'w' holds inf at row 2; finite 32-bit numbers expected"),
+        (["1"], "column 'w' holds string; numbers expected"),
+    ],
+)
+def test_wrong_weight_is_refused_with_column_and_row(values: Any, message: str) -> None:
+    with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
+        weights_of(values)
+
+
+def test_weights_count_relative_to_their_mean() -> None:
+    schema = Schema(name="toy", features=(NumericFeature(name="age"),), tasks=(CLICK,), sample_weight="w")
+    assert relative_weights(schema, np.array([1.0, 3.0, 0.0, 4.0], np.float32)).tolist() == [0.5, 1.5, 0.0, 2.0]
+    with pytest.raises(DataError, match=r"^weight column 'w' is 0 in every training row; nothing is left to learn$"):
+        relative_weights(schema, np.zeros(3, np.float32))

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 from sklearn.metrics import roc_auc_score
 
 from polyrank.schema import Schema
-from polyrank.train.metrics import auc, evaluate, rmse
+from polyrank.train.metrics import auc, evaluate, grouped_auc, rmse
 
 
 @pytest.mark.parametrize("levels", [2, 10, 10**9], ids=["many ties", "some ties", "no ties"])
@@ -64,3 +64,27 @@ def test_metrics_count_observed_labels_only(toy_schema: Schema) -> None:
     assert_allclose(
         metrics["watch_s"]["rmsle"], np.sqrt(np.mean(np.log((1 + predicted) / (1 + actual)) ** 2)), rtol=1e-9
     )
+
+
+def test_grouped_auc_is_the_mean_of_the_groups_by_rows() -> None:
+    random = np.random.default_rng(0)
+    scores, positive = random.integers(0, 5, 300).astype(np.float64), random.random(300) < 0.3
+    groups = random.integers(0, 40, 300) * 2**55
+    parts = [(scores[groups == group], positive[groups == group]) for group in set(groups.tolist())]
+    both = [(auc(*part), len(part[0])) for part in parts if 0 < part[1].sum() < len(part[1])]
+    areas, sizes = zip(*both, strict=True)
+    assert_allclose(grouped_auc(scores, positive, groups), np.average(areas, weights=sizes), rtol=1e-12)
+
+
+@pytest.mark.parametrize("positive", [[True, False], [True, True], []], ids=["apart", "one class", "none"])
+def test_grouped_auc_needs_a_group_of_both_classes(positive: list[bool]) -> None:
+    groups = np.arange(len(positive))
+    assert math.isnan(grouped_auc(np.zeros(len(positive)), np.array(positive, bool), groups))
+
+
+def test_groups_add_a_metric_to_binary_tasks(toy_schema: Schema) -> None:
+    answers = {task.name: np.array([0.1, 0.9, 0.2, 0.3], np.float32) for task in toy_schema.tasks}
+    labels = np.repeat(np.array([[0], [1], [1], [np.nan]], np.float32), 4, axis=1)
+    metrics = evaluate(toy_schema, answers, labels, np.array([7, 7, -1, 7]))
+    assert metrics["click"] == {"auc": 1.0, "gauc": 1.0}
+    assert "gauc" not in metrics["rating"]

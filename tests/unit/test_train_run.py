@@ -177,13 +177,58 @@ def test_newest_rows_validate_in_any_order_of_the_table(toy_schema: Schema, toy_
     assert sorted(order[data.validation_rows]) == list(range(90, 100))
 
 
+def weights_of(run: Run) -> dict[str, torch.Tensor]:
+    return load_file(run.path / "weights.safetensors")
+
+
+def test_rows_of_weight_zero_teach_nothing(toy_rows: ToyRows, tmp_path: Path) -> None:
+    schema = Schema(name="toy", features=(NumericFeature(name="score"),), tasks=(CLICK,), sample_weight="w")
+    table = toy_rows(200).append_column("w", pa.array([0.0, 1.0] * 100))
+    flipped = replaced(table, "is_click", table["is_click"].to_numpy() ^ (np.arange(200) % 2 == 0))
+    first = fit(schema, table, out=tmp_path / "first", config=SMALL, progress=False)
+    second = fit(schema, flipped, out=tmp_path / "second", config=SMALL, progress=False)
+    third = fit(schema.resolved(), replaced(table, "w", [1.0] * 200), out=tmp_path / "third", config=SMALL)
+    same = [torch.equal(value, weights_of(second)[name]) for name, value in weights_of(first).items()]
+    assert all(same)
+    assert not torch.equal(weights_of(first)["bottom.0.weight"], weights_of(third)["bottom.0.weight"])
+
+
+def test_unit_of_the_weights_does_not_matter(toy_rows: ToyRows, tmp_path: Path) -> None:
+    schema = Schema(name="toy", features=(NumericFeature(name="score"),), tasks=(CLICK,), sample_weight="w")
+    table = toy_rows(200).append_column("w", pa.array([4.0] * 200))
+    weighed = fit(schema, table, out=tmp_path / "weighed", config=SMALL, progress=False)
+    plain = fit(
+        msgspec.structs.replace(schema, sample_weight=None), table, out=tmp_path / "plain", config=SMALL, progress=False
+    )
+    assert all(torch.equal(value, weights_of(plain)[name]) for name, value in weights_of(weighed).items())
+
+
+def test_group_split_validates_on_unseen_groups(toy_rows: ToyRows, tmp_path: Path) -> None:
+    schema = Schema(name="toy", features=(NumericFeature(name="score"),), tasks=(CLICK,), group="user_id")
+    table, config = toy_rows(400), TrainConfig(validation=ValidationConfig(split="group", share=0.3))
+    data = prepare(schema, table, config)
+    users = table["user_id"].to_numpy()
+    assert not set(users[data.validation_rows]) & set(np.delete(users, data.validation_rows))
+    run = fit(schema, table, out=tmp_path / "run", config=config, progress=False)
+    assert 0.0 < run.metrics["click"]["gauc"] < 1.0
+    assert TrainConfig.load(run.path / "config.toml") == config
+
+
+def test_column_of_the_file_splits_it(toy_rows: ToyRows, tmp_path: Path) -> None:
+    schema = Schema(name="toy", features=(NumericFeature(name="score"),), tasks=(CLICK,))
+    sides = ["validation" if row % 4 == 1 else "train" for row in range(100)]
+    pq.write_table(toy_rows(100).append_column("side", pa.array(sides)), tmp_path / "logs.parquet")
+    data = prepare(schema, tmp_path / "logs.parquet", TrainConfig(validation=ValidationConfig(column="side")))
+    assert data.validation_rows.tolist() == list(range(1, 100, 4))
+
+
 def test_rows_and_labels_stay_together(toy_schema: Schema, toy_rows: ToyRows) -> None:
     table = toy_rows(100)
     data = prepare(toy_schema, table, TrainConfig())
     scores = table["score"].to_numpy().astype(np.float32)
     assert_array_equal(data.train.dense[:, 0], scores[:90])
     assert_array_equal(data.validation.dense[:, 0], scores[90:])
-    assert_array_equal(data.train_labels[:, 0], table["is_click"].to_numpy()[:90])
+    assert_array_equal(data.targets.labels[:, 0], table["is_click"].to_numpy()[:90])
     assert_array_equal(data.validation_labels[:, 0], table["is_click"].to_numpy()[90:])
 
 

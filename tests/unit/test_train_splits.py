@@ -13,7 +13,7 @@ from polyrank.rows import columns_of
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask
 from polyrank.train.config import ValidationConfig
-from polyrank.train.splits import split_rows
+from polyrank.train.splits import split_columns, split_rows
 from polyrank.train.times import times
 
 HOUR_MS = 3_600_000
@@ -28,16 +28,14 @@ def schema_with(**changes: Any) -> Schema:
 def held_out(moments: Any, unit: str = "ms", *, hours: float | None = None, share: float = 0.1) -> list[int]:
     schema, config = schema_with(time="at", time_unit=unit), ValidationConfig(hours=hours, share=share)
     column = moments if isinstance(moments, pa.ChunkedArray) else pa.array(moments)
-    train, validation = split_rows(schema, column, len(column), config, np.random.default_rng(0))
+    train, validation = split_rows(schema, {"at": column}, len(column), config, np.random.default_rng(0))
     assert sorted([*train, *validation]) == list(range(len(column)))
     result: list[int] = validation.tolist()
     return result
 
 
 def random_split(count: int, share: float, seed: int) -> tuple[list[int], list[int]]:
-    train, validation = split_rows(
-        schema_with(), None, count, ValidationConfig(share=share), np.random.default_rng(seed)
-    )
+    train, validation = split_rows(schema_with(), {}, count, ValidationConfig(share=share), np.random.default_rng(seed))
     return train.tolist(), validation.tolist()
 
 
@@ -99,7 +97,7 @@ def test_sides_are_in_ascending_order() -> None:
 
 def test_hours_without_time_column_are_refused() -> None:
     with pytest.raises(DataError, match=r"^\$\.validation\.hours needs a time column; name one in the schema: time ="):
-        split_rows(schema_with(), None, 10, ValidationConfig(hours=1.0), np.random.default_rng(0))
+        split_rows(schema_with(), {}, 10, ValidationConfig(hours=1.0), np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(
@@ -179,3 +177,68 @@ def test_times_in_every_form_are_the_same_instant(column: Any) -> None:
 
 def test_dates_are_their_first_instant() -> None:
     assert times(pa.array([dt.date(1970, 1, 2)]), schema_with(time="at")).tolist() == [24 * HOUR_MS]
+
+
+WRONG_SPLITS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], str]] = {
+    "no time column": ({}, {"split": "time"}, {}, "$.validation.split = 'time' needs a time column; name one in the"),
+    "no group column": (
+        {},
+        {"split": "group"},
+        {},
+        "$.validation.split = 'group' needs a group column; name one in the schema: group = 'user_id'",
+    ),
+    "missing group": (
+        {"group": "user"},
+        {"split": "group"},
+        {"user": pa.array([1, None, 3, 4])},
+        "group column 'user' is missing at row 2; a group split needs every group",
+    ),
+    "one group": (
+        {"group": "user"},
+        {"split": "group"},
+        {"user": pa.array([1, 1, 1, 1])},
+        "the split leaves 4 rows to train on and 0 to validate on; both need at least 2",
+    ),
+    "another side": (
+        {},
+        {"column": "side"},
+        {"side": pa.array(["train", "validation", "test", "train"])},
+        "split column 'side' holds 'test' at row 3; 'train' or 'validation' expected",
+    ),
+    "missing side": (
+        {},
+        {"column": "side"},
+        {"side": ["train", None, 1, "train"]},
+        "split column 'side' holds None at row 2; 'train' or 'validation' expected",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "config", "columns", "message"), WRONG_SPLITS.values(), ids=WRONG_SPLITS)
+def test_split_that_lacks_what_it_needs_is_refused(
+    changes: dict[str, Any], config: dict[str, Any], columns: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(DataError, match=f"^{re.escape(message)}"):
+        split_rows(schema_with(**changes), columns, 4, ValidationConfig(**config), np.random.default_rng(0))
+
+
+def test_random_split_may_be_asked_for_beside_a_time_column() -> None:
+    schema, config = schema_with(time="at"), ValidationConfig(split="random", share=0.2)
+    _, validation = split_rows(schema, {}, 100, config, np.random.default_rng(0))
+    assert (len(validation), validation.tolist() != list(range(80, 100))) == (20, True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "config", "expected"),
+    [
+        ({"time": "at", "group": "user"}, {}, ("at",)),
+        ({"time": "at", "group": "user"}, {"split": "group"}, ("user",)),
+        ({"time": "at"}, {"split": "random"}, ()),
+        ({"time": "at"}, {"column": "side"}, ("side",)),
+        ({}, {}, ()),
+    ],
+)
+def test_split_names_the_columns_it_reads(
+    changes: dict[str, Any], config: dict[str, Any], expected: tuple[str, ...]
+) -> None:
+    assert split_columns(schema_with(**changes), ValidationConfig(**config)) == expected

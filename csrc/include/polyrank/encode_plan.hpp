@@ -48,14 +48,21 @@ struct NumberGroup {
   bool is_non_negative = false;  ///< refuse numbers below 0
 };
 
-using Group = std::variant<CategoricalGroup, BagGroup, CrossGroup, NGramGroup, NumberGroup>;
+/// A list of exactly `dim` numbers: as many columns of `dense`, NaN where the list is missing.
+struct VectorGroup {
+  std::string name;
+  std::size_t dim = 0;
+};
+
+using Group = std::variant<CategoricalGroup, BagGroup, CrossGroup, NGramGroup, NumberGroup, VectorGroup>;
 
 /// One group with its place: the columns it reads and where its slots begin.
 struct PlacedGroup {
   Group group;
   std::vector<std::size_t> columns;  ///< indices into Plan::columns()
-  std::size_t slot = 0;              ///< first column of `ids`, or the column of `dense`
+  std::size_t slot = 0;              ///< first column of `ids`, or of `dense`
   std::size_t num_slots = 0;         ///< columns of `ids`
+  std::size_t num_dense = 0;         ///< columns of `dense`
   std::size_t weight = 0;            ///< first column of `weights`
 };
 

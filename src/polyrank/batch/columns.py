@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from polyrank.errors import ConfigError
-from polyrank.features import BagFeature, Dtype
+from polyrank.features import BagFeature, CategoricalFeature, CrossFeature, Dtype, SharingFeature
 from polyrank.schema import Schema
 from polyrank.spelling import suggestion
 
@@ -16,12 +16,14 @@ _EXAMPLE = "as in '\"a,b\",city'"
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class HashedColumn:
-    """A column to hash: a value in each row or, for a bag, a list of values."""
+    """A column to hash: a value in each row or, for a bag, a list of values, or text that separators cut into one."""
 
     name: str
     dtype: Dtype
     missing: tuple[str, ...] = ()
     is_bag: bool = False
+    separator: str | None = None
+    weight_separator: str | None = None
 
     @property
     def output(self) -> str:
@@ -31,29 +33,45 @@ class HashedColumn:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Cross:
-    """Columns that are hashed together, in order, as one value."""
+    """Columns that are hashed together, in order, as one value; `name` is `a_x_b` where it is left out."""
 
     parts: tuple[HashedColumn, ...]
+    name: str | None = None
 
     @property
     def output(self) -> str:
         """The name of the column of fingerprints."""
-        return "_x_".join(part.name for part in self.parts) + SUFFIX
+        return (self.name or "_x_".join(part.name for part in self.parts)) + SUFFIX
 
 
 Hashed = HashedColumn | Cross
 
 
 def hashed_columns(schema: Schema) -> tuple[HashedColumn, ...]:
-    """Return the categorical and bag features of a schema, in its order."""
+    """Return the categorical, bag and sequence features of a schema that are hashed, in its order."""
+    features = (feature for feature in schema.resolved().features if isinstance(feature, SharingFeature))
+    return tuple(_column_of(feature) for feature in features if not feature.identity)
+
+
+def hashed_crosses(schema: Schema) -> tuple[Cross, ...]:
+    """Return the crosses of a schema, in its order."""
+    features = schema.resolved().features
+    columns = {feature.name: _column_of(feature) for feature in features if isinstance(feature, CategoricalFeature)}
     return tuple(
-        HashedColumn(
-            name=feature.name,
-            dtype=cast("Dtype", feature.dtype),
-            missing=feature.missing,
-            is_bag=isinstance(feature, BagFeature),
-        )
-        for feature in schema.resolved().hashed_features
+        Cross(parts=tuple(columns[name] for name in feature.features), name=feature.name)
+        for feature in features
+        if isinstance(feature, CrossFeature)
+    )
+
+
+def _column_of(feature: SharingFeature) -> HashedColumn:
+    return HashedColumn(
+        name=feature.name,
+        dtype=cast("Dtype", feature.dtype),
+        missing=feature.missing,
+        is_bag=not isinstance(feature, CategoricalFeature),
+        separator=feature.separator if isinstance(feature, BagFeature) else None,
+        weight_separator=feature.weight_separator if isinstance(feature, BagFeature) else None,
     )
 
 

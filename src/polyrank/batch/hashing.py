@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from polyrank.canonical import ValueRefusedError
 from polyrank.errors import DataError
 from polyrank.fingerprint import fingerprint, fingerprint_cross
+from polyrank.separated import split_lists, split_weighted
 
 from .columns import Cross, Hashed, HashedColumn
 
@@ -63,6 +64,7 @@ def _hash_bag(lists: Any, column: HashedColumn) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    lists = _split(lists, column)
     if pa.types.is_null(lists.type):
         return pa.nulls(len(lists), fingerprint_type(column))
     if not any(test(lists.type) for test in (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)):
@@ -75,6 +77,14 @@ def _hash_bag(lists: Any, column: HashedColumn) -> Any:
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
     offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(fingerprints), mask=lists.is_null())
+
+
+def _split(lists: Any, column: HashedColumn) -> Any:
+    if column.separator is None:
+        return lists
+    if column.weight_separator is None:
+        return split_lists(lists, column.name, column.separator)
+    return split_weighted(lists, column.name, column.separator, column.weight_separator)[0]
 
 
 def _refuse_with_row(lists: Any, column: HashedColumn) -> None:

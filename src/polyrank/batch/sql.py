@@ -34,6 +34,11 @@ def statement(dialect: str, columns: Sequence[HashedColumn], crosses: Sequence[C
 
 def expression(column: Hashed, sql: Dialect) -> str:
     """Return the expression that computes the fingerprint of a column or cross."""
+    if isinstance(column, HashedColumn) and column.separator is not None:
+        raise ConfigError(
+            f"--sql takes bags that are lists, got {column.name!r}, which is text with a separator; "
+            f"hash the file with polyrank fingerprint"
+        )
     if isinstance(column, HashedColumn) and column.is_bag:
         return sql.each(sql.name(column.name), _one_value([(column, "value")], sql))
     parts = column.parts if isinstance(column, Cross) else (column,)

@@ -109,3 +109,17 @@ def _without_runs(array: Any) -> Any:
 
     runs = pa.RunEndEncodedArray.from_arrays(array.run_ends, _without_views(array.values))
     return pc.run_end_decode(runs.slice(array.offset, len(array)))
+
+
+def is_list(kind: Any) -> bool:
+    """Say whether a type is one of Arrow's lists."""
+    import pyarrow as pa
+
+    tests = (
+        pa.types.is_list,
+        pa.types.is_large_list,
+        pa.types.is_fixed_size_list,
+        pa.types.is_list_view,
+        pa.types.is_large_list_view,
+    )
+    return any(test(kind) for test in tests)

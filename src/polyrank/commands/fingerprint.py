@@ -24,7 +24,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("rows", type=Path, nargs="?", help=f"the file to hash: {kinds()}")
     parser.add_argument("--out", "-o", type=Path, help="the Parquet file to write")
-    parser.add_argument("--schema", type=Path, help="schema.toml: hash its categorical and bag features")
+    parser.add_argument(
+        "--schema", type=Path, help="schema.toml: hash its categorical and bag features and its crosses"
+    )
     for option, metavar, meaning in (
         ("--column", "NAME:DTYPE", "without a schema: hash a column as text or int64; repeatable"),
         ("--bag", "NAME:DTYPE", "without a schema: hash the values of a list column; repeatable"),
@@ -67,15 +69,17 @@ def _check_usage(args: argparse.Namespace) -> None:
 
 
 def _asked(args: argparse.Namespace) -> "tuple[tuple[HashedColumn, ...], tuple[Cross, ...]]":
-    from polyrank.batch import hashed_columns, parse_column, parse_cross
+    from polyrank.batch import hashed_columns, hashed_crosses, parse_column, parse_cross
     from polyrank.schema import Schema
 
     if args.schema is not None:
-        columns = hashed_columns(Schema.load(args.schema))
+        schema = Schema.load(args.schema)
+        columns, crosses = hashed_columns(schema), hashed_crosses(schema)
     else:
         singles = (parse_column(text) for text in args.column)
         columns = (*singles, *(parse_column(text, is_bag=True) for text in args.bag))
-    return columns, tuple(parse_cross(text, columns) for text in args.cross)
+        crosses = ()
+    return columns, (*crosses, *(parse_cross(text, columns) for text in args.cross))
 
 
 def _line(args: argparse.Namespace, summary: "Summary") -> str:

@@ -8,8 +8,11 @@ from torch.nn import functional
 
 from polyrank.encoder import Slots, slot_layout
 from polyrank.errors import SchemaError
-from polyrank.features import BagFeature
+from polyrank.features import PooledFeature, SequenceFeature, SharingFeature
 from polyrank.schema import Schema
+
+from .attention import TargetAttention
+from .pooling import pool
 
 INITIAL_STD = 0.01
 """Small on purpose: ids that training never touches keep their initial vector, and N(0, 1) there costs 0.03 AUC
@@ -27,13 +30,15 @@ class TableRange:
 class FusedTable(nn.Module):
     """All embedding tables of one width, stacked into a single parameter so that a batch is one gather.
 
-    `row = 0 if fingerprint < 0 else 1 + fingerprint mod num_buckets`, shifted by where the feature's table starts.
+    `row = 0 if fingerprint < 0 else 1 + fingerprint mod num_buckets`, shifted by where the feature's table starts. Of
+    a feature with `identity`, `row = 1 + id if 0 <= id < num_buckets else 0`.
     """
 
     weight: nn.Parameter  # (R, D)
     num_buckets: Tensor  # (S',)
     starts: Tensor  # (S',)
     columns: Tensor  # (S',)
+    lasts: Tensor  # (S',), the last id that has a row
 
     def __init__(self, schema: Schema, embedding_dim: int) -> None:
         super().__init__()
@@ -41,7 +46,7 @@ class FusedTable(nn.Module):
         ranges, num_rows = _table_ranges(self.layout)
         widths = [slots.stop - slots.start for slots in self.layout]
         repeats = torch.tensor(widths)
-        owners = [ranges[_table_name(slots)] for slots in self.layout]
+        owners = [ranges[slots.feature.table] for slots in self.layout]
         # Layout, not weights: rebuilt from the schema, so left out of the checkpoint.
         buckets = torch.tensor([owner.num_buckets for owner in owners])
         starts = torch.tensor([owner.start for owner in owners])
@@ -49,41 +54,67 @@ class FusedTable(nn.Module):
         self.register_buffer("num_buckets", buckets.repeat_interleave(repeats), persistent=False)
         self.register_buffer("starts", starts.repeat_interleave(repeats), persistent=False)
         self.register_buffer("columns", columns, persistent=False)
+        identity = [isinstance(slots.feature, SharingFeature) and slots.feature.identity for slots in self.layout]
+        lasts = torch.where(torch.tensor(identity), buckets - 1, torch.iinfo(torch.int64).max)
+        self.register_buffer("lasts", lasts.repeat_interleave(repeats), persistent=False)
+        self.has_identity = any(identity)
         self.takes_all_columns = len(columns) == sum(slots.stop - slots.start for slots in slot_layout(schema))
         self.weight = nn.Parameter(_empty_table(num_rows, embedding_dim).normal_(std=INITIAL_STD))
         self.output_dim = embedding_dim * len(self.layout)
+        places = torch.tensor(widths).cumsum(0).tolist()
+        self.places = {
+            slots.feature.name: stop - width for slots, stop, width in zip(self.layout, places, widths, strict=True)
+        }
+        sequences = (slots.feature for slots in self.layout if isinstance(slots.feature, SequenceFeature))
+        self.attending = [feature.name for feature in sequences if feature.target is not None]
+        self.attention = nn.ModuleList(TargetAttention(embedding_dim) for _ in self.attending)
 
-    def forward(self, ids: Tensor) -> Tensor:
+    def forward(self, ids: Tensor, weights: Tensor | None = None) -> Tensor:
         """Look up and pool.
 
         Args:
             ids: int64 (B, S) fingerprints.
+            weights: float32 (B, W) of the values of weighted bags, if there are any.
 
         Returns:
             float32 (B, F * D), one vector for each feature.
         """
         if not self.takes_all_columns:
             ids = ids.index_select(1, self.columns)  # (B, S')
-        present = ids >= 0
+        present = (ids >= 0) & (ids <= self.lasts) if self.has_identity else ids >= 0
         rows = torch.where(present, 1 + ids % self.num_buckets, 0) + self.starts  # (B, S')
         vectors = functional.embedding(rows, self.weight, sparse=self.training)  # (B, S', D)
-        return torch.cat(list(self._pooled(vectors, present)), dim=1)
+        return torch.cat(list(self._pooled(vectors, present, weights)), dim=1)
 
-    def _pooled(self, vectors: Tensor, present: Tensor) -> list[Tensor]:
-        """Pool bags over their present values; runs of single-slot features pass through together."""
+    def _pooled(self, vectors: Tensor, present: Tensor, weights: Tensor | None) -> list[Tensor]:
+        """Pool features of many values; runs of single-slot features pass through together."""
         parts: list[Tensor] = []
         start = single_from = 0
         for slots in self.layout:
             stop = start + slots.stop - slots.start
-            if isinstance(slots.feature, BagFeature):
+            if isinstance(slots.feature, PooledFeature):
                 if single_from < start:
                     parts.append(vectors[:, single_from:start].flatten(1))
-                parts.append(_pool(vectors[:, start:stop], present[:, start:stop], slots.feature))
+                parts.append(self._one_vector(slots.feature, slots, vectors, present, weights))
                 single_from = stop
             start = stop
         if single_from < start:
             parts.append(vectors[:, single_from:start].flatten(1))
         return parts
+
+    def _one_vector(
+        self, feature: PooledFeature, slots: Slots, vectors: Tensor, present: Tensor, weights: Tensor | None
+    ) -> Tensor:
+        """Pool the values of one feature: (B, S', D) to (B, D)."""
+        own = slice(self.places[feature.name], self.places[feature.name] + feature.num_slots)
+        if not isinstance(feature, SequenceFeature):
+            return pool(vectors[:, own], present[:, own], feature.pooling, _own_weights(slots, weights))
+        if feature.target is None:
+            return pool(vectors[:, own], present[:, own], "mean")
+        attended: Tensor = self.attention[self.attending.index(feature.name)](
+            vectors[:, own], present[:, own], vectors[:, self.places[feature.target]]
+        )
+        return attended
 
 
 class Embeddings(nn.Module):
@@ -96,16 +127,15 @@ class Embeddings(nn.Module):
         self.output_dim = sum(table.output_dim for table in tables.values())
         self.tables = nn.ModuleDict(tables)
 
-    def forward(self, ids: Tensor) -> Tensor:
-        """Look up and pool: int64 (B, S) to float32 (B, output_dim)."""
-        return torch.cat([table(ids) for table in self.tables.values()], dim=1)
+    def forward(self, ids: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Look up and pool: int64 (B, S), with float32 (B, W) if bags are weighted, to float32 (B, output_dim)."""
+        return torch.cat([table(ids, weights) for table in self.tables.values()], dim=1)
 
 
-def _pool(vectors: Tensor, present: Tensor, feature: BagFeature) -> Tensor:
-    """Sum or mean over the present values: (B, L, D) and (B, L) to (B, D); zero for an empty bag."""
-    mask = present.unsqueeze(2).to(vectors.dtype)  # (B, L, 1)
-    total = (vectors * mask).sum(1)
-    return total if feature.pooling == "sum" else total / mask.sum(1).clamp(min=1.0)
+def _own_weights(slots: Slots, weights: Tensor | None) -> Tensor | None:
+    if slots.first_weight is None or weights is None:
+        return None
+    return weights[:, slots.first_weight : slots.first_weight + slots.feature.num_weights]
 
 
 def _empty_table(num_rows: int, embedding_dim: int) -> Tensor:
@@ -119,16 +149,12 @@ def _empty_table(num_rows: int, embedding_dim: int) -> Tensor:
         ) from err
 
 
-def _table_name(slots: Slots) -> str:
-    return slots.feature.shares or slots.feature.name
-
-
 def _table_ranges(layout: list[Slots]) -> tuple[dict[str, TableRange], int]:
     """Stack the tables that own themselves; return where each lies and how many rows there are in all."""
     ranges: dict[str, TableRange] = {}
     num_rows = 0
     for slots in layout:
-        if slots.feature.shares is None and slots.feature.num_buckets is not None:
+        if slots.feature.table == slots.feature.name and slots.feature.num_buckets is not None:
             ranges[slots.feature.name] = TableRange(num_rows, slots.feature.num_buckets)
             num_rows += slots.feature.num_buckets + 1
     return ranges, num_rows

@@ -19,13 +19,14 @@ def answer(task: Task, logit: Tensor) -> Tensor:
     return logit
 
 
-def loss(task: Task, logit: Tensor, label: Tensor) -> Tensor:
+def loss(task: Task, logit: Tensor, label: Tensor, weight: Tensor | None = None) -> Tensor:
     """Return the mean loss over observed labels, a scalar; 0 when no label of the batch is observed.
 
     Args:
         task: decides the loss: log-loss for binary, squared error for regression (of log1p, where so declared).
         logit: float32 (B,).
         label: float32 (B,), NaN where unobserved.
+        weight: float32 (B,), of each row's loss, 1 on average; None weighs all alike.
     """
     observed = ~label.isnan()
     target = torch.where(observed, label, 0.0)
@@ -33,4 +34,6 @@ def loss(task: Task, logit: Tensor, label: Tensor) -> Tensor:
         losses = functional.binary_cross_entropy_with_logits(logit, target, reduction="none")
     else:
         losses = functional.mse_loss(logit, torch.log1p(target) if task.transform else target, reduction="none")
+    if weight is not None:
+        losses = losses * weight
     return (losses * observed).sum() / observed.sum().clamp(min=1)

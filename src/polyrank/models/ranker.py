@@ -6,10 +6,10 @@ from torch import Tensor, nn
 from polyrank.schema import Schema
 
 from .config import ModelConfig
+from .dense import DenseBlock
 from .embedding import Embeddings
 from .heads import answer
 from .layers import mlp
-from .numeric import NumericBlock
 
 
 class MultiTaskRanker(nn.Module):
@@ -22,8 +22,8 @@ class MultiTaskRanker(nn.Module):
         super().__init__()
         self.tasks = schema.tasks
         self.embeddings = Embeddings(schema) if schema.hashed_features else None
-        self.numeric = NumericBlock(schema) if schema.numeric_features else None
-        input_dim = sum(part.output_dim for part in (self.embeddings, self.numeric) if part is not None)
+        self.dense = DenseBlock(schema) if schema.dense_features else None
+        input_dim = sum(part.output_dim for part in (self.embeddings, self.dense) if part is not None)
         self.bottom = mlp(input_dim, config.hidden_dims, batch_norm=config.batch_norm, dropout=config.dropout)
         self.towers = nn.ModuleDict({task.name: self._tower(config) for task in schema.tasks})
 
@@ -32,25 +32,26 @@ class MultiTaskRanker(nn.Module):
         hidden = mlp(config.hidden_dims[-1], config.tower_dims, batch_norm=config.batch_norm, dropout=config.dropout)
         return nn.Sequential(*hidden, nn.Linear((config.hidden_dims + config.tower_dims)[-1], 1))
 
-    def forward(self, ids: Tensor | None, dense: Tensor | None) -> dict[str, Tensor]:
+    def forward(self, ids: Tensor | None, dense: Tensor | None, weights: Tensor | None = None) -> dict[str, Tensor]:
         """Return each task's logit.
 
         Args:
             ids: int64 (B, S) fingerprints; None when the schema has no hashed feature.
-            dense: float32 (B, D) raw numbers; None when the schema has no numeric feature.
+            dense: float32 (B, D) raw numbers; None when no feature of the schema is a number.
+            weights: float32 (B, W) of the values of weighted bags; None when no bag is weighted.
 
         Returns:
             float32 (B, 1) by task name.
         """
         parts = []
         if self.embeddings is not None:
-            parts.append(self.embeddings(ids))
-        if self.numeric is not None:
-            parts.append(self.numeric(dense))
+            parts.append(self.embeddings(ids, weights))
+        if self.dense is not None:
+            parts.append(self.dense(dense))
         shared = self.bottom(torch.cat(parts, dim=1))  # (B, H)
         return {task.name: self.towers[task.name](shared) for task in self.tasks}
 
-    def answers(self, ids: Tensor | None, dense: Tensor | None) -> dict[str, Tensor]:
+    def answers(self, ids: Tensor | None, dense: Tensor | None, weights: Tensor | None = None) -> dict[str, Tensor]:
         """Return each task's answer in label units, float32 (B, 1): a probability for a binary task."""
-        logits = self(ids, dense)
+        logits = self(ids, dense, weights)
         return {task.name: answer(task, logits[task.name]) for task in self.tasks}

@@ -80,7 +80,9 @@ class TrainedRanker:
         (run / SCHEMA_FILE).write_text(schema.to_toml(), encoding="utf-8")
         (run / CONFIG_FILE).write_text(config_toml, encoding="utf-8")
         _save(run / WEIGHTS_FILE, {name: tensor.contiguous() for name, tensor in model.state_dict().items()})
-        _save(run / SAMPLE_FILE, {"ids": torch.from_numpy(sample.ids), "dense": torch.from_numpy(sample.dense)})
+        arrays = {"ids": sample.ids, "dense": sample.dense, "weights": sample.weights}
+        stored = {name: torch.from_numpy(array) for name, array in arrays.items() if array is not None}
+        _save(run / SAMPLE_FILE, stored)
 
 
 def _save(path: Path, stored: dict[str, torch.Tensor]) -> None:
@@ -109,15 +111,18 @@ def _sample_batch(run: Path, schema: Schema, stored: dict[str, torch.Tensor]) ->
     Raises:
         DataError: it is empty, or its tensors have another dtype or shape.
     """
-    count = len(stored["ids"]) if "ids" in stored else 0
+    count, encoder = len(stored["ids"]) if "ids" in stored else 0, Encoder(schema)
     expected = {
-        "ids": (torch.int64, (count, Encoder(schema).num_slots)),
-        "dense": (torch.float32, (count, len(schema.numeric_features))),
+        "ids": (torch.int64, (count, encoder.num_slots)),
+        "dense": (torch.float32, (count, encoder.num_dense)),
     }
+    if encoder.num_weights > 0:
+        expected["weights"] = (torch.float32, (count, encoder.num_weights))
     found = {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in stored.items()}
     if count == 0 or found != expected:
         raise DataError(f"run directory {run} is damaged: {SAMPLE_FILE} does not fit {SCHEMA_FILE}; train it anew")
-    return Batch(stored["ids"].numpy(), stored["dense"].numpy())
+    arrays = {name: tensor.numpy() for name, tensor in stored.items()}
+    return Batch(arrays["ids"], arrays["dense"], arrays.get("weights"))
 
 
 def predict(model: MultiTaskRanker, batch: Batch, *, batch_size: int = 8192) -> dict[str, NDArray[np.float32]]:
@@ -134,6 +139,7 @@ def predict(model: MultiTaskRanker, batch: Batch, *, batch_size: int = 8192) -> 
     return {name: np.concatenate(values) for name, values in parts.items()}
 
 
-def tensors(batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    """View a batch as tensors, without a copy."""
-    return torch.from_numpy(batch.ids), torch.from_numpy(batch.dense)
+def tensors(batch: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+    """View a batch as the tensors that a ranker takes, without a copy: ids, dense, and weights if there are any."""
+    weights = None if batch.weights is None else torch.from_numpy(batch.weights)
+    return torch.from_numpy(batch.ids), torch.from_numpy(batch.dense), weights

@@ -26,9 +26,12 @@ from .groups import Field as Field
 from .groups import Group as Group
 from .groups import NGramGroup as NGramGroup
 from .groups import NumberGroup as NumberGroup
+from .groups import VectorGroup as VectorGroup
+from .identities import identities
 from .lists import bag, bag_weights
 from .numbers import logged_numbers
 from .numbers import numbers as numbers
+from .vectors import vectors
 
 MAX_THREADS = 1024
 
@@ -60,6 +63,8 @@ class TableEncoder:
         for index, group in enumerate(self.groups):
             instance(f"groups[{index}]", group, Group, "a group such as CategoricalGroup")
         self.columns = tuple(dict.fromkeys(name for group in self.groups for name in group.columns))
+        self._identities = [index for index, group in enumerate(self.groups) if _is_identity(group)]
+        self._reads_lists = any(isinstance(group, BagGroup | VectorGroup) for group in self.groups)
         self._threads = _num_threads(threads)
         self._plan = _native.TablePlan([group.described() for group in self.groups])
 
@@ -79,9 +84,14 @@ class TableEncoder:
             TypeError: an array of `out` has another dtype.
             ValueError: an array of `out` has another shape, is not contiguous or not writable, or two share memory.
         """
+        if self._identities:
+            return self.encode_columns(columns_of(rows, self.columns), out)
         arrays: Arrays | None = None
         if isinstance(rows, list | tuple):
-            arrays = self._plan.encode_dicts(rows, out)
+            # Numpy arrays among the values may share memory with `out`.
+            direct = None if self._reads_lists else out
+            arrays = self._plan.encode_dicts(rows, direct)
+            arrays = arrays if arrays is None else self._placed(arrays, out)
         elif _is_table(rows):
             arrays = self._encode_table(rows, out, lambda: columns_of(rows, self.columns), whole=True)
         return self.encode_columns(columns_of(rows, self.columns), out) if arrays is None else arrays
@@ -94,9 +104,11 @@ class TableEncoder:
             name: columns[name] for name in self.columns if isinstance(columns[name], pa.Array | pa.ChunkedArray)
         }
         # A list may hold memory that nothing here can see, and `out` must not be written before all is read.
-        direct = out if len(readable) == len(self.columns) else None
+        direct = out if len(readable) == len(self.columns) and not self._identities else None
         arrays = self._encode_table(table_of(readable), direct, lambda: columns, whole=False) if readable else None
-        return self._placed(self._read_all(columns) if arrays is None else arrays, out)
+        arrays = self._read_all(columns) if arrays is None else arrays
+        self._read(self._identities, columns, arrays)
+        return self._placed(arrays, out)
 
     def _encode_table(
         self, table: Any, out: Arrays | None, columns: Callable[[], Mapping[str, Column]], *, whole: bool
@@ -143,6 +155,8 @@ class TableEncoder:
             slots = slice(*self._plan.slots(index))
             if isinstance(group, NumberGroup):
                 dense[:, slots.start] = _numbers(group, columns[group.name])
+            elif isinstance(group, VectorGroup):
+                dense[:, slots] = vectors(group, columns[group.name])
             else:
                 ids[:, slots] = _fingerprints(group, columns)
             if isinstance(group, BagGroup) and group.weights is not None and weights is not None:
@@ -179,7 +193,13 @@ def _fingerprints(
         return fingerprint_ngrams(
             column, sizes=group.sizes, max_length=group.max_length, missing=field.missing, column=field.name
         )
+    if field.identity:
+        return identities(field, column)[:, None]
     return fingerprint(column, dtype=field.dtype, missing=field.missing, column=field.name)[:, None]
+
+
+def _is_identity(group: Group) -> bool:
+    return isinstance(group, CategoricalGroup | BagGroup) and group.field.identity
 
 
 def _is_table(rows: Rows) -> bool:

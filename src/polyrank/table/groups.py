@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from polyrank.arguments import instance, listed, text
+from polyrank.arguments import instance, integer, listed, text
 from polyrank.canonical import Dtype, new_reading
+from polyrank.features import MAX_DIM
 from polyrank.fingerprint import DEFAULT_SEED
 from polyrank.ngrams import checked_length, checked_sizes
 
@@ -12,6 +13,9 @@ from polyrank.ngrams import checked_length, checked_sizes
 class Field:
     """A column whose values are hashed, and how they are read.
 
+    With `identity`, of dtype int64, slots hold the integers themselves, -1 where missing; `below` refuses one that is
+    not in [0, below). A cross hashes them all the same.
+
     Raises:
         ConfigError: an argument is wrong; groups raise it too.
     """
@@ -19,6 +23,8 @@ class Field:
     name: str
     dtype: Dtype
     missing: tuple[str, ...] = ()
+    identity: bool = False
+    below: int | None = None
 
     def __post_init__(self) -> None:
         new_reading(self.dtype, self.missing, text("name", self.name))
@@ -164,4 +170,30 @@ class NumberGroup:
         return "number", self.name, self.log1p
 
 
-Group = CategoricalGroup | BagGroup | CrossGroup | NGramGroup | NumberGroup
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VectorGroup:
+    """A list of exactly `dim` numbers: as many columns of `dense`, NaN where the list is missing."""
+
+    name: str
+    dim: int
+
+    def __post_init__(self) -> None:
+        text("name", self.name)
+        integer("dim", self.dim, range(1, MAX_DIM + 1), f"[1, {MAX_DIM}]")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the group reads."""
+        return (self.name,)
+
+    @property
+    def num_slots(self) -> int:
+        """How many columns of `ids` the group fills."""
+        return 0
+
+    def described(self) -> tuple[object, ...]:
+        """Return what the extension takes."""
+        return "vector", self.name, self.dim
+
+
+Group = CategoricalGroup | BagGroup | CrossGroup | NGramGroup | NumberGroup | VectorGroup

@@ -7,11 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.arguments import shown
+from polyrank.canonical.arrow import is_list
 from polyrank.errors import DataError
 from polyrank.fingerprint import MISSING, fingerprint
 from polyrank.rows import Column, is_missing
 
 from .groups import BagGroup, Field
+from .identities import identities
 from .numbers import numbers
 
 
@@ -22,9 +24,9 @@ def bag(group: BagGroup, column: Column) -> NDArray[np.int64]:
         DataError: the column holds no lists, or a value has no canonical form.
     """
     name = group.field.name
-    lengths, values = _flatten(name, column, "a bag takes lists")
+    lengths, values = flatten(name, column, "a bag takes lists")
     padded = np.full((len(lengths), group.max_length), MISSING, np.int64)
-    _fill(padded, lengths, lambda starts: _by_row(_fingerprints(group.field), values, starts, lengths))
+    _fill(padded, lengths, lambda starts: read_by_row(_fingerprints(group.field), values, starts, lengths))
     return padded
 
 
@@ -35,8 +37,8 @@ def bag_weights(group: BagGroup, column: Column, bags: Column) -> NDArray[np.flo
         DataError: the column holds no lists of numbers, or a list of another length than its bag's.
     """
     name = str(group.weights)
-    lengths, values = _flatten(name, column, "weights are lists")
-    expected, _ = _flatten(group.field.name, bags, "a bag takes lists")
+    lengths, values = flatten(name, column, "weights are lists")
+    expected, _ = flatten(group.field.name, bags, "a bag takes lists")
     differing = lengths != expected
     if differing.any():
         row = int(differing.argmax())
@@ -45,7 +47,7 @@ def bag_weights(group: BagGroup, column: Column, bags: Column) -> NDArray[np.flo
             f"as many as {group.field.name!r} has values expected, {expected[row]}"
         )
     padded = np.zeros((len(lengths), group.max_length), np.float32)
-    _fill(padded, lengths, lambda starts: _by_row(lambda part: numbers(part, name), values, starts, lengths))
+    _fill(padded, lengths, lambda starts: read_by_row(lambda part: numbers(part, name), values, starts, lengths))
     return np.nan_to_num(padded, copy=False, nan=0.0)
 
 
@@ -58,10 +60,12 @@ def _fill(padded: NDArray[Any], lengths: NDArray[np.int64], read: Callable[[NDAr
 
 
 def _fingerprints(field: Field) -> Callable[[Column], NDArray[np.int64]]:
+    if field.identity:
+        return lambda values: identities(field, values)
     return lambda values: fingerprint(values, dtype=field.dtype, missing=field.missing, column=field.name)
 
 
-def _by_row(
+def read_by_row(
     read: Callable[[Column], NDArray[Any]], values: Column, starts: NDArray[np.int64], lengths: NDArray[np.int64]
 ) -> NDArray[Any]:
     """Read the values of all lists, end to end."""
@@ -86,7 +90,7 @@ def _take(values: Column, indices: NDArray[np.int64], present: NDArray[np.bool_]
     return values.take(pa.array(indices, mask=~present))
 
 
-def _flatten(name: str, column: Column, expected: str) -> tuple[NDArray[np.int64], Column]:
+def flatten(name: str, column: Column, expected: str) -> tuple[NDArray[np.int64], Column]:
     """Return how many values each row has (none for null), and all values end to end."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -97,23 +101,10 @@ def _flatten(name: str, column: Column, expected: str) -> tuple[NDArray[np.int64
         return _flatten_plain(name, column, expected)
     if pa.types.is_null(column.type):
         return np.zeros(len(column), np.int64), pa.nulls(0)
-    if not _is_list(column.type):
+    if not is_list(column.type):
         raise DataError(f"column {name!r} holds {column.type}; {expected}")
     lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False).astype(np.int64)
     return lengths, column.flatten()
-
-
-def _is_list(kind: Any) -> bool:
-    import pyarrow as pa
-
-    tests = (
-        pa.types.is_list,
-        pa.types.is_large_list,
-        pa.types.is_fixed_size_list,
-        pa.types.is_list_view,
-        pa.types.is_large_list_view,
-    )
-    return any(test(kind) for test in tests)
 
 
 def _flatten_plain(name: str, column: Sequence[object], expected: str) -> tuple[NDArray[np.int64], list[object]]:
