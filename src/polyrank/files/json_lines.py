@@ -16,6 +16,7 @@ from .encoding import DECLARE
 
 PIECE_BYTES = 4 * 2**20
 _BOM = b"\xef\xbb\xbf"
+_FLOAT_LIMIT = 2.0**1000  # float() takes no larger integers than these, or a little more
 _DECODER = msgspec.json.Decoder()
 
 
@@ -126,7 +127,17 @@ def _joined(column: str, pieces: list[Any]) -> Any:
         except pa.ArrowException:
             pass  # 46 and "46" in different pieces
     values = [value for piece in pieces for value in (piece if isinstance(piece, list) else piece.to_pylist())]
+    if _are_fractions(values):
+        return pa.chunked_array([pa.array([None if value is None else float(value) for value in values], pa.float64())])
     return pa.chunked_array([as_text(column, values)])
+
+
+def _are_fractions(values: list[Any]) -> bool:
+    """Say whether values are numbers, and some no ids: the column is numeric, and may round what floats do not hold."""
+    numbers = [value for value in values if value is not None]
+    return all(type(value) in (int, float) and abs(value) < _FLOAT_LIMIT for value in numbers) and any(
+        value % 1 > 0 for value in numbers
+    )
 
 
 def as_text(column: str, values: list[Any], first: int = 0) -> Any:
