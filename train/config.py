@@ -7,6 +7,7 @@ from typing import Literal, Self
 import msgspec
 
 from polyrank.errors import ConfigError
+from polyrank.files import UTF8, check_encoding
 from polyrank.models import ModelConfig
 from polyrank.schema import located_message
 
@@ -76,6 +77,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             gives the same weights, bit for bit.
         threads: CPU threads of training and validation. Batch norm adds up each thread's rows apart, so another number
             gives other weights.
+        encoding: of CSV and JSON Lines files.
         model: architecture and sizes.
         optimizer: learning rates.
         validation: which rows validate.
@@ -85,6 +87,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     batch_size: int = 1024
     seed: int = 0
     threads: int = 1
+    encoding: str = UTF8
     model: ModelConfig = ModelConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     validation: ValidationConfig = ValidationConfig()
@@ -95,6 +98,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         _require("batch_size", self.batch_size, "in [2, 2**31)", holds=2 <= self.batch_size < 2**31)  # noqa: PLR2004
         _require("seed", self.seed, "in [0, 2**63)", holds=0 <= self.seed < 2**63)
         _require("threads", self.threads, "in [1, 1024]", holds=1 <= self.threads <= 1024)  # noqa: PLR2004
+        check_encoding("$.encoding", self.encoding)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

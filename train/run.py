@@ -80,7 +80,7 @@ def fit(
 
     Args:
         schema: features and tasks.
-        data: a Parquet or CSV file, a directory of them, or rows in memory.
+        data: a file, a directory or pattern of files (docs/data.md lists the formats), or rows in memory.
         out: the run directory to make; must not exist or be empty.
         config: how to train; None takes the defaults.
         progress: show a bar on standard error, when that is a terminal.
@@ -111,7 +111,7 @@ def prepare(schema: Schema, data: str | Path | Rows, config: TrainConfig) -> Tra
     schema = schema.resolved()
     if not isinstance(data, str | Path):
         return _prepare_rows(schema, data, config)
-    rows = read_rows(data, columns=_columns(schema, config), text=schema.text_columns)
+    rows = read_rows(data, columns=_columns(schema, config), text=schema.text_columns, encoding=config.encoding)
     try:
         return _prepare_rows(schema, rows, config)
     except DataError as err:

@@ -12,6 +12,7 @@ from polyrank.rows import Column
 from polyrank.schema import Schema
 
 from .config import ValidationConfig
+from .times import times
 
 UNITS_PER_HOUR = {"s": 3_600, "ms": 3_600_000, "us": 3_600_000_000, "ns": 3_600_000_000_000}
 
@@ -113,26 +114,6 @@ def _said(column: Column, name: str) -> NDArray[np.bool_]:
                 f"split column {name!r} holds {shown(value)} at row {row + 1:,}; 'train' or 'validation' expected"
             )
     return np.array([value == "validation" for value in values], bool)
-
-
-def times(column: Column, schema: Schema) -> NDArray[np.int64]:
-    """Read the time column as int64 [B], in the schema's unit.
-
-    Raises:
-        DataError: a time is missing, or the column is neither integer nor timestamp.
-    """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    kind = getattr(column, "type", None)
-    if kind is not None and pa.types.is_timestamp(kind):
-        column = pc.cast(column, pa.timestamp(schema.time_unit, tz=kind.tz), safe=False).cast(pa.int64())
-    elif kind is None or not pa.types.is_integer(kind):
-        raise DataError(f"time column {schema.time!r} holds {kind or 'mixed types'}; integers or timestamps expected")
-    if column.null_count:
-        row = pc.index(column.is_null(), pa.scalar(value=True)).as_py()
-        raise DataError(f"time column {schema.time!r} is missing at row {row + 1:,}; a time split needs every time")
-    return np.asarray(column.to_numpy(zero_copy_only=False), np.int64)
 
 
 def _newest(moments: NDArray[np.int64], schema: Schema, config: ValidationConfig) -> NDArray[np.bool_]:

@@ -1,9 +1,11 @@
 """Rows in whatever form they arrive, seen as named columns.
 
-A pyarrow table or record batch, a pandas or polars frame, anything with `__arrow_c_stream__`, or a list of dicts.
+A pyarrow table, record batch or dataset, a pandas or polars frame, a DuckDB relation, anything with
+`__arrow_c_stream__`, or a list of dicts.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -46,6 +48,7 @@ def num_rows(columns: Mapping[str, Column]) -> int:
 def _from_arrow(rows: Rows, names: Sequence[str]) -> dict[str, Column]:
     import pyarrow as pa
 
+    rows = _collected(rows, names)
     if isinstance(rows, pa.RecordBatch):
         rows = pa.Table.from_batches([rows])
     if not isinstance(rows, pa.Table):
@@ -56,6 +59,14 @@ def _from_arrow(rows: Rows, names: Sequence[str]) -> dict[str, Column]:
         rows = _import_stream(rows)
     _check(names, rows.column_names, rows.num_rows)
     return {name: rows.column(name) for name in names}
+
+
+def _collected(rows: Rows, names: Sequence[str]) -> Rows:
+    """Run what stands for rows that are not read yet: a dataset of pyarrow, a lazy frame of polars."""
+    kind = type(rows)
+    if kind.__module__ == "pyarrow._dataset" and hasattr(rows, "to_table"):
+        return rows.to_table(columns=[name for name in names if name in rows.schema.names] or None)
+    return rows.collect() if kind.__name__ == "LazyFrame" and hasattr(rows, "collect") else rows
 
 
 def _import_stream(rows: Rows) -> Any:
@@ -88,9 +99,24 @@ def _array_or_list(values: Any) -> Column:
     import pyarrow as pa
 
     try:
-        return pa.array(values, from_pandas=True)
+        array = pa.array(values, from_pandas=True)
+        return list(values) if _are_times(values, array.type) and _mixes_zones(values) else array
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError, UnicodeEncodeError):
         return list(values)
+
+
+def _are_times(values: Any, kind: Any) -> bool:
+    """Say whether Arrow made times of Python objects, not of a column of times."""
+    import pyarrow as pa
+
+    return pa.types.is_timestamp(kind) and getattr(values, "dtype", None) in (None, np.dtype(object))
+
+
+def _mixes_zones(values: Any) -> bool:
+    """Say whether times with a zone stand beside times without, which Arrow takes for UTC."""
+    # NaT is a datetime that equals nothing.
+    times = (value for value in values if isinstance(value, datetime) and value == value)  # noqa: PLR0124
+    return len({value.tzinfo is None for value in times}) > 1
 
 
 def _check(names: Sequence[str], present: Sequence[str], count: int) -> None:

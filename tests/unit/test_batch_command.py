@@ -90,7 +90,7 @@ def test_csv_is_hashed_as_parquet_is(place: Path) -> None:
         "city": ["007", "", "NA", 'a "b"'],
         "note": [1, 2, 3, 4],
         "user_id_fingerprint": hashed([46, None, None, 7], "int64"),
-        "city_fingerprint": hashed(["007", "", "NA", 'a "b"'], "text"),
+        "city_fingerprint": hashed(["007", None, "NA", 'a "b"'], "text"),
     }
 
 
@@ -193,15 +193,20 @@ def csv(text: str | bytes) -> Callable[[], object]:
 
 USER = ("--column", "user_id:int64")
 WRONG: dict[str, tuple[Callable[[], object], str, Sequence[str], str]] = {
-    "no file": (lambda: None, "absent.parquet", USER, "absent.parquet does not exist; give a Parquet or CSV file"),
-    "directory": (lambda: Path("d").mkdir(), "d", USER, "d is a directory; give one Parquet or CSV file"),
+    "no file": (
+        lambda: None,
+        "absent.parquet",
+        USER,
+        "absent.parquet does not exist; give a file that ends in .parquet, .csv",
+    ),
+    "directory": (lambda: Path("d").mkdir(), "d", USER, "d is a directory; give one file"),
     "directory named as a file": (
         lambda: Path("d.csv").mkdir(),
         "d.csv",
         USER,
-        "d.csv is a directory; give one Parquet or CSV file",
+        "d.csv is a directory; give one file",
     ),
-    "pipe": (lambda: os.mkfifo("p.csv"), "p.csv", USER, "p.csv is no file; give a Parquet or CSV file"),
+    "pipe": (lambda: os.mkfifo("p.csv"), "p.csv", USER, "p.csv is no file; give a file that ends in .parquet"),
     "other kind": (
         lambda: Path("rows.txt").touch(),
         "rows.txt",
@@ -231,13 +236,13 @@ WRONG: dict[str, tuple[Callable[[], object], str, Sequence[str], str]] = {
         csv(b"user_id\n1\n\xff\n"),
         "rows.csv",
         USER,
-        "rows.csv cannot be read as CSV: line 3 is not UTF-8 text; convert the file",
+        "rows.csv cannot be read as CSV: line 3 is not UTF-8 text; declare its encoding, as in --encoding latin-1",
     ),
     "CSV with a name that is no UTF-8": (
         csv(b"user_id,stra\xdfe\n1,2\n"),
         "rows.csv",
         USER,
-        "rows.csv cannot be read as CSV: line 1 is not UTF-8 text; convert the file",
+        "rows.csv cannot be read as CSV: line 1 is not UTF-8 text; declare its encoding, as in --encoding latin-1",
     ),
     "CSV row beyond a block": (
         csv("user_id,b\n1," + "x" * 5_000_000 + "\n2,3\n"),
@@ -428,7 +433,7 @@ def test_cross_without_columns_is_told_what_it_takes(capsys: Capture) -> None:
 def test_help_names_the_kinds_of_files(capsys: Capture, verb: str) -> None:
     with pytest.raises(SystemExit):
         main([verb, "--help"])
-    assert ".parquet, .csv or .csv.gz" in " ".join(capsys.readouterr().out.split())
+    assert ".parquet, .csv, .csv.gz, .jsonl" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The command line of training: what it prints, where, and with which exit status."""
 
+import json
 import logging
 import subprocess
 import sys
@@ -34,8 +35,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def train(*arguments: str) -> int:
-    return main(["--quiet", "train", "logs.parquet", "--schema", "schema.toml", "--out", "run", *arguments])
+def train(*arguments: str, data: str = "logs.parquet") -> int:
+    return main(["--quiet", "train", data, "--schema", "schema.toml", "--out", "run", *arguments])
 
 
 def rewrite(change: Callable[[pa.Table], pa.Table]) -> Callable[[Path], object]:
@@ -55,7 +56,7 @@ def make_file_in_the_way(place: Path) -> None:
 
 
 WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
-    "no data": (lambda place: (place / "logs.parquet").unlink(), "logs.parquet does not exist; give a Parquet or CSV"),
+    "no data": (lambda place: (place / "logs.parquet").unlink(), "logs.parquet does not exist; give a file, a direc"),
     "corrupt Parquet": (write("logs.parquet", b"PAR1 not"), "logs.parquet cannot be read as Parquet: "),
     "empty table": (rewrite(lambda table: table[:0]), "logs.parquet: rows must hold at least one row, got none"),
     "one row": (rewrite(lambda table: table[:1]), "logs.parquet: the split leaves "),
@@ -69,7 +70,7 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "text for a number": (
         rewrite(with_column("score", ["high"] * 200)),
-        "logs.parquet: column 'score' holds string; numbers expected",
+        "logs.parquet: column 'score' holds 'high' at row 1; numbers expected",
     ),
     "value for a list": (
         rewrite(with_column("tags", ["a"] * 200)),
@@ -85,7 +86,7 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "missing time": (
         rewrite(with_column("time_ms", [None] * 200)),
-        "logs.parquet: time column 'time_ms' holds null; integers or timestamps expected",
+        "logs.parquet: time column 'time_ms' is missing at row 1; a time split needs every",
     ),
     "no schema": (
         lambda place: (place / "schema.toml").unlink(),
@@ -156,6 +157,17 @@ def test_config_of_the_command_line_counts(place: Path) -> None:
     assert "epochs = 2" in (place / "run" / "config.toml").read_text()
 
 
+def test_encoding_of_the_command_line_counts(place: Path, capsys: Capture) -> None:
+    lines = [json.dumps(row | {"device": "Köln"}, ensure_ascii=False) for row in toy_table(200).to_pylist()]
+    (place / "logs.jsonl").write_text("\n".join(lines), encoding="latin-1")
+    assert train(data="logs.jsonl") == 1
+    assert "logs.jsonl cannot be read as JSON Lines: line 1 is not UTF-8 text; declare" in capsys.readouterr().err
+    assert train("--encoding", "morse", data="logs.jsonl") == 1
+    assert "--encoding must be an encoding such as" in capsys.readouterr().err
+    assert train("--encoding", "latin-1", data="logs.jsonl") == 0
+    assert 'encoding = "latin-1"' in (place / "run" / "config.toml").read_text()
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -203,9 +215,8 @@ def test_error_of_a_process_is_one_line_without_traceback(place: Path) -> None:
     command = [sys.executable, "-m", "polyrank", "train", "absent.parquet", "--schema", "schema.toml", "--out", "run"]
     done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
-    assert (
-        done.stderr == "polyrank: absent.parquet does not exist; give a Parquet or CSV file, or a directory of them\n"
-    )
+    message = "does not exist; give a file, a directory of files, or a pattern such as 'logs/*.parquet'"
+    assert done.stderr == f"polyrank: absent.parquet {message}\n"
 
 
 def test_dataset_is_one_parquet_file(tmp_path: Path, capsys: Capture) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.dataset
 import pytest
 
 from polyrank.errors import DataError
@@ -16,6 +17,8 @@ FORMS: dict[str, Any] = {
     "record batch reader": pa.Table.from_pylist(ROWS).to_reader(),
     "pandas": pd.DataFrame(ROWS),
     "polars": pl.DataFrame(ROWS),
+    "lazy polars": pl.DataFrame(ROWS).lazy(),
+    "dataset": pa.dataset.dataset(pa.Table.from_pylist(ROWS)),
     "dicts": ROWS,
     "tuple of dicts": tuple(ROWS),
 }
@@ -134,3 +137,9 @@ def test_row_that_grows_while_it_is_read_is_read() -> None:
 
     row[Growing("b")] = 7
     assert columns_of([row], ["a"])["a"].to_pylist() == [46]
+
+
+def test_duckdb_relation_is_read() -> None:
+    duckdb = pytest.importorskip("duckdb", reason="DuckDB is installed for benchmarks only: dependency group bench")
+    relation = duckdb.sql("select 46 as user, 'x' as extra")
+    assert columns_of(relation, ["user"])["user"].to_pylist() == [46]

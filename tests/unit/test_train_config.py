@@ -1,5 +1,6 @@
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,6 +87,7 @@ def test_every_value_is_read(path: Path) -> None:
         batch_size=64,
         seed=7,
         threads=2,
+        encoding="latin-1",
         model=ModelConfig(hidden_dims=(8,), tower_dims=(), batch_norm=False, dropout=0.5),
         optimizer=OptimizerConfig(lr=0.1, embedding_lr=0.2, weight_decay=0.0),
         validation=ValidationConfig(hours=2.5, share=0.5),
@@ -98,3 +100,9 @@ def test_every_value_is_read(path: Path) -> None:
 def test_wrong_argument_is_refused_in_python(arguments: dict[str, int]) -> None:
     with pytest.raises(ConfigError, match=r"^\$\.\w+ must be in .*, got"):
         TrainConfig(**arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("encoding", ["latin-99", "rot13", "", "a\0b", 7, None])
+def test_what_is_no_encoding_is_refused(encoding: Any) -> None:
+    with pytest.raises(ConfigError, match=r'^\$\.encoding must be an encoding such as "utf-8" or "latin-1", got'):
+        TrainConfig(encoding=encoding)

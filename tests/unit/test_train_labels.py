@@ -58,14 +58,14 @@ def test_label_of_another_scale_is_checked_before_the_condition() -> None:
             "label column 'is_click' holds 2 at row 3; 0 or 1 expected for a binary task (task 'click')",
         ),
         (CLICK, {"is_click": [0.5]}, "label column 'is_click' holds 0.5 at row 1; 0 or 1 expected"),
-        (CLICK, {"is_click": ["yes"]}, "column 'is_click' holds string; numbers expected"),
+        (CLICK, {"is_click": ["yes"]}, "column 'is_click' holds 'yes' at row 1; numbers expected"),
         (RATING, {"stars": [1.0, np.inf]}, "column 'stars' holds inf at row 2; finite 32-bit numbers expected"),
         (
             WATCH,
             {"watch_s": [0.0, -0.5]},
             "label column 'watch_s' holds -0.5 at row 2; 0 or above expected under log1p (task 'watch')",
         ),
-        (LIKE, {"is_like": [1], "is_click": ["no"]}, "column 'is_click' holds string; numbers expected"),
+        (LIKE, {"is_like": [1], "is_click": ["no"]}, "column 'is_click' holds 'no' at row 1; numbers expected"),
     ],
     ids=["binary", "fraction", "text", "infinity", "negative", "condition"],
 )

@@ -72,7 +72,11 @@ def two_columns(path: Path) -> None:
 
 
 REFUSALS: dict[str, tuple[Callable[[Path], object], str, str]] = {
-    "absent": (lambda _: None, "nowhere", "nowhere does not exist; give a Parquet or CSV file, or a directory of them"),
+    "absent": (
+        lambda _: None,
+        "nowhere",
+        "nowhere does not exist; give a file, a directory of files, or a pattern such as 'logs/*.parquet'",
+    ),
     "empty directory": (lambda _: None, "", " holds no file that ends in .parquet, .csv, .csv.gz"),
     "other suffix": (
         lambda path: (path / "a.json").touch(),
@@ -104,7 +108,7 @@ REFUSALS: dict[str, tuple[Callable[[Path], object], str, str]] = {
     "CSV whose header is no UTF-8": (
         lambda path: (path / "a.csv").write_bytes(b"user,stra\xdfe\n1,2\n"),
         "a.csv",
-        "a.csv cannot be read as CSV: line 1 is not UTF-8 text; convert the file, as in iconv --from latin1 --to utf-8",
+        "a.csv cannot be read as CSV: line 1 is not UTF-8 text; declare its encoding, as in --encoding latin-1",
     ),
     "CSV row beyond a block": (
         lambda path: (path / "a.csv").write_text("user,item\n1," + "x" * 3_000_000 + "\n2,3\n"),
@@ -117,7 +121,11 @@ REFUSALS: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "a.parquet",
         "a.parquet: column 'user' is missing; did you mean 'users'? (the file has: users, item)",
     ),
-    "column twice in Parquet": (two_columns, "a.parquet", "a.parquet cannot be read as Parquet: Multiple matches"),
+    "column twice in Parquet": (
+        two_columns,
+        "a.parquet",
+        "a.parquet: column 'user' is there more than once; columns must be unique",
+    ),
     "column twice in CSV": (
         lambda path: (path / "a.csv").write_text("user,user\n1,2\n"),
         "a.csv",
@@ -150,7 +158,7 @@ def test_what_cannot_be_read_is_named(
 @pytest.mark.parametrize("lines", [1, 200_000])
 def test_text_that_is_no_utf8_is_refused_with_its_line(tmp_path: Path, lines: int) -> None:
     (tmp_path / "a.csv").write_bytes(b"user,city\n" + "1,Mülheim\n".encode() * lines + b"2,M\xfclheim\n")
-    with pytest.raises(DataError, match=rf"a\.csv cannot be read as CSV: line {lines + 2:,} is not UTF-8 text; conv"):
+    with pytest.raises(DataError, match=rf"a\.csv cannot be read as CSV: line {lines + 2:,} is not UTF-8 text; decl"):
         read_rows(tmp_path / "a.csv", text=["city"])
 
 

@@ -3,17 +3,21 @@ import re
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
 from polyrank.errors import DataError
 from polyrank.features import NumericFeature
+from polyrank.rows import columns_of
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask
 from polyrank.train.config import ValidationConfig
-from polyrank.train.splits import split_columns, split_rows, times
+from polyrank.train.splits import split_columns, split_rows
+from polyrank.train.times import times
 
 HOUR_MS = 3_600_000
+NOON = dt.datetime(2026, 7, 1, 12, tzinfo=dt.UTC)
 
 
 def schema_with(**changes: Any) -> Schema:
@@ -114,15 +118,34 @@ def test_side_without_two_rows_is_refused(moments: list[int], config: dict[str, 
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        (pa.array([1.0]), "time column 'at' holds double; integers or timestamps expected"),
-        (pa.array(["2026"]), "time column 'at' holds string; integers or timestamps expected"),
-        (pa.array([dt.date(2026, 7, 1)]), "time column 'at' holds date32[day]; integers or timestamps expected"),
-        ([1, "2"], "time column 'at' holds mixed types; integers or timestamps expected"),
+        (pa.array([1.0, 1.5]), "time column 'at' holds 1.5 at row 2; whole numbers up to 2**53 expected, in ms"),
+        (pa.array([2.0**60]), "time column 'at' holds 1.152921504606847e+18 at row 1; whole numbers up to 2**53"),
+        (
+            pa.array(["noon"]),
+            "time column 'at' holds 'noon' at row 1; times such as 2026-07-01T12:00:00+02:00 expected",
+        ),
+        (
+            pa.array(["2026-07-01T00:00:00Z", "2026-07-01T00:00:00"]),
+            "time column 'at' holds '2026-07-01T00:00:00' at row 2; times with a zone, as in row 1, expected",
+        ),
+        (
+            pa.chunked_array([["2026-07-01"], ["2026-07-01T00:00:00Z"]]),
+            "time column 'at' holds '2026-07-01T00:00:00Z' at row 2; times without a zone, as in row 1, expected",
+        ),
+        (pa.array([True]), "time column 'at' holds bool; integers or timestamps expected"),
+        ([1, "2"], "time column 'at' holds '2' (str) at row 2 beside int; integers or timestamps of one kind expected"),
+        (
+            columns_of([{"at": NOON}, {"at": NOON.replace(tzinfo=None)}], ["at"])["at"],
+            "time column 'at' holds 2026-07-01 12:00:00 (datetime without zone) at row 2 beside datetime with zone; i",
+        ),
+        (
+            columns_of(pd.DataFrame({"at": [NOON.replace(tzinfo=None), None, NOON]}, dtype=object), ["at"])["at"],
+            "time column 'at' holds 2026-07-01 12:00:00+00:00 (datetime with zone) at row 3 beside datetime without",
+        ),
         (pa.array([1, None]), "time column 'at' is missing at row 2; a time split needs every time"),
         (pa.chunked_array([[1, 2], [3, None]]), "time column 'at' is missing at row 4; a time split needs every"),
         (pa.array([None], pa.timestamp("s")), "time column 'at' is missing at row 1; a time split needs every"),
     ],
-    ids=["float", "text", "date", "mixed", "null", "null in a chunk", "null timestamp"],
 )
 def test_wrong_times_are_refused(column: Any, message: str) -> None:
     with pytest.raises(DataError, match=f"^{re.escape(message)}"):
@@ -197,3 +220,25 @@ def test_split_names_the_columns_it_reads(
     changes: dict[str, Any], config: dict[str, Any], expected: tuple[str, ...]
 ) -> None:
     assert split_columns(schema_with(**changes), ValidationConfig(**config)) == expected
+
+
+BERLIN = dt.timezone(dt.timedelta(hours=2))
+NOON_FORMS: dict[str, Any] = {
+    "two zones": columns_of([{"at": NOON}, {"at": NOON.astimezone(BERLIN)}], ["at"])["at"],
+    "pandas with two zones": columns_of(pd.DataFrame({"at": [NOON.astimezone(BERLIN), NOON]}, dtype=object), ["at"])[
+        "at"
+    ],
+    "pandas": columns_of(pd.DataFrame({"at": pd.to_datetime([NOON, NOON]).tz_convert("Asia/Tokyo")}), ["at"])["at"],
+    "text with zones": pa.array(["2026-07-01T14:00:00+02:00", "2026-07-01 12:00:00.000999Z"]),
+    "text": pa.array(["2026-07-01T12:00:00", "2026-07-01 12:00"], pa.large_string()),
+    "floats": pa.array([NOON.timestamp() * 1000] * 2),
+}
+
+
+@pytest.mark.parametrize("column", NOON_FORMS.values(), ids=NOON_FORMS)
+def test_times_in_every_form_are_the_same_instant(column: Any) -> None:
+    assert times(column, schema_with(time="at")).tolist() == [int(NOON.timestamp()) * 1000] * 2
+
+
+def test_dates_are_their_first_instant() -> None:
+    assert times(pa.array([dt.date(1970, 1, 2)]), schema_with(time="at")).tolist() == [24 * HOUR_MS]

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from polyrank.errors import DataError
+from polyrank.files import UTF8, first_line
 from polyrank.fingerprint import MISSING
 from polyrank.staging import staged_file
 
 from .columns import Cross, Hashed, HashedColumn, check_unique
 from .hashing import fingerprint_type, hash_batch
-from .source import RowStream, open_rows
+from .source import open_rows
+from .stream import RowStream
 
 Progress = Callable[[int, int | None], None]
 """Called after each batch with the rows done, and all rows where they are known."""
@@ -32,11 +34,12 @@ def fingerprint_file(
     crosses: Sequence[Cross] = (),
     *,
     progress: Progress = lambda _done, _total: None,
+    encoding: str = UTF8,
 ) -> Summary:
-    """Write the rows of a Parquet or CSV file as Parquet, with a column `<name>_fingerprint` for each hashed column.
+    """Write the rows of a file as Parquet, with a column `<name>_fingerprint` for each hashed column.
 
     A bag's column holds lists. Rows pass through in batches of 64 MiB at most, so memory does not grow with the file.
-    `out` appears whole or not at all.
+    `out` appears whole or not at all. `encoding` is that of CSV and JSON Lines files.
 
     Raises:
         ConfigError: there is nothing to hash, or something twice.
@@ -44,13 +47,18 @@ def fingerprint_file(
             column, value and row.
         OutputError: `out` cannot be written.
     """
+    import pyarrow as pa
+
     outputs: tuple[Hashed, ...] = (*columns, *crosses)
     check_unique(outputs)
     parts = (part for cross in crosses for part in cross.parts)
-    with open_rows(rows, tuple(dict.fromkeys((*columns, *parts)))) as stream, staged_file(out) as partial:
+    read = tuple(dict.fromkeys((*columns, *parts)))
+    with open_rows(rows, read, encoding) as stream, staged_file(out) as partial:
         schema = _output_schema(rows, stream, outputs)
         try:
             return _write(partial, schema, stream, outputs, progress)
+        except pa.ArrowNotImplementedError as err:  # the schema's types are checked before the first row
+            raise DataError(f"{rows}: Parquet does not hold what a column holds: {first_line(err)}") from err
         except DataError as err:
             raise err if str(err).startswith(f"{rows}") else DataError(f"{rows}: {err}") from err
 

@@ -1,4 +1,4 @@
-"""Rows of a Parquet or CSV file as a stream of record batches, in memory that does not grow with the file."""
+"""Rows of a file as a stream of record batches, in memory that does not grow with the file."""
 
 import contextlib
 import dataclasses
@@ -7,58 +7,56 @@ from pathlib import Path
 from typing import Any
 
 from polyrank.errors import DataError
-from polyrank.files import PIECE_BYTES, SUFFIXES, QuoteCheck, check_columns, readable
+from polyrank.files import (
+    SUFFIXES,
+    UTF8,
+    as_utf8,
+    check_columns,
+    format_of,
+    json_batches,
+    json_schema,
+    kinds,
+    open_arrow_file,
+    readable,
+)
 
 from .columns import HashedColumn
-
-MAX_ROWS = 131_072
-MAX_BYTES = 64 * 2**20
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class RowStream:
-    """Rows of a file.
-
-    Attributes:
-        schema: Arrow schema of the batches.
-        num_rows: how many there are, None where only reading tells.
-        batches: pairs of record batches: the rows to keep, and the same rows to hash.
-    """
-
-    schema: Any
-    num_rows: int | None
-    batches: Iterator[tuple[Any, Any]]
+from .csv_source import open_csv
+from .stream import MAX_BYTES, MAX_ROWS, RowStream, merged
 
 
 @contextlib.contextmanager
-def open_rows(file: Path, columns: Sequence[HashedColumn]) -> Iterator[RowStream]:
-    """Open a file whose `columns` are to be hashed.
+def open_rows(file: Path, columns: Sequence[HashedColumn], encoding: str = UTF8) -> Iterator[RowStream]:
+    """Open a file whose `columns` are to be hashed; `encoding` is that of files of text.
 
     Raises:
         DataError: the file is absent, damaged, or of another kind, or lacks one of the columns or holds it twice; while
             iterating, that a batch is damaged.
     """
     _check_kind(file)
+    form = format_of(file)
     with contextlib.ExitStack() as stack:
-        with readable(file):
-            is_parquet = file.name.endswith(".parquet")
-            stream = stack.enter_context(_open_parquet(file) if is_parquet else _open_csv(file, columns))
+        text = stack.enter_context(as_utf8(file, encoding)) if form.is_text else file
+        with readable(file, text):
+            stream = stack.enter_context(_OPENERS[form.name](text, columns, file))
             present = stream.schema.names
         check_columns(file, present, [column.name for column in columns])
-        yield dataclasses.replace(stream, batches=_guarded(file, stream.batches))
+        yield dataclasses.replace(stream, batches=_guarded(file, text, stream.batches))
 
 
 def _check_kind(file: Path) -> None:
     if file.is_dir():
-        raise DataError(f"{file} is a directory; give one Parquet or CSV file")
+        raise DataError(f"{file} is a directory; give one file")
     if not file.name.endswith(SUFFIXES):
         raise DataError(f"{file} must end in {', '.join(SUFFIXES)}")
     if not file.is_file():
-        raise DataError(f"{file} {'is no file' if file.exists() else 'does not exist'}; give a Parquet or CSV file")
+        raise DataError(
+            f"{file} {'is no file' if file.exists() else 'does not exist'}; give a file that ends in {kinds()}"
+        )
 
 
 @contextlib.contextmanager
-def _open_parquet(file: Path) -> Iterator[RowStream]:
+def _open_parquet(file: Path, _columns: Sequence[HashedColumn], _name: Path) -> Iterator[RowStream]:
     import pyarrow.parquet as pq
 
     # Buffered reading takes a megabyte of each column at a time, where the default takes a row group.
@@ -76,71 +74,28 @@ def _batch_rows(metadata: Any) -> int:
 
 
 @contextlib.contextmanager
-def _open_csv(file: Path, columns: Sequence[HashedColumn]) -> Iterator[RowStream]:
-    import pyarrow as pa
-    from pyarrow import csv
-
-    convert = csv.ConvertOptions(column_types={column.name: pa.string() for column in columns})
-    read = csv.ReadOptions(block_size=PIECE_BYTES)  # Arrow reads some thirty blocks ahead
-    parse = csv.ParseOptions(newlines_in_values=True)
-    with pa.input_stream(file, compression="detect") as text, QuoteCheck(file) as quotes:
-        reader = csv.open_csv(text, read_options=read, parse_options=parse, convert_options=convert)
-        integers = [column.name for column in columns if column.dtype == "int64" and column.separator is None]
-        batches = (
-            (batch, _with_numbers(batch, integers, convert.null_values)) for batch in _merged(_checked(reader, quotes))
+def _open_arrow(file: Path, _columns: Sequence[HashedColumn], _name: Path) -> Iterator[RowStream]:
+    with open_arrow_file(file) as (schema, batches):
+        slices = (
+            batch.slice(start, MAX_ROWS) for batch in batches for start in range(0, max(batch.num_rows, 1), MAX_ROWS)
         )
-        try:
-            yield RowStream(reader.schema, None, batches)
-        except DataError:
-            with contextlib.suppress(OSError):  # a damaged file, which is the error already
-                quotes.finish()  # rows in a value that does not end may be why
-            raise
+        yield RowStream(schema, None, ((batch, batch) for batch in slices))
 
 
-def _checked(batches: Iterator[Any], quotes: QuoteCheck) -> Iterator[Any]:
-    for batch in batches:
-        quotes.advance()
-        yield batch
-    quotes.finish()
+@contextlib.contextmanager
+def _open_json_lines(file: Path, columns: Sequence[HashedColumn], name: Path) -> Iterator[RowStream]:
+    """Read twice: the columns are known only when the last line is."""
+    schema, num_rows = json_schema(file, name, [column.name for column in columns])
+    batches = merged(json_batches(file, name, schema))
+    yield RowStream(schema, num_rows, ((batch, batch) for batch in batches))
 
 
-def _merged(batches: Iterator[Any]) -> Iterator[Any]:
-    """Join batches as small as blocks are: each batch becomes a row group of the output."""
-    import pyarrow as pa
-
-    some: list[Any] = []
-    for batch in batches:
-        some.append(batch)
-        if sum(part.num_rows for part in some) >= MAX_ROWS or sum(part.nbytes for part in some) >= MAX_BYTES:
-            yield from pa.Table.from_batches(some).combine_chunks().to_batches()
-            some = []
-    if some:
-        yield from pa.Table.from_batches(some).combine_chunks().to_batches()
+_OPENERS = {"Parquet": _open_parquet, "CSV": open_csv, "JSON Lines": _open_json_lines, "Arrow": _open_arrow}
 
 
-def _with_numbers(batch: Any, names: Sequence[str], null_values: Sequence[str]) -> Any:
-    """Read the columns of dtype `int64` as training reads them from CSV: null markers, and 46.0 beside 46."""
-    for name in names:
-        batch = batch.set_column(batch.schema.get_field_index(name), name, _numbers(batch.column(name), null_values))
-    return batch
-
-
-def _numbers(text: Any, null_values: Sequence[str]) -> Any:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    present = pc.replace_with_mask(text, pc.is_in(text, pa.array(null_values)), pa.scalar(None, pa.string()))
-    if pc.all(pc.match_substring_regex(present, pattern=r"\A-?[0-9]+\z")).as_py() is not False:
-        return present
-    try:
-        return present.cast(pa.float64())
-    except pa.ArrowInvalid:
-        return present
-
-
-def _guarded(file: Path, batches: Iterator[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
+def _guarded(file: Path, text: Path, batches: Iterator[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
     while True:
-        with readable(file):
+        with readable(file, text):
             pair = next(batches, None)
         if pair is None:
             return

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from polyrank.files import UTF8, check_encoding, kinds
+
 from .output import say
 from .progress import RowProgress
 
@@ -20,7 +22,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="hash columns of a file, or print the SQL that does",
         description="Write the rows of a file as Parquet, with a column NAME_fingerprint for each hashed column.",
     )
-    parser.add_argument("rows", type=Path, nargs="?", help="the file to hash: .parquet, .csv or .csv.gz")
+    parser.add_argument("rows", type=Path, nargs="?", help=f"the file to hash: {kinds()}")
     parser.add_argument("--out", "-o", type=Path, help="the Parquet file to write")
     parser.add_argument(
         "--schema", type=Path, help="schema.toml: hash its categorical and bag features and its crosses"
@@ -32,6 +34,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     ):
         parser.add_argument(option, action="append", default=[], metavar=metavar, help=meaning)
     parser.add_argument("--sql", metavar="DIALECT", help="print SQL for spark or clickhouse instead")
+    parser.add_argument("--encoding", default=UTF8, help="of CSV and JSON Lines files (default utf-8)")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     parser.set_defaults(run=run, parser=parser)
 
@@ -47,8 +50,9 @@ def run(args: argparse.Namespace) -> int:
 
         say(statement(args.sql, columns, crosses))
         return 0
+    encoding = check_encoding("--encoding", args.encoding)
     with contextlib.closing(RowProgress(str(args.rows), quiet=args.quiet)) as progress:
-        summary = fingerprint_file(args.rows, args.out, columns, crosses, progress=progress)
+        summary = fingerprint_file(args.rows, args.out, columns, crosses, progress=progress, encoding=encoding)
     say(_json(args, summary) if args.json else _line(args, summary))
     return 0
 

@@ -3,28 +3,40 @@
 import argparse
 from pathlib import Path
 
+from polyrank.files import kinds
+
 from .output import say
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Describe the verb."""
     parser = subparsers.add_parser("train", help="train a multi-task ranker on logs")
-    parser.add_argument("data", type=Path, help="a file (.parquet, .csv or .csv.gz), or a directory of them")
+    parser.add_argument(
+        "data",
+        type=Path,
+        help=f"a file ({kinds()}), a directory of them, or a quoted pattern such as 'logs/2026-*/*.parquet'",
+    )
     parser.add_argument("--schema", type=Path, required=True, help="schema.toml: features and tasks")
     parser.add_argument("--out", type=Path, required=True, help="the run directory to make")
     parser.add_argument("--config", type=Path, help="train.toml: how to train; the defaults when left out")
+    parser.add_argument("--encoding", help="of CSV and JSON Lines files, such as latin-1 (default utf-8)")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train, and print each task's validation metrics."""
+    import msgspec
+
+    from polyrank.files import check_encoding
     from polyrank.schema import Schema
     from polyrank.staging import refuse_existing
     from polyrank.train import TrainConfig, fit
 
     refuse_existing(args.out)
     schema = Schema.load(args.schema)
-    config = None if args.config is None else TrainConfig.load(args.config)
+    config = TrainConfig() if args.config is None else TrainConfig.load(args.config)
+    if args.encoding is not None:
+        config = msgspec.structs.replace(config, encoding=check_encoding("--encoding", args.encoding))
     result = fit(schema, args.data, out=args.out, config=config, progress=not args.quiet)
     for task, metrics in result.metrics.items():
         say(f"{task}: " + ", ".join(f"{name} {value:.6f}" for name, value in metrics.items()))

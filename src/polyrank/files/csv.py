@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from polyrank.errors import DataError
 
+from .encoding import DECLARE
 from .quotes import OpenQuote, QuoteScanner
 
 PIECE_BYTES = 2 * 2**20
@@ -22,8 +23,10 @@ class QuoteCheck:
     read once, but Arrow's threads must not run Python: one that does so while the process ends aborts it.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, name: Path | None = None) -> None:
+        """Prepare to check a file, which messages call `name`."""
         self._file = file
+        self._name = name or file
         self._pieces = _pieces(file)
         self._scanner = QuoteScanner()
         self._found: OpenQuote | None = None
@@ -73,17 +76,17 @@ class QuoteCheck:
 
     def _raise_if_found(self) -> None:
         if self._found is not None:
-            raise DataError(_quote_message(self._file, self._found))
+            raise DataError(_quote_message(self._file, self._name, self._found))
 
 
-def csv_reason(file: Path, err: Exception) -> str:
-    """Return what is wrong with a file that Arrow could not read, and where.
+def csv_reason(file: Path, name: Path, err: Exception) -> str:
+    """Return what is wrong with a file that Arrow could not read, and where; messages call it `name`.
 
     Raises:
         DataError: a quoted value does not end, which may be the cause of what Arrow found.
     """
     try:
-        with QuoteCheck(file) as check:
+        with QuoteCheck(file, name) as check:
             check.finish()
         found = _encoding_reason(file) or _ragged_reason(file)
     except OSError:  # its bytes cannot be read at all
@@ -98,8 +101,8 @@ def first_line(err: Exception) -> str:
     return str(err).splitlines()[0] if str(err) else type(err).__name__
 
 
-def _quote_message(file: Path, found: OpenQuote) -> str:
-    opened = f"{file}: the quote that opens in line {_line(file, found.start):,}"
+def _quote_message(file: Path, name: Path, found: OpenQuote) -> str:
+    opened = f"{name}: the quote that opens in line {_line(file, found.start):,}"
     if found.end is None:
         return f'{opened} is never closed; close it, or write the value in quotes and each quote in it twice ("")'
     return (
@@ -128,7 +131,7 @@ def _encoding_reason(file: Path) -> str | None:
             decoder.decode(piece)
         except UnicodeDecodeError as err:
             lines += piece.count(b"\n", 0, max(err.start - pending, 0))
-            return f"line {lines:,} is not UTF-8 text; convert the file, as in iconv --from latin1 --to utf-8"
+            return f"line {lines:,} is not UTF-8 text; {DECLARE}"
         lines += piece.count(b"\n")
     return None
 

@@ -8,13 +8,12 @@ from polyrank.errors import DataError
 from polyrank.spelling import suggestion
 
 from .csv import csv_reason, first_line
-
-SUFFIXES = (".parquet", ".csv", ".csv.gz")
+from .forms import format_of
 
 
 @contextlib.contextmanager
-def readable(file: Path) -> Iterator[None]:
-    """Turn what Arrow says of a Parquet or CSV file that it cannot read into a `DataError`."""
+def readable(file: Path, text: Path | None = None) -> Iterator[None]:
+    """Turn what Arrow says of a file that it cannot read into a `DataError`; `text` is its copy in UTF-8."""
     import pyarrow as pa
 
     try:
@@ -22,9 +21,9 @@ def readable(file: Path) -> Iterator[None]:
     except pa.ArrowCancelled:
         raise
     except (pa.ArrowException, OSError, UnicodeDecodeError) as err:
-        is_csv = file.name.endswith(SUFFIXES[1:])
-        reason = csv_reason(file, err) if is_csv else first_line(err)
-        raise DataError(f"{file} cannot be read as {'CSV' if is_csv else 'Parquet'}: {reason}") from err
+        name = format_of(file).name
+        reason = csv_reason(text or file, file, err) if name == "CSV" else first_line(err)
+        raise DataError(f"{file} cannot be read as {name}: {reason}") from err
 
 
 def check_columns(file: Path, present: Sequence[str], names: Sequence[str]) -> None:

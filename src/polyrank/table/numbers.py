@@ -25,6 +25,7 @@ def numbers(column: Column, name: str) -> NDArray[np.float32]:
 
     array = column if isinstance(column, pa.Array | pa.ChunkedArray) else _plain_numbers(column, name)
     if not _is_number(array.type):
+        _refuse_text(array, name)
         raise DataError(f"column {name!r} holds {array.type}; numbers expected")
     # Decimals and booleans have no direct way to float32; double is exact for what float32 keeps.
     wide = np.asarray(array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), np.float64)
@@ -51,6 +52,26 @@ def logged_numbers(column: Column, name: str) -> NDArray[np.float32]:
             f"column {name!r} holds {values[row]} at row {row + 1:,}; its transform log1p takes numbers of 0 and above"
         )
     return values
+
+
+def _refuse_text(array: "pa.Array", name: str) -> None:
+    """Name the first text of a column that is none of the numbers it may have been written for."""
+    import pyarrow as pa
+
+    if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
+        return
+    texts = array.to_pylist()
+    row = next((row for row, text in enumerate(texts) if text is not None and not _reads_as_number(text)), None)
+    if row is not None:
+        raise DataError(f"column {name!r} holds {shown(texts[row])} at row {row + 1:,}; numbers expected")
+
+
+def _reads_as_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_number(kind: "pa.DataType") -> bool:

@@ -1,0 +1,68 @@
+"""A CSV file as one table."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from polyrank.arguments import shown
+from polyrank.errors import DataError
+
+from .csv import QuoteCheck
+
+
+def read_csv(file: Path, columns: Sequence[str] | None, text: Sequence[str], name: Path) -> Any:
+    """Read a file; empty values are null, in quotes or not, and the type of columns not in `text` is inferred.
+
+    A last column without a name and without a value, as commas at the ends of lines make it, is left out.
+
+    Raises:
+        ArrowInvalid: Arrow cannot read the file, or one of `columns` is not UTF-8 text.
+        DataError: a quote never closes, or a column without a name has a value; the message calls the file `name`.
+    """
+    import pyarrow as pa
+    import pyarrow.csv
+
+    convert = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(text, pa.string()))
+    parse = pyarrow.csv.ParseOptions(newlines_in_values=True)
+    with QuoteCheck(file, name) as check:
+        check.check_all()
+        table = pyarrow.csv.read_csv(file, parse_options=parse, convert_options=convert)
+        check.finish()
+    for field in table.schema:
+        if pa.types.is_binary(field.type) and (columns is None or field.name in columns):
+            raise pa.ArrowInvalid("text that is not UTF-8")  # Arrow makes bytes of a column that it need not make text
+    return _without_empty_text(_without_nameless(table, name))
+
+
+def empty_as_null(column: Any) -> Any:
+    """Return a column of text in which empty text is null."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return pc.if_else(pc.equal(column, ""), pa.scalar(None, column.type), column)
+
+
+def _without_empty_text(table: Any) -> Any:
+    import pyarrow as pa
+
+    for index, field in enumerate(table.schema):
+        if pa.types.is_string(field.type):
+            table = table.set_column(index, field.name, empty_as_null(table.column(index)))
+    return table
+
+
+def _without_nameless(table: Any, name: Path) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if table.num_columns < 2 or table.column_names[-1]:  # noqa: PLR2004 (one nameless column is a file without a header)
+        return table
+    last = table.column(table.num_columns - 1)
+    texts = last.cast(pa.string())
+    filled = pc.fill_null(pc.not_equal(texts, ""), fill_value=False)
+    row = pc.index(filled, value=True).as_py()
+    if row >= 0:
+        raise DataError(
+            f"{name}: the last column has no name, and holds {shown(texts[row].as_py())} at row {row + 1:,}; name it"
+        )
+    return table.remove_column(table.num_columns - 1)

@@ -1,0 +1,67 @@
+"""Text files that are not in UTF-8, where their encoding is declared."""
+
+import codecs
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from polyrank.arguments import shown
+from polyrank.errors import ConfigError, DataError
+
+UTF8 = "utf-8"
+DECLARE = "declare its encoding, as in --encoding latin-1, or convert it"
+_PIECE_BYTES = 2 * 2**20
+
+
+def check_encoding(name: str, encoding: object) -> str:
+    """Return an encoding of text that Python knows.
+
+    Raises:
+        ConfigError: it is none; the message calls the argument `name`.
+    """
+    try:
+        "".encode(encoding)  # type: ignore[arg-type]
+    except (LookupError, TypeError, ValueError) as err:
+        raise ConfigError(f'{name} must be an encoding such as "utf-8" or "latin-1", got {shown(encoding)}') from err
+    assert isinstance(encoding, str)  # noqa: S101 (what encodes is; this tells the type checker)
+    return encoding
+
+
+@contextlib.contextmanager
+def as_utf8(file: Path, encoding: str) -> Iterator[Path]:
+    """Give a file with the text of `file` in UTF-8: itself, or a copy that is removed afterwards.
+
+    Arrow's own `encoding` runs Python in Arrow's threads, and a process that ends meanwhile aborts.
+
+    Raises:
+        DataError: the file is not in `encoding`; the message names the line.
+    """
+    if codecs.lookup(encoding).name == UTF8:
+        yield file
+        return
+    with tempfile.TemporaryDirectory(prefix="polyrank-") as folder:
+        copy = Path(folder, file.name.removesuffix(".gz"))
+        with copy.open("wb") as out:
+            for text in _texts(file, encoding):
+                out.write(text.encode())
+        yield copy
+
+
+def _texts(file: Path, encoding: str) -> Iterator[str]:
+    import pyarrow as pa
+
+    decoder, line = codecs.getincrementaldecoder(encoding)(), 1
+    with pa.input_stream(file, compression="detect") as raw:
+        piece = raw.read(_PIECE_BYTES)
+        while True:
+            try:
+                text = decoder.decode(piece, final=not piece)
+            except UnicodeDecodeError as err:
+                line += err.object[: err.start].count(b"\n")
+                raise DataError(f"{file}: line {line:,} is not {encoding} text; declare another encoding") from err
+            line += text.count("\n")
+            yield text
+            if not piece:
+                return
+            piece = raw.read(_PIECE_BYTES)

@@ -1,0 +1,94 @@
+"""The formats of files of rows, each with its suffixes and its reader."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """What is to be read of a file.
+
+    Attributes:
+        columns: names of columns; None is all.
+        text: columns that files of text give as they are written.
+        encoding: of files of text.
+    """
+
+    columns: Sequence[str] | None = None
+    text: Sequence[str] = ()
+    encoding: str = "utf-8"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Format:
+    """A format of files.
+
+    Attributes:
+        name: what people call it.
+        suffixes: how names of such files end.
+        read: gives the file as a table of at least the columns that are wanted and there.
+        is_text: the encoding counts.
+        has_header: a column that a file lacks is a mistake; without, it may be null in all rows of the file.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    read: Callable[[Path, Wanted, Path], Any]
+    is_text: bool = False
+    has_header: bool = True
+
+
+def _read_parquet(file: Path, wanted: Wanted, name: Path) -> Any:
+    import pyarrow.parquet as pq
+
+    from .reading import check_columns
+
+    with pq.ParquetFile(file) as parquet:
+        if wanted.columns is not None:
+            check_columns(name, parquet.schema_arrow.names, wanted.columns)
+        return parquet.read(columns=wanted.columns)
+
+
+def _read_csv(file: Path, wanted: Wanted, name: Path) -> Any:
+    from .csv_table import read_csv
+
+    return read_csv(file, wanted.columns, wanted.text, name)
+
+
+def _read_json_lines(file: Path, wanted: Wanted, name: Path) -> Any:
+    from .json_lines import read_json_lines
+
+    return read_json_lines(file, wanted.columns, name)
+
+
+def _read_arrow(file: Path, wanted: Wanted, _name: Path) -> Any:
+    from .arrow_file import read_arrow_file
+
+    return read_arrow_file(file, wanted.columns)
+
+
+FORMATS = (
+    Format(name="Parquet", suffixes=(".parquet",), read=_read_parquet),
+    Format(name="CSV", suffixes=(".csv", ".csv.gz"), read=_read_csv, is_text=True),
+    Format(
+        name="JSON Lines",
+        suffixes=(".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz"),
+        read=_read_json_lines,
+        is_text=True,
+        has_header=False,
+    ),
+    Format(name="Arrow", suffixes=(".arrow", ".feather", ".ipc"), read=_read_arrow),
+)
+SUFFIXES = tuple(suffix for one in FORMATS for suffix in one.suffixes)
+
+
+def kinds() -> str:
+    """Return the suffixes as text: `.parquet, .csv or .ipc`."""
+    return ", ".join(SUFFIXES[:-1]) + " or " + SUFFIXES[-1]
+
+
+def format_of(file: Path) -> Format:
+    """Return the format that the name of a file says; Parquet where it says none."""
+    return next((one for one in FORMATS if file.name.endswith(one.suffixes)), FORMATS[0])

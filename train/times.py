@@ -1,0 +1,110 @@
+"""The time column: integers, timestamps, dates and text, as instants."""
+
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyrank.arguments import shown
+from polyrank.errors import DataError
+from polyrank.rows import Column, is_missing
+from polyrank.schema import Schema
+
+_AS_TEXT = "2026-07-01T12:00:00+02:00"
+
+
+def times(column: Column, schema: Schema) -> NDArray[np.int64]:
+    """Read the time column as int64 [B], in the schema's unit since 1970, UTC where there is a zone.
+
+    Raises:
+        DataError: a time is missing or is none, or some have a zone and others have not.
+    """
+    import pyarrow.compute as pc
+
+    if isinstance(column, list):
+        raise DataError(f"time column {schema.time!r} {_mixture(column)}; integers or timestamps of one kind expected")
+    if column.null_count:
+        row = pc.index(column.is_null(), value=True).as_py()
+        raise DataError(f"time column {schema.time!r} is missing at row {row + 1:,}; a time split needs every time")
+    return np.asarray(_integers(column, schema).to_numpy(zero_copy_only=False), np.int64)
+
+
+def _integers(column: Any, schema: Schema) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type
+    if pa.types.is_integer(kind):
+        return column
+    if pa.types.is_floating(kind):
+        return _whole(column, schema)
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        column = _parsed(column, schema)
+    elif pa.types.is_date(kind):
+        column = column.cast(pa.timestamp("s"))
+    elif not pa.types.is_timestamp(kind):
+        raise DataError(f"time column {schema.time!r} holds {kind}; integers or timestamps expected")
+    return pc.cast(column, pa.timestamp(schema.time_unit, tz=column.type.tz), safe=False).cast(pa.int64())
+
+
+def _whole(column: Any, schema: Schema) -> Any:
+    """Read integers that became floats."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    exact = pc.and_(pc.equal(pc.floor(column), column), pc.less_equal(pc.abs(column), float(2**53)))
+    row = pc.index(exact, value=False).as_py()
+    if row >= 0:
+        raise DataError(
+            f"time column {schema.time!r} holds {shown(column[row].as_py())} at row {row + 1:,}; "
+            f"whole numbers up to 2**53 expected, in {schema.time_unit}"
+        )
+    return column.cast(pa.int64())
+
+
+def _parsed(column: Any, schema: Schema) -> Any:
+    """Read ISO 8601 text: all with a zone, or all without."""
+    import pyarrow as pa
+
+    first = column[0].as_py() if len(column) else ""
+    zone = "UTC" if _is_time(first, "UTC") else None
+    try:
+        return column.cast(pa.timestamp("ns", tz=zone))
+    except pa.ArrowInvalid as err:
+        texts = column.to_pylist()
+        row = next(row for row, text in enumerate(texts) if not _is_time(text, zone))
+        others = "" if row == 0 else f" {'with' if zone else 'without'} a zone, as in row 1,"
+        raise DataError(
+            f"time column {schema.time!r} holds {shown(texts[row])} at row {row + 1:,}; "
+            f"times{others or ' such as ' + _AS_TEXT} expected"
+        ) from err
+
+
+def _is_time(text: str, zone: str | None) -> bool:
+    import pyarrow as pa
+
+    try:
+        pa.scalar(text).cast(pa.timestamp("ns", tz=zone))
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _mixture(values: list[Any]) -> str:
+    """Say where a column changes from one type, or from times with a zone to times without."""
+    kinds = {row: _kind(value) for row, value in enumerate(values) if not is_missing(value)}
+    first = next(iter(kinds.values()), "")
+    row = next((row for row, kind in kinds.items() if kind != first), None)
+    if row is None:
+        return "holds mixed types"
+    value = values[row]
+    text = str(value) if isinstance(value, datetime) else shown(value)
+    return f"holds {text} ({kinds[row]}) at row {row + 1:,} beside {first}"
+
+
+def _kind(value: Any) -> str:
+    name = type(value).__name__
+    if not isinstance(value, datetime):
+        return name
+    return f"{name} {'with' if value.tzinfo else 'without'} zone"
