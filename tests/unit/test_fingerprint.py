@@ -27,6 +27,7 @@ def expected(values: list[Any], dtype: str, missing: tuple[str, ...] = ()) -> li
 
 
 TEXTS = ["a", None, LONG, "", "é"]
+ROWS = pa.array(range(len(TEXTS)))
 TEXT_COLUMNS: dict[str, Any] = {
     "list": TEXTS,
     "tuple": tuple(TEXTS),
@@ -44,6 +45,11 @@ TEXT_COLUMNS: dict[str, Any] = {
     "arrow run_end_encoded": pc.run_end_encode(pa.array(TEXTS)),
     "arrow run_end_encoded views": pa.RunEndEncodedArray.from_arrays(
         np.arange(2, 2 + len(TEXTS), dtype=np.int32), pa.array(TEXTS, pa.string_view())
+    )[1:],
+    "arrow dictionary of a dictionary": pa.DictionaryArray.from_arrays(ROWS, pa.array(TEXTS).dictionary_encode()),
+    "arrow dictionary of runs": pa.DictionaryArray.from_arrays(ROWS, pc.run_end_encode(pa.array(TEXTS))),
+    "arrow runs of a dictionary": pa.RunEndEncodedArray.from_arrays(
+        np.arange(2, 2 + len(TEXTS), dtype=np.int32), pa.array(TEXTS).dictionary_encode()
     )[1:],
     "arrow slice": pa.array(["x", *TEXTS, "y"])[1:-1],
     "arrow chunks": pa.chunked_array([TEXTS[:2], [], TEXTS[2:]]),

@@ -157,28 +157,6 @@ def test_times_are_read_in_the_unit_of_the_schema() -> None:
     assert times(column, schema_with(time="at", time_unit="ms")).tolist() == [2000]
 
 
-BERLIN = dt.timezone(dt.timedelta(hours=2))
-NOON_FORMS: dict[str, Any] = {
-    "two zones": columns_of([{"at": NOON}, {"at": NOON.astimezone(BERLIN)}], ["at"])["at"],
-    "pandas with two zones": columns_of(pd.DataFrame({"at": [NOON.astimezone(BERLIN), NOON]}, dtype=object), ["at"])[
-        "at"
-    ],
-    "pandas": columns_of(pd.DataFrame({"at": pd.to_datetime([NOON, NOON]).tz_convert("Asia/Tokyo")}), ["at"])["at"],
-    "text with zones": pa.array(["2026-07-01T14:00:00+02:00", "2026-07-01 12:00:00.000999Z"]),
-    "text": pa.array(["2026-07-01T12:00:00", "2026-07-01 12:00"], pa.large_string()),
-    "floats": pa.array([NOON.timestamp() * 1000] * 2),
-}
-
-
-@pytest.mark.parametrize("column", NOON_FORMS.values(), ids=NOON_FORMS)
-def test_times_in_every_form_are_the_same_instant(column: Any) -> None:
-    assert times(column, schema_with(time="at")).tolist() == [int(NOON.timestamp()) * 1000] * 2
-
-
-def test_dates_are_their_first_instant() -> None:
-    assert times(pa.array([dt.date(1970, 1, 2)]), schema_with(time="at")).tolist() == [24 * HOUR_MS]
-
-
 WRONG_SPLITS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], str]] = {
     "no time column": ({}, {"split": "time"}, {}, "$.validation.split = 'time' needs a time column; name one in the"),
     "no group column": (
@@ -242,3 +220,25 @@ def test_split_names_the_columns_it_reads(
     changes: dict[str, Any], config: dict[str, Any], expected: tuple[str, ...]
 ) -> None:
     assert split_columns(schema_with(**changes), ValidationConfig(**config)) == expected
+
+
+BERLIN = dt.timezone(dt.timedelta(hours=2))
+NOON_FORMS: dict[str, Any] = {
+    "two zones": columns_of([{"at": NOON}, {"at": NOON.astimezone(BERLIN)}], ["at"])["at"],
+    "pandas with two zones": columns_of(pd.DataFrame({"at": [NOON.astimezone(BERLIN), NOON]}, dtype=object), ["at"])[
+        "at"
+    ],
+    "pandas": columns_of(pd.DataFrame({"at": pd.to_datetime([NOON, NOON]).tz_convert("Asia/Tokyo")}), ["at"])["at"],
+    "text with zones": pa.array(["2026-07-01T14:00:00+02:00", "2026-07-01 12:00:00.000999Z"]),
+    "text": pa.array(["2026-07-01T12:00:00", "2026-07-01 12:00"], pa.large_string()),
+    "floats": pa.array([NOON.timestamp() * 1000] * 2),
+}
+
+
+@pytest.mark.parametrize("column", NOON_FORMS.values(), ids=NOON_FORMS)
+def test_times_in_every_form_are_the_same_instant(column: Any) -> None:
+    assert times(column, schema_with(time="at")).tolist() == [int(NOON.timestamp()) * 1000] * 2
+
+
+def test_dates_are_their_first_instant() -> None:
+    assert times(pa.array([dt.date(1970, 1, 2)]), schema_with(time="at")).tolist() == [24 * HOUR_MS]

@@ -45,7 +45,8 @@ def _as_trained(batch: Any, columns: Sequence[HashedColumn], null_values: Sequen
     """Read hashed columns as training reads them from CSV: empty is null; for integers, null markers and 46.0."""
     for column in columns:
         text = empty_as_null(batch.column(column.name))
-        read = _numbers(text, null_values) if column.dtype == "int64" and column.separator is None else text
+        is_number = column.dtype == "int64" and column.separator is None
+        read = _numbers(text, null_values) if is_number else text
         batch = batch.set_column(batch.schema.get_field_index(column.name), column.name, read)
     return batch
 

@@ -52,8 +52,8 @@ def fingerprint_file(
     outputs: tuple[Hashed, ...] = (*columns, *crosses)
     check_unique(outputs)
     parts = (part for cross in crosses for part in cross.parts)
-    hashed = tuple(dict.fromkeys((*columns, *parts)))
-    with open_rows(rows, hashed, encoding) as stream, staged_file(out) as partial:
+    read = tuple(dict.fromkeys((*columns, *parts)))
+    with open_rows(rows, read, encoding) as stream, staged_file(out) as partial:
         schema = _output_schema(rows, stream, outputs)
         try:
             return _write(partial, schema, stream, outputs, progress)

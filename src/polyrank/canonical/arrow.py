@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from .reading import Reading, type_refusal
 
 
@@ -66,15 +68,12 @@ def shown(array: Any, row: int) -> object:
 
 
 def _known(array: Any, how: Reading, first_row: int) -> Any:
-    import pyarrow as pa
     import pyarrow.compute as pc
 
-    if pa.types.is_run_end_encoded(array.type):
-        return _known(_without_runs(array), how, first_row)
     if _is_known(array.type):
         return array
-    plain = array.dictionary.take(array.indices) if pa.types.is_dictionary(array.type) else array
-    if plain.null_count == len(plain):
+    plain = _plain(array)
+    if _is_known(plain.type) or plain.null_count == len(plain):
         return plain
     row = int(pc.index(plain.is_valid(), value=True).as_py())
     raise how.refusal(shown(plain, row), first_row + row, type_refusal(str(plain.type)))
@@ -84,7 +83,7 @@ def _is_known(kind: Any) -> bool:
     import pyarrow as pa
 
     if pa.types.is_dictionary(kind):
-        return _is_known(kind.value_type)
+        return not pa.types.is_dictionary(kind.value_type) and _is_known(kind.value_type)
     tests = (
         *(pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean),
         *(pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view),
@@ -102,13 +101,22 @@ def _without_views(array: Any) -> Any:
     return array.cast(pa.large_binary()) if pa.types.is_binary_view(array.type) else array
 
 
-def _without_runs(array: Any) -> Any:
-    """Arrow decodes no runs of string_view and binary_view."""
+def _plain(array: Any) -> Any:
+    """Return an array out of its runs and its dictionaries, however they lie in one another."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    runs = pa.RunEndEncodedArray.from_arrays(array.run_ends, _without_views(array.values))
-    return pc.run_end_decode(runs.slice(array.offset, len(array)))
+    if pa.types.is_run_end_encoded(array.type):
+        return _plain(_without_runs(array))
+    if pa.types.is_dictionary(array.type):
+        return _plain(_without_views(_plain(array.dictionary)).take(array.indices))
+    return array
+
+
+def _without_runs(array: Any) -> Any:
+    """Repeat each value as often as its run is long. Arrow itself decodes runs of few types."""
+    ends = array.run_ends.to_numpy().astype(np.int64).clip(array.offset, array.offset + len(array))
+    rows = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=array.offset))
+    return _without_views(_plain(array.values)).take(rows)
 
 
 def is_list(kind: Any) -> bool:
