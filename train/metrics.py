@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.auc import auc
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask, Task
 
@@ -24,18 +25,6 @@ def evaluate(schema: Schema, answers: Mapping[str, NDArray[np.float32]], labels:
         `auc` for a binary task; `rmse`, and under log1p also `rmsle`, for a regression task. NaN where undefined.
     """
     return {task.name: _task_metrics(task, answers[task.name], labels[:, i]) for i, task in enumerate(schema.tasks)}
-
-
-def auc(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
-    """Area under the ROC curve, ties counted half: the Mann-Whitney U statistic. NaN when one class is absent."""
-    num_positive = int(positive.sum())
-    num_negative = len(positive) - num_positive
-    if num_positive == 0 or num_negative == 0:
-        return float("nan")
-    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    mean_ranks = np.cumsum(counts) - (counts - 1) / 2
-    rank_sum = float(mean_ranks[inverse][positive].sum())
-    return (rank_sum - num_positive * (num_positive + 1) / 2) / (num_positive * num_negative)
 
 
 def rmse(predicted: NDArray[np.float64], actual: NDArray[np.float64]) -> float:
