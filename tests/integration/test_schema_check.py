@@ -1,4 +1,4 @@
-"""Data sets pass `polyrank schema check --strict` with their own schemas, and fail with an outcome among the features."""
+"""Data sets pass `polyrank schema check --strict` with their own schemas, and fail with a planted outcome."""
 
 import json
 from collections.abc import Sequence

@@ -10,6 +10,7 @@ import numpy as np
 
 from polyrank.batch.source import open_rows
 from polyrank.errors import DataError
+from polyrank.files import check_columns
 from polyrank.schema import Schema
 
 from .columns import inspectors_of, presence_findings, text_columns
@@ -57,6 +58,7 @@ def check(
     """
     with open_rows(file, ()) as stream:
         present = stream.schema.names
+        check_columns(file, present, [name for name in schema.training_columns if name in present])
     checker = _Checker(schema, present, config or CheckConfig())
     with open_rows(file, text_columns(schema, present)) as stream:
         checker.kinds = {field.name: field.type for field in stream.schema}
