@@ -80,6 +80,7 @@ ERRORS: dict[str, tuple[Change, str, str]] = {
     "column missing": (lambda table: table.drop_columns(["city"]), "missing column", "city"),
     "fractions": (changed("user_id", lambda table: np.arange(len(table)) + 0.5), "type", "user_id"),
     "no list": (changed("tags", lambda table: ["a"] * len(table)), "type", "tags"),
+    "list in a struct": (changed("tags", lambda table: [{"list": ["a"]}] * len(table)), "type", "tags"),
     "text as number": (changed("price", lambda table: ["cheap"] * len(table)), "type", "price"),
     "negative log1p": (changed("price", lambda table: [-1.0] * len(table)), "type", "price"),
     "time missing": (changed("time_s", lambda table: [None, *range(1, len(table))]), "type", "time_s"),

@@ -108,13 +108,19 @@ def hash_lists(feature: HashedFeature, column: Any) -> tuple[NDArray[np.int64], 
     Raises:
         DataError: the column holds no lists, or a value does not fit the feature.
     """
-    import pyarrow as pa
     import pyarrow.compute as pc
 
-    if not (pa.types.is_nested(column.type) and "list" in str(column.type)):
+    if not any(is_kind(column.type) for is_kind in _list_kinds()):
         raise DataError(f"column {feature.name!r} holds {column.type}; a bag takes lists")
     lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False).astype(np.int64)
     return lengths, hash_values(feature, pc.list_flatten(column))
+
+
+def _list_kinds() -> tuple[Any, ...]:
+    from pyarrow import types
+
+    plain = (types.is_list, types.is_large_list, types.is_fixed_size_list)
+    return (*plain, types.is_list_view, types.is_large_list_view)
 
 
 def constant(name: str, rows: int) -> Finding:

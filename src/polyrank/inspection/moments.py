@@ -58,7 +58,8 @@ class TimeInspector:
             )
         elif share is not None and not share / 3 <= sizes[1] / sum(sizes) <= 3 * share:
             yield self._finding("warning", f"{sizes[1] / sum(sizes):.1%} of rows validate where {share:.0%} were to")
-        years = [int(side.first[:4]) for side in split.values() if side.first is not None and side.first[0].isdigit()]
+        firsts = (np.datetime64(side.first, "Y") for side in split.values() if side.first is not None)
+        years = [1970 + int(first.astype(np.int64)) for first in firsts]
         if any(not FIRST_YEAR <= year <= LAST_YEAR for year in years):
             yield Finding(
                 level="warning",
