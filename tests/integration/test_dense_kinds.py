@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from polyrank.auc import auc
 from polyrank.encoder import Encoder
 from polyrank.errors import DataError
 from polyrank.export import export_onnx, publish
@@ -16,7 +17,6 @@ from polyrank.schema import Schema
 from polyrank.serving import Ranker, serve
 from polyrank.train import TrainConfig, fit
 from polyrank.train.config import ValidationConfig
-from polyrank.train.metrics import auc
 from polyrank.train.run import prepare
 
 TASK = '[[tasks]]\nname = "click"\nkind = "binary"\nlabel = "is_click"\n'

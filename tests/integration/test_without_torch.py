@@ -56,6 +56,13 @@ def test_light_modules_import_without_torch() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_schema_is_checked_without_torch() -> None:
+    verb = "'schema', 'check', 'examples/kuairand/schema.toml', 'examples/kuairand/interactions.parquet'"
+    done = run_blocked(f"from polyrank.__main__ import main\nraise SystemExit(main([{verb}]))")
+    assert done.returncode == 1
+    assert "error: missing column: history: the data lack this column" in done.stdout
+
+
 @pytest.mark.parametrize(
     "verb",
     [

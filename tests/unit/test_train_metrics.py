@@ -5,8 +5,9 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.metrics import roc_auc_score
 
+from polyrank.auc import auc
 from polyrank.schema import Schema
-from polyrank.train.metrics import auc, evaluate, grouped_auc, rmse
+from polyrank.train.metrics import evaluate, grouped_auc, rmse
 
 
 @pytest.mark.parametrize("levels", [2, 10, 10**9], ids=["many ties", "some ties", "no ties"])

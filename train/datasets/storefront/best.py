@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.train.metrics import Metrics, auc, rmse
+from polyrank.auc import auc
+from polyrank.train.metrics import Metrics, rmse
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -1,0 +1,126 @@
+"""`polyrank schema`: a schema from data, one against data, and what an editor needs to know of one."""
+
+import argparse
+import contextlib
+from pathlib import Path
+
+from polyrank.errors import OutputError
+from polyrank.staging import staged_file
+
+from .output import say
+from .progress import RowProgress
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the verb: one sub-command for each thing to do with a schema."""
+    parser = subparsers.add_parser("schema", help="propose a schema from data, check one, or help an editor with it")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    _add_infer(actions)
+    _add_check(actions)
+    editor = actions.add_parser("json", help="print the JSON Schema of schema.toml, for editors")
+    editor.set_defaults(run=run_json)
+
+
+def _add_infer(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    infer = actions.add_parser("infer", help="propose a schema from data, with a reason for each choice, to be edited")
+    infer.add_argument("data", type=Path, help="the rows: .parquet, .csv or .csv.gz")
+    infer.add_argument("--out", "-o", type=Path, help="the file to write; printed when left out")
+    infer.add_argument("--label", action="append", default=[], metavar="COLUMN", help="a task's label; repeatable")
+    infer.add_argument("--force", action="store_true", help="write over a file that exists")
+    infer.set_defaults(run=run_infer)
+
+
+def _add_check(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    check = actions.add_parser(
+        "check", help="say what data find wrong with a schema; exit status 1 if there are errors"
+    )
+    check.add_argument("schema", type=Path, help="schema.toml")
+    check.add_argument("data", type=Path, help="the rows: .parquet, .csv or .csv.gz")
+    check.add_argument("--json", action="store_true", help="print the report as JSON")
+    check.add_argument("--strict", action="store_true", help="exit with 1 if there are warnings, too")
+    check.add_argument(
+        "--known", action="append", default=[], metavar="COLUMN", help="its warnings are notes; repeatable"
+    )
+    check.add_argument(
+        "--sample-rows", type=_count, default=100_000, help="rows to look for leaks in (default: 100000)"
+    )
+    check.add_argument("--seed", type=_whole, default=0, help="of the sample (default: 0)")
+    check.add_argument("--validation-hours", type=_hours, help="as validation.hours of the training configuration")
+    check.add_argument("--validation-share", type=_share, default=0.1, help="as validation.share (default: 0.1)")
+    check.set_defaults(run=run_check)
+
+
+def run_infer(args: argparse.Namespace) -> int:
+    """Propose a schema, and write or print it."""
+    from polyrank.inspection import InferConfig, proposal_text, propose, schema_name
+
+    if args.out is not None and args.out.exists() and not args.force:
+        raise OutputError(f"{args.out} already exists; choose another place, or write over it with --force")
+    with contextlib.closing(RowProgress(str(args.data), quiet=args.quiet)) as progress:
+        proposal = propose(args.data, InferConfig(labels=tuple(args.label)), progress=progress)
+    text = proposal_text(proposal, schema_name(args.data.name.split(".")[0]), args.data.name)
+    if args.out is None:
+        say(text, end="")
+        return 0
+    with staged_file(args.out) as partial:
+        partial.write_text(text, encoding="utf-8")
+    say(
+        f"{args.out}: {len(proposal.features)} features, {len(proposal.tasks)} tasks, {len(proposal.left_out)} left out"
+    )
+    return 0
+
+
+def run_check(args: argparse.Namespace) -> int:
+    """Check, and print what was found."""
+    import msgspec
+
+    from polyrank.inspection import CheckConfig, check, report_text
+    from polyrank.schema import Schema
+
+    config = CheckConfig(
+        sample_rows=args.sample_rows,
+        seed=args.seed,
+        validation_hours=args.validation_hours,
+        validation_share=args.validation_share,
+        known=tuple(args.known),
+    )
+    with contextlib.closing(RowProgress(str(args.data), quiet=args.quiet)) as progress:
+        report = check(Schema.load(args.schema), args.data, config, progress=progress)
+    say(msgspec.json.encode(report).decode() if args.json else report_text(report))
+    return int(report.count("error") > 0 or (args.strict and report.count("warning") > 0))
+
+
+def run_json(_: argparse.Namespace) -> int:
+    """Print the JSON Schema."""
+    from polyrank.inspection import editor_text
+
+    say(editor_text(), end="")
+    return 0
+
+
+def _whole(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"must be 0 or above, got {value}")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or above, got {value}")
+    return value
+
+
+def _hours(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be above 0 and finite, got {value}")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"must be above 0 and below 1, got {value}")
+    return value

@@ -1,0 +1,95 @@
+"""Times, and what a time split makes of them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyrank.errors import DataError
+
+from .findings import Finding, Side
+
+UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+"""Units in a second."""
+
+FIRST_YEAR, LAST_YEAR = 1980, 2100
+
+
+class TimeInspector:
+    """The times of a time split, in its unit."""
+
+    def __init__(self, column: str, unit: str) -> None:
+        self.column = column
+        self.unit = unit
+        self._parts: list[NDArray[np.int64]] = []
+
+    def add(self, column: Any) -> None:
+        """Read the next rows.
+
+        Raises:
+            DataError: a time is missing, or the column holds neither integers nor timestamps.
+        """
+        import pyarrow as pa
+
+        if column.null_count:
+            raise DataError(f"column {self.column!r} lacks times; a time split needs every one")
+        if pa.types.is_timestamp(column.type):
+            column = column.cast(pa.timestamp(self.unit, tz=column.type.tz), safe=False).cast(pa.int64())
+        elif not pa.types.is_integer(column.type):
+            raise DataError(f"column {self.column!r} holds {column.type}; a time is an integer or a timestamp")
+        self._parts.append(np.asarray(column.to_numpy(zero_copy_only=False), np.int64))
+
+    def split(self, hours: float | None, share: float) -> dict[str, Side]:
+        """Return both sides, as training splits them: rows of one instant stay together."""
+        times = np.concatenate(self._parts)
+        if hours is not None:
+            last = int(times.max()) - round(hours * 3_600 * UNITS[self.unit])
+        else:
+            last = int(np.quantile(times, 1.0 - share, method="lower"))
+        return {"train": self._side(times[times <= last]), "validation": self._side(times[times > last])}
+
+    def findings(self, split: dict[str, Side], share: float | None) -> Iterator[Finding]:
+        """Judge the sides; `share` is what validation was to get, if that was said."""
+        sizes = [side.rows for side in split.values()]
+        if min(sizes) < 2:  # noqa: PLR2004 (one row has no variance and no ranking)
+            yield self._finding(
+                "error", f"the split leaves {sizes[0]:,} rows to train on and {sizes[1]:,} to validate on"
+            )
+        elif share is not None and not share / 3 <= sizes[1] / sum(sizes) <= 3 * share:
+            yield self._finding("warning", f"{sizes[1] / sum(sizes):.1%} of rows validate where {share:.0%} were to")
+        firsts = (np.datetime64(side.first, "Y") for side in split.values() if side.first is not None)
+        years = [1970 + int(first.astype(np.int64)) for first in firsts]
+        if any(not FIRST_YEAR <= year <= LAST_YEAR for year in years):
+            yield Finding(
+                level="warning",
+                check="time",
+                column=self.column,
+                message=f"times of the year {years[0]} under time_unit {self.unit!r}; correct time_unit",
+            )
+
+    def _finding(self, level: Any, what: str) -> Finding:
+        remedy = "many rows share an instant, or [validation] asks for another share; change it, or bring more rows"
+        return Finding(level=level, check="split", column=self.column, message=f"{what}; {remedy}")
+
+    def _side(self, times: NDArray[np.int64]) -> Side:
+        if len(times) == 0:
+            return Side(rows=0)
+        return Side(rows=len(times), first=self._shown(times.min()), last=self._shown(times.max()))
+
+    def _shown(self, time: np.int64) -> str:
+        return str(np.array(time).astype(f"datetime64[{self.unit}]").astype("datetime64[s]"))
+
+
+def looks_like_time(name: str, kind: Any, low: Any, high: Any) -> str | None:
+    """Return the unit of a column that looks like times: by its type, or by its name and range; None otherwise."""
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(kind):
+        return str(kind.unit)
+    parts = name.lower().split("_")
+    named = any(part.startswith(("time", "ts", "date", "created")) for part in parts) or parts[-1] == "at"
+    if not (named and pa.types.is_integer(kind)) or low is None:
+        return None
+    first, last = (np.datetime64(str(year), "s").astype(np.int64) for year in (FIRST_YEAR, LAST_YEAR))
+    return next((unit for unit, size in UNITS.items() if first * size <= low <= high < last * size), None)

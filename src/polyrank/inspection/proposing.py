@@ -1,0 +1,162 @@
+"""A schema proposed from data: what becomes of each column, and why."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from polyrank.encoder import numbers
+from polyrank.errors import ConfigError, DataError
+from polyrank.features import Feature
+from polyrank.spelling import suggestion
+from polyrank.tasks import BinaryTask, RegressionTask, Task
+
+from .choices import HEAVY_SKEW, choose, skewness
+from .labels import LabelInspector
+from .leaks import LEAK_AUC, LEAK_CORRELATION, alone
+from .moments import looks_like_time
+from .names import looks_like_outcome, looks_like_weight, task_name
+from .profiles import Profile, names_of, read_profiles
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """What a schema might be, with a reason for each part: (part, reason)."""
+
+    rows: int
+    time: tuple[str, str, str] | None
+    features: Sequence[tuple[Feature, str]]
+    tasks: Sequence[tuple[Task, str]]
+    left_out: Sequence[tuple[str, str]]
+
+
+class InferConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How to propose: `labels` are guessed where none is given; `sample_rows` and `seed` as in `CheckConfig`."""
+
+    labels: tuple[str, ...] = ()
+    sample_rows: int = 100_000
+    seed: int = 0
+
+
+def propose(
+    file: Path, config: InferConfig, *, progress: Callable[[int, int | None], None] = lambda _done, _total: None
+) -> Proposal:
+    """Look at every column of a Parquet or CSV file.
+
+    Raises:
+        DataError: the file cannot be read or holds no row, or no column can be a feature.
+        ConfigError: a label is no column of numbers, or there is none and none can be guessed.
+    """
+    profiles, sample, rows = read_profiles(file, config.sample_rows, config.seed, progress)
+    labels = [_given(name, profiles) for name in config.labels] or _guessed(profiles)
+    tasks = _tasks(labels, sample, is_given=bool(config.labels))
+    time = _time(profiles, labels)
+    left_out: list[tuple[str, str]] = []
+    rest = [one for one in profiles.values() if one not in labels and (time is None or one.name != time[0])]
+    candidates = _without(rest, left_out, rows)
+    leaks = _leaks(candidates, [task for task, _ in tasks], sample, config.seed)
+    left_out += leaks.items()
+    kept = [one for one in candidates if one.name not in leaks]
+    if not kept:
+        raise DataError(
+            f"{file} has no column that can be a feature besides labels and times; bring what is known before"
+        )
+    features = [choose(one, kept, sample, rows) for one in kept]
+    return Proposal(rows=rows, time=time, features=features, tasks=tasks, left_out=left_out)
+
+
+def _given(name: str, profiles: dict[str, Profile]) -> Profile:
+    profile = profiles.get(name)
+    if profile is None:
+        raise ConfigError(f"label {name!r} is no column{suggestion(name, list(profiles))}")
+    if profile.form not in ("integer", "float"):
+        raise ConfigError(f"label {name!r} holds {profile.type}; a label is a number: make a 0/1 column of it")
+    return profile
+
+
+def _guessed(profiles: dict[str, Profile]) -> list[Profile]:
+    flags = [profile for profile in profiles.values() if profile.is_flag()]
+    found = [profile for profile in flags if looks_like_outcome(profile.name)]
+    if not found:
+        hint = f" (columns of 0 and 1: {names_of(flags)})" if flags else ""
+        raise ConfigError(f"no column of 0 and 1 is named like a label, as is_click is; name one with --label{hint}")
+    return found
+
+
+def _tasks(labels: Sequence[Profile], sample: Any, *, is_given: bool) -> list[tuple[Task, str]]:
+    found: list[tuple[Task, str]] = []
+    origin = "given" if is_given else "guessed from its name"
+    for label in labels:
+        name = task_name(label.name, [task.name for task, _ in found])
+        if label.is_flag():
+            found.append(
+                (BinaryTask(name=name, label=label.name), f"{origin}; {_share_of_ones(label, sample):.2%} are 1")
+            )
+            continue
+        log1p = label.low is not None and label.low >= 0 and skewness(label, sample) > HEAVY_SKEW
+        task = RegressionTask(name=name, label=label.name, transform="log1p" if log1p else None)
+        found.append((task, f"{origin}; holds {label.low:g} to {label.high:g}{', with a heavy tail' if log1p else ''}"))
+    return found
+
+
+def _share_of_ones(label: Profile, sample: Any) -> float:
+    return float(np.nanmean(numbers(sample.column(label.name), label.name)))
+
+
+def _time(profiles: dict[str, Profile], labels: Sequence[Profile]) -> tuple[str, str, str] | None:
+    """Return the column of times, its unit and why, where one has a time in every row."""
+    for profile in profiles.values():
+        unit = looks_like_time(profile.name, profile.type, profile.low, profile.high)
+        if unit is not None and profile not in labels and profile.nulls == 0:
+            low, high = (
+                np.array(end).astype(f"datetime64[{unit}]").astype("datetime64[s]")
+                for end in (profile.low, profile.high)
+            )
+            return profile.name, unit, f"{profile.type}, {low} to {high} in this unit"
+    return None
+
+
+def _without(rest: Sequence[Profile], left_out: list[tuple[str, str]], rows: int) -> list[Profile]:
+    """Return the columns that can be features, and note why the others cannot."""
+    kept = []
+    for profile in rest:
+        reason = _obstacle(profile, rows)
+        if reason is None:
+            kept.append(profile)
+        else:
+            left_out.append((profile.name, reason))
+    return kept
+
+
+def _obstacle(profile: Profile, rows: int) -> str | None:  # noqa: PLR0911 (a list of reasons)
+    if looks_like_time(profile.name, profile.type, profile.low, profile.high) is not None:
+        return "looks like a time: a model that knows it learns the past by heart"
+    if profile.inspector is None:
+        return f"{profile.type} is no type of a feature; cast it at its source"
+    if profile.inspector.missing == rows:
+        return "no row has a value"
+    constant = profile.low is not None and profile.low == profile.high
+    if (profile.num_distinct == 1 or constant) and profile.nulls == 0 and profile.form != "list":
+        return "constant: one value in all rows"
+    if looks_like_outcome(profile.name):
+        return "named like an outcome, which is not known when a row is scored; a label if it is a task's"
+    if looks_like_weight(profile.name):
+        return "named like a weight or a side of a split"
+    is_unique = profile.form in ("text", "integer") and profile.num_distinct == rows - profile.nulls
+    return "unique: each row has its own value, which a new row will not have" if is_unique and rows > 1 else None
+
+
+def _leaks(candidates: Sequence[Profile], tasks: Sequence[Task], sample: Any, seed: int) -> dict[str, str]:
+    inspectors = [profile.inspector for profile in candidates if profile.inspector is not None]
+    readers = [LabelInspector(task) for task in tasks]
+    limits = {one.task.name: LEAK_AUC if one.is_binary else LEAK_CORRELATION for one in readers}
+    found = {}
+    for name, strengths in alone(inspectors, readers, sample, seed).items():
+        for task, value in strengths.items():
+            if value > limits[task]:
+                measure = "AUC" if limits[task] == LEAK_AUC else "correlation"
+                found[name] = f"looks like an outcome: alone it reaches {measure} {value:.3f} on {task}"
+    return found
