@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import onnx
 import pytest
@@ -20,6 +21,7 @@ from polyrank.export.releases import LATEST, target_of
 from polyrank.models import ModelConfig, MultiTaskRanker, TrainedRanker
 from polyrank.models.trained import predict
 from polyrank.signature import SIGNATURE_KEY
+from polyrank.tasks import BinaryTask
 
 LATEST_TARGET = target_of(LATEST)
 Exported = tuple[TrainedRanker, onnx.ModelProto]
@@ -113,6 +115,13 @@ def test_each_task_is_one_named_output_of_one_column(full: Exported) -> None:
     }
     assert shapes == {"click": ["batch", 1], "like": ["batch", 1], "ratio": ["batch", 1]}
     assert {value.type.tensor_type.elem_type for value in outputs} == {TensorProto.FLOAT}
+
+
+@pytest.mark.parametrize("name", ["forward", "type", "training"])
+def test_task_may_have_a_name_that_torch_uses(name: str, tmp_path: Path) -> None:
+    schema = msgspec.structs.replace(make_schema(), tasks=(BinaryTask(name=name, label="is_click"),))
+    graph = export(make_run(tmp_path / "run", schema))
+    assert [output.name for output in graph.graph.output] == [name]
 
 
 def test_inputs_are_those_that_the_schema_needs(exported: Exported) -> None:

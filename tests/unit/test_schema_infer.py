@@ -195,5 +195,5 @@ def test_file_without_rows_or_features_is_refused() -> None:
 @pytest.mark.usefixtures("place")
 def test_task_of_a_label_that_pytorch_has_a_name_for_trains() -> None:
     schema = infer(logs(is_forward=np.random.default_rng(3).integers(0, 2, ROWS)), "--label", "is_forward")
-    assert schema.tasks[0].name == "task_forward"
+    assert schema.tasks[0].name == "forward"
     assert main(["--quiet", "train", "logs.parquet", "--schema", "schema.toml", "--out", "run"]) == 0

@@ -42,39 +42,6 @@ _OUTCOMES = frozenset(
     ]
 )
 _MEASURED = ("play_time", "watch_time", "watch_ratio", "dwell", "revenue", "true_", "view_time", "time_spent")
-_MODULE_NAMES = frozenset(
-    [
-        "add_module",
-        "apply",
-        "buffers",
-        "bfloat16",
-        "children",
-        "clear",
-        "compile",
-        "cpu",
-        "cuda",
-        "double",
-        "dump_patches",
-        "eval",
-        "extra_repr",
-        "float",
-        "forward",
-        "half",
-        "items",
-        "keys",
-        "modules",
-        "parameters",
-        "pop",
-        "register_buffer",
-        "training",
-        "train",
-        "to",
-        "type",
-        "update",
-        "values",
-        "xpu",
-    ]
-)
 """Attributes of PyTorch's modules: no tower, which is named after its task, can have their names."""
 
 _SPLITS = frozenset(["fold", "split", "part", "fnlwgt"])
@@ -179,7 +146,7 @@ def side_of(name: str) -> Side | None:
 def task_name(label: str, taken: list[str]) -> str:
     """Return a name for the task of a label, other than those that are taken."""
     name = re.sub(r"[^A-Za-z0-9_]", "_", label.removeprefix("is_")) or "task"
-    if name[0].isdigit() or name in WIRE_NAMES | _MODULE_NAMES:
+    if name[0].isdigit() or name in WIRE_NAMES:
         name = f"task_{name}"
     number = 2
     while name in taken:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from polyrank.schema import Schema
+from polyrank.tasks import Task
 
 from .config import ModelConfig
 from .dense import DenseBlock
@@ -25,7 +26,7 @@ class MultiTaskRanker(nn.Module):
         self.dense = DenseBlock(schema) if schema.dense_features else None
         input_dim = sum(part.output_dim for part in (self.embeddings, self.dense) if part is not None)
         self.bottom = mlp(input_dim, config.hidden_dims, batch_norm=config.batch_norm, dropout=config.dropout)
-        self.towers = nn.ModuleDict({task.name: self._tower(config) for task in schema.tasks})
+        self.towers = nn.ModuleDict({_tower_name(task): self._tower(config) for task in schema.tasks})
 
     @staticmethod
     def _tower(config: ModelConfig) -> nn.Sequential:
@@ -49,9 +50,14 @@ class MultiTaskRanker(nn.Module):
         if self.dense is not None:
             parts.append(self.dense(dense))
         shared = self.bottom(torch.cat(parts, dim=1))  # (B, H)
-        return {task.name: self.towers[task.name](shared) for task in self.tasks}
+        return {task.name: self.towers[_tower_name(task)](shared) for task in self.tasks}
 
     def answers(self, ids: Tensor | None, dense: Tensor | None, weights: Tensor | None = None) -> dict[str, Tensor]:
         """Return each task's answer in label units, float32 (B, 1): a probability for a binary task."""
         logits = self(ids, dense, weights)
         return {task.name: answer(task, logits[task.name]) for task in self.tasks}
+
+
+def _tower_name(task: Task) -> str:
+    """Return the task's name, after a 0, with which no task's begins, where PyTorch's own containers have that name."""
+    return f"0{task.name}" if hasattr(nn.ModuleDict(), task.name) else task.name
