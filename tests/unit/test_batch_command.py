@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from toy import TOY_TOML, toy_table
 
 from polyrank.__main__ import main
 from polyrank.commands.progress import RowProgress
+from polyrank.errors import DataError
+from polyrank.fingerprint import fingerprint
+from polyrank.train.sources import read_rows
 
 Capture = pytest.CaptureFixture[str]
 ROWS = pa.table(
@@ -98,6 +102,28 @@ def test_csv_ids_that_pandas_made_floats_are_the_ids(place: Path) -> None:
     (place / "rows.csv").write_text("user_id\n46.0\n\nnan\n7\n")
     assert run("--column", "user_id:int64", rows="rows.csv") == 0
     assert pq.read_table("out.parquet")["user_id_fingerprint"].to_pylist() == hashed([46, None, 7], "int64")
+
+
+def test_integers_of_csv_are_exact_whatever_stands_beside_them(place: Path) -> None:
+    ids = ["9007199254740993", "9007199254740992", "9223372036854775807", "-3.00", "46.0", "9007199254740993.0", "-0"]
+    (place / "rows.csv").write_text("user_id\n" + "\n".join(ids) + "\n")
+    assert run("--column", "user_id:int64", rows="rows.csv") == 0
+    exact = [2**53 + 1, 2**53, 2**63 - 1, -3, 46, 2**53 + 1, 0]
+    assert pq.read_table("out.parquet")["user_id_fingerprint"].to_pylist() == hashed(exact, "int64")
+    assert read_rows("rows.csv", integers=["user_id"]).to_pydict() == {"user_id": exact}
+
+
+@pytest.mark.parametrize("value", ["+46", "1e3", "46.", ".0", "46.5", "9223372036854775808.0", "true", " 46"])
+@pytest.mark.parametrize("beside", ["7", "46.0"])
+def test_what_is_no_integer_in_csv_is_named_with_its_row(place: Path, capsys: Capture, beside: str, value: str) -> None:
+    (place / "rows.csv").write_text(f"user_id\n{beside}\n{value}\n{beside}\n")
+    assert run("--column", "user_id:int64", rows="rows.csv") == 1
+    shown = value.removesuffix(".0") or value
+    refused = f"column 'user_id' holds {shown!r} at row 2; "
+    assert capsys.readouterr().err.startswith(f"polyrank: rows.csv: {refused}")
+    rows = read_rows("rows.csv", integers=["user_id"])
+    with pytest.raises(DataError, match=f"^{re.escape(refused)}"):
+        fingerprint(rows["user_id"], dtype="int64", column="user_id")
 
 
 def test_compressed_csv_is_read(place: Path) -> None:
@@ -290,7 +316,7 @@ WRONG: dict[str, tuple[Callable[[], object], str, Sequence[str], str]] = {
         csv("user_id\n1\nNA\n12.5\n"),
         "rows.csv",
         USER,
-        "rows.csv: column 'user_id' holds 12.5 at row 3; whole numbers expected",
+        "rows.csv: column 'user_id' holds '12.5' at row 3; dtype \"int64\" takes decimal integers",
     ),
     "list for a value": (
         lambda: None,

@@ -1,5 +1,6 @@
 """Files of rows as one table, whatever their formats."""
 
+import dataclasses
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,7 +57,7 @@ def _read_file(file: Path, partitions: Sequence[str], wanted: Wanted) -> Any:
         raise DataError(f"{file} is no file; take it away, or give files by a pattern")
     form = format_of(file)
     inside = wanted.columns and [name for name in wanted.columns if name not in partitions]
-    own = Wanted(columns=inside, text=wanted.text, encoding=wanted.encoding)
+    own = dataclasses.replace(wanted, columns=inside)
     with as_utf8(file, wanted.encoding if form.is_text else "utf-8") as text:
         with readable(file, text):
             table = form.read(text, own, file)
