@@ -184,12 +184,14 @@ def test_existing_output_is_replaced() -> None:
     assert pq.read_schema("out.parquet").names[-1] == "city_fingerprint"
 
 
-@pytest.mark.usefixtures("place")
-def test_output_may_be_the_input() -> None:
-    assert run("--column", "user_id:int64", out="rows.parquet") == 0
-    assert pq.read_table("rows.parquet")["user_id_fingerprint"].to_pylist() == hashed(
-        ROWS["user_id"].to_pylist(), "int64"
-    )
+@pytest.mark.parametrize("out", ["rows.parquet", "./rows.parquet", "symbolic.parquet", "hard.parquet"])
+def test_output_that_is_the_input_is_refused(place: Path, capsys: Capture, out: str) -> None:
+    (place / "symbolic.parquet").symlink_to("rows.parquet")
+    (place / "hard.parquet").hardlink_to("rows.parquet")
+    assert run("--column", "user_id:int64", out=out) == 1
+    message = f"cannot write {Path(out)}: it is the file to hash; choose another output file"
+    assert capsys.readouterr().err == f"polyrank: {message}\n"
+    assert pq.read_table("rows.parquet") == ROWS
 
 
 @pytest.mark.usefixtures("place")

@@ -12,6 +12,7 @@ from polyrank.files import (
     UTF8,
     as_utf8,
     check_columns,
+    check_name,
     format_of,
     json_batches,
     json_schema,
@@ -45,6 +46,7 @@ def open_rows(file: Path, columns: Sequence[HashedColumn], encoding: str = UTF8)
 
 
 def _check_kind(file: Path) -> None:
+    check_name(file)
     if file.is_dir():
         raise DataError(f"{file} is a directory; give one file")
     if not file.name.endswith(SUFFIXES):

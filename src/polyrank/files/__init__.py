@@ -17,5 +17,6 @@ from .forms import kinds as kinds
 from .json_stream import json_batches as json_batches
 from .json_stream import json_schema as json_schema
 from .reading import check_columns as check_columns
+from .reading import check_name as check_name
 from .reading import readable as readable
 from .table import read_table as read_table

@@ -4,11 +4,18 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from polyrank.arguments import is_utf8
 from polyrank.errors import DataError
 from polyrank.spelling import suggestion
 
 from .csv import csv_reason, first_line
 from .forms import format_of
+
+
+def check_name(file: Path) -> None:
+    """Raise `DataError` where the name of a file is bytes that are no text, which Arrow does not open."""
+    if not is_utf8(str(file)):
+        raise DataError(f"the name of {str(file)!a} is not UTF-8 text; rename it")
 
 
 @contextlib.contextmanager

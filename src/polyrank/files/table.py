@@ -12,7 +12,7 @@ from .csv import first_line
 from .encoding import as_utf8
 from .forms import SUFFIXES, Wanted, format_of
 from .listing import Part, list_files
-from .reading import check_columns, readable
+from .reading import check_columns, check_name, readable
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 
@@ -55,6 +55,7 @@ def _read_part(part: Part, types: dict[str, Any], wanted: Wanted) -> Any:
 def _read_file(file: Path, partitions: Sequence[str], wanted: Wanted) -> Any:
     if not file.is_file():
         raise DataError(f"{file} is no file; take it away, or give files by a pattern")
+    check_name(file)
     form = format_of(file)
     inside = wanted.columns and [name for name in wanted.columns if name not in partitions]
     own = dataclasses.replace(wanted, columns=inside)
