@@ -1,5 +1,6 @@
 """`polyrank fingerprint`: what it writes and prints, and with which exit status."""
 
+import gzip
 import json
 import os
 import re
@@ -126,16 +127,19 @@ def test_what_is_no_integer_in_csv_is_named_with_its_row(place: Path, capsys: Ca
         fingerprint(rows["user_id"], dtype="int64", column="user_id")
 
 
-def test_compressed_csv_is_read(place: Path) -> None:
-    with pa.output_stream(place / "rows.csv.gz", compression="gzip") as stream:
-        stream.write(b"user_id\n46\n")
-    assert run("--column", "user_id:int64", rows="rows.csv.gz") == 0
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("rows", ["rows.csv.gz", "ROWS.CSV.GZ", "rows.CSV"])
+def test_csv_is_read_compressed_and_in_capitals(place: Path, rows: str, encoding: str) -> None:
+    text = "user_id\n46\n".encode(encoding)
+    (place / rows).write_bytes(gzip.compress(text) if rows.lower().endswith(".gz") else text)
+    assert run("--column", "user_id:int64", "--encoding", encoding, rows=rows) == 0
     assert pq.read_table("out.parquet")["user_id_fingerprint"].to_pylist() == hashed([46], "int64")
 
 
 EMPTY: dict[str, Callable[[], object]] = {
     "rows.parquet": lambda: pq.write_table(ROWS[:0], "rows.parquet"),
     "rows.csv": lambda: Path("rows.csv").write_text("user_id,city\n"),
+    "header.csv": lambda: Path("header.csv").write_text("user_id,city"),
 }
 
 
@@ -246,6 +250,42 @@ WRONG: dict[str, tuple[Callable[[], object], str, Sequence[str], str]] = {
         "rows.parquet",
         USER,
         "rows.parquet cannot be read as Parquet: ",
+    ),
+    "Parquet named CSV": (
+        lambda: pq.write_table(ROWS, "p.csv"),
+        "p.csv",
+        USER,
+        "p.csv is Parquet, by its first bytes; let its name end in .parquet",
+    ),
+    "gzip named CSV": (
+        csv(gzip.compress(b"user_id\n1\n")),
+        "rows.csv",
+        USER,
+        "rows.csv is compressed with gzip, by its first bytes; let its name end in .gz, too",
+    ),
+    "UTF-16": (
+        csv("user_id\n1\n".encode("utf-16")),
+        "rows.csv",
+        USER,
+        "rows.csv is UTF-16 text; declare it, as in --encoding utf-16, or convert it",
+    ),
+    "CSV column whose type changes late": (
+        csv("user_id,b\n" + "1,2\n" * 900_000 + "1,x\n"),
+        "rows.csv",
+        USER,
+        "rows.csv cannot be read as CSV: column 'b' holds 'x' at row 900,001, and the rows before it gave int64; make",
+    ),
+    "missing among many columns": (
+        csv(",".join(["a\tb", *map(str, range(1_999))]) + "\n"),
+        "rows.csv",
+        USER,
+        r"rows.csv: column 'user_id' is missing (the file has: a\tb, 0, 1, 2, 3, 4, 5, 6, 7, 8 and 1,990 more)",
+    ),
+    "bag of lists of lists": (
+        lambda: pq.write_table(pa.table({"user_id": [[["a"]]]}), "rows.parquet"),
+        "rows.parquet",
+        ("--bag", "user_id:text"),
+        "rows.parquet: column 'user_id' holds lists of lists; a bag takes lists of values: flatten each row",
     ),
     "empty CSV": (csv(""), "rows.csv", USER, "rows.csv cannot be read as CSV: Empty CSV file"),
     "ragged CSV": (
@@ -414,7 +454,7 @@ def test_wrong_input_is_one_line_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("out", "message"),
     [
-        ("", "cannot write .: it names no file"),
+        (".", "cannot write .: it names no file"),
         ("folder", "cannot write folder: is a directory; choose another output file"),
         ("/dev/null", "cannot write /dev/null: not a regular file; choose another output file"),
         ("/dev/stdout", "cannot write /dev/stdout: it is a stream, and files are put in place whole; name a file"),
@@ -427,7 +467,7 @@ def test_wrong_input_is_one_line_and_leaves_nothing(
         ("r" * 300, f"cannot write {'r' * 300}: file name too long; choose another"),
     ],
     ids=[
-        "empty",
+        "no name",
         "directory",
         "device",
         "stdout",
@@ -474,8 +514,20 @@ def test_help_names_the_kinds_of_files(capsys: Capture, verb: str) -> None:
         ["rows.parquet", "--out", "out.parquet", "--schema", "s.toml", "--column", "a:text"],
         ["rows.parquet", "--sql", "spark", "--column", "a:text"],
         ["--sql", "spark", "--json", "--column", "a:text"],
+        ["", "--out", "out.parquet", "--column", "a:text"],
+        ["rows.parquet", "--out", "", "--column", "a:text"],
     ],
-    ids=["nothing", "no output", "no input", "no column", "schema and column", "rows and SQL", "JSON and SQL"],
+    ids=[
+        "nothing",
+        "no output",
+        "no input",
+        "no column",
+        "schema and column",
+        "rows and SQL",
+        "JSON and SQL",
+        "empty input",
+        "empty output",
+    ],
 )
 def test_wrong_usage_exits_with_two(capsys: Capture, arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from polyrank.errors import DataError
-from polyrank.files import PIECE_BYTES, QuoteCheck, empty_as_null, integer_text
+from polyrank.files import PIECE_BYTES, QuoteCheck, empty_as_null, integer_text, open_csv_bytes
 
 from .columns import HashedColumn
 from .stream import RowStream, merged
@@ -21,7 +21,7 @@ def open_csv(file: Path, columns: Sequence[HashedColumn], name: Path) -> Iterato
     convert = csv.ConvertOptions(column_types={column.name: pa.string() for column in columns})
     read = csv.ReadOptions(block_size=PIECE_BYTES)  # Arrow reads some thirty blocks ahead
     parse = csv.ParseOptions(newlines_in_values=True)
-    with pa.input_stream(file, compression="detect") as text, QuoteCheck(file, name) as quotes:
+    with open_csv_bytes(file) as text, QuoteCheck(file, name) as quotes:
         reader = csv.open_csv(text, read_options=read, parse_options=parse, convert_options=convert)
         batches = ((batch, _as_trained(batch, columns)) for batch in merged(_checked(reader, quotes)))
         try:

@@ -9,6 +9,7 @@ from polyrank.errors import DataError
 from .csv import QuoteCheck
 from .csv_integers import integers
 from .forms import Wanted
+from .opening import open_csv_bytes
 
 
 def read_csv(file: Path, wanted: Wanted, name: Path) -> Any:
@@ -25,9 +26,9 @@ def read_csv(file: Path, wanted: Wanted, name: Path) -> Any:
 
     convert = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys((*wanted.text, *wanted.integers), pa.string()))
     parse = pyarrow.csv.ParseOptions(newlines_in_values=True)
-    with QuoteCheck(file, name) as check:
+    with QuoteCheck(file, name) as check, open_csv_bytes(file) as stream:
         check.check_all()
-        table = pyarrow.csv.read_csv(file, parse_options=parse, convert_options=convert)
+        table = pyarrow.csv.read_csv(stream, parse_options=parse, convert_options=convert)
         check.finish()
     for field in table.schema:
         if pa.types.is_binary(field.type) and (wanted.columns is None or field.name in wanted.columns):

@@ -93,4 +93,4 @@ def kinds() -> str:
 
 def format_of(file: Path) -> Format:
     """Return the format that the name of a file says; Parquet where it says none."""
-    return next((one for one in FORMATS if file.name.endswith(one.suffixes)), FORMATS[0])
+    return next((one for one in FORMATS if file.name.lower().endswith(one.suffixes)), FORMATS[0])

@@ -11,6 +11,8 @@ from polyrank.spelling import suggestion
 from .csv import csv_reason, first_line
 from .forms import format_of
 
+MAX_LISTED = 10
+
 
 def check_name(file: Path) -> None:
     """Raise `DataError` where the name of a file is bytes that are no text, which Arrow does not open."""
@@ -38,7 +40,13 @@ def check_columns(file: Path, present: Sequence[str], names: Sequence[str]) -> N
     for name in names:
         if name not in present:
             raise DataError(
-                f"{file}: column {name!r} is missing{suggestion(name, present)} (the file has: {', '.join(present)})"
+                f"{file}: column {name!r} is missing{suggestion(name, present)} (the file has: {_listed(present)})"
             )
         if present.count(name) > 1:
             raise DataError(f"{file}: column {name!r} is there more than once; columns must be unique")
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = [name if name.isprintable() else repr(name)[1:-1] for name in names[:MAX_LISTED]]
+    rest = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {rest:,} more" if rest else "")

@@ -9,9 +9,10 @@ from typing import Any
 from polyrank.errors import DataError
 
 from .csv import first_line
-from .encoding import as_utf8
+from .encoding import UTF8, as_utf8
 from .forms import SUFFIXES, Wanted, format_of
 from .listing import Part, list_files
+from .opening import check_text
 from .reading import check_columns, check_name, readable
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
@@ -59,7 +60,10 @@ def _read_file(file: Path, partitions: Sequence[str], wanted: Wanted) -> Any:
     form = format_of(file)
     inside = wanted.columns and [name for name in wanted.columns if name not in partitions]
     own = dataclasses.replace(wanted, columns=inside)
-    with as_utf8(file, wanted.encoding if form.is_text else "utf-8") as text:
+    if form.is_text:
+        with readable(file):
+            check_text(file, wanted.encoding)
+    with as_utf8(file, wanted.encoding if form.is_text else UTF8) as text:
         with readable(file, text):
             table = form.read(text, own, file)
         if inside is None or not form.has_header:
