@@ -111,7 +111,13 @@ def prepare(schema: Schema, data: str | Path | Rows, config: TrainConfig) -> Tra
     schema = schema.resolved()
     if not isinstance(data, str | Path):
         return _prepare_rows(schema, data, config)
-    rows = read_rows(data, columns=_columns(schema, config), text=schema.text_columns, encoding=config.encoding)
+    rows = read_rows(
+        data,
+        columns=_columns(schema, config),
+        text=schema.text_columns,
+        integers=schema.integer_columns,
+        encoding=config.encoding,
+    )
     try:
         return _prepare_rows(schema, rows, config)
     except DataError as err:

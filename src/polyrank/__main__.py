@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from polyrank import __version__
+from polyrank.arguments import is_utf8
 from polyrank.commands import VERBS
 from polyrank.commands.output import Parser, tell
 from polyrank.commands.stopping import StopRequested, stoppable
-from polyrank.errors import PolyrankError
+from polyrank.errors import ConfigError, PolyrankError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,11 +40,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
+    _check_arguments(sys.argv[1:] if argv is None else argv)
     args = build_parser().parse_args(argv)
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("polyrank").setLevel(logging.ERROR if args.quiet else logging.INFO)
     code: int = args.run(args)
     return code
+
+
+def _check_arguments(argv: Sequence[str]) -> None:
+    """Refuse bytes that are no text: neither Arrow nor JSON takes a name that has them."""
+    for argument in argv:
+        if not is_utf8(argument):
+            raise ConfigError(f"arguments must be UTF-8 text, got {argument!a}; rename the file or column")
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -91,7 +91,7 @@ def fingerprint_one(
         ConfigError: as for `fingerprint`.
     """
     known = _native.fingerprint_one(value, dtype, seed, missing)
-    if known is not None:
+    if known is not None and isinstance(column, str):
         return known
     return int(fingerprint([value], dtype=dtype, seed=seed, missing=missing, column=column)[0])
 

@@ -15,6 +15,7 @@ from polyrank.errors import MissingExtraError, SchemaError
 from polyrank.feature_rules import resolved_features
 from polyrank.features import (
     BagFeature,
+    CategoricalFeature,
     DenseFeature,
     Feature,
     HashedFeature,
@@ -115,6 +116,15 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             if isinstance(feature, TextFeature)
             or (isinstance(feature, SharingFeature) and feature.dtype == "text")
             or (isinstance(feature, BagFeature) and feature.separator is not None)
+        )
+
+    @property
+    def integer_columns(self) -> tuple[str, ...]:
+        """Columns of whole numbers that a float may not hold."""
+        return tuple(
+            feature.name
+            for feature in self.features
+            if isinstance(feature, CategoricalFeature) and feature.dtype == "int64"
         )
 
     @property

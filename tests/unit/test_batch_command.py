@@ -1,7 +1,9 @@
 """`polyrank fingerprint`: what it writes and prints, and with which exit status."""
 
+import gzip
 import json
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,9 @@ from toy import TOY_TOML, toy_table
 
 from polyrank.__main__ import main
 from polyrank.commands.progress import RowProgress
+from polyrank.errors import DataError
+from polyrank.fingerprint import fingerprint
+from polyrank.train.sources import read_rows
 
 Capture = pytest.CaptureFixture[str]
 ROWS = pa.table(
@@ -100,16 +105,41 @@ def test_csv_ids_that_pandas_made_floats_are_the_ids(place: Path) -> None:
     assert pq.read_table("out.parquet")["user_id_fingerprint"].to_pylist() == hashed([46, None, 7], "int64")
 
 
-def test_compressed_csv_is_read(place: Path) -> None:
-    with pa.output_stream(place / "rows.csv.gz", compression="gzip") as stream:
-        stream.write(b"user_id\n46\n")
-    assert run("--column", "user_id:int64", rows="rows.csv.gz") == 0
+def test_integers_of_csv_are_exact_whatever_stands_beside_them(place: Path) -> None:
+    ids = ["9007199254740993", "9007199254740992", "9223372036854775807", "-3.00", "46.0", "9007199254740993.0", "-0"]
+    (place / "rows.csv").write_text("user_id\n" + "\n".join(ids) + "\n")
+    assert run("--column", "user_id:int64", rows="rows.csv") == 0
+    exact = [2**53 + 1, 2**53, 2**63 - 1, -3, 46, 2**53 + 1, 0]
+    assert pq.read_table("out.parquet")["user_id_fingerprint"].to_pylist() == hashed(exact, "int64")
+    assert read_rows("rows.csv", integers=["user_id"]).to_pydict() == {"user_id": exact}
+
+
+@pytest.mark.parametrize("value", ["+46", "1e3", "46.", ".0", "46.5", "9223372036854775808.0", "true", " 46"])
+@pytest.mark.parametrize("beside", ["7", "46.0"])
+def test_what_is_no_integer_in_csv_is_named_with_its_row(place: Path, capsys: Capture, beside: str, value: str) -> None:
+    (place / "rows.csv").write_text(f"user_id\n{beside}\n{value}\n{beside}\n")
+    assert run("--column", "user_id:int64", rows="rows.csv") == 1
+    shown = value.removesuffix(".0") or value
+    refused = f"column 'user_id' holds {shown!r} at row 2; "
+    assert capsys.readouterr().err.startswith(f"polyrank: rows.csv: {refused}")
+    rows = read_rows("rows.csv", integers=["user_id"])
+    with pytest.raises(DataError, match=f"^{re.escape(refused)}"):
+        fingerprint(rows["user_id"], dtype="int64", column="user_id")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("rows", ["rows.csv.gz", "ROWS.CSV.GZ", "rows.CSV"])
+def test_csv_is_read_compressed_and_in_capitals(place: Path, rows: str, encoding: str) -> None:
+    text = "user_id\n46\n".encode(encoding)
+    (place / rows).write_bytes(gzip.compress(text) if rows.lower().endswith(".gz") else text)
+    assert run("--column", "user_id:int64", "--encoding", encoding, rows=rows) == 0
     assert pq.read_table("out.parquet")["user_id_fingerprint"].to_pylist() == hashed([46], "int64")
 
 
 EMPTY: dict[str, Callable[[], object]] = {
     "rows.parquet": lambda: pq.write_table(ROWS[:0], "rows.parquet"),
     "rows.csv": lambda: Path("rows.csv").write_text("user_id,city\n"),
+    "header.csv": lambda: Path("header.csv").write_text("user_id,city"),
 }
 
 
@@ -158,12 +188,14 @@ def test_existing_output_is_replaced() -> None:
     assert pq.read_schema("out.parquet").names[-1] == "city_fingerprint"
 
 
-@pytest.mark.usefixtures("place")
-def test_output_may_be_the_input() -> None:
-    assert run("--column", "user_id:int64", out="rows.parquet") == 0
-    assert pq.read_table("rows.parquet")["user_id_fingerprint"].to_pylist() == hashed(
-        ROWS["user_id"].to_pylist(), "int64"
-    )
+@pytest.mark.parametrize("out", ["rows.parquet", "./rows.parquet", "symbolic.parquet", "hard.parquet"])
+def test_output_that_is_the_input_is_refused(place: Path, capsys: Capture, out: str) -> None:
+    (place / "symbolic.parquet").symlink_to("rows.parquet")
+    (place / "hard.parquet").hardlink_to("rows.parquet")
+    assert run("--column", "user_id:int64", out=out) == 1
+    message = f"cannot write {Path(out)}: it is the file to hash; choose another output file"
+    assert capsys.readouterr().err == f"polyrank: {message}\n"
+    assert pq.read_table("rows.parquet") == ROWS
 
 
 @pytest.mark.usefixtures("place")
@@ -218,6 +250,42 @@ WRONG: dict[str, tuple[Callable[[], object], str, Sequence[str], str]] = {
         "rows.parquet",
         USER,
         "rows.parquet cannot be read as Parquet: ",
+    ),
+    "Parquet named CSV": (
+        lambda: pq.write_table(ROWS, "p.csv"),
+        "p.csv",
+        USER,
+        "p.csv is Parquet, by its first bytes; let its name end in .parquet",
+    ),
+    "gzip named CSV": (
+        csv(gzip.compress(b"user_id\n1\n")),
+        "rows.csv",
+        USER,
+        "rows.csv is compressed with gzip, by its first bytes; let its name end in .gz, too",
+    ),
+    "UTF-16": (
+        csv("user_id\n1\n".encode("utf-16")),
+        "rows.csv",
+        USER,
+        "rows.csv is UTF-16 text; declare it, as in --encoding utf-16, or convert it",
+    ),
+    "CSV column whose type changes late": (
+        csv("user_id,b\n" + "1,2\n" * 900_000 + "1,x\n"),
+        "rows.csv",
+        USER,
+        "rows.csv cannot be read as CSV: column 'b' holds 'x' at row 900,001, and the rows before it gave int64; make",
+    ),
+    "missing among many columns": (
+        csv(",".join(["a\tb", *map(str, range(1_999))]) + "\n"),
+        "rows.csv",
+        USER,
+        r"rows.csv: column 'user_id' is missing (the file has: a\tb, 0, 1, 2, 3, 4, 5, 6, 7, 8 and 1,990 more)",
+    ),
+    "bag of lists of lists": (
+        lambda: pq.write_table(pa.table({"user_id": [[["a"]]]}), "rows.parquet"),
+        "rows.parquet",
+        ("--bag", "user_id:text"),
+        "rows.parquet: column 'user_id' holds lists of lists; a bag takes lists of values: flatten each row",
     ),
     "empty CSV": (csv(""), "rows.csv", USER, "rows.csv cannot be read as CSV: Empty CSV file"),
     "ragged CSV": (
@@ -290,7 +358,7 @@ WRONG: dict[str, tuple[Callable[[], object], str, Sequence[str], str]] = {
         csv("user_id\n1\nNA\n12.5\n"),
         "rows.csv",
         USER,
-        "rows.csv: column 'user_id' holds 12.5 at row 3; whole numbers expected",
+        "rows.csv: column 'user_id' holds '12.5' at row 3; dtype \"int64\" takes decimal integers",
     ),
     "list for a value": (
         lambda: None,
@@ -386,7 +454,7 @@ def test_wrong_input_is_one_line_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("out", "message"),
     [
-        ("", "cannot write .: it names no file"),
+        (".", "cannot write .: it names no file"),
         ("folder", "cannot write folder: is a directory; choose another output file"),
         ("/dev/null", "cannot write /dev/null: not a regular file; choose another output file"),
         ("/dev/stdout", "cannot write /dev/stdout: it is a stream, and files are put in place whole; name a file"),
@@ -399,7 +467,7 @@ def test_wrong_input_is_one_line_and_leaves_nothing(
         ("r" * 300, f"cannot write {'r' * 300}: file name too long; choose another"),
     ],
     ids=[
-        "empty",
+        "no name",
         "directory",
         "device",
         "stdout",
@@ -446,8 +514,20 @@ def test_help_names_the_kinds_of_files(capsys: Capture, verb: str) -> None:
         ["rows.parquet", "--out", "out.parquet", "--schema", "s.toml", "--column", "a:text"],
         ["rows.parquet", "--sql", "spark", "--column", "a:text"],
         ["--sql", "spark", "--json", "--column", "a:text"],
+        ["", "--out", "out.parquet", "--column", "a:text"],
+        ["rows.parquet", "--out", "", "--column", "a:text"],
     ],
-    ids=["nothing", "no output", "no input", "no column", "schema and column", "rows and SQL", "JSON and SQL"],
+    ids=[
+        "nothing",
+        "no output",
+        "no input",
+        "no column",
+        "schema and column",
+        "rows and SQL",
+        "JSON and SQL",
+        "empty input",
+        "empty output",
+    ],
 )
 def test_wrong_usage_exits_with_two(capsys: Capture, arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:

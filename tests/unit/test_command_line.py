@@ -265,3 +265,27 @@ def test_interrupted_data_set_leaves_nothing(place: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("pyarrow.parquet.write_table", interrupt)
     assert main(["dataset", "kuairand", ".", "--out", "new.parquet"]) == 130
     assert sorted(path.name for path in place.iterdir()) == ["logs.parquet", "schema.toml"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("fingerprint", "rows.csv", "--column", "\udcff:text", "--out", "out.parquet"),
+        ("fingerprint", "\udcff.csv", "--column", "a:text", "--out", "out.parquet"),
+        ("train", "\udcff.csv", "--schema", "schema.toml", "--out", "run"),
+        ("export", "\udcff", "--out", "out"),
+    ],
+)
+def test_arguments_that_are_no_text_are_one_line(capsys: Capture, arguments: tuple[str, ...]) -> None:
+    assert main(arguments) == 1
+    odd = next(argument for argument in arguments if "\udcff" in argument)
+    assert capsys.readouterr().err == (
+        f"polyrank: arguments must be UTF-8 text, got {odd!a}; rename the file or column\n"
+    )
+
+
+def test_file_of_a_directory_whose_name_is_no_text_is_one_line(place: Path, capsys: Capture) -> None:
+    (place / "logs").mkdir()
+    (place / "logs" / "\udcff.csv").write_text("a\n1\n")
+    assert train(data="logs") == 1
+    assert capsys.readouterr().err == r"polyrank: the name of 'logs/\udcff.csv' is not UTF-8 text; rename it" + "\n"

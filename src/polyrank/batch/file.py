@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from polyrank.errors import DataError
+from polyrank.errors import DataError, OutputError
 from polyrank.files import UTF8, first_line
 from polyrank.fingerprint import MISSING
 from polyrank.staging import staged_file
@@ -45,12 +45,13 @@ def fingerprint_file(
         ConfigError: there is nothing to hash, or something twice.
         DataError: `rows` cannot be read, lacks a column, or a value has no canonical form; the message names file,
             column, value and row.
-        OutputError: `out` cannot be written.
+        OutputError: `out` cannot be written, or is `rows`.
     """
     import pyarrow as pa
 
     outputs: tuple[Hashed, ...] = (*columns, *crosses)
     check_unique(outputs)
+    _check_apart(rows, out)
     parts = (part for cross in crosses for part in cross.parts)
     read = tuple(dict.fromkeys((*columns, *parts)))
     with open_rows(rows, read, encoding) as stream, staged_file(out) as partial:
@@ -61,6 +62,16 @@ def fingerprint_file(
             raise DataError(f"{rows}: Parquet does not hold what a column holds: {first_line(err)}") from err
         except DataError as err:
             raise err if str(err).startswith(f"{rows}") else DataError(f"{rows}: {err}") from err
+
+
+def _check_apart(rows: Path, out: Path) -> None:
+    """Refuse to put the output in the place of the input, whose format and types it does not keep."""
+    try:
+        is_same = rows.samefile(out)
+    except OSError:  # one is not there
+        return
+    if is_same and rows.is_file():
+        raise OutputError(f"cannot write {out}: it is the file to hash; choose another output file")
 
 
 def _output_schema(file: Path, stream: RowStream, outputs: Sequence[Hashed]) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.canonical import ValueRefusedError
+from polyrank.canonical.arrow import is_list
 from polyrank.errors import DataError
 from polyrank.fingerprint import fingerprint, fingerprint_cross
 from polyrank.separated import split_lists, split_weighted
@@ -69,6 +70,8 @@ def _hash_bag(lists: Any, column: HashedColumn) -> Any:
         return pa.nulls(len(lists), fingerprint_type(column))
     if not any(test(lists.type) for test in (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)):
         raise DataError(f"column {column.name!r} holds {lists.type}; a bag takes lists")
+    if is_list(lists.type.value_type):
+        raise DataError(f"column {column.name!r} holds lists of lists; a bag takes lists of values: flatten each row")
     try:
         fingerprints = _hash_values(lists.flatten(), column)
     except ValueRefusedError:

@@ -12,6 +12,8 @@ from polyrank.files import (
     UTF8,
     as_utf8,
     check_columns,
+    check_name,
+    check_text,
     format_of,
     json_batches,
     json_schema,
@@ -35,6 +37,9 @@ def open_rows(file: Path, columns: Sequence[HashedColumn], encoding: str = UTF8)
     """
     _check_kind(file)
     form = format_of(file)
+    if form.is_text:
+        with readable(file):
+            check_text(file, encoding)
     with contextlib.ExitStack() as stack:
         text = stack.enter_context(as_utf8(file, encoding)) if form.is_text else file
         with readable(file, text):
@@ -45,9 +50,10 @@ def open_rows(file: Path, columns: Sequence[HashedColumn], encoding: str = UTF8)
 
 
 def _check_kind(file: Path) -> None:
+    check_name(file)
     if file.is_dir():
         raise DataError(f"{file} is a directory; give one file")
-    if not file.name.endswith(SUFFIXES):
+    if not file.name.lower().endswith(SUFFIXES):
         raise DataError(f"{file} must end in {', '.join(SUFFIXES)}")
     if not file.is_file():
         raise DataError(

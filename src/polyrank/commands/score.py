@@ -48,7 +48,7 @@ def read_parquet(path: Path) -> "pa.Table":
 
     if not path.exists():
         raise DataError(f"{path} does not exist; give a Parquet file")
-    if path.name.endswith((".csv", ".csv.gz")):
+    if path.name.lower().endswith((".csv", ".csv.gz")):
         raise DataError(f"{path} is CSV; give a Parquet file")
     with readable(path):
         rows = pyarrow.parquet.read_table(path)

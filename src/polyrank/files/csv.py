@@ -9,10 +9,11 @@ from typing import Any, Self
 
 from polyrank.errors import DataError
 
+from .csv_types import type_reason
 from .encoding import DECLARE
+from .opening import PIECE_BYTES, open_bytes, open_csv_bytes
 from .quotes import OpenQuote, QuoteScanner
 
-PIECE_BYTES = 2 * 2**20
 SHOWN_CHARACTERS = 60
 
 
@@ -88,7 +89,7 @@ def csv_reason(file: Path, name: Path, err: Exception) -> str:
     try:
         with QuoteCheck(file, name) as check:
             check.finish()
-        found = _encoding_reason(file) or _ragged_reason(file)
+        found = _encoding_reason(file) or type_reason(file, err) or _ragged_reason(file)
     except OSError:  # its bytes cannot be read at all
         found = None
     if found is None and "straddl" in str(err):
@@ -148,7 +149,7 @@ def _ragged_reason(file: Path) -> str | None:
         return "error"
 
     parse = csv.ParseOptions(newlines_in_values=True, invalid_row_handler=refuse)
-    with contextlib.suppress(pa.ArrowException), pa.input_stream(file, compression="detect") as stream:
+    with contextlib.suppress(pa.ArrowException), open_csv_bytes(file) as stream:
         for _ in csv.open_csv(stream, read_options=csv.ReadOptions(use_threads=False), parse_options=parse):
             pass
     if not refused:
@@ -160,8 +161,6 @@ def _ragged_reason(file: Path) -> str | None:
 
 
 def _pieces(file: Path) -> Generator[bytes, None, None]:
-    import pyarrow as pa
-
-    with pa.input_stream(file, compression="detect") as raw:
+    with open_bytes(file) as raw:
         while piece := raw.read(PIECE_BYTES):
             yield piece

@@ -1,6 +1,5 @@
 """A CSV file as one table."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,30 +7,33 @@ from polyrank.arguments import shown
 from polyrank.errors import DataError
 
 from .csv import QuoteCheck
+from .csv_integers import integers
+from .forms import Wanted
+from .opening import open_csv_bytes
 
 
-def read_csv(file: Path, columns: Sequence[str] | None, text: Sequence[str], name: Path) -> Any:
-    """Read a file; empty values are null, in quotes or not, and the type of columns not in `text` is inferred.
+def read_csv(file: Path, wanted: Wanted, name: Path) -> Any:
+    """Read a file; empty values are null, in quotes or not, and types are inferred where `wanted` says none.
 
     A last column without a name and without a value, as commas at the ends of lines make it, is left out.
 
     Raises:
-        ArrowInvalid: Arrow cannot read the file, or one of `columns` is not UTF-8 text.
+        ArrowInvalid: Arrow cannot read the file, or one of the columns is not UTF-8 text.
         DataError: a quote never closes, or a column without a name has a value; the message calls the file `name`.
     """
     import pyarrow as pa
     import pyarrow.csv
 
-    convert = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(text, pa.string()))
+    convert = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys((*wanted.text, *wanted.integers), pa.string()))
     parse = pyarrow.csv.ParseOptions(newlines_in_values=True)
-    with QuoteCheck(file, name) as check:
+    with QuoteCheck(file, name) as check, open_csv_bytes(file) as stream:
         check.check_all()
-        table = pyarrow.csv.read_csv(file, parse_options=parse, convert_options=convert)
+        table = pyarrow.csv.read_csv(stream, parse_options=parse, convert_options=convert)
         check.finish()
     for field in table.schema:
-        if pa.types.is_binary(field.type) and (columns is None or field.name in columns):
+        if pa.types.is_binary(field.type) and (wanted.columns is None or field.name in wanted.columns):
             raise pa.ArrowInvalid("text that is not UTF-8")  # Arrow makes bytes of a column that it need not make text
-    return _without_empty_text(_without_nameless(table, name))
+    return _with_integers(_without_empty_text(_without_nameless(table, name)), wanted)
 
 
 def empty_as_null(column: Any) -> Any:
@@ -48,6 +50,13 @@ def _without_empty_text(table: Any) -> Any:
     for index, field in enumerate(table.schema):
         if pa.types.is_string(field.type):
             table = table.set_column(index, field.name, empty_as_null(table.column(index)))
+    return table
+
+
+def _with_integers(table: Any, wanted: Wanted) -> Any:
+    for index, name in enumerate(table.column_names):
+        if name in wanted.integers:
+            table = table.set_column(index, name, integers(table.column(index)))
     return table
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from polyrank.arguments import shown
 from polyrank.errors import ConfigError, DataError
 
+from .opening import is_compressed, open_bytes
+
 UTF8 = "utf-8"
 DECLARE = "declare its encoding, as in --encoding latin-1, or convert it"
 _PIECE_BYTES = 2 * 2**20
@@ -41,7 +43,7 @@ def as_utf8(file: Path, encoding: str) -> Iterator[Path]:
         yield file
         return
     with tempfile.TemporaryDirectory(prefix="polyrank-") as folder:
-        copy = Path(folder, file.name.removesuffix(".gz"))
+        copy = Path(folder, file.stem if is_compressed(file) else file.name)
         with copy.open("wb") as out:
             for text in _texts(file, encoding):
                 out.write(text.encode())
@@ -49,10 +51,8 @@ def as_utf8(file: Path, encoding: str) -> Iterator[Path]:
 
 
 def _texts(file: Path, encoding: str) -> Iterator[str]:
-    import pyarrow as pa
-
     decoder, line = codecs.getincrementaldecoder(encoding)(), 1
-    with pa.input_stream(file, compression="detect") as raw:
+    with open_bytes(file) as raw:
         piece = raw.read(_PIECE_BYTES)
         while True:
             try:

@@ -13,11 +13,13 @@ class Wanted:
     Attributes:
         columns: names of columns; None is all.
         text: columns that files of text give as they are written.
+        integers: columns of integers, which CSV files give exactly as they are written.
         encoding: of files of text.
     """
 
     columns: Sequence[str] | None = None
     text: Sequence[str] = ()
+    integers: Sequence[str] = ()
     encoding: str = "utf-8"
 
 
@@ -54,7 +56,7 @@ def _read_parquet(file: Path, wanted: Wanted, name: Path) -> Any:
 def _read_csv(file: Path, wanted: Wanted, name: Path) -> Any:
     from .csv_table import read_csv
 
-    return read_csv(file, wanted.columns, wanted.text, name)
+    return read_csv(file, wanted, name)
 
 
 def _read_json_lines(file: Path, wanted: Wanted, name: Path) -> Any:
@@ -91,4 +93,4 @@ def kinds() -> str:
 
 def format_of(file: Path) -> Format:
     """Return the format that the name of a file says; Parquet where it says none."""
-    return next((one for one in FORMATS if file.name.endswith(one.suffixes)), FORMATS[0])
+    return next((one for one in FORMATS if file.name.lower().endswith(one.suffixes)), FORMATS[0])

@@ -13,6 +13,7 @@ from polyrank.canonical.reading import new_reading
 from polyrank.errors import DataError
 
 from .encoding import DECLARE
+from .opening import open_bytes
 
 PIECE_BYTES = 4 * 2**20
 _BOM = b"\xef\xbb\xbf"
@@ -61,10 +62,8 @@ def json_rows(file: Path, name: Path) -> Iterator[list[dict[str, Any]]]:
     Raises:
         DataError: a line is no JSON object; the message names it, and the file as `name`.
     """
-    import pyarrow as pa
-
     first, rest = 1, b""
-    with pa.input_stream(file, compression="detect") as stream:
+    with open_bytes(file) as stream:
         while piece := stream.read(PIECE_BYTES):
             text = rest + piece
             if first == 1:

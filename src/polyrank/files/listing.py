@@ -42,7 +42,7 @@ def list_files(path: Path, suffixes: Sequence[str]) -> list[Part]:
             raise DataError(f"{path} holds no file that ends in {kinds}")
         return parts
     if path.exists():
-        if not path.name.endswith(tuple(suffixes)):
+        if not path.name.lower().endswith(tuple(suffixes)):
             raise DataError(f"{path} must end in {kinds}")
         return [Part(path, {})]
     if not _PATTERN.search(str(path)):
@@ -58,7 +58,7 @@ def list_files(path: Path, suffixes: Sequence[str]) -> list[Part]:
 def _parts(root: Path, files: Iterator[Path], suffixes: Sequence[str]) -> Iterator[Part]:
     for file in files:
         below = file.relative_to(root).parts
-        if file.name.endswith(tuple(suffixes)) and not any(map(_is_hidden, below)):
+        if file.name.lower().endswith(tuple(suffixes)) and not any(map(_is_hidden, below)):
             yield Part(file, _partition(below[:-1]))
 
 

@@ -4,11 +4,20 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from polyrank.arguments import is_utf8
 from polyrank.errors import DataError
 from polyrank.spelling import suggestion
 
 from .csv import csv_reason, first_line
 from .forms import format_of
+
+MAX_LISTED = 10
+
+
+def check_name(file: Path) -> None:
+    """Raise `DataError` where the name of a file is bytes that are no text, which Arrow does not open."""
+    if not is_utf8(str(file)):
+        raise DataError(f"the name of {str(file)!a} is not UTF-8 text; rename it")
 
 
 @contextlib.contextmanager
@@ -31,7 +40,13 @@ def check_columns(file: Path, present: Sequence[str], names: Sequence[str]) -> N
     for name in names:
         if name not in present:
             raise DataError(
-                f"{file}: column {name!r} is missing{suggestion(name, present)} (the file has: {', '.join(present)})"
+                f"{file}: column {name!r} is missing{suggestion(name, present)} (the file has: {_listed(present)})"
             )
         if present.count(name) > 1:
             raise DataError(f"{file}: column {name!r} is there more than once; columns must be unique")
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = [name if name.isprintable() else repr(name)[1:-1] for name in names[:MAX_LISTED]]
+    rest = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {rest:,} more" if rest else "")

@@ -1,5 +1,6 @@
 """Files of rows as one table, whatever their formats."""
 
+import dataclasses
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,10 +9,11 @@ from typing import Any
 from polyrank.errors import DataError
 
 from .csv import first_line
-from .encoding import as_utf8
+from .encoding import UTF8, as_utf8
 from .forms import SUFFIXES, Wanted, format_of
 from .listing import Part, list_files
-from .reading import check_columns, readable
+from .opening import check_text
+from .reading import check_columns, check_name, readable
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 
@@ -54,10 +56,14 @@ def _read_part(part: Part, types: dict[str, Any], wanted: Wanted) -> Any:
 def _read_file(file: Path, partitions: Sequence[str], wanted: Wanted) -> Any:
     if not file.is_file():
         raise DataError(f"{file} is no regular file; give files that can be read twice")
+    check_name(file)
     form = format_of(file)
     inside = wanted.columns and [name for name in wanted.columns if name not in partitions]
-    own = Wanted(columns=inside, text=wanted.text, encoding=wanted.encoding)
-    with as_utf8(file, wanted.encoding if form.is_text else "utf-8") as text:
+    own = dataclasses.replace(wanted, columns=inside)
+    if form.is_text:
+        with readable(file):
+            check_text(file, wanted.encoding)
+    with as_utf8(file, wanted.encoding if form.is_text else UTF8) as text:
         with readable(file, text):
             table = form.read(text, own, file)
         if inside is None or not form.has_header:
