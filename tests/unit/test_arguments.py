@@ -78,6 +78,7 @@ FACES: dict[str, dict[str, Callable[[Any], object]]] = {
     },
     "column": {
         "fingerprint": lambda column: fingerprint(["a"], dtype="text", column=column),
+        "fingerprint_one": lambda column: fingerprint_one("a", dtype="text", column=column),
         "fingerprint_cross": lambda column: cross(columns=[column]),
         "fingerprint_ngrams": lambda column: ngrams(column=column),
     },
