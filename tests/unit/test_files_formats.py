@@ -143,7 +143,7 @@ REFUSALS: dict[str, tuple[str, bytes, str]] = {
     "UTF-16": (
         "a.jsonl",
         '{"user": 1}\n'.encode("utf-16"),
-        "line 1 is not UTF-8 text; declare its encoding, as in --enc",
+        "a.jsonl is UTF-16 text; declare it, as in --encoding utf-16",
     ),
     "deep JSON": ("a.jsonl", b'{"user": ' + b"[" * 200_000, "line 1 is no JSON that can be read: "),
     "no gzip": ("a.jsonl.gz", b'{"user": 1}\n', "a.jsonl.gz cannot be read as JSON Lines: "),
