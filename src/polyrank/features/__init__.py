@@ -1,6 +1,5 @@
 """Kinds of features: what a column becomes on its way into a model."""
 
-from .common import Side as Side
 from .cross import CrossFeature as CrossFeature
 from .dense import MAX_DIM as MAX_DIM
 from .dense import BucketizedFeature as BucketizedFeature
@@ -16,6 +15,7 @@ from .hashed import BagFeature as BagFeature
 from .hashed import CategoricalFeature as CategoricalFeature
 from .hashed import Dtype as Dtype
 from .hashed import Pooling as Pooling
+from .keys import Side as Side
 from .sequence import SequenceFeature as SequenceFeature
 from .text import TextFeature as TextFeature
 

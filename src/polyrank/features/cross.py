@@ -1,7 +1,7 @@
 """Several values as one."""
 
-from .common import Side
 from .hashed import Hashed
+from .keys import Side
 
 
 class CrossFeature(Hashed, frozen=True, kw_only=True, tag_field="kind", tag="cross"):

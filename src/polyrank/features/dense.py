@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from .common import Side
+from .keys import Side
 
 Transform = Literal["clip", "log1p", "standardize", "minmax", "quantile"]
 

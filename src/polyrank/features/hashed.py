@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from .common import Side
+from .keys import Side
 
 Dtype = Literal["text", "int64"]
 Pooling = Literal["mean", "sum", "sqrtn", "max"]

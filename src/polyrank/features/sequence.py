@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from .common import Side
 from .hashed import Dtype, Hashed
+from .keys import Side
 
 Order = Literal["oldest_first", "newest_first"]
 

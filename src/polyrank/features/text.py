@@ -1,7 +1,7 @@
 """Text as the n-grams that it is made of."""
 
-from .common import Side
 from .hashed import Hashed, Pooling
+from .keys import Side
 
 
 class TextFeature(Hashed, frozen=True, kw_only=True, tag_field="kind", tag="text"):
