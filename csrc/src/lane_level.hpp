@@ -67,6 +67,11 @@ void hash_short_keys(Block<Isa>& block, const ViewColumn& column, std::size_t be
   }
 }
 
+template <typename Isa, typename Target>
+void hash_short_keys(Block<Isa>& block, const ScatteredColumn& column, std::size_t begin, const Target& target) {
+  hash_short(block, FromScattered<Isa>{column.keys.data() + begin, block}, target);
+}
+
 template <typename Isa, typename Column, typename Target>
 void hash_keys(const Column& column, const Target& target) {
   each_block<Isa>(column, [&](Block<Isa>& block, std::size_t begin) {

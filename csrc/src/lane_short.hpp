@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 #include <type_traits>
 
 #include "lane_block.hpp"
@@ -36,6 +37,20 @@ struct FromKeys {
   [[gnu::always_inline]] void operator()(std::size_t index, typename Isa::V (&words)[2]) const {
     const auto load = [&](std::size_t lane) __attribute__((always_inline)) {
       return Isa::load16(block.keys[index + lane], block.lengths[index + lane]);
+    };
+    Isa::gather(load, words);
+  }
+};
+
+/// from such keys where a column has them at hand,
+template <typename Isa>
+struct FromScattered {
+  const std::string_view* keys;
+  const Block<Isa>& block;
+  [[gnu::always_inline]] void operator()(std::size_t index, typename Isa::V (&words)[2]) const {
+    const auto load = [&](std::size_t lane) __attribute__((always_inline)) {
+      const auto* key = reinterpret_cast<const std::uint8_t*>(keys[index + lane].data());
+      return Isa::load16(key, block.lengths[index + lane]);
     };
     Isa::gather(load, words);
   }
