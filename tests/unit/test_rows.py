@@ -1,6 +1,7 @@
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -142,7 +143,6 @@ def test_row_that_grows_while_it_is_read_is_read() -> None:
 
 
 def test_duckdb_relation_is_read() -> None:
-    duckdb = pytest.importorskip("duckdb", reason="DuckDB is installed for benchmarks only: dependency group bench")
     relation = duckdb.sql("select 46 as user, 'x' as extra")
     assert columns_of(relation, ["user"])["user"].to_pylist() == [46]
 
