@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.encoder import numbers
-from polyrank.errors import DataError
+from polyrank.errors import DataError, RowError
 from polyrank.rows import Column
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask, Task
@@ -48,9 +48,8 @@ def sample_weights(schema: Schema, columns: Mapping[str, Column]) -> NDArray[np.
     if wrong.any():
         row = int(wrong.argmax())
         held = "is missing" if np.isnan(weights[row]) else f"holds {weights[row]:g}"
-        raise DataError(
-            f"weight column {schema.sample_weight!r} {held} at row {row + 1:,}; numbers of 0 and above expected"
-        )
+        fault = f"weight column {schema.sample_weight!r} {held}"
+        raise RowError(fault, row, "; numbers of 0 and above expected")
     return weights
 
 
@@ -81,6 +80,5 @@ def _refuse(task: Task, labels: NDArray[np.float32], wrong: NDArray[np.bool_], e
     wrong = wrong & ~np.isnan(labels)
     if wrong.any():
         row = int(wrong.argmax())
-        raise DataError(
-            f"label column {task.label!r} holds {labels[row]:g} at row {row + 1:,}; {expected} (task {task.name!r})"
-        )
+        held = f"label column {task.label!r} holds {labels[row]:g}"
+        raise RowError(held, row, f"; {expected} (task {task.name!r})")

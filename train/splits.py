@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.arguments import shown
-from polyrank.errors import DataError
+from polyrank.errors import DataError, RowError
 from polyrank.fingerprint import fingerprint
 from polyrank.rows import Column
 from polyrank.schema import Schema
@@ -91,7 +91,7 @@ def _known_groups(schema: Schema, columns: Mapping[str, Column]) -> NDArray[np.i
     found = groups(columns[schema.group], schema.group)
     if (found < 0).any():
         row = int((found < 0).argmax())
-        raise DataError(f"group column {schema.group!r} is missing at row {row + 1:,}; a group split needs every group")
+        raise RowError(f"group column {schema.group!r} is missing", row, "; a group split needs every group")
     return found
 
 
@@ -110,9 +110,8 @@ def _said(column: Column, name: str) -> NDArray[np.bool_]:
     values = column.to_pylist() if hasattr(column, "to_pylist") else list(column)
     for row, value in enumerate(values):
         if value not in ("train", "validation"):
-            raise DataError(
-                f"split column {name!r} holds {shown(value)} at row {row + 1:,}; 'train' or 'validation' expected"
-            )
+            held = f"split column {name!r} holds {shown(value)}"
+            raise RowError(held, row, "; 'train' or 'validation' expected")
     return np.array([value == "validation" for value in values], bool)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.arguments import shown
-from polyrank.errors import DataError
+from polyrank.errors import DataError, RowError
 from polyrank.rows import Column, is_missing
 from polyrank.schema import Schema
 
@@ -26,7 +26,7 @@ def times(column: Column, schema: Schema) -> NDArray[np.int64]:
         raise DataError(f"time column {schema.time!r} {_mixture(column)}; integers or timestamps of one kind expected")
     if column.null_count:
         row = pc.index(column.is_null(), value=True).as_py()
-        raise DataError(f"time column {schema.time!r} is missing at row {row + 1:,}; a time split needs every time")
+        raise RowError(f"time column {schema.time!r} is missing", row, "; a time split needs every time")
     return np.asarray(_integers(column, schema).to_numpy(zero_copy_only=False), np.int64)
 
 
@@ -56,10 +56,8 @@ def _whole(column: Any, schema: Schema) -> Any:
     exact = pc.and_(pc.equal(pc.floor(column), column), pc.less_equal(pc.abs(column), float(2**53)))
     row = pc.index(exact, value=False).as_py()
     if row >= 0:
-        raise DataError(
-            f"time column {schema.time!r} holds {shown(column[row].as_py())} at row {row + 1:,}; "
-            f"whole numbers up to 2**53 expected, in {schema.time_unit}"
-        )
+        held = f"time column {schema.time!r} holds {shown(column[row].as_py())}"
+        raise RowError(held, row, f"; whole numbers up to 2**53 expected, in {schema.time_unit}")
     return column.cast(pa.int64())
 
 
@@ -75,10 +73,8 @@ def _parsed(column: Any, schema: Schema) -> Any:
         texts = column.to_pylist()
         row = next(row for row, text in enumerate(texts) if not _is_time(text, zone))
         others = "" if row == 0 else f" {'with' if zone else 'without'} a zone, as in row 1,"
-        raise DataError(
-            f"time column {schema.time!r} holds {shown(texts[row])} at row {row + 1:,}; "
-            f"times{others or ' such as ' + _AS_TEXT} expected"
-        ) from err
+        held = f"time column {schema.time!r} holds {shown(texts[row])}"
+        raise RowError(held, row, f"; times{others or ' such as ' + _AS_TEXT} expected") from err
 
 
 def _is_time(text: str, zone: str | None) -> bool:

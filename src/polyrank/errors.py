@@ -20,6 +20,21 @@ class DataError(PolyrankError, ValueError):
     """The rows do not fit the schema: correct the column and row that the message names."""
 
 
+class RowError(DataError):
+    """One row does not fit: correct its value. `row` counts from 0 within what was read."""
+
+    def __init__(self, fault: str, row: int, rest: str) -> None:
+        super().__init__(fault, row, rest)
+        self.fault, self.row, self.rest = fault, row, rest
+
+    def __str__(self) -> str:
+        return f"{self.fault} at row {self.row + 1:,}{self.rest}"
+
+    def after(self, rows: int) -> "RowError":
+        """Return the same error of a row that has `rows` more before it, as in a file read in pieces."""
+        return RowError(self.fault, self.row + rows, self.rest)
+
+
 class OutputError(PolyrankError, OSError):
     """A result cannot be written: choose another place, or make room."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from polyrank.errors import DataError
+from polyrank.errors import DataError, RowError
 from polyrank.spelling import suggestion
 
 Rows = Any
@@ -103,7 +103,7 @@ def _from_dicts(rows: Sequence[Mapping[str, object]], names: Sequence[str]) -> d
     rows = list(rows)  # another thread may change the list, and each row
     for index, row in enumerate(rows):
         if not isinstance(row, Mapping):
-            raise DataError(f"rows must be dicts, got {type(row).__name__} at row {index + 1:,}")
+            raise RowError(f"rows must be dicts, got {type(row).__name__}", index, "")
     present = dict.fromkeys(key for row in rows for key in tuple(row))
     _check(names, [str(key) for key in present], len(rows))
     return {name: _array_or_list([row.get(name) for row in rows]) for name in names}

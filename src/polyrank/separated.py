@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.arguments import shown
-from polyrank.canonical import ValueRefusedError
 from polyrank.canonical.arrow import is_list
-from polyrank.errors import DataError
+from polyrank.errors import DataError, RowError
 from polyrank.rows import Column, is_missing
 
 
@@ -98,7 +97,7 @@ def _require(fits: Any, lists: Any, offsets: NDArray[np.int64], name: str, weigh
         row = int(np.searchsorted(offsets, bad[0], side="right")) - 1
         value = lists.flatten()[int(bad[0])].as_py()
         expected = f"a value, {weight_separator!r} and a finite weight expected, as in 'a{weight_separator}0.3'"
-        raise ValueRefusedError(name, shown(value), row, expected)
+        raise RowError(f"column {name!r} holds {shown(value)}", row, f"; {expected}")
 
 
 def _texts(column: Any, name: str) -> Any:
@@ -122,5 +121,5 @@ def _checked_text(value: object, name: str, row: int) -> str | None:
     if value is None or is_missing(value):
         return None
     if not isinstance(value, str):
-        raise ValueRefusedError(name, shown(value), row, "text that separators cut expected")
+        raise RowError(f"column {name!r} holds {shown(value)}", row, "; text that separators cut expected")
     return value

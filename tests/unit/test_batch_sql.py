@@ -8,8 +8,7 @@ from polyrank.__main__ import main
 from polyrank.batch import Cross, HashedColumn, parse_column
 from polyrank.batch.spark import Spark
 from polyrank.batch.sql import expression, statement
-from polyrank.canonical import ValueRefusedError
-from polyrank.errors import ConfigError, DataError
+from polyrank.errors import ConfigError, DataError, RowError
 from polyrank.fingerprint import fingerprint
 
 USER = HashedColumn(name="user_id", dtype="int64", missing=("NA", "007"))
@@ -72,7 +71,7 @@ def test_unknown_dialect_is_refused_with_those_known() -> None:
 def test_refused_value_counts_rows_of_the_whole_file() -> None:
     with pytest.raises(DataError, match=r"^column 'values' holds 'x' at row 2; dtype") as caught:
         fingerprint(["1", "x"], dtype="int64")
-    assert isinstance(caught.value, ValueRefusedError)
+    assert isinstance(caught.value, RowError)
     later = caught.value.after(1_000)
     assert str(later).startswith("column 'values' holds 'x' at row 1,002; dtype")
     assert str(pickle.loads(pickle.dumps(later))) == str(later)  # noqa: S301 (this test's own bytes)

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.canonical import ValueRefusedError
 from polyrank.canonical.arrow import is_list
-from polyrank.errors import DataError
+from polyrank.errors import DataError, RowError
 from polyrank.fingerprint import fingerprint, fingerprint_cross
 from polyrank.separated import split_lists, split_weighted
 
@@ -43,7 +42,7 @@ def hash_batch(batch: Any, column: Hashed, first_row: int) -> Any:
 def _rows_of_file(first_row: int) -> Iterator[None]:
     try:
         yield
-    except ValueRefusedError as err:
+    except RowError as err:
         raise err.after(first_row) from err
 
 
@@ -74,7 +73,7 @@ def _hash_bag(lists: Any, column: HashedColumn) -> Any:
         raise DataError(f"column {column.name!r} holds lists of lists; a bag takes lists of values: flatten each row")
     try:
         fingerprints = _hash_values(lists.flatten(), column)
-    except ValueRefusedError:
+    except RowError:
         _refuse_with_row(lists, column)
         raise
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)

@@ -15,7 +15,6 @@ from .arrow import import_arrow
 from .items import is_missing_marker
 from .reading import Dtype as Dtype
 from .reading import Reading as Reading
-from .reading import ValueRefusedError as ValueRefusedError
 from .reading import new_reading as new_reading
 from .slow import known_rows as known_rows
 from .slow import no_column

@@ -6,7 +6,7 @@ from functools import cached_property, lru_cache
 from typing import Literal, cast
 
 from polyrank.arguments import shown
-from polyrank.errors import ConfigError, DataError
+from polyrank.errors import ConfigError, DataError, RowError
 
 Dtype = Literal["text", "int64"]
 
@@ -46,21 +46,6 @@ _CASTS = {
 }
 
 
-class ValueRefusedError(DataError):
-    """A value of a column has no canonical form. `row` counts from 0 within what was read."""
-
-    def __init__(self, column: str, shown: str, row: int, why: str) -> None:
-        super().__init__(column, shown, row, why)
-        self.column, self.shown, self.row, self.why = column, shown, row, why
-
-    def __str__(self) -> str:
-        return f"column {self.column!r} holds {self.shown} at row {self.row + 1:,}; {self.why}"
-
-    def after(self, rows: int) -> "ValueRefusedError":
-        """Return the same refusal of a value that has `rows` more rows before it, as in a file read in pieces."""
-        return ValueRefusedError(self.column, self.shown, self.row + rows, self.why)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Reading:
     """How the values of one column are to be read."""
@@ -69,9 +54,9 @@ class Reading:
     missing: frozenset[str]
     column: str
 
-    def refusal(self, value: object, row: int, why: str) -> DataError:
+    def refusal(self, value: object, row: int, why: str) -> RowError:
         """Return the error for `value` at the 0-based `row`."""
-        return ValueRefusedError(self.column, shown(value), row, why)
+        return RowError(f"column {self.column!r} holds {shown(value)}", row, f"; {why}")
 
     @cached_property
     def missing_integers(self) -> frozenset[int]:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from polyrank.arguments import shown
-from polyrank.errors import DataError
+from polyrank.errors import RowError
 
 from .csv import QuoteCheck
 from .csv_integers import integers
@@ -71,7 +71,6 @@ def _without_nameless(table: Any, name: Path) -> Any:
     filled = pc.fill_null(pc.not_equal(texts, ""), fill_value=False)
     row = pc.index(filled, value=True).as_py()
     if row >= 0:
-        raise DataError(
-            f"{name}: the last column has no name, and holds {shown(texts[row].as_py())} at row {row + 1:,}; name it"
-        )
+        found = shown(texts[row].as_py())
+        raise RowError(f"{name}: the last column has no name, and holds {found}", row, "; name it")
     return table.remove_column(table.num_columns - 1)

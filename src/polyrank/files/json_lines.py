@@ -10,7 +10,7 @@ import msgspec
 from polyrank.arguments import shown
 from polyrank.canonical.items import key_of
 from polyrank.canonical.reading import new_reading
-from polyrank.errors import DataError
+from polyrank.errors import DataError, RowError
 
 from .encoding import DECLARE
 from .opening import open_bytes
@@ -153,7 +153,7 @@ def as_text(column: str, values: list[Any], first: int = 0) -> Any:
     for row, text in enumerate(texts):
         if has_lists and isinstance(text, str):
             found = shown(values[row])
-            raise DataError(f"column {column!r} holds {found} at row {first + row + 1:,}, beside lists; make it a list")
+            raise RowError(f"column {column!r} holds {found}", first + row, ", beside lists; make it a list")
     return pa.array(texts, pa.list_(pa.string()) if has_lists else pa.string())
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from polyrank.arguments import shown
 from polyrank.canonical.arrow import is_list
-from polyrank.errors import DataError
+from polyrank.errors import DataError, RowError
 from polyrank.fingerprint import MISSING, fingerprint
 from polyrank.rows import Column, is_missing
 
@@ -42,10 +42,8 @@ def bag_weights(group: BagGroup, column: Column, bags: Column) -> NDArray[np.flo
     differing = lengths != expected
     if differing.any():
         row = int(differing.argmax())
-        raise DataError(
-            f"column {name!r} holds {lengths[row]} weights at row {row + 1:,}; "
-            f"as many as {group.field.name!r} has values expected, {expected[row]}"
-        )
+        as_many = f"; as many as {group.field.name!r} has values expected, {expected[row]}"
+        raise RowError(f"column {name!r} holds {lengths[row]} weights", row, as_many)
     padded = np.zeros((len(lengths), group.max_length), np.float32)
     _fill(padded, lengths, lambda starts: read_by_row(lambda part: numbers(part, name), values, starts, lengths))
     return np.nan_to_num(padded, copy=False, nan=0.0)
@@ -114,7 +112,7 @@ def _flatten_plain(name: str, column: Sequence[object], expected: str) -> tuple[
         if is_missing(items):
             continue
         if not isinstance(items, list | tuple | np.ndarray):
-            raise DataError(f"column {name!r} holds {shown(items)} at row {row + 1:,}; {expected}")
+            raise RowError(f"column {name!r} holds {shown(items)}", row, f"; {expected}")
         lengths[row] = len(items)
         values.extend(items)
     return lengths, values

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.arguments import shown
-from polyrank.errors import DataError
+from polyrank.errors import DataError, RowError
 from polyrank.rows import Column, is_missing
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def numbers(column: Column, name: str) -> NDArray[np.float32]:
     infinite = np.isinf(narrow)
     if infinite.any():
         row = int(infinite.argmax())
-        raise DataError(f"column {name!r} holds {wide[row]} at row {row + 1:,}; finite 32-bit numbers expected")
+        raise RowError(f"column {name!r} holds {wide[row]}", row, "; finite 32-bit numbers expected")
     return narrow
 
 
@@ -48,9 +48,8 @@ def logged_numbers(column: Column, name: str) -> NDArray[np.float32]:
     negative = values < 0
     if negative.any():
         row = int(negative.argmax())
-        raise DataError(
-            f"column {name!r} holds {values[row]} at row {row + 1:,}; its transform log1p takes numbers of 0 and above"
-        )
+        allowed = "; its transform log1p takes numbers of 0 and above"
+        raise RowError(f"column {name!r} holds {values[row]}", row, allowed)
     return values
 
 
@@ -63,7 +62,7 @@ def _refuse_text(array: "pa.Array", name: str) -> None:
     texts = array.to_pylist()
     row = next((row for row, text in enumerate(texts) if text is not None and not _reads_as_number(text)), None)
     if row is not None:
-        raise DataError(f"column {name!r} holds {shown(texts[row])} at row {row + 1:,}; numbers expected")
+        raise RowError(f"column {name!r} holds {shown(texts[row])}", row, "; numbers expected")
 
 
 def _reads_as_number(text: str) -> bool:
@@ -87,7 +86,7 @@ def _plain_numbers(values: Sequence[object], name: str) -> "pa.Array":
 
     for row, value in enumerate(values):
         if not is_missing(value) and not isinstance(value, int | float | np.number | np.bool_):
-            raise DataError(f"column {name!r} holds {shown(value)} at row {row + 1:,}; numbers expected")
+            raise RowError(f"column {name!r} holds {shown(value)}", row, "; numbers expected")
     return pa.array([None if is_missing(value) else _as_float(value) for value in values], pa.float64())
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.errors import DataError
+from polyrank.errors import RowError
 from polyrank.rows import Column, is_missing
 
 from .groups import VectorGroup
@@ -29,19 +29,16 @@ def vectors(group: VectorGroup, column: Column) -> NDArray[np.float32]:
     if absent.any():
         row = int(absent.argmax())
         position = int(np.isnan(found[row]).argmax())
-        raise DataError(
-            f"column {group.name!r} lacks number {position + 1} of its vector at row {row + 1:,}; "
-            f"a vector is whole, or missing as a whole"
-        )
+        lack = f"column {group.name!r} lacks number {position + 1} of its vector"
+        raise RowError(lack, row, "; a vector is whole, or missing as a whole")
     return found
 
 
 def _require(wrong: NDArray[np.bool_], group: VectorGroup, lengths: NDArray[np.int64]) -> None:
     if wrong.any():
         row = int(wrong.argmax())
-        raise DataError(
-            f"column {group.name!r} holds a vector of {lengths[row]} numbers at row {row + 1:,}; {group.dim} expected"
-        )
+        held = f"column {group.name!r} holds a vector of {lengths[row]} numbers"
+        raise RowError(held, row, f"; {group.dim} expected")
 
 
 def _is_missing(column: Column) -> NDArray[np.bool_]:
