@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from .locations import cache_folder, is_shell_safe
+from .locations import is_shell_safe, server_folder
 from .ports import Ports
 from .runtime import Runtime
 from .supervisor import remove_leftovers, shared_memory_prefix
@@ -94,7 +94,7 @@ def make_folder(runtime: Runtime) -> tuple[Path, int]:
     Returns:
         The folder, and the descriptor of its lock; whoever holds it open keeps the folder.
     """
-    parent = cache_folder() / "servers"
+    parent = server_folder() / "servers"
     parent.mkdir(parents=True, exist_ok=True)
     _clear_dead(parent)
     folder = parent / f"{os.getpid()}-{secrets.token_hex(4)}"
@@ -133,7 +133,7 @@ def _clear_dead(parent: Path) -> None:
 
 def new_log_file() -> Path:
     """Return a fresh path for a log in the cache folder, where the newest 20 are kept."""
-    folder = cache_folder() / "logs"
+    folder = server_folder() / "logs"
     folder.mkdir(parents=True, exist_ok=True)
     for old in sorted(folder.glob("server-*.log"))[: -_KEPT_LOGS + 1]:
         old.unlink(missing_ok=True)

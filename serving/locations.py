@@ -1,9 +1,9 @@
 """Where the embedded server keeps what it makes: its runtime environments, its running servers, its logs."""
 
-import os
 import re
 from pathlib import Path
 
+from polyrank.caches import cache_folder
 from polyrank.errors import ServerRuntimeError
 
 # Triton's Python backend starts its workers with `bash -c "exec <path> ..."` and does not quote the path.
@@ -15,16 +15,13 @@ def is_shell_safe(path: Path) -> bool:
     return _SHELL_SAFE.fullmatch(str(path)) is not None
 
 
-def cache_folder() -> Path:
-    """Return the folder for everything that can be made anew: `$POLYRANK_CACHE_DIR`, or the user's cache.
+def server_folder() -> Path:
+    """Return the cache folder, for everything that can be made anew.
 
     Raises:
         ServerRuntimeError: The path holds a character, such as a space, that Triton's worker start cannot take.
     """
-    own = os.environ.get("POLYRANK_CACHE_DIR")
-    user = os.environ.get("XDG_CACHE_HOME")
-    folder = Path(own) if own else (Path(user) if user else Path.home() / ".cache") / "polyrank"
-    folder = folder.absolute()
+    folder = cache_folder()
     if not is_shell_safe(folder):
         raise ServerRuntimeError(
             f"cache folder {str(folder)!r} holds a character that Triton's worker start cannot take; "

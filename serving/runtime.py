@@ -16,7 +16,7 @@ from polyrank.errors import ServerRuntimeError
 
 from .installer import MARKER, build, locked
 from .libpython import VERSION, libpython_folder
-from .locations import cache_folder
+from .locations import server_folder
 
 Accelerator = Literal["cpu", "gpu"]
 
@@ -75,7 +75,7 @@ def runtime_folder(accelerator: Accelerator = "cpu") -> Path:
     """
     text = json.dumps(PINS[accelerator], sort_keys=True)
     key = hashlib.sha256(text.encode()).hexdigest()[:12]
-    return cache_folder() / "runtimes" / f"py{VERSION}-{accelerator}-{key}"
+    return server_folder() / "runtimes" / f"py{VERSION}-{accelerator}-{key}"
 
 
 def ensure_runtime(*, accelerator: Accelerator = "cpu", libpython_search: Sequence[Path] | None = None) -> Runtime:

@@ -13,6 +13,15 @@ KUAIRAND = Path(__file__).parents[1] / "examples" / "kuairand"
 KUAIRAND_ROWS = 8_000
 
 
+@pytest.fixture(autouse=True, scope="session")
+def encoded_rows_are_kept_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what tests encode out of the user's cache."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("polyrank.train.encoded.cache.cache_folder", lambda: folder)
+        yield
+
+
 @pytest.fixture(scope="session")
 def toy_schema() -> Schema:
     return Schema.from_toml(TOY_TOML)

@@ -77,6 +77,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             gives the same weights, bit for bit.
         threads: CPU threads of training and validation. Batch norm adds up each thread's rows apart, so another number
             gives other weights.
+        memory_mb: MiB of encoded training rows that are in memory at a time, in [1, 2**20). Rows that take more are
+            shuffled in shards, and within as many shards as fit.
         encoding: of CSV and JSON Lines files.
         model: architecture and sizes.
         optimizer: learning rates.
@@ -87,6 +89,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     batch_size: int = 1024
     seed: int = 0
     threads: int = 1
+    memory_mb: int = 512
     encoding: str = UTF8
     model: ModelConfig = ModelConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
@@ -98,6 +101,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         _require("batch_size", self.batch_size, "in [2, 2**31)", holds=2 <= self.batch_size < 2**31)  # noqa: PLR2004
         _require("seed", self.seed, "in [0, 2**63)", holds=0 <= self.seed < 2**63)
         _require("threads", self.threads, "in [1, 1024]", holds=1 <= self.threads <= 1024)  # noqa: PLR2004
+        _require("memory_mb", self.memory_mb, "in [1, 2**20)", holds=1 <= self.memory_mb < 2**20)
         check_encoding("$.encoding", self.encoding)
 
     @classmethod

@@ -1,6 +1,5 @@
 """Label columns as one matrix."""
 
-import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
@@ -11,19 +10,6 @@ from polyrank.errors import DataError, RowError
 from polyrank.rows import Column
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask, Task
-
-
-@dataclasses.dataclass(frozen=True)
-class Targets:
-    """What rows are to teach.
-
-    Attributes:
-        labels: float32 [B, T], NaN where unobserved.
-        weights: float32 [B], of each row's loss; None weighs all alike.
-    """
-
-    labels: NDArray[np.float32]
-    weights: NDArray[np.float32] | None = None
 
 
 def label_matrix(schema: Schema, columns: Mapping[str, Column]) -> NDArray[np.float32]:
@@ -53,16 +39,16 @@ def sample_weights(schema: Schema, columns: Mapping[str, Column]) -> NDArray[np.
     return weights
 
 
-def relative_weights(schema: Schema, weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Divide the weights of training rows by their mean, so that their unit does not act as a learning rate.
+def mean_weight(schema: Schema, weights: NDArray[np.float32]) -> float:
+    """Return the mean weight of training rows, which divides each, so that their unit does not act as a learning rate.
 
     Raises:
         DataError: all are 0.
     """
-    mean = weights.mean(dtype=np.float64)
+    mean = float(weights.mean(dtype=np.float64).astype(np.float32))
     if mean == 0.0:
         raise DataError(f"weight column {schema.sample_weight!r} is 0 in every training row; nothing is left to learn")
-    return weights / np.float32(mean)
+    return mean
 
 
 def _labels(task: Task, columns: Mapping[str, Column]) -> NDArray[np.float32]:

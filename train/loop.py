@@ -1,35 +1,27 @@
-"""The training loop: tensors in memory, a permutation for each epoch, no work per step but the step."""
+"""The training loop: no work per step but the step."""
 
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from polyrank.encoder import Batch
 from polyrank.errors import DataError
 from polyrank.models import MultiTaskRanker
 from polyrank.models.heads import loss
-from polyrank.models.trained import tensors
 
 from .config import TrainConfig
-from .labels import Targets
 from .optimizers import build_optimizers
-
-logger = logging.getLogger(__name__)
-
-FEW_STEPS = 50
-"""Below this many gradient steps a model has hardly left its initial weights, so the trainer says so."""
+from .shuffling import Shuffler, TrainingBatch
 
 
 def train_epochs(
     model: MultiTaskRanker,
-    batch: Batch,
-    targets: Targets,
+    rows: Shuffler,
     config: TrainConfig,
     *,
+    mean_weight: float = 1.0,
     progress: bool,
     after_epoch: Callable[[int, dict[str, float]], None],
 ) -> None:
@@ -37,49 +29,39 @@ def train_epochs(
 
     Args:
         model: to train.
-        batch: encoded training rows.
-        targets: labels and weights of the rows.
-        config: epochs, batch size, seed and learning rates.
+        rows: give the batches.
+        config: epochs and learning rates.
+        mean_weight: of the rows' sample weights, which are divided by it.
         progress: show a bar on standard error.
         after_epoch: called with the epoch (from 1) and each task's mean training loss.
 
     Raises:
         DataError: a loss is no longer finite.
     """
-    inputs = tensors(batch)
-    labels = torch.from_numpy(targets.labels)
-    weights = None if targets.weights is None else torch.from_numpy(targets.weights)
     optimizers = build_optimizers(model, config.optimizer)
-    order = torch.Generator().manual_seed(config.seed)
-    steps = config.epochs * _num_steps(len(batch), config.batch_size)
-    if steps < FEW_STEPS:
-        logger.warning(
-            "only %d gradient step(s) in all for %d rows: it will hardly learn; lower batch_size or raise epochs",
-            steps,
-            len(batch),
-        )
-    with tqdm(total=steps, desc="train", unit="step", disable=None if progress else True) as bar:
+    with tqdm(
+        total=config.epochs * rows.steps_per_epoch, desc="train", unit="step", disable=None if progress else True
+    ) as bar:
         for epoch in range(1, config.epochs + 1):
             model.train()
             totals = torch.zeros(len(model.tasks))
-            for rows in _batches(len(batch), config.batch_size, order):
-                logits = model(*(None if tensor is None else tensor[rows] for tensor in inputs))
-                totals += _step(model, optimizers, logits, labels[rows], None if weights is None else weights[rows])
+            for batch in rows.batches(epoch):
+                totals += _step(model, optimizers, batch, mean_weight)
                 bar.update()
-            losses = _mean_losses(model, totals / _num_steps(len(batch), config.batch_size), epoch)
-            after_epoch(epoch, losses)
+            after_epoch(epoch, _mean_losses(model, totals / rows.steps_per_epoch, epoch))
 
 
 def _step(
-    model: MultiTaskRanker,
-    optimizers: list[torch.optim.Optimizer],
-    logits: dict[str, Tensor],
-    labels: Tensor,
-    weights: Tensor | None,
+    model: MultiTaskRanker, optimizers: list[torch.optim.Optimizer], batch: TrainingBatch, mean_weight: float
 ) -> Tensor:
     """Take one gradient step; return each task's loss, (T,), detached."""
+    logits = model(batch.ids, batch.dense, batch.weights)
+    weights = None if batch.sample_weights is None else batch.sample_weights / mean_weight
     losses = torch.stack(
-        [loss(task, logits[task.name].squeeze(1), labels[:, index], weights) for index, task in enumerate(model.tasks)]
+        [
+            loss(task, logits[task.name].squeeze(1), batch.labels[:, index], weights)
+            for index, task in enumerate(model.tasks)
+        ]
     )
     task_weights = torch.tensor([task.weight for task in model.tasks])
     for optimizer in optimizers:
@@ -88,20 +70,6 @@ def _step(
     for optimizer in optimizers:
         optimizer.step()
     return losses.detach()
-
-
-def _batches(count: int, batch_size: int, order: torch.Generator) -> Iterator[Tensor]:
-    """Yield row numbers of one epoch in random order; a last batch of one row is left out (batch norm needs two)."""
-    permutation = torch.randperm(count, generator=order)
-    for start in range(0, count, batch_size):
-        rows = permutation[start : start + batch_size]
-        if len(rows) > 1:
-            yield rows
-
-
-def _num_steps(count: int, batch_size: int) -> int:
-    full, rest = divmod(count, batch_size)
-    return full + (rest > 1)
 
 
 def _mean_losses(model: MultiTaskRanker, means: Tensor, epoch: int) -> dict[str, float]:

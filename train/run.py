@@ -11,26 +11,26 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from tqdm import tqdm
 
-from polyrank.encoder import Batch, Encoder
-from polyrank.errors import DataError
 from polyrank.models import MultiTaskRanker, TrainedRanker
 from polyrank.models.trained import content_hash, predict
-from polyrank.rows import Rows, columns_of, num_rows
+from polyrank.rows import Rows
 from polyrank.schema import Schema, toml_text
 from polyrank.staging import refuse_existing, staged_directory
 
 from .config import TrainConfig
-from .labels import Targets, label_matrix, relative_weights, sample_weights
 from .loop import diverged, train_epochs
 from .metrics import Metrics, evaluate
-from .sources import read_rows
-from .splits import groups, split_columns, split_rows
-from .statistics import fit_statistics
+from .preparing import TrainingData, prepare
+from .shuffling import Shuffler
 from .threads import torch_threads
 
 METRICS_FILE = "metrics.json"
 SAMPLE_ROWS = 1000
+BYTES_PER_MB = 2**20
+FEW_STEPS = 50
+"""Below this many gradient steps a model has hardly left its initial weights, so the trainer says so."""
 
 logger = logging.getLogger(__name__)
 
@@ -50,30 +50,13 @@ class Run:
     metrics: Metrics
 
 
-@dataclasses.dataclass(frozen=True)
-class TrainingData:
-    """Encoded rows of both sides of the split, and the schema with statistics fitted on the training side.
-
-    Attributes:
-        validation_rows: which rows validate, ascending.
-        validation_groups: the group of each, -1 where it has none; None where the schema names no group column.
-    """
-
-    schema: Schema
-    train: Batch
-    targets: Targets
-    validation: Batch
-    validation_labels: NDArray[np.float32]
-    validation_rows: NDArray[np.int64]
-    validation_groups: NDArray[np.int64] | None
-
-
 def fit(
     schema: Schema,
     data: str | Path | Rows,
     *,
     out: str | Path,
     config: TrainConfig | None = None,
+    cache: str | Path | None = None,
     progress: bool = True,
 ) -> Run:
     """Train a multi-task ranker and write a run directory, which appears whole or not at all.
@@ -83,93 +66,74 @@ def fit(
         data: a file, a directory or pattern of files (docs/data.md lists the formats), or rows in memory.
         out: the run directory to make; must not exist or be empty.
         config: how to train; None takes the defaults.
-        progress: show a bar on standard error, when that is a terminal.
+        cache: directory of encoded rows, in which those of files are kept for the next run; None is `encoded` in the
+            user's cache folder (`$POLYRANK_CACHE_DIR`).
+        progress: show bars on standard error, when that is a terminal.
 
     Raises:
         DataError: the data cannot be read, or do not fit the schema.
-        OutputError: `out` exists or cannot be written.
+        OutputError: `out` exists, or it or `cache` cannot be written.
     """
     config = config or TrainConfig()
     target = Path(out)
     refuse_existing(target)
     with staged_directory(target) as stage:
-        prepared = prepare(schema, data, config)
+        with _bar("encode", "row", shown=progress) as bar:
+            prepared = prepare(schema, data, config, cache=None if cache is None else Path(cache), progress=bar.update)
         model, history = _train(prepared, config, progress=progress)
-        sample = prepared.validation[:SAMPLE_ROWS]
+        sample = prepared.validation.read((0, min(SAMPLE_ROWS, len(prepared.validation)))).batch
         TrainedRanker.save(stage, prepared.schema, toml_text(config), model, sample)
         run = Run(target, content_hash(stage), history[-1]["validation"])
         _write_metrics(stage / METRICS_FILE, run, prepared, history)
     return run
 
 
-def prepare(schema: Schema, data: str | Path | Rows, config: TrainConfig) -> TrainingData:
-    """Read, split and encode rows.
-
-    Raises:
-        DataError: the data cannot be read, or do not fit the schema; the message names the file.
-    """
-    schema = schema.resolved()
-    if not isinstance(data, str | Path):
-        return _prepare_rows(schema, data, config)
-    rows = read_rows(
-        data,
-        columns=_columns(schema, config),
-        text=schema.text_columns,
-        integers=schema.integer_columns,
-        encoding=config.encoding,
-    )
-    try:
-        return _prepare_rows(schema, rows, config)
-    except DataError as err:
-        raise DataError(f"{data}: {err}") from err
-
-
-def _columns(schema: Schema, config: TrainConfig) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*schema.training_columns, *split_columns(schema, config.validation))))
-
-
-def _prepare_rows(schema: Schema, rows: Rows, config: TrainConfig) -> TrainingData:
-    columns = columns_of(rows, _columns(schema, config))
-    generator = np.random.default_rng(config.seed)
-    train, validation = split_rows(schema, columns, num_rows(columns), config.validation, generator)
-    labels, weights = label_matrix(schema, columns), sample_weights(schema, columns)
-    batch = Encoder(schema, strict=True).encode_columns(columns)
-    _require_labels(schema, labels[train])
-    fitted = fit_statistics(schema, batch.dense[train])
-    return TrainingData(
-        schema=fitted,
-        train=batch[train],
-        targets=Targets(labels[train], None if weights is None else relative_weights(schema, weights[train])),
-        validation=batch[validation],
-        validation_labels=labels[validation],
-        validation_rows=validation,
-        validation_groups=None if schema.group is None else groups(columns[schema.group], schema.group)[validation],
-    )
-
-
-def _require_labels(schema: Schema, labels: NDArray[np.float32]) -> None:
-    for index, task in enumerate(schema.tasks):
-        if np.isnan(labels[:, index]).all():
-            raise DataError(f"label column {task.label!r} has no observed value to train on (task {task.name!r})")
+def _bar(what: str, unit: str, *, shown: bool) -> "tqdm[Any]":
+    return tqdm(desc=what, unit=unit, unit_scale=True, delay=2.0, disable=None if shown else True)
 
 
 def _train(data: TrainingData, config: TrainConfig, *, progress: bool) -> tuple[MultiTaskRanker, list[dict[str, Any]]]:
     """Train from seeded initial weights; return the model and what each epoch gave."""
     history: list[dict[str, Any]] = []
+    rows = Shuffler(
+        data.train, batch_size=config.batch_size, seed=config.seed, memory_bytes=config.memory_mb * BYTES_PER_MB
+    )
+    _warn_few_steps(rows, len(data.train), config)
     with torch_threads(config.threads), torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         model = MultiTaskRanker(data.schema, config.model)
 
         def validate(epoch: int, losses: dict[str, float]) -> None:
-            answers = predict(model, data.validation)
-            _require_finite(answers, epoch)
-            metrics = evaluate(data.schema, answers, data.validation_labels, data.validation_groups)
+            metrics = _validate(model, data, epoch)
             history.append({"epoch": epoch, "train_loss": losses, "validation": metrics})
             logger.info("epoch %d of %d: %s", epoch, config.epochs, describe(metrics))
 
-        train_epochs(model, data.train, data.targets, config, progress=progress, after_epoch=validate)
+        train_epochs(model, rows, config, mean_weight=data.mean_weight, progress=progress, after_epoch=validate)
     _warn_undefined(history[-1]["validation"])
     return model.eval(), history
+
+
+def _validate(model: MultiTaskRanker, data: TrainingData, epoch: int) -> Metrics:
+    answers: list[dict[str, NDArray[np.float32]]] = []
+    labels, groups = [], []
+    for rows in data.validation.chunks():
+        answers.append(predict(model, rows.batch))
+        labels.append(rows.labels)
+        groups.append(rows.groups)
+    joined = {name: np.concatenate([part[name] for part in answers]) for name in answers[0]}
+    _require_finite(joined, epoch)
+    known = [part for part in groups if part is not None]
+    return evaluate(data.schema, joined, np.concatenate(labels), np.concatenate(known) if known else None)
+
+
+def _warn_few_steps(rows: Shuffler, count: int, config: TrainConfig) -> None:
+    steps = config.epochs * rows.steps_per_epoch
+    if steps < FEW_STEPS:
+        logger.warning(
+            "only %d gradient step(s) in all for %d rows: it will hardly learn; lower batch_size or raise epochs",
+            steps,
+            count,
+        )
 
 
 def _require_finite(answers: Mapping[str, NDArray[np.float32]], epoch: int) -> None:

@@ -12,42 +12,66 @@ from polyrank.rows import Column
 from polyrank.schema import Schema
 
 from .config import ValidationConfig
-from .times import times
+from .times import Times
 
 UNITS_PER_HOUR = {"s": 3_600, "ms": 3_600_000, "us": 3_600_000_000, "ns": 3_600_000_000_000}
 
-Split = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""Row numbers that train, row numbers that validate; each ascending."""
+
+class SplitKeys:
+    """Reads what a split looks at, a piece of the data set at a time."""
+
+    def __init__(self, schema: Schema, config: ValidationConfig) -> None:
+        """Prepare.
+
+        Raises:
+            DataError: the split needs a time or a group column, and the schema names none.
+        """
+        self._schema = schema
+        self._kind = _kind(schema, config)
+        self._column = {"time": schema.time, "group": schema.group, "column": config.column}.get(self._kind)
+        self._times = Times(schema)
+        if self._column is None and self._kind != "random":
+            raise DataError(_unnamed(self._kind, config))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that are read."""
+        return () if self._column is None else (self._column,)
+
+    def read(self, columns: Mapping[str, Column]) -> NDArray[np.int64] | None:
+        """Return int64 [B]: instants, groups, or 1 where the column says `validation`; None for a random split.
+
+        Raises:
+            DataError: a value is missing or wrong.
+        """
+        if self._column is None:
+            return None
+        column = columns[self._column]
+        if self._kind == "time":
+            return self._times.read(column)
+        return _known_groups(column, self._column) if self._kind == "group" else _said(column, self._column)
 
 
-def split_columns(schema: Schema, config: ValidationConfig) -> tuple[str, ...]:
-    """Return the columns that `split_rows` reads."""
-    named = {"time": schema.time, "group": schema.group, "column": config.column}
-    column = named.get(_kind(schema, config))
-    return () if column is None else (column,)
-
-
-def split_rows(
+def held_out(
     schema: Schema,
-    columns: Mapping[str, Column],
-    count: int,
     config: ValidationConfig,
+    keys: NDArray[np.int64] | None,
+    count: int,
     generator: np.random.Generator,
-) -> Split:
-    """Split `count` rows; `columns` holds at least `split_columns`.
+) -> NDArray[np.bool_]:
+    """Mark the rows that validate, bool [B]; `keys` are those of `SplitKeys`, in any order of the rows.
 
     Raises:
-        DataError: what the split needs is no column of the schema, misses a value or holds a wrong one, or a side of
-            the split would have fewer than two rows.
+        DataError: a side of the split would have fewer than two rows.
     """
-    held_out = _held_out(schema, columns, count, config, generator)
-    train, validation = np.flatnonzero(~held_out), np.flatnonzero(held_out)
-    if len(train) < 2 or len(validation) < 2:  # noqa: PLR2004 (one row has no variance, no ranking, no batch norm)
+    marks = _marks(schema, config, keys, count, generator)
+    validating = int(np.count_nonzero(marks))
+    if min(validating, count - validating) < 2:  # noqa: PLR2004 (one row has no variance, no ranking, no batch norm)
         raise DataError(
-            f"the split leaves {len(train):,} rows to train on and {len(validation):,} to validate on; "
+            f"the split leaves {count - validating:,} rows to train on and {validating:,} to validate on; "
             f"both need at least 2: change [validation] or bring more rows"
         )
-    return train, validation
+    return marks
 
 
 def _kind(schema: Schema, config: ValidationConfig) -> str:
@@ -58,22 +82,28 @@ def _kind(schema: Schema, config: ValidationConfig) -> str:
     return "random" if schema.time is None and config.hours is None else "time"
 
 
-def _held_out(
-    schema: Schema, columns: Mapping[str, Column], count: int, config: ValidationConfig, generator: np.random.Generator
+def _unnamed(kind: str, config: ValidationConfig) -> str:
+    if kind == "group":
+        return "$.validation.split = 'group' needs a group column; name one in the schema: group = 'user_id'"
+    key = "hours" if config.split is None else "split = 'time'"
+    return f"$.validation.{key} needs a time column; name one in the schema: time = '...'"
+
+
+def _marks(
+    schema: Schema,
+    config: ValidationConfig,
+    keys: NDArray[np.int64] | None,
+    count: int,
+    generator: np.random.Generator,
 ) -> NDArray[np.bool_]:
     kind = _kind(schema, config)
+    if keys is None:
+        marks = np.zeros(count, bool)
+        marks[generator.permutation(count)[: max(1, round(count * config.share))]] = True
+        return marks
     if kind == "time":
-        if schema.time is None:
-            key = "hours" if config.split is None else "split = 'time'"
-            raise DataError(f"$.validation.{key} needs a time column; name one in the schema: time = '...'")
-        return _newest(times(columns[schema.time], schema), schema, config)
-    if kind == "group":
-        return _some_groups(_known_groups(schema, columns), config.share, generator)
-    if kind == "column":
-        return _said(columns[str(config.column)], str(config.column))
-    held_out = np.zeros(count, bool)
-    held_out[generator.permutation(count)[: max(1, round(count * config.share))]] = True
-    return held_out
+        return _newest(keys, schema, config)
+    return _some_groups(keys, config.share, generator) if kind == "group" else keys == 1
 
 
 def groups(column: Column, name: str) -> NDArray[np.int64]:
@@ -85,13 +115,11 @@ def groups(column: Column, name: str) -> NDArray[np.int64]:
     return fingerprint(column, dtype="text", column=name)
 
 
-def _known_groups(schema: Schema, columns: Mapping[str, Column]) -> NDArray[np.int64]:
-    if schema.group is None:
-        raise DataError("$.validation.split = 'group' needs a group column; name one in the schema: group = 'user_id'")
-    found = groups(columns[schema.group], schema.group)
+def _known_groups(column: Column, name: str) -> NDArray[np.int64]:
+    found = groups(column, name)
     if (found < 0).any():
         row = int((found < 0).argmax())
-        raise RowError(f"group column {schema.group!r} is missing", row, "; a group split needs every group")
+        raise RowError(f"group column {name!r} is missing", row, "; a group split needs every group")
     return found
 
 
@@ -105,14 +133,14 @@ def _some_groups(members: NDArray[np.int64], share: float, generator: np.random.
     return is_held_out[group_of]
 
 
-def _said(column: Column, name: str) -> NDArray[np.bool_]:
-    """Mark the rows of which the column says `validation`."""
+def _said(column: Column, name: str) -> NDArray[np.int64]:
+    """Return 1 for the rows of which the column says `validation`."""
     values = column.to_pylist() if hasattr(column, "to_pylist") else list(column)
     for row, value in enumerate(values):
         if value not in ("train", "validation"):
             held = f"split column {name!r} holds {shown(value)}"
             raise RowError(held, row, "; 'train' or 'validation' expected")
-    return np.array([value == "validation" for value in values], bool)
+    return np.array([value == "validation" for value in values], np.int64)
 
 
 def _newest(moments: NDArray[np.int64], schema: Schema, config: ValidationConfig) -> NDArray[np.bool_]:

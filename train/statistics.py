@@ -4,21 +4,50 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.encoder import dense_layout
-from polyrank.features import BucketizedFeature, DenseFeature, Feature, NumericFeature
+from polyrank.encoder import DenseColumns, dense_layout
+from polyrank.features import BucketizedFeature, DenseFeature, Feature, NumericFeature, VectorFeature
 from polyrank.schema import Schema
 
+MAX_SAMPLE_BYTES = 256 * 2**20
 
-def fit_statistics(schema: Schema, dense: NDArray[np.float32]) -> Schema:
+
+class NumberSample:
+    """Numbers of training rows: all, or a random part of them where they would take more than `MAX_SAMPLE_BYTES`."""
+
+    def __init__(self, schema: Schema, count: int, generator: np.random.Generator) -> None:
+        """Prepare to take what is fitted from `count` rows."""
+        self._columns = [columns.start for columns in _fitted_layout(schema)]
+        self._share = MAX_SAMPLE_BYTES / max(count * len(self._columns) * 4, 1)
+        self._generator = generator
+        self._parts: list[NDArray[np.float32]] = []
+
+    def add(self, dense: NDArray[np.float32]) -> None:
+        """Take from the next rows, float32 [B, D]."""
+        part = dense[:, self._columns]
+        self._parts.append(part if self._share >= 1 else part[self._generator.random(len(part)) < self._share])
+
+    @property
+    def numbers(self) -> NDArray[np.float32]:
+        """What was taken, float32 [B, F], a column for each feature that is fitted."""
+        return np.concatenate(self._parts)
+
+
+def fit_statistics(schema: Schema, numbers: NDArray[np.float32]) -> Schema:
     """Return the schema with what the model needs to know of the training rows, for each feature that is a number.
 
     Args:
         schema: a resolved one.
-        dense: float32 [B, D], encoded training rows; NaN is missing and does not count.
+        numbers: float32 [B, F] of training rows, a column for each numeric or bucketized feature in schema order; NaN
+            is missing and does not count.
     """
-    fitted = {columns.feature.name: _fit(columns.feature, dense[:, columns.start]) for columns in dense_layout(schema)}
+    layout = _fitted_layout(schema)
+    fitted = {columns.feature.name: _fit(columns.feature, numbers[:, at]) for at, columns in enumerate(layout)}
     features: tuple[Feature, ...] = tuple(fitted.get(feature.name, feature) for feature in schema.features)
     return msgspec.structs.replace(schema, features=features)
+
+
+def _fitted_layout(schema: Schema) -> list[DenseColumns]:
+    return [columns for columns in dense_layout(schema) if not isinstance(columns.feature, VectorFeature)]
 
 
 def _fit(feature: DenseFeature, values: NDArray[np.float32]) -> DenseFeature:

@@ -14,38 +14,63 @@ from polyrank.schema import Schema
 _AS_TEXT = "2026-07-01T12:00:00+02:00"
 
 
-def times(column: Column, schema: Schema) -> NDArray[np.int64]:
-    """Read the time column as int64 [B], in the schema's unit since 1970, UTC where there is a zone.
+class Times:
+    """Reads the time column of a data set, a piece at a time: all pieces with a zone, or all without."""
 
-    Raises:
-        DataError: a time is missing or is none, or some have a zone and others have not.
-    """
-    import pyarrow.compute as pc
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._zone: str | None = None
+        self._is_first = True
 
-    if isinstance(column, list):
-        raise DataError(f"time column {schema.time!r} {_mixture(column)}; integers or timestamps of one kind expected")
-    if column.null_count:
-        row = pc.index(column.is_null(), value=True).as_py()
-        raise RowError(f"time column {schema.time!r} is missing", row, "; a time split needs every time")
-    return np.asarray(_integers(column, schema).to_numpy(zero_copy_only=False), np.int64)
+    def read(self, column: Column) -> NDArray[np.int64]:
+        """Read a piece as int64 [B], in the schema's unit since 1970, UTC where there is a zone.
 
+        Raises:
+            DataError: a time is missing or is none, or some have a zone and others have not.
+        """
+        import pyarrow.compute as pc
 
-def _integers(column: Any, schema: Schema) -> Any:
-    import pyarrow as pa
-    import pyarrow.compute as pc
+        name = self._schema.time
+        if isinstance(column, list):
+            raise DataError(f"time column {name!r} {_mixture(column)}; integers or timestamps of one kind expected")
+        if column.null_count:
+            row = pc.index(column.is_null(), value=True).as_py()
+            raise RowError(f"time column {name!r} is missing", row, "; a time split needs every time")
+        return np.asarray(self._integers(column).to_numpy(zero_copy_only=False), np.int64)
 
-    kind = column.type
-    if pa.types.is_integer(kind):
-        return column
-    if pa.types.is_floating(kind):
-        return _whole(column, schema)
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        column = _parsed(column, schema)
-    elif pa.types.is_date(kind):
-        column = column.cast(pa.timestamp("s"))
-    elif not pa.types.is_timestamp(kind):
-        raise DataError(f"time column {schema.time!r} holds {kind}; integers or timestamps expected")
-    return pc.cast(column, pa.timestamp(schema.time_unit, tz=column.type.tz), safe=False).cast(pa.int64())
+    def _integers(self, column: Any) -> Any:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        kind = column.type
+        if pa.types.is_integer(kind):
+            return column
+        if pa.types.is_floating(kind):
+            return _whole(column, self._schema)
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            column = self._parsed(column)
+        elif pa.types.is_date(kind):
+            column = column.cast(pa.timestamp("s"))
+        elif not pa.types.is_timestamp(kind):
+            raise DataError(f"time column {self._schema.time!r} holds {kind}; integers or timestamps expected")
+        return pc.cast(column, pa.timestamp(self._schema.time_unit, tz=column.type.tz), safe=False).cast(pa.int64())
+
+    def _parsed(self, column: Any) -> Any:
+        """Read ISO 8601 text."""
+        import pyarrow as pa
+
+        is_first, self._is_first = self._is_first, False
+        if is_first:
+            self._zone = "UTC" if len(column) and _is_time(column[0].as_py(), "UTC") else None
+        try:
+            return column.cast(pa.timestamp("ns", tz=self._zone))
+        except pa.ArrowInvalid as err:
+            texts = column.to_pylist()
+            row = next(row for row, text in enumerate(texts) if not _is_time(text, self._zone))
+            alike = f" {'with' if self._zone else 'without'} a zone, as in row 1,"
+            held = f"time column {self._schema.time!r} holds {shown(texts[row])}"
+            expected = f" such as {_AS_TEXT}" if is_first and row == 0 else alike
+            raise RowError(held, row, f"; times{expected} expected") from err
 
 
 def _whole(column: Any, schema: Schema) -> Any:
@@ -59,22 +84,6 @@ def _whole(column: Any, schema: Schema) -> Any:
         held = f"time column {schema.time!r} holds {shown(column[row].as_py())}"
         raise RowError(held, row, f"; whole numbers up to 2**53 expected, in {schema.time_unit}")
     return column.cast(pa.int64())
-
-
-def _parsed(column: Any, schema: Schema) -> Any:
-    """Read ISO 8601 text: all with a zone, or all without."""
-    import pyarrow as pa
-
-    first = column[0].as_py() if len(column) else ""
-    zone = "UTC" if _is_time(first, "UTC") else None
-    try:
-        return column.cast(pa.timestamp("ns", tz=zone))
-    except pa.ArrowInvalid as err:
-        texts = column.to_pylist()
-        row = next(row for row, text in enumerate(texts) if not _is_time(text, zone))
-        others = "" if row == 0 else f" {'with' if zone else 'without'} a zone, as in row 1,"
-        held = f"time column {schema.time!r} holds {shown(texts[row])}"
-        raise RowError(held, row, f"; times{others or ' such as ' + _AS_TEXT} expected") from err
 
 
 def _is_time(text: str, zone: str | None) -> bool:

@@ -23,7 +23,7 @@ from polyrank.models import TrainedRanker
 from polyrank.models.trained import predict
 from polyrank.train.datasets import kuairand
 from polyrank.train.metrics import evaluate
-from polyrank.train.run import prepare
+from polyrank.train.preparing import prepare
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -104,12 +104,12 @@ def run_all(out: Path, rows: int | None) -> int:
 def compare(ranker: pr.Ranker, schema: pr.Schema, logs: "pa.Table", run: pr.Run, config: pr.TrainConfig) -> bool:
     """Score the validation rows through the server and offline; print both, and the latency."""
     data = prepare(schema, logs, config)
-    validation = logs.take(data.validation_rows)
+    validation, encoded = logs.take(data.validation.rows), data.validation.read()
     with step("score"):
         scores = ranker.score(validation)
     served = {name: scores[name].to_numpy() for name in scores.column_names}
-    offline = predict(TrainedRanker.load(run.path).model, data.validation)
-    metrics = evaluate(data.schema, served, data.validation_labels)
+    offline = predict(TrainedRanker.load(run.path).model, encoded.batch)
+    metrics = evaluate(data.schema, served, encoded.labels)
     print(
         f"\n{len(validation):,} rows of the last day, scored offline and through Triton (version {ranker.version}):\n"
     )

@@ -179,6 +179,7 @@ def _writing(target: Path) -> Iterator[None]:
 
 def _output_error(target: Path, err: OSError) -> OutputError:
     # Making a folder where a file lies is "file exists" to the system; the target itself does not exist here.
-    reason = os.strerror(errno.ENOTDIR) if err.errno == errno.EEXIST else err.strerror or str(err)
+    code = errno.ENOTDIR if err.errno == errno.EEXIST else err.errno
+    reason = os.strerror(code) if code else str(err)
     remedy = "free space there" if err.errno in (errno.ENOSPC, errno.EDQUOT) else "free the way"
     return OutputError(f"cannot write {target}: {reason.lower()}; choose another output directory or {remedy}")

@@ -17,7 +17,7 @@ from polyrank.schema import Schema
 from polyrank.serving import Ranker, serve
 from polyrank.train import TrainConfig, fit
 from polyrank.train.config import ValidationConfig
-from polyrank.train.run import prepare
+from polyrank.train.preparing import prepare
 
 TASK = '[[tasks]]\nname = "click"\nkind = "binary"\nlabel = "is_click"\n'
 KINDS = {

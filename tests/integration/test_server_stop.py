@@ -11,7 +11,7 @@ import pytest
 from integration.server_repository import SHARED_MEMORY, add_model, ask, private_folder, remains, rows, wait_until
 
 from polyrank.errors import ServerStartError
-from polyrank.serving.locations import cache_folder
+from polyrank.serving.locations import server_folder
 from polyrank.serving.server import serve
 
 pytestmark = pytest.mark.triton
@@ -21,7 +21,7 @@ PARENT = """
 import signal, sys, time
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from polyrank.errors import ServerStartError
-from polyrank.serving.locations import cache_folder
+from polyrank.serving.locations import server_folder
 from polyrank.serving.server import serve
 server = serve(sys.argv[1])
 print(server.pid, flush=True)
@@ -135,7 +135,7 @@ def test_failed_start_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ServerStartError, match="model 'bad'"):
         serve(tmp_path)
     assert remains(Path(f"{os.getpid()}-")) == []
-    assert list((cache_folder() / "servers").glob(f"{os.getpid()}-*")) == []
+    assert list((server_folder() / "servers").glob(f"{os.getpid()}-*")) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])

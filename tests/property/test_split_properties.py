@@ -12,7 +12,7 @@ from polyrank.features import NumericFeature
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask
 from polyrank.train.config import ValidationConfig
-from polyrank.train.splits import split_rows
+from polyrank.train.splits import SplitKeys, held_out
 
 SCHEMA = Schema(
     name="toy",
@@ -29,13 +29,15 @@ users = st.lists(st.integers(-3, 9), min_size=4, max_size=60)
 def split(columns: dict[str, list[Any]], seed: int = 0, **config: Any) -> tuple[list[int], list[int]]:
     arrays = {name: pa.array(values) for name, values in columns.items()}
     count = len(next(iter(columns.values())))
+    validation = ValidationConfig(**config)
     try:
-        train, validation = split_rows(SCHEMA, arrays, count, ValidationConfig(**config), np.random.default_rng(seed))
+        keys = SplitKeys(SCHEMA, validation).read(arrays)
+        validates = held_out(SCHEMA, validation, keys, count, np.random.default_rng(seed))
     except DataError as err:
         assume("the split leaves" not in str(err))
         raise
-    assert sorted([*train, *validation]) == list(range(count))
-    return train.tolist(), validation.tolist()
+    assert len(validates) == count
+    return np.flatnonzero(~validates).tolist(), np.flatnonzero(validates).tolist()
 
 
 @given(users, shares, seeds)

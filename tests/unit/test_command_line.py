@@ -58,7 +58,7 @@ def make_file_in_the_way(place: Path) -> None:
 WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     "no data": (lambda place: (place / "logs.parquet").unlink(), "logs.parquet does not exist; give a file, a direc"),
     "corrupt Parquet": (write("logs.parquet", b"PAR1 not"), "logs.parquet cannot be read as Parquet: "),
-    "empty table": (rewrite(lambda table: table[:0]), "logs.parquet: rows must hold at least one row, got none"),
+    "empty table": (rewrite(lambda table: table[:0]), "logs.parquet holds no row"),
     "one row": (rewrite(lambda table: table[:1]), "logs.parquet: the split leaves "),
     "missing column": (
         rewrite(lambda table: table.rename_columns({"user_id": "userid"})),

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from polyrank.errors import DataError
-from polyrank.train import read_rows
+from polyrank.files import Wanted, scan
+from polyrank.train import read_rows as whole_rows
 
 TABLE = pa.table({"user": [1, 2, None], "city": ["Köln", None, "NA"]})
 LINES = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in TABLE.to_pylist()).encode()
@@ -46,15 +47,27 @@ WRITERS: dict[str, Callable[[Path], Any]] = {
 }
 
 
+def scanned_rows(path: Path, **wanted: Any) -> pa.Table:
+    """Read pieces, as training does, and join them."""
+    pieces = list(scan(path, Wanted(**wanted)))
+    return pa.concat_tables([piece.table for piece in pieces], promote_options="permissive")
+
+
+@pytest.fixture(params=[whole_rows, scanned_rows], ids=["whole", "pieces"])
+def read_rows(request: pytest.FixtureRequest) -> Callable[..., pa.Table]:
+    reader: Callable[..., pa.Table] = request.param
+    return reader
+
+
 @pytest.mark.parametrize("name", WRITERS)
-def test_formats_give_the_same_rows(tmp_path: Path, name: str) -> None:
+def test_formats_give_the_same_rows(read_rows: Callable[..., pa.Table], tmp_path: Path, name: str) -> None:
     WRITERS[name](tmp_path / name)
     rows = read_rows(tmp_path / name, columns=["city", "user"], text=["city"])
     assert rows.to_pydict() == {"city": ["Köln", None, "NA"], "user": [1, 2, None]}
     assert read_rows(tmp_path / name).column_names == ["user", "city"]
 
 
-def test_files_of_all_formats_are_one_table(tmp_path: Path) -> None:
+def test_files_of_all_formats_are_one_table(read_rows: Callable[..., pa.Table], tmp_path: Path) -> None:
     for name, write in WRITERS.items():
         write(tmp_path / name)
     assert read_rows(tmp_path, text=["city"]).to_pydict() == {
@@ -64,7 +77,7 @@ def test_files_of_all_formats_are_one_table(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.jsonl", "a.jsonl.gz"])
-def test_declared_encoding_is_read(tmp_path: Path, name: str) -> None:
+def test_declared_encoding_is_read(read_rows: Callable[..., pa.Table], tmp_path: Path, name: str) -> None:
     text = "user,city\n1,Köln\n" if "csv" in name else '{"user": 1, "city": "Köln"}\n'
     raw = text.encode("latin-1")
     (tmp_path / name).write_bytes(gzip.compress(raw) if name.endswith("gz") else raw)
@@ -73,7 +86,7 @@ def test_declared_encoding_is_read(tmp_path: Path, name: str) -> None:
         read_rows(tmp_path / name)
 
 
-def test_errors_of_text_in_another_encoding_name_the_file(tmp_path: Path) -> None:
+def test_errors_of_text_in_another_encoding_name_the_file(read_rows: Callable[..., pa.Table], tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes('user,city\n1,"Köln\n'.encode("latin-1"))
     with pytest.raises(DataError, match=rf"^{tmp_path}/a.csv: the quote that opens in line 2 is never closed"):
         read_rows(tmp_path / "a.csv", encoding="latin-1")
@@ -81,23 +94,23 @@ def test_errors_of_text_in_another_encoding_name_the_file(tmp_path: Path) -> Non
         read_rows(tmp_path / "a.csv", encoding="ascii")
 
 
-def test_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
+def test_byte_order_mark_is_no_part_of_a_name(read_rows: Callable[..., pa.Table], tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b"\xef\xbb\xbfuser,age\n1,2\n")
     assert read_rows(tmp_path / "a.csv", columns=["user"]).to_pydict() == {"user": [1]}
 
 
-def test_empty_values_of_csv_are_null(tmp_path: Path) -> None:
+def test_empty_values_of_csv_are_null(read_rows: Callable[..., pa.Table], tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text('user,city\n1,\n2,""\n,NA\n')
     rows = read_rows(tmp_path / "a.csv", text=["city"])
     assert rows.to_pydict() == {"user": [1, 2, None], "city": [None, None, "NA"]}
 
 
-def test_commas_at_line_ends_make_no_column(tmp_path: Path) -> None:
+def test_commas_at_line_ends_make_no_column(read_rows: Callable[..., pa.Table], tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("user,age,\n1,2,\n3,4,\n")
     assert read_rows(tmp_path / "a.csv").to_pydict() == {"user": [1, 3], "age": [2, 4]}
 
 
-def test_keys_may_be_missing_and_appear_late(tmp_path: Path) -> None:
+def test_keys_may_be_missing_and_appear_late(read_rows: Callable[..., pa.Table], tmp_path: Path) -> None:
     lines = ['{"user": 1, "noise": "' + "x" * 90 + '"}\n'] * 100_000 + ['{"user": 2, "late": [1, null]}\n']
     (tmp_path / "a.jsonl").write_text("".join(lines))
     rows = read_rows(tmp_path / "a.jsonl", columns=["late", "user"])
@@ -106,7 +119,7 @@ def test_keys_may_be_missing_and_appear_late(tmp_path: Path) -> None:
     assert rows.slice(100_000).to_pylist() == [{"late": [1, None], "user": 2}]
 
 
-def test_a_key_may_be_absent_from_one_of_the_files(tmp_path: Path) -> None:
+def test_a_key_may_be_absent_from_one_of_the_files(read_rows: Callable[..., pa.Table], tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"user": 1}\n')
     (tmp_path / "b.jsonl").write_text('{"user": 2, "age": 3}\n')
     (tmp_path / "c.jsonl").touch()
@@ -128,7 +141,7 @@ def test_a_key_may_be_absent_from_one_of_the_files(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("distance", [0, 5_000_000])
 def test_mixed_values_of_json_keep_what_they_say(
-    tmp_path: Path, values: str, expected: list[object], distance: int
+    read_rows: Callable[..., pa.Table], tmp_path: Path, values: str, expected: list[object], distance: int
 ) -> None:
     lines = [f'{{"v": {value}}}{" " * distance}\n' for value in values.split(" ")]
     (tmp_path / "a.jsonl").write_text("".join(lines))
@@ -169,7 +182,9 @@ REFUSALS: dict[str, tuple[str, bytes, str]] = {
 
 
 @pytest.mark.parametrize(("name", "content", "message"), REFUSALS.values(), ids=REFUSALS)
-def test_dirt_is_refused_in_one_line(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+def test_dirt_is_refused_in_one_line(
+    read_rows: Callable[..., pa.Table], tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=re.escape(message)) as caught:
         read_rows(tmp_path / name, columns=["user"])
@@ -178,7 +193,7 @@ def test_dirt_is_refused_in_one_line(tmp_path: Path, name: str, content: bytes, 
 
 
 @pytest.mark.parametrize("name", ["a.arrow", "a.ipc", "a.feather"])
-def test_damaged_arrow_files_are_refused_or_read(tmp_path: Path, name: str) -> None:
+def test_damaged_arrow_files_are_refused_or_read(read_rows: Callable[..., pa.Table], tmp_path: Path, name: str) -> None:
     WRITERS[name](tmp_path / name)
     whole, refused = (tmp_path / name).read_bytes(), 0
     for size in range(0, len(whole), 16):

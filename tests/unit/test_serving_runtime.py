@@ -10,7 +10,7 @@ from polyrank.commands import server as server_command
 from polyrank.errors import ServerRuntimeError
 from polyrank.serving.installer import MARKER, build
 from polyrank.serving.libpython import LIBRARY, VERSION, libpython_folder
-from polyrank.serving.locations import cache_folder
+from polyrank.serving.locations import server_folder
 from polyrank.serving.runtime import PINS, check_runtime, ensure_runtime, install_runtime, runtime_folder
 
 TRITON = f"lib/python{VERSION}/site-packages/pytriton/tritonserver"
@@ -37,7 +37,7 @@ def libpython(tmp_path: Path) -> list[Path]:
 @pytest.fixture
 def runtime(cache: Path) -> Path:
     """A complete environment to look at, whose interpreter only answers the probe."""
-    assert cache == cache_folder()
+    assert cache == server_folder()
     path = runtime_folder()
     for file in FILES:
         (path / file).parent.mkdir(parents=True, exist_ok=True)
@@ -124,20 +124,20 @@ def test_libpython_of_this_python_is_found() -> None:
     assert (libpython_folder() / LIBRARY).is_file()
 
 
-def test_cache_folder_prefers_own_then_user_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_folder_prefers_own_then_user_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("POLYRANK_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", "/x")
-    assert cache_folder() == Path("/x/polyrank")
+    assert server_folder() == Path("/x/polyrank")
     monkeypatch.setenv("POLYRANK_CACHE_DIR", "/own")
-    assert cache_folder() == Path("/own")
+    assert server_folder() == Path("/own")
 
 
-def test_cache_folder_that_a_shell_would_split_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_folder_that_a_shell_would_split_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POLYRANK_CACHE_DIR", "/my cache")
     with pytest.raises(
         ServerRuntimeError, match=r"cache folder '/my cache' holds a character .* set POLYRANK_CACHE_DIR"
     ):
-        cache_folder()
+        server_folder()
 
 
 def test_unwritable_cache_is_told_with_its_path(

@@ -10,7 +10,7 @@ from polyrank.errors import DataError
 from polyrank.features import NumericFeature
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask, RegressionTask, Task
-from polyrank.train.labels import label_matrix, relative_weights, sample_weights
+from polyrank.train.labels import label_matrix, mean_weight, sample_weights
 
 CLICK = BinaryTask(name="click", label="is_click")
 LIKE = BinaryTask(name="like", label="is_like", when="is_click")
@@ -103,8 +103,8 @@ def test_wrong_weight_is_refused_with_column_and_row(values: Any, message: str) 
         weights_of(values)
 
 
-def test_weights_count_relative_to_their_mean() -> None:
+def test_mean_weight_must_be_above_zero() -> None:
     schema = Schema(name="toy", features=(NumericFeature(name="age"),), tasks=(CLICK,), sample_weight="w")
-    assert relative_weights(schema, np.array([1.0, 3.0, 0.0, 4.0], np.float32)).tolist() == [0.5, 1.5, 0.0, 2.0]
+    assert mean_weight(schema, np.array([1.0, 3.0, 0.0, 4.0], np.float32)) == 2.0
     with pytest.raises(DataError, match=r"^weight column 'w' is 0 in every training row; nothing is left to learn$"):
-        relative_weights(schema, np.zeros(3, np.float32))
+        mean_weight(schema, np.zeros(3, np.float32))

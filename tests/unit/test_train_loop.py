@@ -15,8 +15,9 @@ from polyrank.models.trained import predict
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask, RegressionTask, Task
 from polyrank.train import OptimizerConfig, TrainConfig
-from polyrank.train.labels import Targets
+from polyrank.train.encoded import EncodedRows, MemoryStorage, Selection
 from polyrank.train.loop import train_epochs
+from polyrank.train.shuffling import Shuffler
 
 LINEAR = ModelConfig(hidden_dims=(16,), tower_dims=(), batch_norm=False)
 
@@ -43,10 +44,17 @@ RATING = RegressionTask(name="rating", label="stars")
 X = np.random.default_rng(0).normal(size=64)
 
 
+def shuffled(labels: NDArray[np.float32], config: TrainConfig) -> Shuffler:
+    batch = batch_of(X[: len(labels)])
+    rows = EncodedRows(ids=batch.ids, dense=batch.dense, labels=labels)
+    selection = Selection(MemoryStorage(rows), np.ones(len(rows), bool))
+    return Shuffler(selection, batch_size=config.batch_size, seed=config.seed, memory_bytes=2**20)
+
+
 def train(
     model: MultiTaskRanker, labels: NDArray[np.float32], config: TrainConfig, report: Callable[..., None] = ignore
 ) -> None:
-    train_epochs(model, batch_of(X[: len(labels)]), Targets(labels), config, progress=False, after_epoch=report)
+    train_epochs(model, shuffled(labels, config), config, progress=False, after_epoch=report)
 
 
 def test_training_learns_a_line() -> None:
@@ -127,8 +135,7 @@ def test_loss_that_is_not_finite_stops_training() -> None:
 
 def test_progress_bar_counts_steps(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    labels = np.ones((64, 1), np.float32)
-    train_epochs(
-        ranker(RATING), batch_of(X), Targets(labels), TrainConfig(batch_size=16), progress=True, after_epoch=ignore
-    )
+    config = TrainConfig(batch_size=16)
+    rows = shuffled(np.ones((64, 1), np.float32), config)
+    train_epochs(ranker(RATING), rows, config, progress=True, after_epoch=ignore)
     assert "4/4" in capfd.readouterr().err

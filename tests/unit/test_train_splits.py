@@ -13,8 +13,8 @@ from polyrank.rows import columns_of
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask
 from polyrank.train.config import ValidationConfig
-from polyrank.train.splits import split_columns, split_rows
-from polyrank.train.times import times
+from polyrank.train.splits import SplitKeys, held_out
+from polyrank.train.times import Times
 
 HOUR_MS = 3_600_000
 NOON = dt.datetime(2026, 7, 1, 12, tzinfo=dt.UTC)
@@ -25,62 +25,63 @@ def schema_with(**changes: Any) -> Schema:
     return Schema(name="toy", features=(NumericFeature(name="age"),), tasks=(task,), **changes)
 
 
-def held_out(moments: Any, unit: str = "ms", *, hours: float | None = None, share: float = 0.1) -> list[int]:
+def split(schema: Schema, columns: dict[str, Any], count: int, config: ValidationConfig, seed: int = 0) -> list[int]:
+    keys = SplitKeys(schema, config).read(columns)
+    marks: list[int] = np.flatnonzero(held_out(schema, config, keys, count, np.random.default_rng(seed))).tolist()
+    return marks
+
+
+def newest(moments: Any, unit: str = "ms", *, hours: float | None = None, share: float = 0.1) -> list[int]:
     schema, config = schema_with(time="at", time_unit=unit), ValidationConfig(hours=hours, share=share)
     column = moments if isinstance(moments, pa.ChunkedArray) else pa.array(moments)
-    train, validation = split_rows(schema, {"at": column}, len(column), config, np.random.default_rng(0))
-    assert sorted([*train, *validation]) == list(range(len(column)))
-    result: list[int] = validation.tolist()
-    return result
+    return split(schema, {"at": column}, len(column), config)
 
 
-def random_split(count: int, share: float, seed: int) -> tuple[list[int], list[int]]:
-    train, validation = split_rows(schema_with(), {}, count, ValidationConfig(share=share), np.random.default_rng(seed))
-    return train.tolist(), validation.tolist()
+def random_split(count: int, share: float, seed: int) -> list[int]:
+    return split(schema_with(), {}, count, ValidationConfig(share=share), seed)
 
 
 def test_newest_hours_validate() -> None:
     moments = [hour * HOUR_MS for hour in (5, 0, 3, 4, 1)]
-    assert held_out(moments, hours=2.0) == [0, 3]
+    assert newest(moments, hours=2.0) == [0, 3]
 
 
 def test_fractions_of_hours_count() -> None:
     moments = [0, HOUR_MS, HOUR_MS + HOUR_MS // 2, HOUR_MS + HOUR_MS // 2 + 1, 2 * HOUR_MS]
-    assert held_out(moments, hours=0.5) == [3, 4]
+    assert newest(moments, hours=0.5) == [3, 4]
 
 
 @pytest.mark.parametrize(
     ("unit", "hour"), [("s", 3600), ("ms", 3600 * 10**3), ("us", 3600 * 10**6), ("ns", 3600 * 10**9)]
 )
 def test_hours_follow_the_unit_of_integers(unit: str, hour: int) -> None:
-    assert held_out([0, hour, 2 * hour, 2 * hour + 1, 3 * hour], unit, hours=1.0) == [3, 4]
+    assert newest([0, hour, 2 * hour, 2 * hour + 1, 3 * hour], unit, hours=1.0) == [3, 4]
 
 
 @pytest.mark.parametrize("column_unit", ["s", "ms", "us", "ns"])
 def test_timestamps_carry_their_own_unit(column_unit: str) -> None:
     start = dt.datetime(2026, 7, 1, tzinfo=dt.UTC)
     moments = [start + dt.timedelta(hours=hour) for hour in (0, 1, 2, 3)]
-    assert held_out(pa.chunked_array([pa.array(moments, pa.timestamp(column_unit, "UTC"))]), "s", hours=1.5) == [2, 3]
+    assert newest(pa.chunked_array([pa.array(moments, pa.timestamp(column_unit, "UTC"))]), "s", hours=1.5) == [2, 3]
 
 
 def test_newest_share_validates() -> None:
     moments = np.random.default_rng(0).permutation(100)
-    assert sorted(moments[held_out(moments, share=0.2)]) == list(range(80, 100))
+    assert sorted(moments[newest(moments, share=0.2)]) == list(range(80, 100))
 
 
 def test_rows_of_one_instant_stay_on_one_side() -> None:
-    assert held_out([1, 2, 3, 3, 3, 3, 3, 3, 4, 4], share=0.5) == [8, 9]
+    assert newest([1, 2, 3, 3, 3, 3, 3, 3, 4, 4], share=0.5) == [8, 9]
 
 
 def test_share_is_exact_for_nanoseconds_of_today() -> None:
     now = 1_782_864_000_000_000_000
-    assert held_out([now + step for step in range(10)], "ns", share=0.3) == [7, 8, 9]
+    assert newest([now + step for step in range(10)], "ns", share=0.3) == [7, 8, 9]
 
 
 def test_random_split_takes_the_share() -> None:
-    train, validation = random_split(100, 0.2, 0)
+    validation = random_split(100, 0.2, 0)
     assert len(validation) == 20
-    assert sorted(train + validation) == list(range(100))
     assert validation != list(range(80, 100))
 
 
@@ -89,15 +90,9 @@ def test_random_split_follows_its_generator() -> None:
     assert random_split(100, 0.2, 1) != random_split(100, 0.2, 2)
 
 
-def test_sides_are_in_ascending_order() -> None:
-    train, validation = random_split(100, 0.5, 0)
-    assert train == sorted(train)
-    assert validation == sorted(validation)
-
-
 def test_hours_without_time_column_are_refused() -> None:
     with pytest.raises(DataError, match=r"^\$\.validation\.hours needs a time column; name one in the schema: time ="):
-        split_rows(schema_with(), {}, 10, ValidationConfig(hours=1.0), np.random.default_rng(0))
+        SplitKeys(schema_with(), ValidationConfig(hours=1.0))
 
 
 @pytest.mark.parametrize(
@@ -112,7 +107,7 @@ def test_hours_without_time_column_are_refused() -> None:
 def test_side_without_two_rows_is_refused(moments: list[int], config: dict[str, Any], sides: str) -> None:
     expected = f"^the split leaves {sides}; both need at least 2: change \\[validation\\] or bring more rows$"
     with pytest.raises(DataError, match=expected):
-        held_out(moments, **config)
+        newest(moments, **config)
 
 
 @pytest.mark.parametrize(
@@ -149,12 +144,20 @@ def test_side_without_two_rows_is_refused(moments: list[int], config: dict[str, 
 )
 def test_wrong_times_are_refused(column: Any, message: str) -> None:
     with pytest.raises(DataError, match=f"^{re.escape(message)}"):
-        times(column, schema_with(time="at"))
+        Times(schema_with(time="at")).read(column)
+
+
+def test_zone_of_the_first_piece_holds_for_later_ones() -> None:
+    times = Times(schema_with(time="at"))
+    times.read(pa.array(["2026-07-01T00:00:00Z"]))
+    message = r"^time column 'at' holds '2026-07-02' at row 1; times with a zone, as in row 1, expected$"
+    with pytest.raises(DataError, match=message):
+        times.read(pa.array(["2026-07-02"]))
 
 
 def test_times_are_read_in_the_unit_of_the_schema() -> None:
     column = pa.array([dt.datetime(1970, 1, 1, 0, 0, 2, tzinfo=dt.UTC)], pa.timestamp("us", "Europe/Berlin"))
-    assert times(column, schema_with(time="at", time_unit="ms")).tolist() == [2000]
+    assert Times(schema_with(time="at", time_unit="ms")).read(column).tolist() == [2000]
 
 
 WRONG_SPLITS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], str]] = {
@@ -197,13 +200,13 @@ def test_split_that_lacks_what_it_needs_is_refused(
     changes: dict[str, Any], config: dict[str, Any], columns: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(DataError, match=f"^{re.escape(message)}"):
-        split_rows(schema_with(**changes), columns, 4, ValidationConfig(**config), np.random.default_rng(0))
+        split(schema_with(**changes), columns, 4, ValidationConfig(**config))
 
 
 def test_random_split_may_be_asked_for_beside_a_time_column() -> None:
     schema, config = schema_with(time="at"), ValidationConfig(split="random", share=0.2)
-    _, validation = split_rows(schema, {}, 100, config, np.random.default_rng(0))
-    assert (len(validation), validation.tolist() != list(range(80, 100))) == (20, True)
+    validation = split(schema, {}, 100, config)
+    assert (len(validation), validation != list(range(80, 100))) == (20, True)
 
 
 @pytest.mark.parametrize(
@@ -219,7 +222,7 @@ def test_random_split_may_be_asked_for_beside_a_time_column() -> None:
 def test_split_names_the_columns_it_reads(
     changes: dict[str, Any], config: dict[str, Any], expected: tuple[str, ...]
 ) -> None:
-    assert split_columns(schema_with(**changes), ValidationConfig(**config)) == expected
+    assert SplitKeys(schema_with(**changes), ValidationConfig(**config)).columns == expected
 
 
 BERLIN = dt.timezone(dt.timedelta(hours=2))
@@ -237,8 +240,8 @@ NOON_FORMS: dict[str, Any] = {
 
 @pytest.mark.parametrize("column", NOON_FORMS.values(), ids=NOON_FORMS)
 def test_times_in_every_form_are_the_same_instant(column: Any) -> None:
-    assert times(column, schema_with(time="at")).tolist() == [int(NOON.timestamp()) * 1000] * 2
+    assert Times(schema_with(time="at")).read(column).tolist() == [int(NOON.timestamp()) * 1000] * 2
 
 
 def test_dates_are_their_first_instant() -> None:
-    assert times(pa.array([dt.date(1970, 1, 2)]), schema_with(time="at")).tolist() == [24 * HOUR_MS]
+    assert Times(schema_with(time="at")).read(pa.array([dt.date(1970, 1, 2)])).tolist() == [24 * HOUR_MS]

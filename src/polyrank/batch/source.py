@@ -19,12 +19,14 @@ from polyrank.files import (
     json_schema,
     kinds,
     open_arrow_file,
+    parquet_batches,
     readable,
+    slices,
 )
 
 from .columns import HashedColumn
 from .csv_source import open_csv
-from .stream import MAX_BYTES, MAX_ROWS, RowStream, merged
+from .stream import RowStream, merged
 
 
 @contextlib.contextmanager
@@ -67,29 +69,15 @@ def _open_parquet(file: Path, _columns: Sequence[HashedColumn], _name: Path) -> 
 
     # Buffered reading takes a megabyte of each column at a time, where the default takes a row group.
     with pq.ParquetFile(file, buffer_size=2**20) as parquet:
-        batches = parquet.iter_batches(batch_size=_batch_rows(parquet.metadata))
-        pairs = ((batch, batch) for batch in batches)
+        pairs = ((batch, batch) for batch in parquet_batches(parquet))
         yield RowStream(parquet.schema_arrow, parquet.metadata.num_rows, pairs)
-
-
-def _batch_rows(metadata: Any) -> int:
-    """Return how many rows take about `MAX_BYTES`, by the row group with the largest rows."""
-    groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
-    row_bytes = max((group.total_byte_size / max(group.num_rows, 1) for group in groups), default=1.0)
-    return max(1024, min(MAX_ROWS, int(MAX_BYTES / max(row_bytes, 1.0))))
 
 
 @contextlib.contextmanager
 def _open_arrow(file: Path, _columns: Sequence[HashedColumn], _name: Path) -> Iterator[RowStream]:
     with open_arrow_file(file) as (schema, batches):
-        pairs = ((part, part) for batch in batches for part in _slices(batch))
+        pairs = ((part, part) for batch in batches for part in slices(batch))
         yield RowStream(schema, None, pairs)
-
-
-def _slices(batch: Any) -> Iterator[Any]:
-    size = max(1, min(MAX_ROWS, MAX_BYTES * batch.num_rows // max(batch.nbytes, 1)))
-    for start in range(0, batch.num_rows, size):
-        yield batch.slice(start, size)
 
 
 @contextlib.contextmanager

@@ -4,8 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-MAX_ROWS = 131_072
-MAX_BYTES = 64 * 2**20
+from polyrank.files import MAX_BYTES, MAX_ROWS
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -19,6 +19,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--schema", type=Path, required=True, help="schema.toml: features and tasks")
     parser.add_argument("--out", type=Path, required=True, help="the run directory to make")
     parser.add_argument("--config", type=Path, help="train.toml: how to train; the defaults when left out")
+    parser.add_argument(
+        "--cache", type=Path, help="directory to keep encoded rows in; 'encoded' in the cache folder when left out"
+    )
     parser.add_argument("--encoding", help="of CSV and JSON Lines files, such as latin-1 (default utf-8)")
     parser.set_defaults(run=run)
 
@@ -37,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     config = TrainConfig() if args.config is None else TrainConfig.load(args.config)
     if args.encoding is not None:
         config = msgspec.structs.replace(config, encoding=check_encoding("--encoding", args.encoding))
-    result = fit(schema, args.data, out=args.out, config=config, progress=not args.quiet)
+    result = fit(schema, args.data, out=args.out, config=config, cache=args.cache, progress=not args.quiet)
     for task, metrics in result.metrics.items():
         say(f"{task}: " + ", ".join(f"{name} {value:.6f}" for name, value in metrics.items()))
     say(f"run {result.run_id} in {result.path}")

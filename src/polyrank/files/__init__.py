@@ -15,10 +15,17 @@ from .forms import format_of as format_of
 from .forms import kinds as kinds
 from .json_stream import json_batches as json_batches
 from .json_stream import json_schema as json_schema
+from .listing import list_files as list_files
 from .opening import PIECE_BYTES as PIECE_BYTES
 from .opening import check_text as check_text
 from .opening import open_csv_bytes as open_csv_bytes
+from .pieces import MAX_BYTES as MAX_BYTES
+from .pieces import MAX_ROWS as MAX_ROWS
+from .pieces import parquet_batches as parquet_batches
+from .pieces import slices as slices
 from .reading import check_columns as check_columns
 from .reading import check_name as check_name
 from .reading import readable as readable
+from .scan import Piece as Piece
+from .scan import scan as scan
 from .table import read_table as read_table

@@ -9,20 +9,26 @@ _FILE_MAGIC = b"ARROW1"
 
 
 @contextlib.contextmanager
-def open_arrow_file(file: Path) -> Iterator[tuple[Any, Iterator[Any]]]:
-    """Open a file or a stream of record batches: its schema, and the batches, each checked to be what it claims."""
+def open_arrow_file(file: Path, columns: Sequence[str] | None = None) -> Iterator[tuple[Any, Iterator[Any]]]:
+    """Open a file or a stream of record batches: its schema, and the batches, each checked to be what it claims.
+
+    Of `columns`, batches hold those that are there; others are left alone, and not checked.
+    """
     with _reader(file) as (reader, is_file):
         batches = (reader.get_batch(index) for index in range(reader.num_record_batches)) if is_file else iter(reader)
-        yield reader.schema, map(_checked, batches)
+        yield reader.schema, (_checked(_chosen(batch, columns)) for batch in batches)
 
 
 def read_arrow_file(file: Path, columns: Sequence[str] | None) -> Any:
     """Read a file or a stream as a table of `columns`; others are left alone, and not checked."""
     with _reader(file) as (reader, _):
-        table = reader.read_all()
-    if columns is not None:
-        table = table.select([index for index, name in enumerate(table.column_names) if name in columns])
-    return _checked(table)
+        return _checked(_chosen(reader.read_all(), columns))
+
+
+def _chosen(rows: Any, columns: Sequence[str] | None) -> Any:
+    return (
+        rows if columns is None else rows.select([at for at, name in enumerate(rows.schema.names) if name in columns])
+    )
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """The formats of files of rows, each with its suffixes and its reader."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ class Format:
         name: what people call it.
         suffixes: how names of such files end.
         read: gives the file as a table of at least the columns that are wanted and there.
+        pieces: gives it as several, of a size that does not grow with the file; None for a format that is read whole.
         is_text: the encoding counts.
         has_header: a column that a file lacks is a mistake; without, it may be null in all rows of the file.
     """
@@ -38,6 +39,7 @@ class Format:
     name: str
     suffixes: tuple[str, ...]
     read: Callable[[Path, Wanted, Path], Any]
+    pieces: Callable[[Path, Wanted, Path], Iterator[Any]] | None = None
     is_text: bool = False
     has_header: bool = True
 
@@ -51,6 +53,21 @@ def _read_parquet(file: Path, wanted: Wanted, name: Path) -> Any:
         if wanted.columns is not None:
             check_columns(name, parquet.schema_arrow.names, wanted.columns)
         return parquet.read(columns=wanted.columns)
+
+
+def _parquet_pieces(file: Path, wanted: Wanted, name: Path) -> Iterator[Any]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from .pieces import parquet_batches
+    from .reading import check_columns
+
+    # Buffered reading takes a megabyte of each column at a time, where the default takes a row group.
+    with pq.ParquetFile(file, buffer_size=2**20) as parquet:
+        if wanted.columns is not None:
+            check_columns(name, parquet.schema_arrow.names, wanted.columns)
+        columns = None if wanted.columns is None else list(wanted.columns)
+        yield from (pa.Table.from_batches([batch]) for batch in parquet_batches(parquet, columns))
 
 
 def _read_csv(file: Path, wanted: Wanted, name: Path) -> Any:
@@ -71,8 +88,19 @@ def _read_arrow(file: Path, wanted: Wanted, _name: Path) -> Any:
     return read_arrow_file(file, wanted.columns)
 
 
+def _arrow_pieces(file: Path, wanted: Wanted, _name: Path) -> Iterator[Any]:
+    import pyarrow as pa
+
+    from .arrow_file import open_arrow_file
+    from .pieces import slices
+
+    with open_arrow_file(file, wanted.columns) as (_, batches):
+        for batch in batches:
+            yield from slices(pa.Table.from_batches([batch]))
+
+
 FORMATS = (
-    Format(name="Parquet", suffixes=(".parquet",), read=_read_parquet),
+    Format(name="Parquet", suffixes=(".parquet",), read=_read_parquet, pieces=_parquet_pieces),
     Format(name="CSV", suffixes=(".csv", ".csv.gz"), read=_read_csv, is_text=True),
     Format(
         name="JSON Lines",
@@ -81,7 +109,7 @@ FORMATS = (
         is_text=True,
         has_header=False,
     ),
-    Format(name="Arrow", suffixes=(".arrow", ".feather", ".ipc"), read=_read_arrow),
+    Format(name="Arrow", suffixes=(".arrow", ".feather", ".ipc"), read=_read_arrow, pieces=_arrow_pieces),
 )
 SUFFIXES = tuple(suffix for one in FORMATS for suffix in one.suffixes)
 

@@ -1,0 +1,155 @@
+"""Files of rows as tables that follow one another, whatever their formats."""
+
+import dataclasses
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from polyrank.errors import DataError
+
+from .csv import first_line
+from .encoding import UTF8, as_utf8
+from .forms import SUFFIXES, Format, Wanted, format_of
+from .listing import Part, list_files
+from .opening import check_text
+from .pieces import slices
+from .reading import check_columns, check_name, readable
+
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Piece:
+    """Rows of a file that follow one another.
+
+    Attributes:
+        file: which.
+        first_row: how many rows of the file come before.
+        table: the rows.
+    """
+
+    file: Path
+    first_row: int
+    table: Any
+
+
+def scan(path: Path, wanted: Wanted) -> Iterator[Piece]:
+    """Read the files that `path` stands for, in the order of their names; folders such as `day=1` add columns.
+
+    Tables hold `wanted.columns` in that order. Parquet and Arrow files pass by in pieces of about 64 MiB; one of
+    another format is read whole, and then cut.
+
+    Raises:
+        DataError: nothing to read, a file is damaged or lacks a column, or the files' columns do not fit together.
+    """
+    import pyarrow as pa
+
+    columns, schema = wanted.columns, None
+    for piece in scan_parts(path, wanted, whole=False):
+        schema = unified(path, piece.table.schema, schema)
+        if columns is None:
+            yield piece
+            continue
+        present = piece.table.column_names
+        arrays = [piece.table.column(name) if name in present else pa.nulls(len(piece.table)) for name in columns]
+        yield dataclasses.replace(piece, table=pa.table(arrays, names=list(columns)))
+    if columns is not None:
+        check_present(path, () if schema is None else schema.names, columns)
+
+
+def scan_parts(path: Path, wanted: Wanted, *, whole: bool) -> Iterator[Piece]:
+    """Read files as `scan` does, each with the columns that it has; `whole` reads one table of each."""
+    parts = list_files(path, SUFFIXES)
+    types = _partition_types(parts, wanted)
+    for part in parts:
+        first_row = 0
+        for table in _tables(part.file, [*types], wanted, whole=whole):
+            yield Piece(part.file, first_row, _with_partition(table, part, types))
+            first_row += table.num_rows
+
+
+def unified(path: Path, schema: Any, others: Any) -> Any:
+    """Join the Arrow schema of a table with that of those before it.
+
+    Raises:
+        DataError: a column's types have none in common.
+    """
+    import pyarrow as pa
+
+    if others is None or schema.equals(others):
+        return schema
+    try:
+        return pa.unify_schemas([others, schema], promote_options="permissive")
+    except pa.ArrowException as err:
+        raise DataError(f"the files of {path} do not fit together: {first_line(err)}") from err
+
+
+def check_present(path: Path, present: Sequence[str], columns: Sequence[str]) -> None:
+    """Raise `DataError` where no file has one of `columns`."""
+    if not present:
+        raise DataError(f"{path} holds no row")
+    check_columns(path, present, columns)
+
+
+def _with_partition(table: Any, part: Part, types: dict[str, Any]) -> Any:
+    import pyarrow as pa
+
+    for name, kind in types.items():
+        value = part.partition.get(name)
+        cell = pa.scalar(None if value is None else int(value) if pa.types.is_integer(kind) else value, kind)
+        others = table.select([at for at, present in enumerate(table.column_names) if present != name])
+        table = others.append_column(name, pa.repeat(cell, table.num_rows))
+    return table
+
+
+def _tables(file: Path, partitions: Sequence[str], wanted: Wanted, *, whole: bool) -> Iterator[Any]:
+    if not file.is_file():
+        raise DataError(f"{file} is no regular file; give files that can be read twice")
+    check_name(file)
+    form = format_of(file)
+    inside = wanted.columns and [name for name in wanted.columns if name not in partitions]
+    own = dataclasses.replace(wanted, columns=inside)
+    if form.is_text:
+        with readable(file):
+            check_text(file, wanted.encoding)
+    with as_utf8(file, wanted.encoding if form.is_text else UTF8) as text:
+        for table in _guarded(file, text, _read(form, text, own, file, whole=whole)):
+            if inside is None or not form.has_header:
+                yield table
+                continue
+            check_columns(file, table.column_names, inside)
+            yield table.select(inside)
+
+
+def _read(form: Format, text: Path, wanted: Wanted, name: Path, *, whole: bool) -> Iterator[Any]:
+    if whole:
+        yield form.read(text, wanted, name)
+    elif form.pieces is None:
+        yield from slices(form.read(text, wanted, name))
+    else:
+        yield from form.pieces(text, wanted, name)
+
+
+def _guarded(file: Path, text: Path, tables: Iterator[Any]) -> Iterator[Any]:
+    while True:
+        with readable(file, text):
+            table = next(tables, None)
+        if table is None:
+            return
+        yield table
+
+
+def _partition_types(parts: Sequence[Part], wanted: Wanted) -> dict[str, Any]:
+    """Return the columns that folders add: int64 where every value is an integer, text otherwise."""
+    import pyarrow as pa
+
+    values: dict[str, list[str]] = {}
+    for part in parts:
+        for name, value in part.partition.items():
+            values.setdefault(name, []).extend([] if value is None else [value])
+    return {
+        name: pa.int64() if name not in wanted.text and all(map(_INTEGER.fullmatch, found)) else pa.string()
+        for name, found in values.items()
+        if wanted.columns is None or name in wanted.columns
+    }

@@ -1,0 +1,34 @@
+"""Encoded rows as Arrow record batches, and back without a copy."""
+
+from typing import Any
+
+import numpy as np
+
+from .rows import EncodedRows
+
+
+def to_record_batch(rows: EncodedRows) -> Any:
+    """Return rows as a record batch: matrices as lists of a fixed size; columns of width 0 are left out."""
+    import pyarrow as pa
+
+    columns = {}
+    for name, array in rows.arrays().items():
+        flat = pa.array(array.reshape(-1))
+        if array.ndim == 1:
+            columns[name] = flat
+        elif array.shape[1] > 0:
+            columns[name] = pa.FixedSizeListArray.from_arrays(flat, array.shape[1])
+    return pa.record_batch(columns)
+
+
+def from_record_batch(batch: Any) -> EncodedRows:
+    """View a record batch as rows."""
+    import pyarrow as pa
+
+    count = batch.num_rows
+    arrays: dict[str, Any] = {"ids": np.empty((count, 0), np.int64), "dense": np.empty((count, 0), np.float32)}
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        is_matrix = pa.types.is_fixed_size_list(column.type)
+        flat = (column.flatten() if is_matrix else column).to_numpy(zero_copy_only=True)
+        arrays[name] = flat.reshape(count, column.type.list_size) if is_matrix else flat
+    return EncodedRows(**arrays)

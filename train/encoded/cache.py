@@ -1,0 +1,108 @@
+"""Encoded rows on disk: an Arrow file for each data set and way of encoding it, which later runs map into memory."""
+
+import contextlib
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from polyrank.caches import cache_folder
+from polyrank.errors import DataError, OutputError, RowError
+from polyrank.files import SUFFIXES, Piece, Wanted, list_files, scan
+from polyrank.schema import Schema
+from polyrank.staging import staged_file
+from polyrank.train.config import TrainConfig
+
+from .arrow import to_record_batch
+from .encoding import RowEncoder
+from .identity import digest, fingerprints, made_of
+from .mapped import MappedStorage
+from .rows import EncodedRows
+
+KEPT_WAYS = 3
+KEPT_DAYS = 30
+
+logger = logging.getLogger(__name__)
+
+
+def cached_rows(
+    schema: Schema, data: Path, config: TrainConfig, folder: Path | None, progress: Callable[[int], object]
+) -> MappedStorage:
+    """Encode the rows of files, unless a file in `folder` holds them already, as they are now, encoded in this way.
+
+    Args:
+        schema: what rows are encoded for.
+        data: a file, a directory or a pattern.
+        config: names the encoding of text files, and the split.
+        folder: where encoded rows are kept; None is `encoded` in the cache folder.
+        progress: called with the number of rows of each piece that is encoded.
+
+    Raises:
+        DataError: the files cannot be read, do not fit the schema, or change meanwhile.
+        OutputError: `folder` cannot be written.
+    """
+    folder = cache_folder() / "encoded" if folder is None else folder
+    way, files = made_of(schema, config), [part.file for part in list_files(data, SUFFIXES)]
+    found = {"way": way, "files": fingerprints(files)}
+    target = folder / f"{digest(str(data.absolute()))}-{digest(way)}.arrow"
+    if (stored := MappedStorage.open(target, found)) is not None:
+        logger.info("encoded rows come from %s", target)
+        return stored
+    with staged_file(target) as file:
+        _write(file, found, _encoded(schema, data, config, progress))
+        if fingerprints(files) != found["files"]:
+            raise DataError(f"{data} changed while it was read; train when its writer is done")
+    _clear(folder, target)
+    logger.info("encoded rows are kept in %s", target)
+    written = MappedStorage.open(target, found)
+    if written is None:
+        raise OutputError(f"{target} is not what was written to it; choose another folder for encoded rows")
+    return written
+
+
+def _encoded(
+    schema: Schema, data: Path, config: TrainConfig, progress: Callable[[int], object]
+) -> Iterator[EncodedRows]:
+    encoder = RowEncoder(schema, config.validation)
+    wanted = Wanted(
+        columns=encoder.columns, text=schema.text_columns, integers=schema.integer_columns, encoding=config.encoding
+    )
+    for piece in scan(data, wanted):
+        with _named(piece):
+            rows = encoder.encode(piece.table)
+        progress(len(rows))
+        yield rows
+
+
+@contextlib.contextmanager
+def _named(piece: Piece) -> Iterator[None]:
+    """Count the rows of an error from the start of the file, and name it."""
+    try:
+        yield
+    except RowError as err:
+        raise DataError(f"{piece.file}: {err.after(piece.first_row)}") from err
+    except DataError as err:
+        raise DataError(f"{piece.file}: {err}") from err
+
+
+def _write(file: Path, found: dict[str, Any], pieces: Iterator[EncodedRows]) -> None:
+    import pyarrow as pa
+
+    first = to_record_batch(next(pieces))
+    schema = first.schema.with_metadata({"polyrank": json.dumps(found)})
+    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        writer.write_batch(first.replace_schema_metadata(schema.metadata))
+        for rows in pieces:
+            writer.write_batch(to_record_batch(rows).replace_schema_metadata(schema.metadata))
+
+
+def _clear(folder: Path, target: Path) -> None:
+    """Remove what was not used for long, and all but the newest ways to encode one data set."""
+    used = {file: file.stat().st_mtime for file in folder.glob("*.arrow")}
+    old = [file for file, when in used.items() if time.time() - when > KEPT_DAYS * 86_400]
+    data = target.name.partition("-")[0]
+    ways = sorted((file for file in used if file.name.startswith(data)), key=lambda file: used[file], reverse=True)
+    for file in {*old, *ways[KEPT_WAYS:]}:
+        file.unlink(missing_ok=True)
