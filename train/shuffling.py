@@ -4,6 +4,7 @@ An epoch's order follows from the seed, the epoch and the number of rows, not fr
 run that goes on at some step sees the batches that it would have seen. What fits memory whole is shuffled as a whole.
 """
 
+import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -64,19 +65,13 @@ class Shuffler:
 
     def batches(self, epoch: int, first_step: int = 0) -> Iterator[TrainingBatch]:
         """Yield the batches of an epoch, from 1, but for the first `first_step`."""
-        order = torch.Generator().manual_seed((self._seed + (epoch - 1) * _GOLDEN_RATIO) % 2**63)
-        skipped, rest = first_step * self._batch_size, None
-        for window in self._windows(order):
-            count = sum(stop - start for start, stop in window)
-            permutation = torch.randperm(count, generator=order)
-            if skipped >= count:
-                skipped -= count
-                continue
-            rows, position, skipped = self._load(window), skipped, 0
-            while position < count:
+        rest = None
+        for rows, places in self.windows(epoch, first_step * self._batch_size):
+            start = 0
+            while start < len(places):
                 wanted = self._batch_size - (0 if rest is None else rest.num_rows)
-                part = rows.pick(permutation[position : position + wanted])
-                position += wanted
+                part = rows.pick(places[start : start + wanted])
+                start += wanted
                 batch = part if rest is None else rest.with_rows(part)
                 rest = batch if batch.num_rows < self._batch_size else None
                 if rest is None:
@@ -85,21 +80,37 @@ class Shuffler:
         if rest is not None and rest.num_rows > 1:
             yield rest
 
-    def _windows(self, order: torch.Generator) -> Iterator[list[tuple[int, int]]]:
-        """Yield ranges of positions that are in memory together."""
+    def windows(self, epoch: int, first_row: int = 0) -> Iterator[tuple[TrainingBatch, Tensor]]:
+        """Yield the rows that are in memory together, and their places in the order in which they train.
+
+        The first `first_row` rows of that order are left out.
+        """
+        order = torch.Generator().manual_seed((self._seed + (epoch - 1) * _GOLDEN_RATIO) % 2**63)
+        for ranges, following in itertools.pairwise([*self._ranges(order), []]):
+            count = sum(stop - start for start, stop in ranges)
+            places = torch.randperm(count, generator=order)
+            if first_row < count:
+                rows = self._load(ranges)
+                self._rows.expect(*following)
+                yield rows, places[first_row:]
+                del rows
+            first_row = max(first_row - count, 0)
+
+    def _ranges(self, order: torch.Generator) -> list[list[tuple[int, int]]]:
+        """Return ranges of positions that are in memory together."""
         count, size = len(self._rows), self._shard_rows
         if self._is_whole:
-            yield [(0, count)]
-            return
+            return [[(0, count)]]
         shards = torch.randperm(-(-count // size), generator=order).tolist()
-        for first in range(0, len(shards), SHARDS_IN_MEMORY):
-            window = sorted(shards[first : first + SHARDS_IN_MEMORY])
-            yield [(shard * size, min((shard + 1) * size, count)) for shard in window]
+        windows = [
+            sorted(shards[first : first + SHARDS_IN_MEMORY]) for first in range(0, len(shards), SHARDS_IN_MEMORY)
+        ]
+        return [[(shard * size, min((shard + 1) * size, count)) for shard in window] for window in windows]
 
-    def _load(self, window: list[tuple[int, int]]) -> TrainingBatch:
+    def _load(self, ranges: list[tuple[int, int]]) -> TrainingBatch:
         if self._held is not None:
             return self._held
-        rows = _tensors(self._rows.read(*window))
+        rows = _tensors(self._rows.read(*ranges))
         if self._is_whole:
             self._held = rows
         return rows

@@ -252,5 +252,24 @@ def test_use_of_a_file_is_logged(trial: Trial, caplog: pytest.LogCaptureFixture)
     ]
 
 
+def no_home() -> Path:
+    raise RuntimeError("Could not determine home directory.")
+
+
+@pytest.mark.parametrize("folder", [no_home, lambda: Path("/proc/absent")], ids=["no home", "read-only"])
+def test_cache_folder_that_cannot_be_used_is_replaced(
+    trial: Trial,
+    folder: Callable[[], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("polyrank.train.encoded.cache.cache_folder", folder)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    prepare(trial.schema, trial.logs, SMALL)
+    assert len(list((tmp_path / "tmp" / f"polyrank-{os.getuid()}" / "encoded").glob("*.arrow"))) == 1
+    assert "since the cache folder cannot be used: " in caplog.messages[0]
+
+
 def test_absent_file_is_none(tmp_path: Path) -> None:
     assert MappedStorage.open(tmp_path / "absent.arrow", {}) is None

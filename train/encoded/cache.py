@@ -3,6 +3,8 @@
 import contextlib
 import json
 import logging
+import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -43,7 +45,7 @@ def cached_rows(
         DataError: the files cannot be read, do not fit the schema, or change meanwhile.
         OutputError: `folder` cannot be written.
     """
-    folder = cache_folder() / "encoded" if folder is None else folder
+    folder = _usual_folder() if folder is None else folder
     way, files = made_of(schema, config), [part.file for part in list_files(data, SUFFIXES)]
     found = {"way": way, "files": fingerprints(files)}
     target = folder / f"{digest(str(data.absolute()))}-{digest(way)}.arrow"
@@ -60,6 +62,22 @@ def cached_rows(
     if written is None:
         raise OutputError(f"{target} is not what was written to it; choose another folder for encoded rows")
     return written
+
+
+def _usual_folder() -> Path:
+    try:
+        folder = cache_folder() / "encoded"
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+        reason = "not writable"
+    except (OSError, RuntimeError) as err:  # RuntimeError: the user has no home
+        reason = str(err)
+    other = Path(tempfile.gettempdir(), f"polyrank-{os.getuid()}", "encoded")
+    logger.warning(
+        "encoded rows go to %s, since the cache folder cannot be used: %s; set POLYRANK_CACHE_DIR", other, reason
+    )
+    return other
 
 
 def _encoded(

@@ -14,31 +14,50 @@ from .rows import EncodedRows
 class MappedStorage:
     """Rows of a file. It stays readable when the file is removed, or another takes its place."""
 
-    def __init__(self, reader: Any, memory: mmap.mmap) -> None:
-        self._reader = reader
+    def __init__(self, memory: mmap.mmap) -> None:
+        """Read the index of an Arrow file.
+
+        Raises:
+            ArrowInvalid: it is none.
+        """
+        import pyarrow as pa
+
+        buffer = pa.py_buffer(memory)
         self._memory = memory
+        self._address = buffer.address
+        self._reader = reader = pa.ipc.open_file(pa.BufferReader(buffer))
         self.lengths = tuple(reader.get_batch(index).num_rows for index in range(reader.num_record_batches))
 
     @classmethod
     def open(cls, file: Path, made_of: dict[str, Any]) -> "MappedStorage | None":
         """Map a file, None where there is none, it is damaged, or it was made of something else."""
-        import pyarrow as pa
-
         try:
             with file.open("rb") as raw:
                 memory = mmap.mmap(raw.fileno(), 0, prot=mmap.PROT_READ)
                 with contextlib.suppress(OSError):  # a file of somebody else
                     os.utime(raw.fileno())
-            reader = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(memory)))
-            if json.loads(reader.schema.metadata[b"polyrank"]) != json.loads(json.dumps(made_of)):
-                return None
-            return cls(reader, memory)
+            stored = cls(memory)
+            return stored if stored.made_of == json.loads(json.dumps(made_of)) else None
         except (OSError, ValueError, KeyError, TypeError):  # ArrowInvalid is a ValueError
             return None
+
+    @property
+    def made_of(self) -> Any:
+        """What the rows were encoded from, and how."""
+        return json.loads(self._reader.schema.metadata[b"polyrank"])
 
     def piece(self, index: int) -> EncodedRows:
         """View a record batch of the file."""
         return from_record_batch(self._reader.get_batch(index))
+
+    def expect(self, index: int, start: int, stop: int) -> None:
+        """Make the system begin to read rows of a piece, without waiting for them."""
+        for array in self.piece(index).arrays().values():
+            part = array[start:stop]
+            if part.size > 0:
+                begin = part.ctypes.data - self._address
+                aligned = begin - begin % mmap.PAGESIZE
+                self._memory.madvise(mmap.MADV_WILLNEED, aligned, begin - aligned + part.nbytes)
 
     def release(self) -> None:
         """Let the system take the pages back."""

@@ -1,15 +1,16 @@
 """One side of a split."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.models.trained import PREDICTED_ROWS
+
 from .rows import EncodedRows
 from .storage import Storage
 
-CHUNK_ROWS = 65_536
-"""A multiple of what is predicted at once, so that answers do not depend on the number of rows."""
+MAX_CHUNK_BYTES = 64 * 2**20
 
 
 class Selection:
@@ -45,23 +46,33 @@ class Selection:
         for start, stop in ranges:
             self._fill(copy, filled, start, stop)
             filled += stop - start
-        self._storage.release()
         return copy
 
     def chunks(self) -> Iterator[EncodedRows]:
-        """Copy the rows, `CHUNK_ROWS` at a time."""
-        for start in range(0, len(self), CHUNK_ROWS):
-            yield self.read((start, min(start + CHUNK_ROWS, len(self))))
+        """Copy the rows, about `MAX_CHUNK_BYTES` at a time, and whole multiples of what is predicted at once."""
+        size = max(1, MAX_CHUNK_BYTES // (self.row_bytes * PREDICTED_ROWS)) * PREDICTED_ROWS
+        for start in range(0, len(self), size):
+            yield self.read((start, min(start + size, len(self))))
+
+    def expect(self, *ranges: tuple[int, int]) -> None:
+        """Prepare for ranges to be read soon, without waiting for them."""
+        for start, stop in ranges:
+            for index, chosen in self._parts(start, stop):
+                self._storage.expect(index, int(chosen[0]), int(chosen[-1]) + 1)
 
     def _fill(self, copy: EncodedRows, filled: int, start: int, stop: int) -> None:
-        for index in self._pieces(start, stop):
-            first, begin = self._first_rows[index], self._positions[index]
-            chosen = np.flatnonzero(self._is_chosen[first : self._first_rows[index + 1]])
-            chosen = chosen[max(start - begin, 0) : stop - begin]
+        for index, chosen in self._parts(start, stop):
             copy.copy_from(self._storage.piece(index), chosen, filled)
             filled += len(chosen)
+            self._storage.release()
 
-    def _pieces(self, start: int, stop: int) -> Sequence[int]:
+    def _parts(self, start: int, stop: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
+        """Yield the pieces that hold the positions of a range, each with the numbers of its rows there."""
         first = int(np.searchsorted(self._positions, start, side="right")) - 1
         last = int(np.searchsorted(self._positions, stop, side="left"))
-        return range(first, last)
+        for index in range(first, last):
+            row, begin = self._first_rows[index], self._positions[index]
+            chosen = np.flatnonzero(self._is_chosen[row : self._first_rows[index + 1]])
+            chosen = chosen[max(start - begin, 0) : stop - begin]
+            if len(chosen) > 0:
+                yield index, chosen

@@ -20,6 +20,9 @@ class Storage(Protocol):
     def piece(self, index: int) -> EncodedRows:
         """View a piece, without a copy; it is not to be written to."""
 
+    def expect(self, index: int, start: int, stop: int) -> None:
+        """Prepare for rows of a piece to be read soon, without waiting for them."""
+
     def release(self) -> None:
         """Let go of memory that views of pieces took; it comes back when it is read again."""
 
@@ -34,6 +37,9 @@ class MemoryStorage:
     def piece(self, _index: int) -> EncodedRows:
         """View the rows."""
         return self._rows
+
+    def expect(self, _index: int, _start: int, _stop: int) -> None:
+        """Do nothing: the rows are there."""
 
     def release(self) -> None:
         """Do nothing: there is no other copy."""

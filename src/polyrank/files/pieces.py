@@ -15,8 +15,13 @@ def slices(rows: Any) -> Iterator[Any]:
 
 
 def parquet_batches(parquet: Any, columns: list[str] | None = None) -> Iterator[Any]:
-    """Read an open file as record batches of about `MAX_BYTES`, by the row group with the largest rows."""
-    yield from parquet.iter_batches(batch_size=_batch_rows(parquet.metadata), columns=columns)
+    """Read an open file as record batches of about `MAX_BYTES`, by the row group with the largest rows.
+
+    Arrow decodes a row group as a whole, and asked for several it lets go of none before the last.
+    """
+    size = _batch_rows(parquet.metadata)
+    for group in range(parquet.metadata.num_row_groups):
+        yield from parquet.iter_batches(batch_size=size, row_groups=[group], columns=columns)
 
 
 def _batch_rows(metadata: Any) -> int:

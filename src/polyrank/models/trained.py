@@ -26,6 +26,9 @@ CONFIG_FILE = "config.toml"
 WEIGHTS_FILE = "weights.safetensors"
 SAMPLE_FILE = "sample.safetensors"
 
+PREDICTED_ROWS = 8192
+"""So many rows are answered at once. The last bits of an answer depend on it."""
+
 
 class _ModelSection(msgspec.Struct):
     """The part of a run's config.toml that says the model's shape; the rest is the trainer's."""
@@ -125,7 +128,9 @@ def _sample_batch(run: Path, schema: Schema, stored: dict[str, torch.Tensor]) ->
     return Batch(arrays["ids"], arrays["dense"], arrays.get("weights"))
 
 
-def predict(model: MultiTaskRanker, batch: Batch, *, batch_size: int = 8192) -> dict[str, NDArray[np.float32]]:
+def predict(
+    model: MultiTaskRanker, batch: Batch, *, batch_size: int = PREDICTED_ROWS
+) -> dict[str, NDArray[np.float32]]:
     """Answer rows in evaluation mode, without gradients; float32 [B] by task name."""
     was_training = model.training
     model.eval()

@@ -1,0 +1,180 @@
+"""How much memory training takes when the data do not fit into it, and how long it waits for rows: docs/benchmarks.md.
+
+python benchmarks/streaming.py --gigabytes 20 --folder /data/streaming   # makes the files there, if it is empty
+python benchmarks/streaming.py --gigabytes 1                             # that it runs: in a temporary folder
+"""
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from polyrank.schema import Schema
+from polyrank.train import TrainConfig, fit
+from polyrank.train.encoded import EncodedRows, Selection
+
+DIM = 256
+FILE_ROWS = 500_000
+SCHEMA = f"""
+name = "streaming"
+
+[[features]]
+name = "user_id"
+kind = "categorical"
+dtype = "int64"
+num_buckets = 1_000_000
+embedding_dim = 16
+
+[[features]]
+name = "item_id"
+kind = "categorical"
+dtype = "int64"
+num_buckets = 100_000
+embedding_dim = 16
+
+[[features]]
+name = "tags"
+kind = "bag"
+dtype = "text"
+max_length = 6
+num_buckets = 1_000
+embedding_dim = 8
+
+[[features]]
+name = "price"
+kind = "numeric"
+transform = ["log1p", "standardize"]
+
+[[features]]
+name = "image"
+kind = "vector"
+dim = {DIM}
+
+[[tasks]]
+name = "click"
+kind = "binary"
+label = "is_click"
+"""
+
+
+def main() -> None:
+    """Make files, train on them twice, and say what it took."""
+    arguments = _arguments()
+    if arguments.train:
+        print(_train(arguments.folder, arguments.memory_mb))
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.folder or Path(temporary)
+        size = _make(folder / "logs", int(arguments.gigabytes * 10**9))
+        (folder / "schema.toml").write_text(SCHEMA)
+        print(
+            f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+        )
+        print(f"Parquet files of {size / 10**9:.1f} GB in all, {_rows(folder / 'logs'):,} rows\n")
+        for what in ("first run, which encodes", "second run, from the encoded rows"):
+            seconds, waited, resident = _measured(folder, arguments.memory_mb)
+            print(
+                f"{what}: {seconds:,.0f} s, at most {resident / 10**9:.2f} GB resident; waited for rows {waited:.1f} s"
+            )
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--gigabytes", type=float, default=20.0, help="of Parquet files")
+    parser.add_argument("--folder", type=Path, help="where files are made; a temporary one when left out")
+    parser.add_argument("--memory-mb", type=int, default=512, help="memory_mb of the training configuration")
+    parser.add_argument("--train", action="store_true", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _make(folder: Path, size: int) -> int:
+    folder.mkdir(parents=True, exist_ok=True)
+    written = sum(file.stat().st_size for file in folder.glob("*.parquet"))
+    for number, table in enumerate(_tables()):
+        file = folder / f"part-{number:04}.parquet"
+        if written >= size:
+            return written
+        if not file.exists():
+            pq.write_table(table, file, row_group_size=100_000, use_dictionary=["tags"])
+            written += file.stat().st_size
+    return written
+
+
+def _tables() -> Iterator[pa.Table]:
+    """Yield rows of which a click depends on the item and on the image."""
+    generator = np.random.default_rng(0)
+    taste, vocabulary = (
+        generator.normal(size=DIM).astype(np.float32) / DIM**0.5,
+        np.array([f"tag-{n}" for n in range(500)]),
+    )
+    while True:
+        users, items = (1 + generator.zipf(1.2, FILE_ROWS) % limit for limit in (1_000_000, 100_000))
+        images = generator.standard_normal((FILE_ROWS, DIM), np.float32)
+        lengths = generator.integers(0, 7, FILE_ROWS)
+        tags = pa.array(vocabulary[generator.integers(0, 500, lengths.sum())])
+        chance = 1 / (1 + np.exp(2 - images @ taste - (items % 7 == 0)))
+        yield pa.table(
+            {
+                "user_id": users,
+                "item_id": items,
+                "tags": pa.ListArray.from_arrays(pa.array(np.append(0, np.cumsum(lengths)), pa.int32()), tags),
+                "price": generator.lognormal(3.0, 1.0, FILE_ROWS),
+                "image": pa.FixedSizeListArray.from_arrays(pa.array(images.reshape(-1)), DIM),
+                "is_click": (generator.random(FILE_ROWS) < chance).astype(np.int8),
+            }
+        )
+
+
+def _rows(folder: Path) -> int:
+    return sum(pq.read_metadata(file).num_rows for file in folder.glob("*.parquet"))
+
+
+def _measured(folder: Path, memory_mb: int) -> tuple[float, float, int]:
+    """Train in a process of its own; return its seconds, those of waiting for rows, and its largest resident set."""
+    _forget(folder)
+    command = [sys.executable, __file__, "--folder", str(folder), "--memory-mb", str(memory_mb), "--train"]
+    start, (reading, writing) = time.monotonic(), os.pipe()
+    child = os.posix_spawn(command[0], command, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, writing, 1)])
+    os.close(writing)
+    with os.fdopen(reading) as output:
+        waited = float(output.read())
+    usage = os.wait4(child, 0)[2]
+    return time.monotonic() - start, waited, usage.ru_maxrss * 1024
+
+
+def _train(folder: Path, memory_mb: int) -> float:
+    """Train for an epoch; return the seconds in which it waited for training rows."""
+    waited, read = 0.0, Selection.read
+
+    def timed(rows: Selection, *ranges: tuple[int, int]) -> EncodedRows:
+        nonlocal waited
+        start = time.monotonic()
+        found = read(rows, *ranges)
+        waited += time.monotonic() - start if len(ranges) > 1 else 0.0  # shards; one range is a chunk of another pass
+        return found
+
+    with tempfile.TemporaryDirectory(dir=folder) as out, mock.patch.object(Selection, "read", timed):
+        schema, config = Schema.load(folder / "schema.toml"), TrainConfig(memory_mb=memory_mb)
+        fit(schema, folder / "logs", out=Path(out, "run"), config=config, cache=folder / "encoded")
+    return waited
+
+
+def _forget(folder: Path) -> None:
+    """Make the system drop what it holds of the files."""
+    for file in (*(folder / "logs").iterdir(), *(folder / "encoded").glob("*")):
+        descriptor = os.open(file, os.O_RDONLY)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(descriptor)
+
+
+if __name__ == "__main__":
+    main()
