@@ -7,6 +7,7 @@ python benchmarks/streaming.py --gigabytes 1                             # that 
 import argparse
 import os
 import platform
+import subprocess
 import sys
 import tempfile
 import time
@@ -70,7 +71,7 @@ def main() -> None:
     """Make files, train on them twice, and say what it took."""
     arguments = _arguments()
     if arguments.train:
-        print(_train(arguments.folder, arguments.memory_mb))
+        print(_train(arguments.folder, arguments.memory_mb), _largest_resident_set())
         return
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary)
@@ -142,13 +143,9 @@ def _measured(folder: Path, memory_mb: int) -> tuple[float, float, int]:
     """Train in a process of its own; return its seconds, those of waiting for rows, and its largest resident set."""
     _forget(folder)
     command = [sys.executable, __file__, "--folder", str(folder), "--memory-mb", str(memory_mb), "--train"]
-    start, (reading, writing) = time.monotonic(), os.pipe()
-    child = os.posix_spawn(command[0], command, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, writing, 1)])
-    os.close(writing)
-    with os.fdopen(reading) as output:
-        waited = float(output.read())
-    usage = os.wait4(child, 0)[2]
-    return time.monotonic() - start, waited, usage.ru_maxrss * 1024
+    start = time.monotonic()
+    waited, resident = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+    return time.monotonic() - start, float(waited), int(resident)
 
 
 def _train(folder: Path, memory_mb: int) -> float:
@@ -166,6 +163,12 @@ def _train(folder: Path, memory_mb: int) -> float:
         schema, config = Schema.load(folder / "schema.toml"), TrainConfig(memory_mb=memory_mb)
         fit(schema, folder / "logs", out=Path(out, "run"), config=config, cache=folder / "encoded")
     return waited
+
+
+def _largest_resident_set() -> int:
+    """Return the bytes of this process alone; what `getrusage` says begins with those of its parent."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024
 
 
 def _forget(folder: Path) -> None:

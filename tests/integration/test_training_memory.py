@@ -1,6 +1,6 @@
 """Rows that are not in memory do not take memory."""
 
-import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -17,6 +17,15 @@ SCHEMA = f"""
 name = "wide"
 features = [{{ name = "image", kind = "vector", dim = {DIM} }}]
 tasks = [{{ name = "click", kind = "binary", label = "is_click" }}]
+"""
+
+PROGRAM = """
+import re, sys
+from pathlib import Path
+from polyrank.__main__ import main
+
+assert main(sys.argv[1:]) == 0
+print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 """
 
 
@@ -40,12 +49,11 @@ def table_of(generator: np.random.Generator, count: int) -> pa.Table:
 def resident_bytes(folder: Path, name: str, memory_mb: int) -> int:
     """Train in a process of its own, and return its largest resident set."""
     (folder / f"{name}.toml").write_text(f"memory_mb = {memory_mb}\n")
-    command = [sys.executable, "-m", "polyrank", "train", "logs.parquet", "--schema", "schema.toml"]
-    command += ["--config", f"{name}.toml", "--cache", "encoded", "--out", name]
-    child = os.posix_spawn("/usr/bin/env", ["env", "-C", str(folder), *command], os.environ)
-    _, status, usage = os.wait4(child, 0)
-    assert os.waitstatus_to_exitcode(status) == 0
-    return usage.ru_maxrss * 1024
+    arguments = ["train", "logs.parquet", "--schema", "schema.toml", "--config", f"{name}.toml"]
+    arguments += ["--cache", "encoded", "--out", name]
+    command = [sys.executable, "-c", PROGRAM, *arguments]
+    output = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+    return int(output.splitlines()[-1]) * 1024
 
 
 def test_training_takes_the_memory_that_it_is_given(logs: Path) -> None:

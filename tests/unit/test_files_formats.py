@@ -53,10 +53,11 @@ def scanned_rows(path: Path, **wanted: Any) -> pa.Table:
     return pa.concat_tables([piece.table for piece in pieces], promote_options="permissive")
 
 
-@pytest.fixture(params=[whole_rows, scanned_rows], ids=["whole", "pieces"])
-def read_rows(request: pytest.FixtureRequest) -> Callable[..., pa.Table]:
-    reader: Callable[..., pa.Table] = request.param
-    return reader
+@pytest.fixture(params=["whole", "pieces", "pieces of large text"])
+def read_rows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pa.Table]:
+    if request.param == "pieces of large text":
+        monkeypatch.setattr("polyrank.files.forms.WHOLE_TEXT_BYTES", -1)
+    return whole_rows if request.param == "whole" else scanned_rows
 
 
 @pytest.mark.parametrize("name", WRITERS)

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from polyrank.errors import DataError
-from polyrank.files import PIECE_BYTES, QuoteCheck, empty_as_null, integer_text, open_csv_bytes
+from polyrank.files import PIECE_BYTES, QuoteCheck, empty_as_null, integer_text, merged, open_csv_bytes
 
 from .columns import HashedColumn
-from .stream import RowStream, merged
+from .stream import RowStream
 
 
 @contextlib.contextmanager

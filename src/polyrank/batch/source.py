@@ -18,6 +18,7 @@ from polyrank.files import (
     json_batches,
     json_schema,
     kinds,
+    merged,
     open_arrow_file,
     parquet_batches,
     readable,
@@ -26,7 +27,7 @@ from polyrank.files import (
 
 from .columns import HashedColumn
 from .csv_source import open_csv
-from .stream import RowStream, merged
+from .stream import RowStream
 
 
 @contextlib.contextmanager

@@ -4,8 +4,6 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from polyrank.files import MAX_BYTES, MAX_ROWS
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RowStream:
@@ -20,17 +18,3 @@ class RowStream:
     schema: Any
     num_rows: int | None
     batches: Iterator[tuple[Any, Any]]
-
-
-def merged(batches: Iterator[Any]) -> Iterator[Any]:
-    """Join batches as small as blocks are: each batch becomes a row group of the output."""
-    import pyarrow as pa
-
-    some: list[Any] = []
-    for batch in batches:
-        some.append(batch)
-        if sum(part.num_rows for part in some) >= MAX_ROWS or sum(part.nbytes for part in some) >= MAX_BYTES:
-            yield from pa.Table.from_batches(some).combine_chunks().to_batches()
-            some = []
-    if some:
-        yield from pa.Table.from_batches(some).combine_chunks().to_batches()

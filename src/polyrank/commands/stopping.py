@@ -2,11 +2,13 @@
 
 import contextlib
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+PERIOD_S = 1.0
 
 
 class StopRequested(KeyboardInterrupt):
@@ -25,22 +27,56 @@ class StopRequested(KeyboardInterrupt):
 def stoppable() -> Iterator[None]:
     """Raise `StopRequested` inside the block at the first such signal, and ignore the next, so that cleaning up ends.
 
+    A library that is being imported at that moment may swallow the exception: it is raised again after `PERIOD_S`,
+    unless what runs then is the cleaning up. Or the library makes another of it, which leaves as `StopRequested`.
+
     A signal that is ignored, as under `nohup`, or that has a handler already, is left alone.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     taken = [number for number in SIGNALS if signal.getsignal(number) == signal.SIG_DFL]
+    stop = _Stop()
     for number in taken:
-        signal.signal(number, _stop)
+        signal.signal(number, stop.begin)
     try:
         yield
+    except Exception as err:
+        if stop.requested is not None:
+            raise stop.requested from err
+        raise
     finally:
+        stop.end()
         for number in taken:
             signal.signal(number, signal.SIG_DFL)
 
 
-def _stop(number: int, _frame: FrameType | None) -> None:
-    for each in SIGNALS:
-        signal.signal(each, signal.SIG_IGN)
-    raise StopRequested(number)
+class _Stop:
+    """A stop that was requested, or may be."""
+
+    def __init__(self) -> None:
+        self.requested: StopRequested | None = None
+
+    def begin(self, number: int, _frame: FrameType | None) -> None:
+        """Raise now, and again where that has no effect."""
+        for each in SIGNALS:
+            signal.signal(each, signal.SIG_IGN)
+        self.requested = StopRequested(number)
+        signal.signal(signal.SIGALRM, self._again)
+        signal.setitimer(signal.ITIMER_REAL, PERIOD_S, PERIOD_S)
+        raise self.requested
+
+    def end(self) -> None:
+        """Raise no more."""
+        if self.requested is not None:
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+    def _again(self, _number: int, _frame: FrameType | None) -> None:
+        handled = sys.exc_info()[1]
+        while handled is not None:
+            if handled is self.requested:
+                return
+            handled = handled.__context__
+        if self.requested is not None:
+            raise self.requested

@@ -21,6 +21,7 @@ from .opening import check_text as check_text
 from .opening import open_csv_bytes as open_csv_bytes
 from .pieces import MAX_BYTES as MAX_BYTES
 from .pieces import MAX_ROWS as MAX_ROWS
+from .pieces import merged as merged
 from .pieces import parquet_batches as parquet_batches
 from .pieces import slices as slices
 from .reading import check_columns as check_columns

@@ -30,10 +30,17 @@ def read_csv(file: Path, wanted: Wanted, name: Path) -> Any:
         check.check_all()
         table = pyarrow.csv.read_csv(stream, parse_options=parse, convert_options=convert)
         check.finish()
+    return as_wanted(table, wanted, name)
+
+
+def as_wanted(table: Any, wanted: Wanted, name: Path, first_row: int = 0) -> Any:
+    """Return what `read_csv` makes of the rows that Arrow reads, of which the first is `first_row` of the file."""
+    import pyarrow as pa
+
     for field in table.schema:
         if pa.types.is_binary(field.type) and (wanted.columns is None or field.name in wanted.columns):
             raise pa.ArrowInvalid("text that is not UTF-8")  # Arrow makes bytes of a column that it need not make text
-    return _with_integers(_without_empty_text(_without_nameless(table, name)), wanted)
+    return _with_integers(_without_empty_text(_without_nameless(table, name, first_row)), wanted)
 
 
 def empty_as_null(column: Any) -> Any:
@@ -60,7 +67,7 @@ def _with_integers(table: Any, wanted: Wanted) -> Any:
     return table
 
 
-def _without_nameless(table: Any, name: Path) -> Any:
+def _without_nameless(table: Any, name: Path, first_row: int) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -72,5 +79,5 @@ def _without_nameless(table: Any, name: Path) -> Any:
     row = pc.index(filled, value=True).as_py()
     if row >= 0:
         found = shown(texts[row].as_py())
-        raise RowError(f"{name}: the last column has no name, and holds {found}", row, "; name it")
+        raise RowError(f"{name}: the last column has no name, and holds {found}", first_row + row, "; name it")
     return table.remove_column(table.num_columns - 1)

@@ -24,6 +24,20 @@ def parquet_batches(parquet: Any, columns: list[str] | None = None) -> Iterator[
         yield from parquet.iter_batches(batch_size=size, row_groups=[group], columns=columns)
 
 
+def merged(batches: Iterator[Any]) -> Iterator[Any]:
+    """Join record batches that are small to such as `slices` gives."""
+    import pyarrow as pa
+
+    some: list[Any] = []
+    for batch in batches:
+        some.append(batch)
+        if sum(part.num_rows for part in some) >= MAX_ROWS or sum(part.nbytes for part in some) >= MAX_BYTES:
+            yield from pa.Table.from_batches(some).combine_chunks().to_batches()
+            some = []
+    if some:
+        yield from pa.Table.from_batches(some).combine_chunks().to_batches()
+
+
 def _batch_rows(metadata: Any) -> int:
     groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
     row_bytes = max((group.total_byte_size / max(group.num_rows, 1) for group in groups), default=1.0)

@@ -13,7 +13,6 @@ from .encoding import UTF8, as_utf8
 from .forms import SUFFIXES, Format, Wanted, format_of
 from .listing import Part, list_files
 from .opening import check_text
-from .pieces import slices
 from .reading import check_columns, check_name, readable
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
@@ -37,8 +36,7 @@ class Piece:
 def scan(path: Path, wanted: Wanted) -> Iterator[Piece]:
     """Read the files that `path` stands for, in the order of their names; folders such as `day=1` add columns.
 
-    Tables hold `wanted.columns` in that order. Parquet and Arrow files pass by in pieces of about 64 MiB; one of
-    another format is read whole, and then cut.
+    Tables hold `wanted.columns` in that order, and are about 64 MiB each.
 
     Raises:
         DataError: nothing to read, a file is damaged or lacks a column, or the files' columns do not fit together.
@@ -125,8 +123,6 @@ def _tables(file: Path, partitions: Sequence[str], wanted: Wanted, *, whole: boo
 def _read(form: Format, text: Path, wanted: Wanted, name: Path, *, whole: bool) -> Iterator[Any]:
     if whole:
         yield form.read(text, wanted, name)
-    elif form.pieces is None:
-        yield from slices(form.read(text, wanted, name))
     else:
         yield from form.pieces(text, wanted, name)
 

@@ -1,0 +1,77 @@
+"""A CSV file as tables that follow one another, with the types that it has as a whole."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .csv import QuoteCheck
+from .csv_table import as_wanted
+from .csv_types import refused_column
+from .forms import Wanted
+from .opening import PIECE_BYTES, open_csv_bytes
+from .pieces import merged
+
+
+def csv_pieces(file: Path, wanted: Wanted, name: Path) -> Iterator[Any]:
+    """Read a file more than once: its types are known only when the last row is; see `read_csv`.
+
+    Raises:
+        ArrowInvalid: Arrow cannot read the file, or one of the columns is not UTF-8 text.
+        DataError: a quote never closes, or a column without a name has a value; the message calls the file `name`.
+    """
+    import pyarrow as pa
+
+    with QuoteCheck(file, name) as check:
+        check.finish()
+    types, first = _types(file, wanted), 0
+    for batch in merged(_batches(file, types)):
+        yield as_wanted(pa.Table.from_batches([batch]), wanted, name, first)
+        first += batch.num_rows
+
+
+def _batches(file: Path, types: dict[str, Any]) -> Iterator[Any]:
+    import pyarrow.csv
+
+    read = pyarrow.csv.ReadOptions(block_size=PIECE_BYTES)  # Arrow reads some thirty blocks ahead
+    parse = pyarrow.csv.ParseOptions(newlines_in_values=True)
+    convert = pyarrow.csv.ConvertOptions(column_types=types)
+    with open_csv_bytes(file) as text:
+        yield from pyarrow.csv.open_csv(text, read_options=read, parse_options=parse, convert_options=convert)
+
+
+def _types(file: Path, wanted: Wanted) -> dict[str, Any]:
+    """Return the types of columns that are not those of the first rows, and those that are wanted."""
+    import pyarrow as pa
+
+    types: dict[str, Any] = dict.fromkeys((*wanted.text, *wanted.integers), pa.string())
+    while True:
+        try:
+            for _ in _batches(file, types):
+                pass
+        except pa.ArrowInvalid as err:
+            refused = refused_column(file, err)
+            if refused is None:
+                raise
+            types[refused.name] = _next_type(refused.kind)
+        else:
+            return types
+
+
+def _next_type(kind: str) -> Any:
+    """Return the type that Arrow tries, where it reads a file whole, for values of which some are not of `kind`."""
+    import pyarrow as pa
+
+    tried = [
+        pa.null(),
+        pa.int64(),
+        pa.bool_(),
+        pa.date32(),
+        pa.time32("s"),
+        pa.timestamp("s"),
+        pa.timestamp("ns"),
+        pa.timestamp("s", "UTC"),
+        pa.timestamp("ns", "UTC"),
+        pa.float64(),
+    ]
+    names = [str(one) for one in tried]
+    return [*tried, pa.string()][names.index(kind) + 1] if kind in names else pa.string()
