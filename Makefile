@@ -1,7 +1,7 @@
 # make demo and make test set up everything they need: system packages (with apt-get, where root or sudo allow it), a
 # virtual environment in .venv with the exact versions of constraints.txt, and the compiled extension.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all fuzz lint format bench-fingerprint clean FORCE
+.PHONY: help setup demo test test-all fuzz lint format bench-fingerprint bench-encoding clean FORCE
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -24,6 +24,7 @@ help:
 	@echo "make fuzz      fuzz the kernels and the extension for FUZZ_SECONDS (600) each"
 	@echo "make format    format Python and C++"
 	@echo "make bench-fingerprint  measure fingerprints beside what others do"
+	@echo "make bench-encoding     measure how fast rows of a Parquet file become arrays"
 	@echo "make clean     remove .venv and build"
 
 setup: $(INSTALLED)
@@ -84,6 +85,9 @@ format: $(INSTALLED)
 bench-fingerprint: $(INSTALLED)
 	@$(PIP) install -qq --constraint constraints.txt --group bench
 	@$(BIN)/python benchmarks/fingerprint.py
+
+bench-encoding: $(INSTALLED)
+	@$(BIN)/python benchmarks/encoding.py
 
 clean:
 	rm -rf $(VENV) build

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pyarrow as pa
+from contests.measure import OURS, Contest, Scale, Target, check_same
 
 from polyrank.fingerprint import DEFAULT_SEED, fingerprint
 
 from .data import any_ids, buffers, mixed_strings, output, short_strings, user_ids
-from .measure import OURS, Contest, Scale, Target, check_same
 from .yardsticks import load_yardsticks
 
 FLOOR = "hash-free floor"

@@ -8,8 +8,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from contests.measure import OURS, QUICK, Contest, Row, Scale, Target, rows_of
+
 from .columns import XXH64
-from .measure import OURS, QUICK, Contest, Row, Scale, Target, rows_of
 
 COMMAND = Path(__file__).parents[1] / "fingerprint.py"
 CONTEST = "strings"

@@ -1,11 +1,11 @@
 """Lists of Python strings, against a bare loop over the same objects."""
 
 import numpy as np
+from contests.measure import OURS, Contest, Scale, Target
 
 from polyrank.fingerprint import fingerprint
 
 from .data import output, short_strings
-from .measure import OURS, Contest, Scale, Target
 from .yardsticks import load_yardsticks
 
 AHEAD = 16  # the prefetch distance at which the bare loop is fastest, of 8 to 128 tried

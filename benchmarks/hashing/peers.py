@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pyarrow as pa
+from contests.measure import OURS, Contest, Scale, Target
 
 from polyrank.fingerprint import DEFAULT_SEED, fingerprint
 
 from .data import output, short_strings
-from .measure import OURS, Contest, Scale, Target
 
 Peer = tuple[str, Callable[[Any], Callable[[], object]]]
 """The module to import, and what makes a call out of it."""

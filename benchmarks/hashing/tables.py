@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
+from contests.measure import OURS, Contest, Scale, Target, check_same, cores, pinned
 
 from polyrank.encoder import Encoder
 from polyrank.features import CategoricalFeature
@@ -14,7 +15,6 @@ from polyrank.tasks import BinaryTask
 
 from .columns import FLOOR
 from .data import buffers, output, text_table, user_ids
-from .measure import OURS, Contest, Scale, Target, check_same, cores, pinned
 from .yardsticks import load_yardsticks
 
 NUM_COLUMNS = 26

@@ -9,19 +9,11 @@ import sysconfig
 from pathlib import Path
 from types import ModuleType
 
+from contests.report import cpu_model
+
 SOURCE = Path(__file__).with_name("yardsticks.cpp")
 BUILD = Path(__file__).parents[2] / "build" / "yardsticks"
 FLAGS = ("-std=c++20", "-O3", "-march=native", "-shared", "-fPIC", "-fvisibility=hidden")
-
-
-def cpu_model() -> str:
-    """Name the CPU; family and model tell generations apart that share one name."""
-    fields = dict.fromkeys(("model name", "cpu family", "model"), "?")
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        key, _, value = line.partition(":")
-        if key.strip() in fields:
-            fields[key.strip()] = value.strip()
-    return f"{fields['model name']} (family {fields['cpu family']}, model {fields['model']})"
 
 
 def load_yardsticks() -> ModuleType:

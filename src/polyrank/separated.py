@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.arguments import shown
-from polyrank.canonical.arrow import is_list
+from polyrank.canonical.arrow import decoded, import_arrow, is_list
 from polyrank.errors import DataError, RowError
 from polyrank.rows import Column, is_missing
 
@@ -107,7 +107,7 @@ def _texts(column: Any, name: str) -> Any:
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if not any(test(kind) for test in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)):
         raise DataError(f"column {name!r} holds {column.type}; text that separators cut expected")
-    return column.cast(pa.large_string())
+    return decoded(import_arrow(column)).cast(pa.large_string())
 
 
 def _split_one(value: object, name: str, separator: str, row: int) -> object:

@@ -1,4 +1,4 @@
-"""The benchmark of docs/benchmarks.md: that it runs and says every row, and that its floor reads what it claims."""
+"""The benchmarks of docs/benchmarks.md: that they run and say every row, and that the floor reads what it claims."""
 
 import importlib
 import json
@@ -40,11 +40,12 @@ def test_floor_reads_every_byte(yardsticks: ModuleType, lengths: list[int]) -> N
 
 
 @pytest.mark.native
-def test_quick_run_says_every_row(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("script", "count"), [("fingerprint.py", 23), ("encoding.py", 5)])
+def test_quick_run_says_every_row(script: str, count: int, tmp_path: Path) -> None:
     report = tmp_path / "report.json"
-    command: list[str | Path] = [sys.executable, BENCHMARKS / "fingerprint.py", "--quick", "--json", report]
+    command: list[str | Path] = [sys.executable, BENCHMARKS / script, "--quick", "--json", report]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     rows = json.loads(report.read_text())["rows"]
-    assert len(rows) == 23
+    assert len(rows) == count
     assert all(row["workload"] in done.stdout and row["outcome"] in done.stdout for row in rows)

@@ -3,6 +3,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 from numpy.testing import assert_array_equal
@@ -93,6 +94,7 @@ FORMS: dict[str, Any] = {
     "arrow": lambda texts: pa.table({"tags": texts}),
     "views": lambda texts: pa.table({"tags": pa.array(texts, pa.string_view())}),
     "dictionary": lambda texts: pa.table({"tags": pa.array(texts).dictionary_encode()}),
+    "polars categories": lambda texts: pl.DataFrame({"tags": pl.Series(texts, dtype=pl.Categorical)}),
     "chunks": lambda texts: pa.table({"tags": pa.chunked_array([texts[:1], texts[1:]])}),
     "pandas": lambda texts: pd.DataFrame({"tags": texts}),
     "dicts": lambda texts: [{"tags": text} for text in texts],

@@ -34,6 +34,9 @@ FORMS: dict[str, Any] = {
     "text": pa.array(["0", "007", "NA", "8", "12"]),
     "views": pa.array(["0", "007", "NA", "8", "12"], pa.string_view()),
     "dictionary": pa.array(["0", "7", None, "8", "12"]).dictionary_encode(),
+    "dictionary of views": pa.DictionaryArray.from_arrays(
+        pa.array([0, 1, None, 2, 3]), pa.array(["0", "7", "8", "12"], pa.string_view())
+    ),
     "dictionary of integers": pa.array([0, 7, None, 8, 12]).dictionary_encode(),
     "chunks": pa.chunked_array([[0, 7], [None, 8, 12]]),
 }

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.canonical import new_reading
+from polyrank.canonical.arrow import decoded, import_arrow
 from polyrank.canonical.reading import to_integer
 from polyrank.fingerprint import MISSING, fingerprint
 from polyrank.rows import Column
@@ -40,9 +41,7 @@ def _integers(field: Field, column: Column, present: NDArray[np.bool_]) -> NDArr
         reading = new_reading("int64", field.missing, field.name)
         keys = (reading.odd_value(value, row) if present[row] else 0 for row, value in enumerate(column))
         return np.fromiter((int(key or 0) for key in keys), np.int64, len(column))
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if pa.types.is_dictionary(array.type):
-        array = array.cast(array.type.value_type)
+    array = decoded(import_arrow(column)).combine_chunks()
     if not (pa.types.is_integer(array.type) or pa.types.is_floating(array.type) or pa.types.is_boolean(array.type)):
         return _of_texts(array, present)
     kept = pc.if_else(pa.array(present), array, pa.scalar(None, array.type))

@@ -5,9 +5,9 @@ import platform
 import subprocess
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from .measure import FEW_KEYS, Row
-from .yardsticks import cpu_model
 
 PACKAGES = (
     "polyrank",
@@ -38,6 +38,16 @@ def machine() -> dict[str, object]:
         "load": round(os.getloadavg()[0], 1),
         "packages": {name: _version(name) for name in PACKAGES},
     }
+
+
+def cpu_model() -> str:
+    """Name the CPU; family and model tell generations apart that share one name."""
+    fields = dict.fromkeys(("model name", "cpu family", "model"), "?")
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() in fields:
+            fields[key.strip()] = value.strip()
+    return f"{fields['model name']} (family {fields['cpu family']}, model {fields['model']})"
 
 
 def describe(facts: dict[str, object], rounds: int) -> str:
@@ -72,7 +82,7 @@ def as_json(rows: Sequence[Row], facts: dict[str, object]) -> dict[str, object]:
         "rows": [
             {
                 "workload": row.target.workload,
-                "keys": row.keys,
+                row.unit: row.keys,
                 "ours_s": row.ours_s,
                 "against": row.target.against,
                 "theirs_s": row.theirs_s,
@@ -89,14 +99,14 @@ def as_json(rows: Sequence[Row], facts: dict[str, object]) -> dict[str, object]:
 def _cells(row: Row) -> list[str]:
     target = row.target
     ratio = "-" if row.ratio is None else f"{row.ratio:.3g}"
-    ours, theirs = _speed(row.keys, row.ours_s), _speed(row.keys, row.theirs_s)
+    ours, theirs = _speed(row, row.ours_s), _speed(row, row.theirs_s)
     return [target.workload, ours, target.against, theirs, ratio, target.text, row.verdict]
 
 
-def _speed(keys: int, seconds: float | None) -> str:
+def _speed(row: Row, seconds: float | None) -> str:
     if seconds is None:
         return "-"
-    return f"{seconds * 1e6:.1f} µs" if keys < FEW_KEYS else f"{keys / seconds / 1e6:.1f} M keys/s"
+    return f"{seconds * 1e6:.1f} µs" if row.keys < FEW_KEYS else f"{row.keys / seconds / 1e6:.1f} M {row.unit}/s"
 
 
 def _version(package: str) -> str:

@@ -7,6 +7,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -45,7 +46,7 @@ class Target:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Contest:
-    """Contenders that each hash `keys` keys in a call; `limits_s` are fixed times that targets may name.
+    """Contenders that each do `keys` keys in a call, or rows; `limits_s` are fixed times that targets may name.
 
     `absent` holds contenders that cannot run here, each with what it lacks. The clock counts the processor time of all
     threads of this process, so that what else a shared machine runs costs nobody a turn; two threads need real time.
@@ -57,6 +58,7 @@ class Contest:
     limits_s: Mapping[str, float] = dataclasses.field(default_factory=dict)
     absent: Mapping[str, str] = dataclasses.field(default_factory=dict)
     clock: Callable[[], float] = time.process_time
+    unit: str = "keys"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -68,6 +70,7 @@ class Row:
     ours_s: float | None
     theirs_s: float | None
     note: str = ""
+    unit: str = "keys"
 
     @property
     def ratio(self) -> float | None:
@@ -110,6 +113,7 @@ def rows_of(contest: Contest, seconds: Mapping[str, float]) -> list[Row]:
             ours_s=known.get(target.ours),
             theirs_s=known.get(target.against),
             note=contest.absent.get(target.ours, contest.absent.get(target.against, "")),
+            unit=contest.unit,
         )
         for target in contest.targets
     ]
@@ -135,6 +139,20 @@ def pinned(*wanted: int) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+@contextlib.contextmanager
+def all_pinned(*wanted: int) -> Iterator[None]:
+    """Keep all threads of this process, those of libraries too, on the given cores."""
+    threads = [int(task.name) for task in Path("/proc/self/task").iterdir()]
+    before = {thread: os.sched_getaffinity(thread) for thread in threads}
+    for thread in threads:
+        os.sched_setaffinity(thread, wanted)
+    try:
+        yield
+    finally:
+        for thread, allowed in before.items():
+            os.sched_setaffinity(thread, allowed)
 
 
 def _calls_per_round(run: Callable[[], object], clock: Callable[[], float]) -> int:
