@@ -40,7 +40,7 @@ class BucketizedInspector(NumberInspector):
             yield self._finding(f"{message}; the numbers go from {self.low:g} to {self.high:g}")
         outside = int(self._sizes[[0, -1]].sum()) / present
         if len(self._sizes) > 2 and outside > MANY_OUTSIDE:  # noqa: PLR2004 (the first and the last are all there is)
-            yield self._finding(f"{outside:.1%} of numbers lie below the first boundary or above the last")
+            yield self._finding(f"{outside:.1%} of numbers lie below the first boundary or from the last on")
 
     def signals(self, columns: Mapping[str, Any]) -> Sequence[Signal]:
         """Return the bucket of each row of a sample."""

@@ -16,7 +16,7 @@ from .shapes import Shape
 
 LENGTH_QUANTILE = 0.99
 MAX_SEQUENCE = 100
-SHARED = 0.8
+SHARED = 0.5
 MANY_IDS = 100
 
 
@@ -41,19 +41,22 @@ def _text(probe: ListProbe, keys: dict[str, Any]) -> tuple[Feature, str]:
     return TextFeature(**keys, max_length=length, num_buckets=buckets), f"text of words: {why}; {sizes}"
 
 
-def _sequence(probe: ListProbe, shared: str | None, keys: dict[str, Any]) -> tuple[Feature, str]:
+def _sequence(probe: ListProbe, shared: tuple[str, str] | None, keys: dict[str, Any]) -> tuple[Feature, str]:
     length, sizes = _length(probe, "lists")
     length = min(length, MAX_SEQUENCE)
     order = 'the newest value is taken to be the last, else set order = "newest_first"'
     if shared is not None:
-        why = f"{sizes}; most of its values are values of {shared}, whose table it shares, and which it is set against"
-        return SequenceFeature(**keys, max_length=length, shares=shared, pooling="attention"), f"{why}; {order}"
+        name, told = shared
+        why = f"{sizes}; {told} and against which it is set; {order}"
+        return SequenceFeature(**keys, max_length=length, shares=name, pooling="attention"), why
     buckets, why = proposed_table(probe.distinct.values)
     feature = SequenceFeature(**keys, max_length=length, dtype=probe.feature.dtype, num_buckets=buckets)
     return feature, f"{why}; {sizes}; named like a history; {order}"
 
 
-def _bag(probe: ListProbe, shape: Shape | None, shared: str | None, keys: dict[str, Any]) -> tuple[Feature, str]:
+def _bag(
+    probe: ListProbe, shape: Shape | None, shared: tuple[str, str] | None, keys: dict[str, Any]
+) -> tuple[Feature, str]:
     length, why = _length(probe, "lists")
     keys = {**keys, "max_length": length}
     if shape is not None:
@@ -61,7 +64,8 @@ def _bag(probe: ListProbe, shape: Shape | None, shared: str | None, keys: dict[s
         weights = "" if shape.weight_separator is None else f", each with a weight behind {shape.weight_separator!r}"
         why = f"{why}; values with {shape.separator!r} between them{weights}"
     if shared is not None:
-        return BagFeature(**keys, shares=shared), f"{why}; most are values of {shared}, whose table it shares"
+        name, told = shared
+        return BagFeature(**keys, shares=name), f"{why}; {told}"
     buckets, distinct = proposed_table(probe.distinct.values)
     return BagFeature(**keys, dtype=probe.feature.dtype, num_buckets=buckets), f"{distinct}; {why}"
 
@@ -75,10 +79,20 @@ def _length(probe: ListProbe, things: str) -> tuple[int, str]:
     return min(max(quantile, 1), MAX_LENGTH), told
 
 
-def _shared(probe: ListProbe, categories: Sequence[Profile]) -> str | None:
-    """Return the categorical column that most values come from, as those of a history do."""
+def _shared(probe: ListProbe, categories: Sequence[Profile]) -> tuple[str, str] | None:
+    """Return the categorical column that most values come from, as those of a history do, and say how many.
+
+    Of several, as there are where ids are small numbers, it is the one with the values most alike (Jaccard's index).
+    """
     values = probe.distinct.values
     if len(values) < MANY_IDS:
         return None
-    alike = (other for other in categories if other.dtype == probe.feature.dtype and other.name != probe.feature.name)
-    return next((other.name for other in alike if np.isin(values, other.values).mean() > SHARED), None)
+    found = []
+    for other in categories:
+        common = int(np.isin(values, other.values).sum()) if other.dtype == probe.feature.dtype else 0
+        if common > SHARED * len(values):
+            found.append((common / (len(values) + len(other.values) - common), common / len(values), other.name))
+    if not found:
+        return None
+    _, share, name = max(found)
+    return name, f"{share:.0%} of its values are values of {name}, whose table it shares"
