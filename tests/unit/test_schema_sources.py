@@ -1,6 +1,7 @@
 """`polyrank schema check` and `infer` on what training takes: directories, patterns, partitions, formats, encodings."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -162,3 +163,51 @@ def test_infer_joins_the_columns_of_all_files() -> None:
 def test_pattern_without_a_word_gives_a_schema_a_name(capsys: Capture) -> None:
     assert main(["--quiet", "schema", "infer", "logs/*/*.parquet"]) == 0
     assert Schema.from_toml(capsys.readouterr().out).name == "ranker"
+
+
+def split_rows(says: Sequence[str | None]) -> None:
+    table = rows().append_column("day", pa.array(["1", "2"] * (ROWS // 2))).append_column("side", pa.array(says))
+    pq.write_table(table, "rows.parquet")
+
+
+def test_column_that_says_the_split_has_its_sides_and_their_times(capsys: Capture) -> None:
+    split_rows(["train"] * 500 + ["validation"] * 100)
+    code, report = checked(capsys, "rows.parquet", "--validation-column", "side")
+    assert (code, found(report)) == (0, [])
+    assert report["split"] == {
+        "train": {"rows": 500, "first": "2023-11-14T22:13:20", "last": "2023-11-14T22:21:39"},
+        "validation": {"rows": 100, "first": "2023-11-14T22:21:40", "last": "2023-11-14T22:23:19"},
+    }
+
+
+def test_training_rows_later_than_those_that_validate_are_a_warning(capsys: Capture) -> None:
+    split_rows(["train"] * 400 + ["validation"] * 100 + ["train"] * 100)
+    _, report = checked(capsys, "rows.parquet", "--validation-column", "side")
+    assert found(report) == [("warning", "split", "side")]
+    assert report["findings"][0]["message"].startswith("20.0% of training rows are later than the first that validates")
+
+
+SPLIT_FAULTS: dict[str, tuple[list[str | None], str, tuple[str, str, str]]] = {
+    "another word": (["train", "test"] * (ROWS // 2), "side", ("error", "type", "side")),
+    "nothing": (["train", None] * (ROWS // 2), "side", ("error", "type", "side")),
+    "one side": (["train"] * ROWS, "side", ("error", "split", "at")),
+    "no column": (["train", "validation"] * (ROWS // 2), "sides", ("error", "missing column", "sides")),
+}
+
+
+@pytest.mark.parametrize(("says", "column", "expected"), SPLIT_FAULTS.values(), ids=SPLIT_FAULTS)
+def test_fault_of_a_split_column_is_an_error(
+    capsys: Capture, says: list[str | None], column: str, expected: tuple[str, str, str]
+) -> None:
+    split_rows(says)
+    code, report = checked(capsys, "rows.parquet", "--validation-column", column)
+    assert code == 1
+    assert expected in found(report)
+
+
+def test_split_column_without_times_is_counted(capsys: Capture) -> None:
+    Path("schema.toml").write_text(SCHEMA.replace('time = "at"\ntime_unit = "s"\n', ""))
+    split_rows(["train"] * 599 + ["validation"])
+    code, report = checked(capsys, "rows.parquet", "--validation-column", "side")
+    assert {name: side["rows"] for name, side in report["split"].items()} == {"train": 599, "validation": 1}
+    assert (code, ("error", "split", "side") in found(report)) == (1, True)

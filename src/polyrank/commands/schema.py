@@ -53,6 +53,7 @@ def _add_check(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     check.add_argument("--seed", type=_whole, default=0, help="of the sample (default: 0)")
     check.add_argument("--validation-hours", type=_hours, help="as validation.hours of the training configuration")
     check.add_argument("--validation-share", type=_share, default=0.1, help="as validation.share (default: 0.1)")
+    check.add_argument("--validation-column", metavar="COLUMN", help="as validation.column; instead of the other two")
     check.set_defaults(run=run_check)
 
 
@@ -89,6 +90,7 @@ def run_check(args: argparse.Namespace) -> int:
         seed=args.seed,
         validation_hours=args.validation_hours,
         validation_share=args.validation_share,
+        validation_column=args.validation_column,
         known=tuple(args.known),
         encoding=check_encoding("--encoding", args.encoding),
     )

@@ -10,9 +10,10 @@ import msgspec
 import numpy as np
 
 from polyrank.errors import DataError, RowError
-from polyrank.files import UTF8, Piece, Wanted, scan
+from polyrank.files import Piece, Wanted, scan
 from polyrank.schema import Schema
 
+from .check_config import CheckConfig
 from .columns import DataColumns, columns_in, inspectors_of, presence_findings
 from .findings import FeatureFacts, Finding, Report
 from .kinds import Inspector
@@ -26,26 +27,6 @@ MOSTLY = 0.5
 LEVELS = ("error", "warning", "note")
 
 Progress = Callable[[int, int | None], None]
-
-
-class CheckConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """How to check.
-
-    Attributes:
-        sample_rows: rows to set single features against labels on.
-        seed: of the sample, and of its halves.
-        validation_hours: as in the training configuration.
-        validation_share: as in the training configuration.
-        known: columns whose warnings somebody has looked at: they become notes.
-        encoding: of CSV and JSON Lines files.
-    """
-
-    sample_rows: int = 100_000
-    seed: int = 0
-    validation_hours: float | None = None
-    validation_share: float = 0.1
-    known: tuple[str, ...] = ()
-    encoding: str = UTF8
 
 
 def check(
@@ -76,10 +57,11 @@ class _Checker:
     def __init__(self, schema: Schema, columns: DataColumns, config: CheckConfig) -> None:
         self.config, self.rows = config, 0
         self._is_one_file = len(columns.files) == 1
-        self._early = [*presence_findings(schema, columns), *condition_findings(schema)]
+        needed = dict.fromkeys((*schema.training_columns, *filter(None, [config.validation_column])))
+        self._early = [*presence_findings(schema, columns, tuple(needed)), *condition_findings(schema)]
         lacking = columns.lacking
         whole = {name: kind for name, kind in columns.types.items() if name not in lacking}
-        self._split = SplitInspector(schema, whole, config.validation_hours, config.validation_share)
+        self._split = SplitInspector(schema, whole, config)
         self._names = [name for name in schema.training_columns if name in whole]
         self.columns = tuple(dict.fromkeys((*self._names, *self._split.columns))) or tuple(whole)[:1]
         self._features = inspectors_of(schema, self._names)
@@ -94,7 +76,7 @@ class _Checker:
         self._features = [one for one in self._features if self._reads(one.add, columns, one.feature.name, piece)]
         self._tasks = [one for one in self._tasks if self._reads(one.add, columns, one.task.label, piece)]
         if not self._reads(self._split.add, table, self._split.name, piece):
-            self._split.drop()
+            self._split.give_up()
         self._sample.add(table)
         self.rows += table.num_rows
 

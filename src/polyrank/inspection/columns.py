@@ -70,10 +70,10 @@ def inspectors_of(schema: Schema, present: Sequence[str]) -> list[Inspector]:
     return [inspector for inspector in found if inspector is not None and set(inspector.columns) <= set(present)]
 
 
-def presence_findings(schema: Schema, columns: DataColumns) -> Iterator[Finding]:
-    """Say what is missing, what is not used, and which features are of a kind that is not checked."""
+def presence_findings(schema: Schema, columns: DataColumns, needed: Sequence[str]) -> Iterator[Finding]:
+    """Say what is missing of the columns needed, what is not used, and which kinds of features are not checked."""
     present, lacking = list(columns.types), columns.lacking
-    for name in schema.training_columns:
+    for name in needed:
         if name not in present:
             yield _absent(name, present)
         elif name in lacking:
@@ -83,7 +83,7 @@ def presence_findings(schema: Schema, columns: DataColumns) -> Iterator[Finding]
         kind = cast("str", type(feature).__struct_config__.tag)
         message = f"the values of this feature of kind {kind!r} are not checked; look at them yourself"
         yield Finding(level="note", check="kind", column=feature.name, message=message)
-    unused = [name for name in present if name not in schema.training_columns]
+    unused = [name for name in present if name not in needed]
     if unused:
         shown = ", ".join(unused[:SHOWN]) + (", ..." if len(unused) > SHOWN else "")
         message = f"{len(unused)} columns are not used: {shown}; add those that are known before the outcome"

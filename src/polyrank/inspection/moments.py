@@ -41,7 +41,18 @@ class TimeInspector:
             last = int(times.max()) - round(hours * 3_600 * UNITS[self.unit])
         else:
             last = int(np.quantile(times, 1.0 - share, method="lower"))
-        return {"train": self._side(times[times <= last]), "validation": self._side(times[times > last])}
+        return self.sides(times > last)
+
+    def sides(self, validates: NDArray[np.bool_]) -> dict[str, Side]:
+        """Return both sides of a split, with their first and last times; `validates` marks the rows, bool [B]."""
+        times = np.concatenate(self._parts)
+        return {"train": self._side(times[~validates]), "validation": self._side(times[validates])}
+
+    def share_after(self, validates: NDArray[np.bool_]) -> float:
+        """Return the share of the training rows that are later than the first row that validates."""
+        times = np.concatenate(self._parts)
+        later = times[~validates] > times[validates].min(initial=np.iinfo(np.int64).max)
+        return float(later.mean()) if len(later) else 0.0
 
     def findings(self, split: dict[str, Side], share: float | None) -> Iterator[Finding]:
         """Judge the sides; `share` is what validation was to get, if that was said."""
