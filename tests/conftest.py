@@ -1,3 +1,4 @@
+import logging
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,15 @@ def encoded_rows_are_kept_apart(tmp_path_factory: pytest.TempPathFactory) -> Ite
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("polyrank.train.encoded.cache.cache_folder", lambda: folder)
         yield
+
+
+@pytest.fixture(autouse=True)
+def quiet_commands_leave_the_log_as_it_is() -> Iterator[None]:
+    """Set the log's level back, which a command run with `--quiet` raises for the whole process."""
+    log = logging.getLogger("polyrank")
+    level = log.level
+    yield
+    log.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,9 @@ from polyrank.errors import DataError, RowError
 from polyrank.fingerprint import fingerprint
 from polyrank.rows import Column
 from polyrank.schema import Schema
+from polyrank.times import Times
 
 from .config import ValidationConfig
-from .times import Times
 
 UNITS_PER_HOUR = {"s": 3_600, "ms": 3_600_000, "us": 3_600_000_000, "ns": 3_600_000_000_000}
 

@@ -173,12 +173,13 @@ def _groups_of(schema: Schema, *, strict: bool) -> list[Group]:
     return [
         hashed_group(feature, schema.features, strict=strict)
         if isinstance(feature, HashedFeature)
-        else _dense_group(feature)
+        else dense_group(feature)
         for feature in schema.features
     ]
 
 
-def _dense_group(feature: DenseFeature) -> Group:
+def dense_group(feature: DenseFeature) -> Group:
+    """Return the group that a feature of numbers becomes."""
     if isinstance(feature, VectorFeature):
         return VectorGroup(name=feature.name, dim=feature.dim)
     if isinstance(feature, BucketizedFeature):

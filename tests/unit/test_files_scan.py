@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from polyrank.errors import DataError
-from polyrank.files import MAX_ROWS, Wanted, scan
+from polyrank.files import MAX_ROWS, Wanted, heads, scan
 
 ROWS = 2 * MAX_ROWS + 7
 
@@ -80,3 +80,12 @@ def test_data_set_without_rows_is_refused(tmp_path: Path) -> None:
     (tmp_path / "b.jsonl").write_text("")
     with pytest.raises(DataError, match=rf"^{tmp_path} holds no row$"):
         pieces_of(tmp_path, "user")
+
+
+def test_head_of_each_file_has_the_columns_of_that_file(tmp_path: Path) -> None:
+    (tmp_path / "day=1").mkdir()
+    pq.write_table(pa.table({"user": pa.array(range(ROWS))}), tmp_path / "day=1" / "a.parquet")
+    (tmp_path / "b.csv").write_text("city\nOslo\n")
+    (tmp_path / "c.csv").write_text("city\n")
+    found = [(head.file.name, head.table.column_names, head.table.num_rows) for head in heads(tmp_path, Wanted())]
+    assert found == [("b.csv", ["city", "day"], 1), ("a.parquet", ["user", "day"], MAX_ROWS)]

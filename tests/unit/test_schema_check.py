@@ -224,7 +224,7 @@ def test_text_names_each_finding_in_one_line(capsys: Capture) -> None:
 def test_file_without_rows_is_refused(capsys: Capture) -> None:
     pq.write_table(rows().slice(0, 0), "rows.parquet")
     assert main(["schema", "check", "schema.toml", "rows.parquet"]) == 1
-    assert capsys.readouterr().err == "polyrank: rows.parquet holds no row; give a file with rows\n"
+    assert capsys.readouterr().err == "polyrank: rows.parquet holds no row; give data with rows\n"
 
 
 @pytest.mark.usefixtures("place")
@@ -253,7 +253,7 @@ def test_sample_has_its_size_and_every_row_the_same_chance() -> None:
     for seed in range(200):
         sample = Sample(100, np.random.default_rng(seed))
         for start in range(0, 1_000, 50):
-            sample.add(pa.record_batch({"row": np.arange(start, start + 50)}))
+            sample.add(pa.table({"row": np.arange(start, start + 50)}))
         picked = sample.table()["row"].to_numpy()
         assert len(picked) == 100
         hits[picked] += 1

@@ -11,7 +11,7 @@ import pytest
 
 from polyrank.__main__ import main
 from polyrank.errors import DataError
-from polyrank.features import BagFeature, CategoricalFeature, NumericFeature
+from polyrank.features import BagFeature, CategoricalFeature, NumericFeature, SequenceFeature
 from polyrank.inspection import InferConfig, propose
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask, RegressionTask
@@ -60,7 +60,15 @@ def test_every_kind_of_column_becomes_its_feature() -> None:
         features=(
             CategoricalFeature(name="user_id", side="user", num_buckets=1_000, dtype="int64", embedding_dim=16),
             CategoricalFeature(name="video_id", side="item", **video),
-            BagFeature(name="history", side="user", max_length=5, shares="video_id", **video),
+            SequenceFeature(
+                name="history",
+                side="user",
+                max_length=5,
+                shares="video_id",
+                pooling="attention",
+                target="video_id",
+                **video,
+            ),
             CategoricalFeature(name="city", dtype="text", num_buckets=100, missing=("NA",), embedding_dim=16),
             BagFeature(name="tags", side="item", max_length=3, dtype="text", num_buckets=100, embedding_dim=16),
             NumericFeature(name="price", side="item", transform=("log1p", "standardize")),
@@ -83,7 +91,8 @@ def test_reasons_stand_above_each_choice() -> None:
     text = Path("schema.toml").read_text()
     assert 'time = "time_ms"  # int64, 2023-11-14T22:13:20 to 2023-11-14T23:03:19 in this unit\n' in text
     assert (
-        "# int64, 0.0% missing, 200 distinct values, of which 18.1% are expected to share a bucket; "
+        "# int64, 0.0% missing, 200 distinct values, of which 18.1% are expected to share a bucket, all of 0 to 199: "
+        "if no others come, identity = true and num_buckets = 200 hash nothing; "
         'side guessed from its name\n[[features]]\nname = "user_id"\nkind = "categorical"\nside = "user"\n' in text
     )
     assert text.endswith('# Left out:\n# "note": unique: each row has its own value, which a new row will not have\n')
@@ -99,7 +108,12 @@ LEFT_OUT: dict[str, tuple[str, Any, str]] = {
     "weight": ("sample_weight", [1.0, 2.0] * (ROWS // 2), "named like a weight"),
     "second time": ("created_at", pa.array(range(ROWS), pa.timestamp("s")), "looks like a time"),
     "type": ("where", [{"x": 1}] * ROWS, "is no type of a feature"),
-    "weights": ("tag_weights", [[0.5]] * ROWS, "is no type of a feature"),
+    "weights": ("tag_weights", [[0.5]] * ROWS, "named like a weight"),
+    "infinity": ("ratio", [float("inf"), 1.0] * (ROWS // 2), "holds inf at row 1; finite 32-bit numbers expected"),
+    "short vector": ("place", [[0.5]] * ROWS, "begins with a list of 1 numbers; a vector has 2 to 16,384"),
+    "vectors of two lengths": ("place", [[0.5, 1.0], [0.5]] * (ROWS // 2), "holds a vector of 1 numbers at row 2"),
+    "constant vector": ("place", [[0.5, 1.0]] * ROWS, "constant"),
+    "empty vector": ("place", pa.nulls(ROWS, pa.list_(pa.float32())), "no row has a value"),
 }
 
 
@@ -185,7 +199,7 @@ def test_label_that_is_none_is_refused(capsys: Capture, dropped: list[str], opti
 @pytest.mark.usefixtures("place")
 def test_file_without_rows_or_features_is_refused() -> None:
     pq.write_table(logs().slice(0, 0), "none.parquet")
-    with pytest.raises(DataError, match="holds no row; give a file with rows"):
+    with pytest.raises(DataError, match="holds no row; give data with rows"):
         propose(Path("none.parquet"), InferConfig())
     pq.write_table(logs().select(["is_click", "time_ms"]), "bare.parquet")
     with pytest.raises(DataError, match="has no column that can be a feature"):

@@ -12,9 +12,9 @@ from polyrank.features import NumericFeature
 from polyrank.rows import columns_of
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask
+from polyrank.times import Times
 from polyrank.train.config import ValidationConfig
 from polyrank.train.splits import SplitKeys, held_out
-from polyrank.train.times import Times
 
 HOUR_MS = 3_600_000
 NOON = dt.datetime(2026, 7, 1, 12, tzinfo=dt.UTC)

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 HOME = "https://archive.ics.uci.edu/dataset/117"
-OUTCOMES = ("income_above_50k", "never_married", "marital_stat")
-"""Labels, and the column that one of them is made of: never features."""
+OUTCOMES = ("income_above_50k", "never_married", "marital_stat", "detailed_household_and_family_stat")
+"""Labels, the column that one of them is made of, and one that says nearly the same: no features."""
 COLUMNS = (
     "age",
     "class_of_worker",

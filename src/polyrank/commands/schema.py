@@ -5,10 +5,14 @@ import contextlib
 from pathlib import Path
 
 from polyrank.errors import OutputError
+from polyrank.files import UTF8, check_encoding
 from polyrank.staging import staged_file
 
 from .output import say
 from .progress import RowProgress
+
+DATA = "the rows: a file, a directory of files, or a quoted pattern such as 'logs/*.parquet', as train takes them"
+ENCODING = "of CSV and JSON Lines files, such as latin-1 (default: utf-8)"
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -23,9 +27,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def _add_infer(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     infer = actions.add_parser("infer", help="propose a schema from data, with a reason for each choice, to be edited")
-    infer.add_argument("data", type=Path, help="the rows: .parquet, .csv or .csv.gz")
+    infer.add_argument("data", type=Path, help=DATA)
     infer.add_argument("--out", "-o", type=Path, help="the file to write; printed when left out")
     infer.add_argument("--label", action="append", default=[], metavar="COLUMN", help="a task's label; repeatable")
+    infer.add_argument("--encoding", default=UTF8, help=ENCODING)
     infer.add_argument("--force", action="store_true", help="write over a file that exists")
     infer.set_defaults(run=run_infer)
 
@@ -35,7 +40,7 @@ def _add_check(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "check", help="say what data find wrong with a schema; exit status 1 if there are errors"
     )
     check.add_argument("schema", type=Path, help="schema.toml")
-    check.add_argument("data", type=Path, help="the rows: .parquet, .csv or .csv.gz")
+    check.add_argument("data", type=Path, help=DATA)
     check.add_argument("--json", action="store_true", help="print the report as JSON")
     check.add_argument("--strict", action="store_true", help="exit with 1 if there are warnings, too")
     check.add_argument(
@@ -44,9 +49,11 @@ def _add_check(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     check.add_argument(
         "--sample-rows", type=_count, default=100_000, help="rows to look for leaks in (default: 100000)"
     )
+    check.add_argument("--encoding", default=UTF8, help=ENCODING)
     check.add_argument("--seed", type=_whole, default=0, help="of the sample (default: 0)")
     check.add_argument("--validation-hours", type=_hours, help="as validation.hours of the training configuration")
     check.add_argument("--validation-share", type=_share, default=0.1, help="as validation.share (default: 0.1)")
+    check.add_argument("--validation-column", metavar="COLUMN", help="as validation.column; instead of the other two")
     check.set_defaults(run=run_check)
 
 
@@ -54,10 +61,11 @@ def run_infer(args: argparse.Namespace) -> int:
     """Propose a schema, and write or print it."""
     from polyrank.inspection import InferConfig, proposal_text, propose, schema_name
 
+    encoding = check_encoding("--encoding", args.encoding)
     if args.out is not None and args.out.exists() and not args.force:
         raise OutputError(f"{args.out} already exists; choose another place, or write over it with --force")
     with contextlib.closing(RowProgress(str(args.data), quiet=args.quiet)) as progress:
-        proposal = propose(args.data, InferConfig(labels=tuple(args.label)), progress=progress)
+        proposal = propose(args.data, InferConfig(labels=tuple(args.label), encoding=encoding), progress=progress)
     text = proposal_text(proposal, schema_name(args.data.name.split(".")[0]), args.data.name)
     if args.out is None:
         say(text, end="")
@@ -82,7 +90,9 @@ def run_check(args: argparse.Namespace) -> int:
         seed=args.seed,
         validation_hours=args.validation_hours,
         validation_share=args.validation_share,
+        validation_column=args.validation_column,
         known=tuple(args.known),
+        encoding=check_encoding("--encoding", args.encoding),
     )
     with contextlib.closing(RowProgress(str(args.data), quiet=args.quiet)) as progress:
         report = check(Schema.load(args.schema), args.data, config, progress=progress)

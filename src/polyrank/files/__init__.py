@@ -28,5 +28,7 @@ from .reading import check_columns as check_columns
 from .reading import check_name as check_name
 from .reading import readable as readable
 from .scan import Piece as Piece
+from .scan import heads as heads
 from .scan import scan as scan
+from .scan import unified as unified
 from .table import read_table as read_table

@@ -1,6 +1,7 @@
 """Files of rows as tables that follow one another, whatever their formats."""
 
 import dataclasses
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -58,13 +59,28 @@ def scan(path: Path, wanted: Wanted) -> Iterator[Piece]:
 
 def scan_parts(path: Path, wanted: Wanted, *, whole: bool) -> Iterator[Piece]:
     """Read files as `scan` does, each with the columns that it has; `whole` reads one table of each."""
+    for pieces in _by_file(path, wanted, whole=whole):
+        yield from pieces
+
+
+def heads(path: Path, wanted: Wanted) -> Iterator[Piece]:
+    """Read the first piece of each file that holds a row, with the columns that the file has; see `scan`."""
+    for pieces in _by_file(path, wanted, whole=False):
+        yield from itertools.islice(pieces, 1)
+
+
+def _by_file(path: Path, wanted: Wanted, *, whole: bool) -> Iterator[Iterator[Piece]]:
     parts = list_files(path, SUFFIXES)
     types = _partition_types(parts, wanted)
     for part in parts:
-        first_row = 0
-        for table in _tables(part.file, [*types], wanted, whole=whole):
-            yield Piece(part.file, first_row, _with_partition(table, part, types))
-            first_row += table.num_rows
+        yield _pieces(part, types, wanted, whole=whole)
+
+
+def _pieces(part: Part, types: dict[str, Any], wanted: Wanted, *, whole: bool) -> Iterator[Piece]:
+    first_row = 0
+    for table in _tables(part.file, [*types], wanted, whole=whole):
+        yield Piece(part.file, first_row, _with_partition(table, part, types))
+        first_row += table.num_rows
 
 
 def unified(path: Path, schema: Any, others: Any) -> Any:

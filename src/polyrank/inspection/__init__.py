@@ -1,6 +1,6 @@
 """Schemas beside data: what an editor knows of a schema, what the data say of one, and one proposed from data."""
 
-from .checking import CheckConfig as CheckConfig
+from .check_config import CheckConfig as CheckConfig
 from .checking import check as check
 from .editor import editor_schema as editor_schema
 from .editor import editor_text as editor_text

@@ -1,5 +1,6 @@
-"""A schema against data: one pass over the file, then a sample of its rows."""
+"""A schema against data: one pass over the files, then a sample of their rows."""
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,18 +9,18 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from polyrank.batch.source import open_rows
-from polyrank.errors import DataError
-from polyrank.files import check_columns
+from polyrank.errors import DataError, RowError
+from polyrank.files import Piece, Wanted, scan
 from polyrank.schema import Schema
 
-from .columns import inspectors_of, presence_findings, text_columns
-from .findings import FeatureFacts, Finding, Report, Side
+from .check_config import CheckConfig
+from .columns import DataColumns, columns_in, inspectors_of, presence_findings
+from .findings import FeatureFacts, Finding, Report
 from .kinds import Inspector
 from .labels import LabelInspector
 from .leaks import alone, condition_findings, leak_findings
-from .moments import TimeInspector, looks_like_time
 from .sampling import Sample
+from .splitting import SplitInspector
 from .tables import table_findings, tables_of
 
 MOSTLY = 0.5
@@ -28,82 +29,61 @@ LEVELS = ("error", "warning", "note")
 Progress = Callable[[int, int | None], None]
 
 
-class CheckConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """How to check.
-
-    Attributes:
-        sample_rows: rows to set single features against labels on.
-        seed: of the sample, and of its halves.
-        validation_hours: as in the training configuration.
-        validation_share: as in the training configuration.
-        known: columns whose warnings somebody has looked at: they become notes.
-    """
-
-    sample_rows: int = 100_000
-    seed: int = 0
-    validation_hours: float | None = None
-    validation_share: float = 0.1
-    known: tuple[str, ...] = ()
-
-
 def check(
-    schema: Schema, file: Path, config: CheckConfig | None = None, *, progress: Progress = lambda _done, _total: None
+    schema: Schema, path: Path, config: CheckConfig | None = None, *, progress: Progress = lambda _done, _total: None
 ) -> Report:
-    """Set a schema against the rows of a Parquet or CSV file.
+    """Set a schema against rows: a file, the files of a directory, or those of a pattern, as training takes them.
 
-    Memory holds `sample_rows` rows twice, the fingerprint of each distinct value, and the time of each row.
+    Memory holds a piece of a file as `scan` gives it, `sample_rows` rows twice, the fingerprint of each distinct value,
+    and the time of each row.
 
     Raises:
-        DataError: the file cannot be read, or holds no row.
+        DataError: the data cannot be read, or hold no row.
     """
-    with open_rows(file, ()) as stream:
-        present = stream.schema.names
-        check_columns(file, present, [name for name in schema.training_columns if name in present])
-    checker = _Checker(schema, present, config or CheckConfig())
-    with open_rows(file, text_columns(schema, present)) as stream:
-        checker.kinds = {field.name: field.type for field in stream.schema}
-        for batch, _ in stream.batches:
-            checker.add(batch)
-            progress(checker.rows, stream.num_rows)
-    if checker.rows == 0:
-        raise DataError(f"{file} holds no row; give a file with rows")
+    config = config or CheckConfig()
+    schema = schema.resolved()
+    wanted = Wanted(text=schema.text_columns, integers=schema.integer_columns, encoding=config.encoding)
+    columns = columns_in(path, wanted)
+    checker = _Checker(schema, columns, config)
+    for piece in scan(path, dataclasses.replace(wanted, columns=checker.columns)):
+        checker.add(piece)
+        progress(checker.rows, None)
     return checker.report()
 
 
 class _Checker:
     """What is known of the rows so far."""
 
-    def __init__(self, schema: Schema, present: list[str], config: CheckConfig) -> None:
-        self.schema, self.config, self.rows = schema, config, 0
-        self.kinds: dict[str, Any] = {}
-        self._early = [*presence_findings(schema, present), *condition_findings(schema)]
-        self._features = inspectors_of(schema, present)
-        labelled = (task for task in schema.tasks if {task.label, task.when or task.label} <= set(present))
-        self._tasks = [LabelInspector(task) for task in labelled]
-        has_time = schema.time in present
-        self._time = TimeInspector(schema.time, schema.time_unit) if has_time and schema.time is not None else None
-        self._names = [name for name in schema.training_columns if name in present]
+    def __init__(self, schema: Schema, columns: DataColumns, config: CheckConfig) -> None:
+        self.config, self.rows = config, 0
+        self._is_one_file = len(columns.files) == 1
+        needed = dict.fromkeys((*schema.training_columns, *filter(None, [config.validation_column])))
+        self._early = [*presence_findings(schema, columns, tuple(needed)), *condition_findings(schema)]
+        lacking = columns.lacking
+        whole = {name: kind for name, kind in columns.types.items() if name not in lacking}
+        self._split = SplitInspector(schema, whole, config)
+        self._names = [name for name in schema.training_columns if name in whole]
+        self.columns = tuple(dict.fromkeys((*self._names, *self._split.columns))) or tuple(whole)[:1]
+        self._features = inspectors_of(schema, self._names)
+        readers = map(LabelInspector, schema.tasks)
+        self._tasks = [reader for reader in readers if set(reader.columns) <= set(self._names)]
         self._sample = Sample(config.sample_rows, np.random.default_rng((config.seed, *b"sample")))
-        self._ranges: dict[str, tuple[Any, Any]] = {}
 
-    def add(self, batch: Any) -> None:
+    def add(self, piece: Piece) -> None:
         """Read the next rows."""
-        self._features = [one for one in self._features if self._reads(one.add, batch, one.feature.name)]
-        columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-        self._tasks = [one for one in self._tasks if self._reads(one.add, columns, one.task.label)]
-        if self._time is not None and not self._reads(
-            self._time.add, batch.column(self._time.column), self._time.column
-        ):
-            self._time = None
-        if self.schema.time is None:
-            self._note_ranges(batch)
-        self._sample.add(batch.select(self._names))
-        self.rows += batch.num_rows
+        table = piece.table
+        columns = {name: table.column(name) for name in table.column_names}
+        self._features = [one for one in self._features if self._reads(one.add, columns, one.feature.name, piece)]
+        self._tasks = [one for one in self._tasks if self._reads(one.add, columns, one.task.label, piece)]
+        if not self._reads(self._split.add, table, self._split.name, piece):
+            self._split.give_up()
+        self._sample.add(table)
+        self.rows += table.num_rows
 
     def report(self) -> Report:
         """Judge, after the last row."""
         tables, sample = tables_of(self._features), self._sample.table()
-        split, strengths = self._split(), alone(self._features, self._tasks, sample, self.config.seed)
+        sides, strengths = self._split.sides(self.rows), alone(self._features, self._tasks, sample, self.config.seed)
         found = [
             *self._early,
             *itertools.chain.from_iterable(one.findings(self.rows) for one in self._features),
@@ -111,7 +91,7 @@ class _Checker:
             *table_findings(self._features, tables),
             *itertools.chain.from_iterable(one.findings() for one in self._tasks),
             *leak_findings(strengths, self._tasks),
-            *self._time_findings(split),
+            *self._split.findings(sides),
         ]
         found = [self._accepted(finding) for finding in found]
         return Report(
@@ -120,15 +100,17 @@ class _Checker:
             findings=tuple(sorted(found, key=lambda one: LEVELS.index(one.level))),
             features=tuple(self._facts(one, tables, strengths) for one in self._features),
             tasks=tuple(one.facts(self.rows) for one in self._tasks),
-            split=split,
+            split=sides,
         )
 
-    def _reads(self, add: Callable[[Any], None], rows: Any, name: str) -> bool:
+    def _reads(self, add: Callable[[Any], None], rows: Any, name: str, piece: Piece) -> bool:
         """Read rows; what cannot be read is a finding, and is read no further."""
         try:
-            add(rows.column(name) if hasattr(rows, "column") else rows)
+            add(rows)
         except DataError as err:
-            message = f"{str(err).removeprefix(f'column {name!r} ')}; correct the data or the schema"
+            told = str(err.after(piece.first_row) if isinstance(err, RowError) else err)
+            place = "" if self._is_one_file else f" ({piece.file})"
+            message = f"{told.removeprefix(f'column {name!r} ')}{place}; correct the data or the schema"
             self._early.append(Finding(level="error", check="type", column=name, message=message))
             return False
         return True
@@ -154,47 +136,6 @@ class _Checker:
             kind=str(type(one.feature).__struct_config__.tag),
             missing=one.missing / self.rows,
             table=tables.get(name),
-            truncated=None if one.truncated is None else one.truncated / self.rows,
             alone=strengths[name],
+            **one.facts(self.rows),
         )
-
-    def _split(self) -> dict[str, Side]:
-        if self._time is not None:
-            return self._time.split(self.config.validation_hours, self.config.validation_share)
-        if self.schema.time is not None:
-            return {}
-        held_out = max(1, round(self.rows * self.config.validation_share))
-        return {"train": Side(rows=self.rows - held_out), "validation": Side(rows=held_out)}
-
-    def _time_findings(self, split: dict[str, Side]) -> Iterator[Finding]:
-        if self._time is not None:
-            share = None if self.config.validation_hours is not None else self.config.validation_share
-            yield from self._time.findings(split, share)
-        if self.schema.time is None and self.config.validation_hours is not None:
-            message = "validation hours need a time column; name one: time = '...'"
-            yield Finding(level="error", check="split", message=message)
-        for name, (low, high) in self._ranges.items():
-            unit = looks_like_time(name, self.kinds[name], low, high)
-            if unit is not None:
-                message = (
-                    "looks like the time of a row, and rows are split at random, so that the future trains; "
-                    f'add time = "{name}" and time_unit = "{unit}"'
-                )
-                yield Finding(level="warning", check="split", column=name, message=message)
-
-    def _note_ranges(self, batch: Any) -> None:
-        """Keep the range of what may be times."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        for name in batch.schema.names:
-            column = batch.column(name)
-            if pa.types.is_timestamp(column.type):
-                self._ranges[name] = (None, None)
-            elif pa.types.is_integer(column.type):
-                low, high = pc.min_max(column).as_py().values()
-                before = self._ranges.get(name, (low, high))
-                lows, highs = (
-                    [end for end in ends if end is not None] for ends in zip(before, (low, high), strict=True)
-                )
-                self._ranges[name] = (min(lows, default=None), max(highs, default=None))

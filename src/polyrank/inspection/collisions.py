@@ -43,12 +43,19 @@ def suggested_buckets(fingerprints: NDArray[np.int64]) -> int:
     return _ROUND[-1]
 
 
-def table_of(fingerprints: NDArray[np.int64], num_buckets: int) -> Table:
-    """Describe a table whose values have these distinct fingerprints [n]."""
+def table_of(fingerprints: NDArray[np.int64], num_buckets: int, *, is_hashed: bool = True) -> Table:
+    """Describe a table whose values have these distinct fingerprints [n], or are ids with a row each."""
     return Table(
         distinct=len(fingerprints),
         num_buckets=num_buckets,
-        expected_collisions=expected_collisions(len(fingerprints), num_buckets),
-        collisions=measured_collisions(fingerprints, num_buckets),
+        expected_collisions=expected_collisions(len(fingerprints), num_buckets) if is_hashed else 0.0,
+        collisions=measured_collisions(fingerprints, num_buckets) if is_hashed else 0.0,
         suggested_buckets=suggested_buckets(fingerprints),
     )
+
+
+def proposed_table(fingerprints: NDArray[np.int64]) -> tuple[int, str]:
+    """Return how many buckets to give values with these distinct fingerprints [n], and why."""
+    buckets = suggested_buckets(fingerprints)
+    share = expected_collisions(len(fingerprints), buckets)
+    return buckets, f"{len(fingerprints):,} distinct values, of which {share:.1%} are expected to share a bucket"

@@ -1,50 +1,70 @@
-"""What the data say of numeric features."""
+"""What the data say of numbers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from polyrank.encoder import numbers
-from polyrank.errors import DataError
-from polyrank.features import NumericFeature
+from polyrank.features import BucketizedFeature, Feature, NumericFeature
 
-from .findings import Finding
-from .hashed import constant
+from .encoding import FeatureEncoder
+from .findings import Finding, constant
 from .signals import NumberSignal, Signal
 
 LARGE = 100.0
 
 
-class NumericInspector:
+class NumberInspector:
     """A number in each row."""
 
     distinct = None
-    truncated: int | None = None
 
-    def __init__(self, feature: NumericFeature) -> None:
-        self.feature = feature
+    def __init__(self, feature: NumericFeature | BucketizedFeature, features: Sequence[Feature]) -> None:
+        self.feature: Any = feature
         self.missing = 0
         self.low, self.high = np.inf, -np.inf
+        self._encoder = FeatureEncoder(feature, features)
+        self.columns = self._encoder.columns
 
-    def add(self, column: Any) -> None:
-        """Read the next rows, an Arrow array.
+    def add(self, columns: Mapping[str, Any]) -> None:
+        """Read the next rows.
 
         Raises:
-            DataError: a value is no number, or below 0 under log1p.
+            DataError: a value does not fit the feature.
         """
-        values = numbers(column, self.feature.name)
-        self.missing += int(np.isnan(values).sum())
-        self.low = float(np.nanmin(values, initial=self.low))
-        self.high = float(np.nanmax(values, initial=self.high))
-        if "log1p" in self.feature.transform and self.low < 0:
-            raise DataError(f"column {self.feature.name!r} goes down to {self.low:g}; log1p takes 0 and above")
+        self._note(self._numbers(columns))
+
+    def facts(self, _rows: int) -> dict[str, Any]:
+        """Return what only features of this kind have."""
+        return {}
 
     def findings(self, rows: int) -> Iterator[Finding]:
         """Judge, after the last of `rows` rows."""
         if self.low == self.high and self.missing == 0:
             yield constant(self.feature.name, rows)
-        elif not self.feature.transform and max(abs(self.low), abs(self.high)) > LARGE and self.missing < rows:
+
+    def signals(self, columns: Mapping[str, Any]) -> Sequence[Signal]:
+        """Return what the rows of a sample say."""
+        return [NumberSignal(self._numbers(columns).astype(np.float64))]
+
+    def _numbers(self, columns: Mapping[str, Any]) -> NDArray[np.float32]:
+        return np.concatenate(list(self._encoder.numbers(columns)))[:, 0]
+
+    def _note(self, numbers: NDArray[np.float32]) -> None:
+        self.missing += int(np.isnan(numbers).sum())
+        self.low = float(np.nanmin(numbers, initial=self.low))
+        self.high = float(np.nanmax(numbers, initial=self.high))
+
+
+class NumericInspector(NumberInspector):
+    """A number that is transformed."""
+
+    def findings(self, rows: int) -> Iterator[Finding]:
+        """Judge, after the last of `rows` rows."""
+        yield from super().findings(rows)
+        spread = self.low < self.high
+        if spread and not self.feature.transform and max(abs(self.low), abs(self.high)) > LARGE:
             yield Finding(
                 level="note",
                 check="scale",
@@ -52,7 +72,3 @@ class NumericInspector:
                 message=f"goes from {self.low:g} to {self.high:g} untransformed, which slows training; "
                 'add transform = ["standardize"]',
             )
-
-    def signal(self, column: Any) -> Signal:
-        """Return what a column of rows says in each."""
-        return NumberSignal(numbers(column, self.feature.name).astype(np.float64))

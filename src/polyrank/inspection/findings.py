@@ -47,7 +47,12 @@ class FeatureFacts(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         missing: share of rows with no value; of a bag, with none in its list.
         table: of hashed features.
-        truncated: share of lists that are longer than `max_length`; of bags.
+        truncated: share of lists or texts that are longer than `max_length`.
+        mean_length: how many values a list has on average.
+        longest: how many values the longest list has.
+        empty_buckets: how many buckets of `boundaries` no row falls into.
+        outside: share of rows below the first or from the last of `boundaries` on.
+        zero: share of rows whose vector is all zeros.
         alone: by task, how well the feature alone tells the label: AUC, or the absolute correlation.
     """
 
@@ -56,6 +61,11 @@ class FeatureFacts(msgspec.Struct, frozen=True, kw_only=True):
     missing: float | None = None
     table: Table | None = None
     truncated: float | None = None
+    mean_length: float | None = None
+    longest: int | None = None
+    empty_buckets: int | None = None
+    outside: float | None = None
+    zero: float | None = None
     alone: dict[str, float] = {}
 
 
@@ -89,3 +99,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     def count(self, level: Level) -> int:
         """Return the number of findings of a level."""
         return sum(finding.level == level for finding in self.findings)
+
+
+def constant(name: str, rows: int) -> Finding:
+    """Return the finding of a feature that tells nothing."""
+    return Finding(
+        level="warning",
+        check="constant",
+        column=name,
+        message=f"has one value in all {rows:,} rows, which tells a model nothing; leave the feature out",
+    )

@@ -20,6 +20,7 @@ class LabelInspector:
     def __init__(self, task: Task) -> None:
         self.task = task
         self.is_binary = isinstance(task, BinaryTask)
+        self.columns = (task.label,) if task.when is None else (task.label, task.when)
         self.observed, self.total, self.refused = 0, 0.0, 0
         self.low, self.high = np.inf, -np.inf
 

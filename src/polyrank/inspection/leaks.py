@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from polyrank.schema import Schema
 
 from .findings import Finding
-from .kinds import Inspector
+from .kinds import Reader
 from .labels import LabelInspector, labels_of
 from .signals import MIN_CLASS_ROWS, Signal, strength
 
@@ -20,14 +20,17 @@ HALVES = b"halves"
 
 
 def alone(
-    inspectors: Sequence[Inspector], tasks: Sequence[LabelInspector], sample: Any, seed: int
+    readers: Sequence[Reader], tasks: Sequence[LabelInspector], sample: Any, seed: int
 ) -> dict[str, dict[str, float]]:
     """Return how well each feature tells each label, by feature and task, on the rows of `sample`."""
-    labels = {task.task.name: labels_of(task.task, _columns(sample, task)) for task in tasks}
-    return {
-        inspector.feature.name: _by_task(inspector.signal(_column(sample, inspector.feature.name)), tasks, labels, seed)
-        for inspector in inspectors
+    labels = {
+        task.task.name: labels_of(task.task, {name: sample.column(name) for name in task.columns}) for task in tasks
     }
+    found = {}
+    for reader in readers:
+        signals = reader.signals({name: sample.column(name) for name in reader.columns})
+        found[reader.feature.name] = _by_task(signals, tasks, labels, seed)
+    return found
 
 
 def leak_findings(found: dict[str, dict[str, float]], tasks: Sequence[LabelInspector]) -> Iterator[Finding]:
@@ -56,23 +59,17 @@ def condition_findings(schema: Schema) -> Iterator[Finding]:
 
 
 def _by_task(
-    signal: Signal, tasks: Sequence[LabelInspector], labels: dict[str, NDArray[np.float64]], seed: int
+    signals: Sequence[Signal], tasks: Sequence[LabelInspector], labels: dict[str, NDArray[np.float64]], seed: int
 ) -> dict[str, float]:
     found = {}
     for task in tasks:
-        generator = np.random.default_rng((seed, *HALVES))
-        value = strength(signal, labels[task.task.name], generator, is_binary=task.is_binary)
-        if value is not None:
-            found[task.task.name] = value
+        told = [_strength(signal, task, labels[task.task.name], seed) for signal in signals]
+        known = [value for value in told if value is not None]
+        if known:
+            found[task.task.name] = max(known)
     return found
 
 
-def _columns(sample: Any, task: LabelInspector) -> dict[str, Any]:
-    names = {task.task.label, *([] if task.task.when is None else [task.task.when])}
-    return {name: _column(sample, name) for name in names}
-
-
-def _column(sample: Any, name: str) -> Any:
-    """Return a column in one piece."""
-    column = sample.column(name)
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+def _strength(signal: Signal, task: LabelInspector, labels: NDArray[np.float64], seed: int) -> float | None:
+    generator = np.random.default_rng((seed, *HALVES))
+    return strength(signal, labels, generator, is_binary=task.is_binary)

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.errors import DataError
+from polyrank.schema import Schema
+from polyrank.times import Times
 
 from .findings import Finding, Side
 
@@ -19,26 +20,19 @@ FIRST_YEAR, LAST_YEAR = 1980, 2100
 class TimeInspector:
     """The times of a time split, in its unit."""
 
-    def __init__(self, column: str, unit: str) -> None:
-        self.column = column
-        self.unit = unit
+    def __init__(self, schema: Schema) -> None:
+        self.column = str(schema.time)
+        self.unit = schema.time_unit
+        self._times = Times(schema)
         self._parts: list[NDArray[np.int64]] = []
 
     def add(self, column: Any) -> None:
         """Read the next rows.
 
         Raises:
-            DataError: a time is missing, or the column holds neither integers nor timestamps.
+            DataError: a time is missing or is none; a `RowError` says in which row.
         """
-        import pyarrow as pa
-
-        if column.null_count:
-            raise DataError(f"column {self.column!r} lacks times; a time split needs every one")
-        if pa.types.is_timestamp(column.type):
-            column = column.cast(pa.timestamp(self.unit, tz=column.type.tz), safe=False).cast(pa.int64())
-        elif not pa.types.is_integer(column.type):
-            raise DataError(f"column {self.column!r} holds {column.type}; a time is an integer or a timestamp")
-        self._parts.append(np.asarray(column.to_numpy(zero_copy_only=False), np.int64))
+        self._parts.append(self._times.read(column).copy())
 
     def split(self, hours: float | None, share: float) -> dict[str, Side]:
         """Return both sides, as training splits them: rows of one instant stay together."""
@@ -47,7 +41,18 @@ class TimeInspector:
             last = int(times.max()) - round(hours * 3_600 * UNITS[self.unit])
         else:
             last = int(np.quantile(times, 1.0 - share, method="lower"))
-        return {"train": self._side(times[times <= last]), "validation": self._side(times[times > last])}
+        return self.sides(times > last)
+
+    def sides(self, validates: NDArray[np.bool_]) -> dict[str, Side]:
+        """Return both sides of a split, with their first and last times; `validates` marks the rows, bool [B]."""
+        times = np.concatenate(self._parts)
+        return {"train": self._side(times[~validates]), "validation": self._side(times[validates])}
+
+    def share_after(self, validates: NDArray[np.bool_]) -> float:
+        """Return the share of the training rows that are later than the first row that validates."""
+        times = np.concatenate(self._parts)
+        later = times[~validates] > times[validates].min(initial=np.iinfo(np.int64).max)
+        return float(later.mean()) if len(later) else 0.0
 
     def findings(self, split: dict[str, Side], share: float | None) -> Iterator[Finding]:
         """Judge the sides; `share` is what validation was to get, if that was said."""
@@ -81,15 +86,22 @@ class TimeInspector:
         return str(np.array(time).astype(f"datetime64[{self.unit}]").astype("datetime64[s]"))
 
 
+def may_be_time(name: str, kind: Any) -> bool:
+    """Say whether a column may hold times, by its type, or by its name where it holds integers."""
+    import pyarrow as pa
+
+    parts = name.lower().split("_")
+    named = any(part.startswith(("time", "ts", "date", "created")) for part in parts) or parts[-1] == "at"
+    return pa.types.is_timestamp(kind) or (named and pa.types.is_integer(kind))
+
+
 def looks_like_time(name: str, kind: Any, low: Any, high: Any) -> str | None:
     """Return the unit of a column that looks like times: by its type, or by its name and range; None otherwise."""
     import pyarrow as pa
 
     if pa.types.is_timestamp(kind):
         return str(kind.unit)
-    parts = name.lower().split("_")
-    named = any(part.startswith(("time", "ts", "date", "created")) for part in parts) or parts[-1] == "at"
-    if not (named and pa.types.is_integer(kind)) or low is None:
+    if not may_be_time(name, kind) or low is None:
         return None
     first, last = (np.datetime64(str(year), "s").astype(np.int64) for year in (FIRST_YEAR, LAST_YEAR))
     return next((unit for unit, size in UNITS.items() if first * size <= low <= high < last * size), None)

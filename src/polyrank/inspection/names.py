@@ -44,6 +44,7 @@ _OUTCOMES = frozenset(
 _MEASURED = ("play_time", "watch_time", "watch_ratio", "dwell", "revenue", "true_", "view_time", "time_spent")
 """Attributes of PyTorch's modules: no tower, which is named after its task, can have their names."""
 
+_HISTORIES = frozenset(["history", "hist", "seq", "sequence", "recent", "past", "previous", "last"])
 _SPLITS = frozenset(["fold", "split", "part", "fnlwgt"])
 _CODES = frozenset(
     ["id", "code", "type", "tab", "hour", "weekday", "zip", "feat", "onehot", "position", "recode", "category", "class"]
@@ -126,6 +127,11 @@ def looks_like_weight(name: str) -> bool:
     return words[-1:] in (["weight"], ["weights"]) or (len(words) == 1 and words[0] in _SPLITS)
 
 
+def looks_like_history(name: str) -> bool:
+    """Say whether a list of that name is in order of time."""
+    return bool(_HISTORIES & set(_words(name)))
+
+
 def looks_like_code(name: str) -> bool:
     """Say whether an integer of that name is rather a category than an amount."""
     return bool(_CODES & set(re.sub(r"\d+", "", name.lower()).split("_"))) or bool(_CODES & set(_words(name)))
@@ -156,7 +162,7 @@ def task_name(label: str, taken: list[str]) -> str:
 
 def schema_name(stem: str) -> str:
     """Return a name for a schema, after the file's."""
-    name = re.sub(r"[^A-Za-z0-9_-]", "-", stem).lstrip("-_")
+    name = re.sub(r"[^A-Za-z0-9_-]", "-", stem).strip("-_")
     return name or "ranker"
 
 

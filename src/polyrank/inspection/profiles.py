@@ -1,21 +1,22 @@
 """What the data say of a column that no schema describes yet."""
 
-from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from polyrank.batch.source import open_rows
 from polyrank.errors import DataError
-from polyrank.features import BagFeature, CategoricalFeature, NumericFeature
-from polyrank.files import check_columns
+from polyrank.features import MAX_DIM, BagFeature, CategoricalFeature, NumericFeature, VectorFeature
 
 from .dense import NumericInspector
-from .hashed import BagInspector, CategoricalInspector
-from .kinds import Inspector
-from .sampling import Sample
+from .hashed import HashedInspector
+from .kinds import Reader
+from .probes import ListProbe
+from .shapes import ListCandidate, Shape, WordsCandidate, candidates
+from .vectors import VectorInspector
+
+MANY_TEXTS = 100
 
 
 class Profile:
@@ -24,45 +25,101 @@ class Profile:
     Attributes:
         name: of the column.
         type: of Arrow.
-        form: `text`, `integer`, `float` or `list`; None where it can be no feature.
-        inspector: reads it as the feature that it might be.
+        form: `text`, `integer`, `float`, `list` of text or integers, or `vector`; None where it can be no feature.
+        dtype: that its values are hashed under.
+        single: reads it as one value in each row, or as the list or the vector that it is.
+        refused: why it can be no feature; None where it can.
         low: the smallest number, exact for integers; None where there is none.
         high: the largest.
-        lengths: how often each length of a list is there.
+        nulls: how many rows are null.
+        dim: of a vector, the length of the first.
     """
 
     def __init__(self, name: str, kind: Any) -> None:
         self.name, self.type = name, kind
         self.form, self.dtype = _form(kind)
-        self.inspector = self._new_inspector()
+        self.single = self._new_reader()
+        self.refused = f"{kind} is no type of a feature; cast it at its source" if self.form is None else None
         self.low: Any = None
         self.high: Any = None
-        self.lengths: Counter[int] = Counter()
         self.nulls = 0
+        self.dim = 0
+        self._candidates = candidates(name) if self.form == "text" else []
 
     def add(self, column: Any) -> None:
-        """Read the next rows, an Arrow array."""
+        """Read the next rows, an Arrow column."""
         import pyarrow as pa
-        import pyarrow.compute as pc
 
         self.nulls += column.null_count
-        if self.inspector is not None:
-            self.inspector.add(column)
-        if self.form == "list":
-            self.lengths.update(pc.fill_null(pc.list_value_length(column), 0).to_pylist())
+        if self.form == "vector" and self.single is None:
+            self.single = self._new_vector(column)
+        if self.single is not None and self.refused is None:
+            try:
+                self.single.add({self.name: column})
+            except DataError as err:
+                self.refused = str(err)
+        if self._candidates:
+            texts = column.cast(
+                pa.large_string()
+            )  # of dictionaries and views, too, which Arrow searches in no other way
+            self._candidates = [one for one in self._candidates if one.fits(texts)]
         if self.form in ("integer", "float") or pa.types.is_timestamp(self.type):
             self._stretch(column)
 
     @property
-    def num_distinct(self) -> int | None:
-        """How many distinct values there are, None of floats."""
-        known = None if self.inspector is None else self.inspector.distinct
+    def shape(self) -> Shape | None:
+        """How text is cut into lists; None where it is not."""
+        found = self._candidate
+        return found.shape if isinstance(found, ListCandidate) else None
+
+    @property
+    def has_words(self) -> bool:
+        """Say whether text is to be read by its words."""
+        return isinstance(self._candidate, WordsCandidate)
+
+    @property
+    def reader(self) -> Reader | None:
+        """What reads the column as the feature that it might be."""
+        found = self._candidate
+        return self.single if found is None else found.probe
+
+    @property
+    def values(self) -> NDArray[np.int64]:
+        """The distinct fingerprints of single values, int64 [n]."""
+        known = None if self.single is None else self.single.distinct
+        return np.empty(0, np.int64) if known is None else known.values
+
+    @property
+    def num_single(self) -> int | None:
+        """How many distinct values there are where each row has one, None of floats."""
+        known = None if self.single is None else self.single.distinct
         return None if known is None else len(known.values)
 
     def is_flag(self) -> bool:
         """Say whether the values are 0 and 1, and both are there."""
-        whole = self.form == "integer" and self.num_distinct == 2  # noqa: PLR2004 (0 and 1)
+        whole = self.form == "integer" and self.num_single == 2  # noqa: PLR2004 (0 and 1)
         return whole and (self.low, self.high) == (0, 1)
+
+    def is_constant(self) -> bool:
+        """Say whether all values that are there are one; nothing is said of lists."""
+        if self.form == "vector":
+            return isinstance(self.single, VectorInspector) and not self.single.varies
+        is_number = self.low is not None and self.low == self.high
+        return self.form != "list" and (self.num_single == 1 or is_number)
+
+    def is_unique(self, rows: int) -> bool:
+        """Say whether each of several rows has a value of its own."""
+        is_single = self.form in ("text", "integer") and self._candidate is None
+        return is_single and rows > 1 and self.num_single == rows - self.nulls
+
+    @property
+    def _candidate(self) -> ListCandidate | WordsCandidate | None:
+        """The first way to read text that has fewer values than there are texts, or words in many texts."""
+        for one in self._candidates:
+            has_words = isinstance(one, WordsCandidate)
+            if len(self.values) >= MANY_TEXTS if has_words else len(one.probe.distinct.values) < len(self.values):
+                return one
+        return None
 
     def _stretch(self, column: Any) -> None:
         import pyarrow as pa
@@ -77,39 +134,27 @@ class Profile:
         if known:
             self.low, self.high = min(known), max(known)
 
-    def _new_inspector(self) -> Inspector | None:
+    def _new_reader(self) -> Reader | None:
         if self.form == "list":
-            return BagInspector(BagFeature(name=self.name, dtype=self.dtype, num_buckets=1, max_length=1))
+            return ListProbe(BagFeature(name=self.name, dtype=self.dtype, num_buckets=1, max_length=1))
         if self.form == "float":
-            return NumericInspector(NumericFeature(name=self.name))
-        if self.form is None:
+            return NumericInspector(NumericFeature(name=self.name), ())
+        if self.form in ("text", "integer"):
+            return HashedInspector(CategoricalFeature(name=self.name, dtype=self.dtype, num_buckets=1), ())
+        return None
+
+    def _new_vector(self, column: Any) -> Reader | None:
+        """Take the length of the first list for that of all."""
+        import pyarrow.compute as pc
+
+        lengths = pc.drop_null(pc.list_value_length(column))
+        if len(lengths) == 0:
             return None
-        return CategoricalInspector(CategoricalFeature(name=self.name, dtype=self.dtype, num_buckets=1))
-
-
-def read_profiles(file: Path, sample_rows: int, seed: int, progress: Any) -> tuple[dict[str, Profile], Any, int]:
-    """Return a profile for each column of a file, a sample of its rows, and how many there are.
-
-    Raises:
-        DataError: the file cannot be read, holds a column twice, or holds no row.
-    """
-    sample, rows = Sample(sample_rows, np.random.default_rng((seed, *b"sample"))), 0
-    with open_rows(file, ()) as stream:
-        check_columns(file, stream.schema.names, stream.schema.names)
-        profiles = {field.name: Profile(field.name, field.type) for field in stream.schema}
-        for batch, _ in stream.batches:
-            _add(profiles.values(), batch)
-            sample.add(batch)
-            rows += batch.num_rows
-            progress(rows, stream.num_rows)
-    if rows == 0:
-        raise DataError(f"{file} holds no row; give a file with rows")
-    return profiles, sample.table(), rows
-
-
-def _add(profiles: Any, batch: Any) -> None:
-    for profile in profiles:
-        profile.add(batch.column(profile.name))
+        self.dim = lengths[0].as_py()
+        if not 1 < self.dim <= MAX_DIM:
+            self.refused = f"begins with a list of {self.dim} numbers; a vector has 2 to {MAX_DIM:,}"
+            return None
+        return VectorInspector(VectorFeature(name=self.name, dim=self.dim), ())
 
 
 def _form(kind: Any) -> tuple[str | None, Any]:
@@ -127,7 +172,8 @@ def _form(kind: Any) -> tuple[str | None, Any]:
         return "float", None
     if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
         form, dtype = _form(kind.value_type)
-        return ("list", dtype) if form in ("text", "integer") else (None, None)
+        known = {"text": "list", "integer": "list", "float": "vector"}.get(form or "")
+        return (known, dtype)
     return None, None
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from polyrank.encoder import numbers
 from polyrank.errors import ConfigError, DataError
 from polyrank.features import Feature
+from polyrank.files import UTF8, Wanted
 from polyrank.spelling import suggestion
 from polyrank.tasks import BinaryTask, RegressionTask, Task
 
@@ -19,7 +20,9 @@ from .labels import LabelInspector
 from .leaks import LEAK_AUC, LEAK_CORRELATION, alone
 from .moments import looks_like_time
 from .names import looks_like_outcome, looks_like_weight, task_name
-from .profiles import Profile, names_of, read_profiles
+from .profiles import Profile, names_of
+from .reading import read_profiles
+from .sampling import Sample
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,23 +37,26 @@ class Proposal:
 
 
 class InferConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """How to propose: `labels` are guessed where none is given; `sample_rows` and `seed` as in `CheckConfig`."""
+    """How to propose: `labels` are guessed where none is given; the rest is as in `CheckConfig`."""
 
     labels: tuple[str, ...] = ()
     sample_rows: int = 100_000
     seed: int = 0
+    encoding: str = UTF8
 
 
 def propose(
-    file: Path, config: InferConfig, *, progress: Callable[[int, int | None], None] = lambda _done, _total: None
+    path: Path, config: InferConfig, *, progress: Callable[[int, int | None], None] = lambda _done, _total: None
 ) -> Proposal:
-    """Look at every column of a Parquet or CSV file.
+    """Look at every column of a file, of the files of a directory, or of those of a pattern; in memory as `check` is.
 
     Raises:
-        DataError: the file cannot be read or holds no row, or no column can be a feature.
+        DataError: the data cannot be read or hold no row, or no column can be a feature.
         ConfigError: a label is no column of numbers, or there is none and none can be guessed.
     """
-    profiles, sample, rows = read_profiles(file, config.sample_rows, config.seed, progress)
+    draw = Sample(config.sample_rows, np.random.default_rng((config.seed, *b"sample")))
+    profiles, rows = read_profiles(path, Wanted(encoding=config.encoding), draw, progress)
+    sample = draw.table()
     labels = [_given(name, profiles) for name in config.labels] or _guessed(profiles)
     tasks = _tasks(labels, sample, is_given=bool(config.labels))
     time = _time(profiles, labels)
@@ -62,7 +68,7 @@ def propose(
     kept = [one for one in candidates if one.name not in leaks]
     if not kept:
         raise DataError(
-            f"{file} has no column that can be a feature besides labels and times; bring what is known before"
+            f"{path} has no column that can be a feature besides labels and times; bring what is known before"
         )
     features = [choose(one, kept, sample, rows) for one in kept]
     return Proposal(rows=rows, time=time, features=features, tasks=tasks, left_out=left_out)
@@ -134,27 +140,26 @@ def _without(rest: Sequence[Profile], left_out: list[tuple[str, str]], rows: int
 def _obstacle(profile: Profile, rows: int) -> str | None:  # noqa: PLR0911 (a list of reasons)
     if looks_like_time(profile.name, profile.type, profile.low, profile.high) is not None:
         return "looks like a time: a model that knows it learns the past by heart"
-    if profile.inspector is None:
-        return f"{profile.type} is no type of a feature; cast it at its source"
-    if profile.inspector.missing == rows:
+    if looks_like_weight(profile.name):
+        return "named like a weight, which goes into sample_weight or a bag's weights, or like a side of a split"
+    if profile.refused is not None:
+        return profile.refused
+    if profile.reader is None or profile.reader.missing == rows:
         return "no row has a value"
-    constant = profile.low is not None and profile.low == profile.high
-    if (profile.num_distinct == 1 or constant) and profile.nulls == 0 and profile.form != "list":
+    if profile.is_constant() and profile.nulls == 0:
         return "constant: one value in all rows"
     if looks_like_outcome(profile.name):
         return "named like an outcome, which is not known when a row is scored; a label if it is a task's"
-    if looks_like_weight(profile.name):
-        return "named like a weight or a side of a split"
-    is_unique = profile.form in ("text", "integer") and profile.num_distinct == rows - profile.nulls
-    return "unique: each row has its own value, which a new row will not have" if is_unique and rows > 1 else None
+    unique = "unique: each row has its own value, which a new row will not have"
+    return unique if profile.is_unique(rows) else None
 
 
 def _leaks(candidates: Sequence[Profile], tasks: Sequence[Task], sample: Any, seed: int) -> dict[str, str]:
-    inspectors = [profile.inspector for profile in candidates if profile.inspector is not None]
-    readers = [LabelInspector(task) for task in tasks]
-    limits = {one.task.name: LEAK_AUC if one.is_binary else LEAK_CORRELATION for one in readers}
+    readers = [profile.reader for profile in candidates if profile.reader is not None]
+    labels = [LabelInspector(task) for task in tasks]
+    limits = {one.task.name: LEAK_AUC if one.is_binary else LEAK_CORRELATION for one in labels}
     found = {}
-    for name, strengths in alone(inspectors, readers, sample, seed).items():
+    for name, strengths in alone(readers, labels, sample, seed).items():
         for task, value in strengths.items():
             if value > limits[task]:
                 measure = "AUC" if limits[task] == LEAK_AUC else "correlation"

@@ -18,14 +18,14 @@ class Sample:
         self._parts: list[Any] = []
         self._limit = 1.0
 
-    def add(self, batch: Any) -> None:
-        """Draw from the next rows, a record batch."""
+    def add(self, rows: Any) -> None:
+        """Draw from the next rows, a table with the columns of those before."""
         import pyarrow as pa
 
-        keys = self._generator.random(batch.num_rows)
+        keys = self._generator.random(rows.num_rows)
         kept = keys < self._limit
         self._keys.append(keys[kept])
-        self._parts.append(pa.Table.from_batches([batch]).filter(pa.array(kept)))
+        self._parts.append(rows.filter(pa.array(kept)))
         if sum(map(len, self._keys)) > 2 * self._size:
             self._prune()
 
@@ -38,7 +38,7 @@ class Sample:
         """Keep the rows with the smallest keys."""
         import pyarrow as pa
 
-        keys, table = np.concatenate(self._keys), pa.concat_tables(self._parts)
+        keys, table = np.concatenate(self._keys), pa.concat_tables(self._parts, promote_options="permissive")
         if len(keys) > self._size:
             self._limit = float(np.partition(keys, self._size)[self._size])
             kept = keys < self._limit

@@ -7,6 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.auc import auc
+from polyrank.fingerprint import MISSING
+
+from .linear import VectorSignal
 
 MIN_CLASS_ROWS = 20
 
@@ -30,21 +33,32 @@ class NumberSignal:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ValueSignal:
-    """Categorical values, at least one in each row: one, or those of a bag.
+    """Values without an order, at least one in each row: one, or those of a bag.
 
     Attributes:
         rows: int64 [n], the row of each value.
-        codes: int64 [n], a small number for each distinct value; a missing one is a value as well.
+        codes: int64 [n], a small number for each distinct value; that a row has none is a value as well.
+        weights: float64 [n], 0 and above.
     """
 
     rows: NDArray[np.int64]
     codes: NDArray[np.int64]
+    weights: NDArray[np.float64]
     is_directed = True
 
     @classmethod
-    def of(cls, rows: NDArray[np.int64], fingerprints: NDArray[np.int64]) -> Self:
-        """Number the fingerprints int64 [n] of some rows."""
-        return cls(rows, np.unique(fingerprints, return_inverse=True)[1])
+    def of(
+        cls,
+        rows: NDArray[np.int64],
+        fingerprints: NDArray[np.int64],
+        num_rows: int,
+        weights: NDArray[np.float32] | None = None,
+    ) -> Self:
+        """Number the fingerprints int64 [n] of the values of some of `num_rows` rows; `weights` are float32 [n]."""
+        empty = np.flatnonzero(np.bincount(rows, minlength=num_rows) == 0)
+        codes = np.unique(np.append(fingerprints, np.full(len(empty), MISSING)), return_inverse=True)[1]
+        sizes = np.ones(len(rows)) if weights is None else np.abs(weights.astype(np.float64))
+        return cls(np.append(rows, empty), codes, np.append(sizes, np.ones(len(empty))))
 
     def scores(self, labels: NDArray[np.float64], fitted: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
         """Return the mean label that each row's values have in the `fitted` rows, drawn to the mean of all by one row.
@@ -54,14 +68,15 @@ class ValueSignal:
         mean = float(labels[fitted].mean())
         known = fitted[self.rows]
         size = int(self.codes.max(initial=-1)) + 1
-        sums = np.bincount(self.codes[known], labels[self.rows[known]], size)
-        counts = np.bincount(self.codes[known], minlength=size)
-        means = (sums + mean) / (counts + 1)
-        total = np.bincount(self.rows, means[self.codes], len(labels))
-        return [total / np.bincount(self.rows, minlength=len(labels))]
+        weights = self.weights[known]
+        sums = np.bincount(self.codes[known], weights * labels[self.rows[known]], size)
+        means = (sums + mean) / (np.bincount(self.codes[known], weights, size) + 1)
+        total = np.bincount(self.rows, self.weights * means[self.codes], len(labels))
+        divisor = np.bincount(self.rows, self.weights, len(labels))
+        return [np.divide(total, divisor, out=np.full(len(labels), mean), where=divisor > 0)]
 
 
-Signal = NumberSignal | ValueSignal
+Signal = NumberSignal | ValueSignal | VectorSignal
 
 
 def strength(
@@ -69,8 +84,9 @@ def strength(
 ) -> float | None:
     """Return how well a feature tells labels float64 [B], NaN where unobserved: an AUC, or an absolute correlation.
 
-    Means of categorical values are taken on one random half and judged on the other, so that a feature with a value for
-    each row tells nothing. None where the judged half has fewer than `MIN_CLASS_ROWS` rows of a class, or in all.
+    What is fitted, means of values and lines through vectors, is fitted on one random half and judged on the other, so
+    that a feature with a value for each row tells nothing. None where the judged half has fewer than `MIN_CLASS_ROWS`
+    rows of a class, or in all.
     """
     observed = ~np.isnan(labels)
     fitted = observed & (generator.random(len(labels)) < 0.5)  # noqa: PLR2004 (a half)

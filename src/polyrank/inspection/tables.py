@@ -17,17 +17,18 @@ def tables_of(inspectors: Sequence[Inspector]) -> dict[str, Table]:
     """Return each hashed feature's table, with the values of all features that share it."""
     hashed = [inspector for inspector in inspectors if inspector.distinct is not None]
     tables: dict[str, Table] = {}
-    for owner in {_owner(inspector): None for inspector in hashed}:
-        users = [inspector for inspector in hashed if _owner(inspector) == owner]
+    for owner in {inspector.feature.table: None for inspector in hashed}:
+        users = [inspector for inspector in hashed if inspector.feature.table == owner]
         values = reduce(np.union1d, [user.distinct.values for user in users if user.distinct is not None])
-        table = table_of(values, users[0].feature.num_buckets)
+        feature = users[0].feature
+        table = table_of(values, feature.num_buckets, is_hashed=not getattr(feature, "identity", False))
         tables |= {user.feature.name: table for user in users}
     return tables
 
 
 def table_findings(inspectors: Sequence[Inspector], tables: dict[str, Table]) -> Iterator[Finding]:
     """Judge each table once, under the name of the feature that it belongs to."""
-    owners = {_owner(inspector) for inspector in inspectors if inspector.distinct is not None}
+    owners = {inspector.feature.table for inspector in inspectors if inspector.distinct is not None}
     for name, table in tables.items():
         if name in owners:
             yield from _judged(name, table)
@@ -46,9 +47,3 @@ def _judged(name: str, table: Table) -> Iterator[Finding]:
     elif table.num_buckets >= LARGE_TABLE and table.distinct < EMPTY_LOAD * table.num_buckets:
         message = f"{values}: fewer would do, if no more values are to come"
         yield Finding(level="note", check="table size", column=name, message=message)
-
-
-def _owner(inspector: Inspector) -> str:
-    feature = inspector.feature
-    owner: str = feature.name if feature.shares is None else feature.shares
-    return owner

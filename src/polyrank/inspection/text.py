@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from .findings import FeatureFacts, Finding, Level, Report
 
-HEADER = ("feature", "kind", "missing", "distinct", "buckets", "expected", "collide", "cut", "alone")
+HEADER = ("feature", "kind", "missing", "distinct", "buckets", "expected", "collide", "length", "cut", "alone")
 TEXT_COLUMNS = 2
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")
 
@@ -21,7 +21,8 @@ def _row(facts: FeatureFacts) -> tuple[str, ...]:
     sizes = (f"{table.distinct:,}", f"{table.num_buckets:,}") if table else ("", "")
     shares = (_share(table.expected_collisions), _share(table.collisions)) if table else ("", "")
     alone = "" if strongest is None else f"{strongest[1]:.3f} {strongest[0]}"
-    return (facts.name, facts.kind, _share(facts.missing), *sizes, *shares, _share(facts.truncated), alone)
+    length = "" if facts.mean_length is None else f"{facts.mean_length:.1f}"
+    return (facts.name, facts.kind, _share(facts.missing), *sizes, *shares, length, _share(facts.truncated), alone)
 
 
 def _share(value: float | None) -> str:
