@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from polyrank.encoder import Batch, Encoder
 from polyrank.errors import DataError
 from polyrank.models import MultiTaskRanker, TrainedRanker
+from polyrank.models.neighbors import load_neighbors
 from polyrank.models.trained import content_hash, predict
 from polyrank.rows import Rows, columns_of, num_rows
 from polyrank.schema import Schema, toml_text
@@ -24,6 +25,7 @@ from .config import TrainConfig
 from .labels import Targets, label_matrix, relative_weights, sample_weights
 from .loop import diverged, train_epochs
 from .metrics import Metrics, evaluate
+from .neighbors import fit_neighbors
 from .sources import read_rows
 from .splits import groups, split_columns, split_rows
 from .statistics import fit_statistics
@@ -159,6 +161,7 @@ def _train(data: TrainingData, config: TrainConfig, *, progress: bool) -> tuple[
     with torch_threads(config.threads), torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         model = MultiTaskRanker(data.schema, config.model)
+        load_neighbors(model, fit_neighbors(data.schema, [(data.train.ids, data.targets.labels)], progress=progress))
 
         def validate(epoch: int, losses: dict[str, float]) -> None:
             answers = predict(model, data.validation)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import cast
 
 from polyrank.batch.columns import HashedColumn
-from polyrank.features import CategoricalFeature
+from polyrank.features import CategoricalFeature, NeighborsFeature
 from polyrank.schema import Schema
 from polyrank.spelling import suggestion
 
@@ -31,7 +31,8 @@ def presence_findings(schema: Schema, present: Sequence[str]) -> Iterator[Findin
     for name in schema.training_columns:
         if name not in present:
             yield _absent(name, present)
-    for feature in (feature for feature in schema.features if inspector_of(feature) is None):
+    of_columns = (feature for feature in schema.features if not isinstance(feature, NeighborsFeature))
+    for feature in (feature for feature in of_columns if inspector_of(feature) is None):
         kind = cast("str", type(feature).__struct_config__.tag)
         message = f"the values of this feature of kind {kind!r} are not checked; look at them yourself"
         yield Finding(level="note", check="kind", column=feature.name, message=message)
