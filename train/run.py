@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from polyrank.models import MultiTaskRanker, TrainedRanker
+from polyrank.models.neighbors import load_neighbors
 from polyrank.models.trained import content_hash, predict
 from polyrank.rows import Rows
 from polyrank.schema import Schema, toml_text
@@ -22,6 +23,7 @@ from polyrank.staging import refuse_existing, staged_directory
 from .config import TrainConfig
 from .loop import diverged, train_epochs
 from .metrics import Metrics, evaluate
+from .neighbors import fit_neighbors
 from .preparing import TrainingData, prepare
 from .shuffling import Shuffler
 from .threads import torch_threads
@@ -102,6 +104,8 @@ def _train(data: TrainingData, config: TrainConfig, *, progress: bool) -> tuple[
     with torch_threads(config.threads), torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         model = MultiTaskRanker(data.schema, config.model)
+        engagements = ((rows.ids, rows.labels) for rows in data.train.chunks())
+        load_neighbors(model, fit_neighbors(data.schema, engagements, progress=progress))
 
         def validate(epoch: int, losses: dict[str, float]) -> None:
             metrics = _validate(model, data, epoch)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from polyrank.arguments import instance, named
 from polyrank.errors import ConfigError
-from polyrank.features import BucketizedFeature, DenseFeature, HashedFeature, VectorFeature
+from polyrank.features import BucketizedFeature, DenseFeature, HashedFeature, NeighborsFeature, VectorFeature
 from polyrank.hashed_groups import hashed_group
 from polyrank.preparation import is_prepared, prepared
 from polyrank.rows import Column, Rows, columns_of
@@ -175,6 +175,7 @@ def _groups_of(schema: Schema, *, strict: bool) -> list[Group]:
         if isinstance(feature, HashedFeature)
         else dense_group(feature)
         for feature in schema.features
+        if not isinstance(feature, NeighborsFeature)
     ]
 
 

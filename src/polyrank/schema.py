@@ -19,11 +19,12 @@ from polyrank.features import (
     DenseFeature,
     Feature,
     HashedFeature,
+    NeighborsFeature,
     NumericFeature,
     SharingFeature,
     TextFeature,
 )
-from polyrank.tasks import Task
+from polyrank.tasks import BinaryTask, Task
 
 WIRE_NAMES = frozenset({"ids", "weights", "dense"})
 
@@ -74,7 +75,8 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def resolved(self) -> Self:
         """Return the same schema, checked, with shared and default values filled in."""
         _check_names(self)
-        return msgspec.structs.replace(self, features=resolved_features(self.features))
+        binary = [task.name for task in self.tasks if isinstance(task, BinaryTask)]
+        return msgspec.structs.replace(self, features=resolved_features(self.features, binary))
 
     def to_toml(self) -> str:
         """Write the schema as TOML; `from_toml` gives it back.
@@ -100,10 +102,17 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return tuple(feature for feature in self.features if isinstance(feature, DenseFeature))
 
     @property
+    def neighbors_features(self) -> tuple[NeighborsFeature, ...]:
+        """Features that training makes of the logs, in schema order: they have no column."""
+        return tuple(feature for feature in self.features if isinstance(feature, NeighborsFeature))
+
+    @property
     def feature_columns(self) -> tuple[str, ...]:
         """Columns that a row needs to be scored, each once."""
         columns = (
-            feature.columns if isinstance(feature, HashedFeature) else (feature.name,) for feature in self.features
+            feature.columns if isinstance(feature, HashedFeature) else (feature.name,)
+            for feature in self.features
+            if not isinstance(feature, NeighborsFeature)
         )
         return tuple(dict.fromkeys(itertools.chain.from_iterable(columns)))
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from types import ModuleType
 
-BLOCKED = ("torch", "onnx", "onnxscript", "onnxruntime", "safetensors", "tomli_w", "tqdm", "sklearn")
+BLOCKED = ("torch", "onnx", "onnxscript", "onnxruntime", "safetensors", "tomli_w", "tqdm", "sklearn", "scipy")
 
 
 class _Blocker(MetaPathFinder):

@@ -33,6 +33,8 @@ LATELY = (
     '{ name = "tags", kind = "sequence", max_length = 2, order = "newest_first", dtype = "text", num_buckets = 9, '
     "embedding_dim = 3 }"
 )
+NEAR = '{ name = "near", kind = "neighbors", of = "item", by = "word", task = "click", k = 3, pooling = "sqrtn" }'
+NEAR_WORD = '{ name = "near word", kind = "neighbors", of = "word", by = "item", k = 5, pooling = "max" }'
 DENSE = '{ name = "item", kind = "categorical", identity = true, num_buckets = 1000, embedding_dim = 4 }'
 PRICE = '{ name = "price", kind = "numeric", transform = ["log1p", "standardize"], mean = 2.0, std = 1.5 }'
 AGE = '{ name = "age", kind = "numeric" }'
@@ -73,6 +75,8 @@ FEATURES = {
     "maxima": (WORD, MAXIMUM),
     "identities": (WORD, DENSE, HISTORY),
     "sequences": (LATELY, SEEN, WORD, ITEM),
+    "neighbours": (NEAR_WORD, NEAR, WORD, TAGS, ITEM, AGE),
+    "neighbours of identities": (DENSE, WORD, NEAR),
     "weights": (WRITTEN, ITEM, WEIGHTED, AGE),
     "buckets": (BUCKET, ITEM, AGE, PARTS, ONE_PART, DEPTH),
     "only buckets": (PARTS, BUCKET),
@@ -145,7 +149,9 @@ def make_model(schema: Schema, *, seed: int = 0) -> MultiTaskRanker:
         torch.manual_seed(seed)
         model = MultiTaskRanker(schema, ModelConfig(hidden_dims=(16, 8), tower_dims=(4,))).eval()
         for name, value in model.state_dict().items():
-            if "attention" in name:
+            if "neighbors" in name:
+                value.random_(0, len(value))
+            elif "attention" in name:
                 value.mul_(0.3)  # it multiplies vectors, whose answers would be off the scale
             elif name.startswith(("embeddings", "dense.buckets")):
                 value.normal_(std=2.0)

@@ -11,6 +11,7 @@ from artefacts.runs import (
     ITEM,
     LATELY,
     MAXIMUM,
+    NEAR,
     SEEN,
     TITLE,
     WEIGHTED,
@@ -39,6 +40,7 @@ KINDS = {
     "sequence": (LATELY,),
     "identity": (DENSE, HISTORY),
     "weighted bag as text": (WRITTEN,),
+    "neighbors": (ITEM, WORD, NEAR),
 }
 
 LIKED = WEIGHTED.replace('"history"', '"liked"')
@@ -65,7 +67,7 @@ def test_kind_is_trained_exported_and_answered_alike(features: tuple[str, ...], 
 
 @pytest.mark.triton
 def test_all_kinds_are_scored_by_a_server_like_by_pytorch(tmp_path: Path) -> None:
-    features = (SEEN, DENSE, WORD, CROSS, TITLE, WRITTEN, LATELY, LIKED)
+    features = (SEEN, DENSE, WORD, NEAR, CROSS, TITLE, WRITTEN, LATELY, LIKED)
     rows = [{**row, "liked": row["history"]} for row in make_rows(50)]
     schema = make_schema_of(*features)
     ranker = make_run(tmp_path / "run", schema, sample=Encoder(schema).encode(rows))

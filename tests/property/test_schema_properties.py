@@ -8,6 +8,7 @@ from polyrank.features import (
     BucketizedFeature,
     CategoricalFeature,
     CrossFeature,
+    NeighborsFeature,
     NumericFeature,
     SequenceFeature,
     SharingFeature,
@@ -67,6 +68,12 @@ buckets: dict[str, Any] = {
     "quantiles": st.none() | st.integers(2, 1024),
     "embedding_dim": st.none() | st.integers(1, 4096),
 }
+neighbors: dict[str, Any] = {
+    "side": st.none(),
+    "task": st.none(),
+    "k": st.integers(1, 1000),
+    "pooling": bag["pooling"],
+}
 task: dict[str, Any] = {
     "label": names.map(lambda name: f"label {name}"),
     "when": st.none() | names,
@@ -104,6 +111,11 @@ def schemas(draw: st.DrawFn) -> Schema:
             name=f"{sharer}+", max_length=3, shares=draw(st.sampled_from(crossed)), pooling="attention"
         )
         features.append(seen)
+    if len(crossed) > 1:
+        near = st.builds(
+            NeighborsFeature, name=st.just(f"{sharer}++"), of=st.just(crossed[0]), by=st.just(crossed[1]), **neighbors
+        )
+        features.append(draw(near))
     task_kinds = [
         lambda name: st.builds(BinaryTask, name=st.just(name), **task),
         lambda name: st.builds(RegressionTask, name=st.just(name), transform=st.sampled_from([None, "log1p"]), **task),

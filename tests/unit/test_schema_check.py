@@ -76,6 +76,13 @@ def test_clean_data_have_no_finding(capsys: Capture) -> None:
     assert found(capsys, rows(), "--strict") == (0, [])
 
 
+@pytest.mark.usefixtures("place")
+def test_feature_without_a_column_has_no_finding(capsys: Capture) -> None:
+    near = '{ name = "near", kind = "neighbors", of = "user_id", by = "city" },\n]\ntasks'
+    Path("schema.toml").write_text(SCHEMA.replace("]\ntasks", near))
+    assert found(capsys, rows(), "--strict") == (0, [])
+
+
 ERRORS: dict[str, tuple[Change, str, str]] = {
     "column missing": (lambda table: table.drop_columns(["city"]), "missing column", "city"),
     "fractions": (changed("user_id", lambda table: np.arange(len(table)) + 0.5), "type", "user_id"),

@@ -23,6 +23,7 @@ WRONG: dict[str, Any] = {
     "unknown kind": {"name": "x", "features": [{"name": "age", "kind": "number"}], "tasks": [TASK]},
     "key of another kind": {"name": "x", "features": [AGE | {"num_buckets": 5}], "tasks": [TASK]},
     "no max_length": {"name": "x", "features": [{"name": "a", "kind": "bag", "dtype": "text"}], "tasks": [TASK]},
+    "no by": {"name": "x", "features": [{"name": "a", "kind": "neighbors", "of": "b"}], "tasks": [TASK]},
     "text for a number": {"name": "x", "features": [AGE], "tasks": [TASK | {"weight": "1"}]},
     "unknown side": {"name": "x", "features": [AGE | {"side": "shop"}], "tasks": [TASK]},
 }

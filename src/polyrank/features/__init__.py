@@ -16,6 +16,8 @@ from .hashed import CategoricalFeature as CategoricalFeature
 from .hashed import Dtype as Dtype
 from .hashed import Pooling as Pooling
 from .keys import Side as Side
+from .neighbors import MAX_NEIGHBORS as MAX_NEIGHBORS
+from .neighbors import NeighborsFeature as NeighborsFeature
 from .sequence import SequenceFeature as SequenceFeature
 from .text import TextFeature as TextFeature
 
@@ -28,4 +30,4 @@ PooledFeature = BagFeature | SequenceFeature | TextFeature
 HashedFeature = SharingFeature | CrossFeature | TextFeature
 """Features that are slots of `ids`."""
 
-Feature = HashedFeature | NumericFeature | BucketizedFeature | VectorFeature
+Feature = HashedFeature | NumericFeature | BucketizedFeature | VectorFeature | NeighborsFeature

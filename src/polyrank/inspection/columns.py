@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from polyrank.errors import DataError
+from polyrank.features import NeighborsFeature
 from polyrank.files import Wanted, check_columns, format_of, heads, unified
 from polyrank.schema import Schema
 from polyrank.spelling import suggestion
@@ -79,7 +80,8 @@ def presence_findings(schema: Schema, columns: DataColumns, needed: Sequence[str
         elif name in lacking:
             message = f"{lacking[name]} lacks this column, which other files have; give files that are alike"
             yield Finding(level="error", check="missing column", column=name, message=message)
-    for feature in (feature for feature in schema.features if inspector_of(feature, schema.features) is None):
+    of_columns = (feature for feature in schema.features if not isinstance(feature, NeighborsFeature))
+    for feature in (feature for feature in of_columns if inspector_of(feature, schema.features) is None):
         kind = cast("str", type(feature).__struct_config__.tag)
         message = f"the values of this feature of kind {kind!r} are not checked; look at them yourself"
         yield Finding(level="note", check="kind", column=feature.name, message=message)

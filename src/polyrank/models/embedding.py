@@ -12,6 +12,7 @@ from polyrank.features import PooledFeature, SequenceFeature, SharingFeature
 from polyrank.schema import Schema
 
 from .attention import TargetAttention
+from .neighbors import NeighborTable
 from .pooling import pool
 
 INITIAL_STD = 0.01
@@ -60,7 +61,6 @@ class FusedTable(nn.Module):
         self.has_identity = any(identity)
         self.takes_all_columns = len(columns) == sum(slots.stop - slots.start for slots in slot_layout(schema))
         self.weight = nn.Parameter(_empty_table(num_rows, embedding_dim).normal_(std=INITIAL_STD))
-        self.output_dim = embedding_dim * len(self.layout)
         places = torch.tensor(widths).cumsum(0).tolist()
         self.places = {
             slots.feature.name: stop - width for slots, stop, width in zip(self.layout, places, widths, strict=True)
@@ -68,6 +68,13 @@ class FusedTable(nn.Module):
         sequences = (slots.feature for slots in self.layout if isinstance(slots.feature, SequenceFeature))
         self.attending = [feature.name for feature in sequences if feature.target is not None]
         self.attention = nn.ModuleList(TargetAttention(embedding_dim) for _ in self.attending)
+        tables = {slots.feature.name: owner for slots, owner in zip(self.layout, owners, strict=True)}
+        self.neighbors = nn.ModuleList(
+            NeighborTable(feature, self.places[feature.of], **dataclasses.asdict(tables[feature.of]))
+            for feature in schema.neighbors_features
+            if feature.of in tables
+        )
+        self.output_dim = embedding_dim * (len(self.layout) + len(self.neighbors))
 
     def forward(self, ids: Tensor, weights: Tensor | None = None) -> Tensor:
         """Look up and pool.
@@ -77,14 +84,15 @@ class FusedTable(nn.Module):
             weights: float32 (B, W) of the values of weighted bags, if there are any.
 
         Returns:
-            float32 (B, F * D), one vector for each feature.
+            float32 (B, F * D), one vector for each feature, those of neighbours last.
         """
         if not self.takes_all_columns:
             ids = ids.index_select(1, self.columns)  # (B, S')
         present = (ids >= 0) & (ids <= self.lasts) if self.has_identity else ids >= 0
-        rows = torch.where(present, 1 + ids % self.num_buckets, 0) + self.starts  # (B, S')
-        vectors = functional.embedding(rows, self.weight, sparse=self.training)  # (B, S', D)
-        return torch.cat(list(self._pooled(vectors, present, weights)), dim=1)
+        rows = torch.where(present, 1 + ids % self.num_buckets, 0)  # (B, S')
+        vectors = functional.embedding(rows + self.starts, self.weight, sparse=self.training)  # (B, S', D)
+        near = [table(rows, self.weight) for table in self.neighbors]
+        return torch.cat([*self._pooled(vectors, present, weights), *near], dim=1)
 
     def _pooled(self, vectors: Tensor, present: Tensor, weights: Tensor | None) -> list[Tensor]:
         """Pool features of many values; runs of single-slot features pass through together."""
