@@ -2,6 +2,7 @@
 
 python benchmarks/streaming.py --gigabytes 20 --folder /data/streaming   # makes the files there, if it is empty
 python benchmarks/streaming.py --gigabytes 1                             # that it runs: in a temporary folder
+python benchmarks/streaming.py --logs 2_000_000                          # rows as those of KuaiRand instead
 """
 
 import argparse
@@ -13,15 +14,17 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from rows import logs
 
 from polyrank.schema import Schema
 from polyrank.train import TrainConfig, fit
-from polyrank.train.encoded import EncodedRows, Selection
+from polyrank.train.shuffling import Shuffler
 
 DIM = 256
 FILE_ROWS = 500_000
@@ -71,34 +74,42 @@ def main() -> None:
     """Make files, train on them twice, and say what it took."""
     arguments = _arguments()
     if arguments.train:
-        print(_train(arguments.folder, arguments.memory_mb), _largest_resident_set())
+        print(*_train(arguments.folder, arguments.memory_mb), _largest_resident_set())
         return
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary)
-        size = _make(folder / "logs", int(arguments.gigabytes * 10**9))
-        (folder / "schema.toml").write_text(SCHEMA)
+        size = _make(folder, arguments)
         print(
             f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
         )
         print(f"Parquet files of {size / 10**9:.1f} GB in all, {_rows(folder / 'logs'):,} rows\n")
         for what in ("first run, which encodes", "second run, from the encoded rows"):
-            seconds, waited, resident = _measured(folder, arguments.memory_mb)
-            print(
-                f"{what}: {seconds:,.0f} s, at most {resident / 10**9:.2f} GB resident; waited for rows {waited:.1f} s"
-            )
+            print(f"{what}: {_measured(folder, arguments.memory_mb)}")
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--gigabytes", type=float, default=20.0, help="of Parquet files")
+    parser.add_argument("--logs", type=int, help="rows drawn from examples/kuairand instead, so many")
     parser.add_argument("--folder", type=Path, help="where files are made; a temporary one when left out")
     parser.add_argument("--memory-mb", type=int, default=512, help="memory_mb of the training configuration")
     parser.add_argument("--train", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def _make(folder: Path, size: int) -> int:
-    folder.mkdir(parents=True, exist_ok=True)
+def _make(folder: Path, arguments: argparse.Namespace) -> int:
+    """Write the schema and Parquet files; return their bytes."""
+    (folder / "logs").mkdir(parents=True, exist_ok=True)
+    if arguments.logs is None:
+        (folder / "schema.toml").write_text(SCHEMA)
+        return _write_images(folder / "logs", int(arguments.gigabytes * 10**9))
+    (folder / "schema.toml").write_text(logs.SCHEMA.to_toml())
+    file = folder / "logs" / "logs.parquet"
+    logs.write_rows(logs.draw_rows(arguments.logs), file)
+    return file.stat().st_size
+
+
+def _write_images(folder: Path, size: int) -> int:
     written = sum(file.stat().st_size for file in folder.glob("*.parquet"))
     for number, table in enumerate(_tables()):
         file = folder / f"part-{number:04}.parquet"
@@ -139,30 +150,39 @@ def _rows(folder: Path) -> int:
     return sum(pq.read_metadata(file).num_rows for file in folder.glob("*.parquet"))
 
 
-def _measured(folder: Path, memory_mb: int) -> tuple[float, float, int]:
-    """Train in a process of its own; return its seconds, those of waiting for rows, and its largest resident set."""
+def _measured(folder: Path, memory_mb: int) -> str:
+    """Train in a process of its own, and say what it took."""
     _forget(folder)
     command = [sys.executable, __file__, "--folder", str(folder), "--memory-mb", str(memory_mb), "--train"]
     start = time.monotonic()
-    waited, resident = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
-    return time.monotonic() - start, float(waited), int(resident)
+    output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    epoch, waited, resident = (float(number) for number in output.split())
+    return (
+        f"{time.monotonic() - start:,.0f} s, at most {resident / 10**9:.2f} GB resident; "
+        f"an epoch {epoch:,.1f} s, of which {waited / epoch:.1%} waiting for rows"
+    )
 
 
-def _train(folder: Path, memory_mb: int) -> float:
-    """Train for an epoch; return the seconds in which it waited for training rows."""
-    waited, read = 0.0, Selection.read
+def _train(folder: Path, memory_mb: int) -> tuple[float, float]:
+    """Train for an epoch; return its seconds, and those in which it waited for rows."""
+    windows, times = Shuffler.windows, [0.0, 0.0]
 
-    def timed(rows: Selection, *ranges: tuple[int, int]) -> EncodedRows:
-        nonlocal waited
-        start = time.monotonic()
-        found = read(rows, *ranges)
-        waited += time.monotonic() - start if len(ranges) > 1 else 0.0  # shards; one range is a chunk of another pass
-        return found
+    def timed(rows: Shuffler, *places: int) -> Iterator[Any]:
+        start, waiting = time.monotonic(), windows(rows, *places)
+        while True:
+            asked = time.monotonic()
+            window = next(waiting, None)
+            times[1] += time.monotonic() - asked
+            if window is None:
+                break
+            yield window
+            del window  # as the caller does, before the next one is there
+        times[0] = time.monotonic() - start
 
-    with tempfile.TemporaryDirectory(dir=folder) as out, mock.patch.object(Selection, "read", timed):
+    with tempfile.TemporaryDirectory(dir=folder) as out, mock.patch.object(Shuffler, "windows", timed):
         schema, config = Schema.load(folder / "schema.toml"), TrainConfig(memory_mb=memory_mb)
         fit(schema, folder / "logs", out=Path(out, "run"), config=config, cache=folder / "encoded")
-    return waited
+    return times[0], times[1]
 
 
 def _largest_resident_set() -> int:
