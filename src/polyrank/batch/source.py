@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from polyrank.errors import DataError
 from polyrank.files import (
@@ -15,6 +14,7 @@ from polyrank.files import (
     check_name,
     check_text,
     format_of,
+    guarded,
     json_batches,
     json_schema,
     kinds,
@@ -49,7 +49,7 @@ def open_rows(file: Path, columns: Sequence[HashedColumn], encoding: str = UTF8)
             stream = stack.enter_context(_OPENERS[form.name](text, columns, file))
             present = stream.schema.names
         check_columns(file, present, [column.name for column in columns])
-        yield dataclasses.replace(stream, batches=_guarded(file, text, stream.batches))
+        yield dataclasses.replace(stream, batches=guarded(file, text, stream.batches))
 
 
 def _check_kind(file: Path) -> None:
@@ -90,12 +90,3 @@ def _open_json_lines(file: Path, columns: Sequence[HashedColumn], name: Path) ->
 
 
 _OPENERS = {"Parquet": _open_parquet, "CSV": open_csv, "JSON Lines": _open_json_lines, "Arrow": _open_arrow}
-
-
-def _guarded(file: Path, text: Path, batches: Iterator[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
-    while True:
-        with readable(file, text):
-            pair = next(batches, None)
-        if pair is None:
-            return
-        yield pair

@@ -26,6 +26,7 @@ from .pieces import parquet_batches as parquet_batches
 from .pieces import slices as slices
 from .reading import check_columns as check_columns
 from .reading import check_name as check_name
+from .reading import guarded as guarded
 from .reading import readable as readable
 from .scan import Piece as Piece
 from .scan import heads as heads

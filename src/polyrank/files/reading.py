@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from polyrank.arguments import is_utf8
 from polyrank.errors import DataError
@@ -12,6 +13,8 @@ from .csv import csv_reason, first_line
 from .forms import format_of
 
 MAX_LISTED = 10
+
+T = TypeVar("T")
 
 
 def check_name(file: Path) -> None:
@@ -33,6 +36,16 @@ def readable(file: Path, text: Path | None = None) -> Iterator[None]:
         name = format_of(file).name
         reason = csv_reason(text or file, file, err) if name == "CSV" else first_line(err)
         raise DataError(f"{file} cannot be read as {name}: {reason}") from err
+
+
+def guarded(file: Path, text: Path, pieces: Iterator[T]) -> Iterator[T]:
+    """Yield pieces of a file, and turn what Arrow says meanwhile into a `DataError`; see `readable`."""
+    while True:
+        with readable(file, text):
+            piece = next(pieces, None)
+        if piece is None:
+            return
+        yield piece
 
 
 def check_columns(file: Path, present: Sequence[str], names: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ from .encoding import UTF8, as_utf8
 from .forms import SUFFIXES, Format, Wanted, format_of
 from .listing import Part, list_files
 from .opening import check_text
-from .reading import check_columns, check_name, readable
+from .reading import check_columns, check_name, guarded, readable
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 
@@ -128,7 +128,7 @@ def _tables(file: Path, partitions: Sequence[str], wanted: Wanted, *, whole: boo
         with readable(file):
             check_text(file, wanted.encoding)
     with as_utf8(file, wanted.encoding if form.is_text else UTF8) as text:
-        for table in _guarded(file, text, _read(form, text, own, file, whole=whole)):
+        for table in guarded(file, text, _read(form, text, own, file, whole=whole)):
             if inside is None or not form.has_header:
                 yield table
                 continue
@@ -141,15 +141,6 @@ def _read(form: Format, text: Path, wanted: Wanted, name: Path, *, whole: bool) 
         yield form.read(text, wanted, name)
     else:
         yield from form.pieces(text, wanted, name)
-
-
-def _guarded(file: Path, text: Path, tables: Iterator[Any]) -> Iterator[Any]:
-    while True:
-        with readable(file, text):
-            table = next(tables, None)
-        if table is None:
-            return
-        yield table
 
 
 def _partition_types(parts: Sequence[Part], wanted: Wanted) -> dict[str, Any]:
