@@ -11,7 +11,7 @@ from polyrank.arguments import instance, named
 from polyrank.errors import ConfigError
 from polyrank.features import BucketizedFeature, DenseFeature, HashedFeature, NeighborsFeature, VectorFeature
 from polyrank.hashed_groups import hashed_group
-from polyrank.preparation import is_prepared, prepared
+from polyrank.preparation import is_prepared, prepared, prepared_rows
 from polyrank.rows import Column, Rows, columns_of
 from polyrank.schema import Schema
 from polyrank.table import Arrays, Group, NumberGroup, TableEncoder, VectorGroup, numbers
@@ -148,7 +148,10 @@ class Encoder:
             ValueError: an array of `out` has another shape, is not contiguous or not writable, or both share memory.
         """
         if self._prepared:
-            return self.encode_columns(columns_of(rows, self.schema.feature_columns), out=out)
+            ready = prepared_rows(self._prepared, rows) if isinstance(rows, list | tuple) else None
+            if ready is None:
+                return self.encode_columns(columns_of(rows, self.schema.feature_columns), out=out)
+            rows = ready
         ids, weights, dense = self._table.encode(rows, _arrays(out))
         return Batch(ids, dense, weights)
 

@@ -1,5 +1,6 @@
 """Lists that are written as text, such as "39,68", and lists with weights, such as "a:0.3,b:0.7"."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ from polyrank.arguments import shown
 from polyrank.canonical.arrow import decoded, import_arrow, is_list
 from polyrank.errors import DataError, RowError
 from polyrank.rows import Column, is_missing
+
+_PLAIN_WEIGHT = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,20})?", re.ASCII)
 
 
 def split_lists(column: Column, name: str, separator: str) -> Column:
@@ -56,6 +59,18 @@ def split_weighted(column: Column, name: str, separator: str, weight_separator: 
     return pa.LargeListArray.from_arrays(ends, values, mask=lists.is_null()), pa.LargeListArray.from_arrays(
         ends, pa.array(weights)
     )
+
+
+def split_pairs(text: str, separator: str, weight_separator: str) -> tuple[list[str], list[float]] | None:
+    """Cut one text as `split_weighted` does; None where a weight is missing, or is no plain decimal such as -0.25."""
+    values, weights = [], []
+    for part in text.split(separator) if text else ():
+        value, found, weight = part.rpartition(weight_separator)
+        if not (found and _PLAIN_WEIGHT.fullmatch(weight)):
+            return None
+        values.append(value)
+        weights.append(float(weight))
+    return values, weights
 
 
 def _emptied(lists: Any, empty: Any) -> Any:

@@ -197,3 +197,34 @@ def test_feature_in_the_place_of_made_weights_is_refused() -> None:
 def test_label_as_weights_is_refused() -> None:
     with pytest.raises(SchemaError, match=r"^\$\.tasks\[0\]\.label 'is_click' is also a feature"):
         schema_of(BagFeature(name="tags", weights="is_click", **TABLE))
+
+
+@pytest.mark.parametrize("rows", [[{"tags": "a:1"}, {"tags": "a:x"}], [{"tags": "a:1"}, {"tags": "a:1,"}]])
+def test_dict_without_a_weight_is_refused_by_row(rows: list[dict[str, str]]) -> None:
+    with pytest.raises(DataError, match=r"at row 2; a value, ':' and a finite weight expected, as in 'a:0.3'$"):
+        Encoder(schema_of(WRITTEN)).encode(rows)
+
+
+@pytest.mark.parametrize("text", ["a:1e-3", "a:+0.5,b:.25", "a:123456789012", "a:-0.1,b:0.7", "::1", ""])
+def test_dicts_give_the_weights_of_columns(text: str) -> None:
+    encoder = Encoder(schema_of(WRITTEN))
+    assert_equal(encoder.encode([{"tags": text}]), encoder.encode(pa.table({"tags": [text]})))
+
+
+@pytest.mark.parametrize("feature", [SPLIT, WRITTEN])
+def test_many_dicts_give_what_few_give(feature: BagFeature) -> None:
+    encoder, rows = Encoder(schema_of(feature, USER)), [{"tags": text, "user": 7} for text in WEIGHTED_TEXTS]
+    few, many = encoder.encode(rows), encoder.encode(rows * 100)
+    assert_array_equal(many.ids, np.tile(few.ids, (100, 1)))
+
+
+def test_dicts_stay_as_they_are() -> None:
+    rows = [{"tags": "a,b"}]
+    Encoder(schema_of(SPLIT)).encode(rows)
+    assert rows == [{"tags": "a,b"}]
+
+
+@pytest.mark.parametrize("feature", [SPLIT, WRITTEN])
+def test_key_that_no_dict_has_is_named(feature: BagFeature) -> None:
+    with pytest.raises(DataError, match=r"^column 'tags' is missing \("):
+        Encoder(schema_of(feature)).encode([{"user": 7}])

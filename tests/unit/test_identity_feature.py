@@ -109,6 +109,12 @@ def test_id_out_of_range_is_refused_in_training(columns: dict[str, Any], message
         fit(schema_of(ITEM, SEEN), rows, out=tmp_path / "run", config=TrainConfig(), progress=False)
 
 
+@pytest.mark.parametrize("wrong", [-1, "9", 9.0])
+def test_id_out_of_range_in_dicts_is_refused_by_row(wrong: Any) -> None:
+    with pytest.raises(DataError, match=r"^column 'item' holds (-1|9) at row 2; ids in \[0, 9\) expected"):
+        Encoder(schema_of(ITEM), strict=True).encode([{"item": 0}, {"item": wrong}])
+
+
 def test_identity_is_int64_and_shared_with_the_table() -> None:
     features = schema_of(SEEN, LIKED, ITEM).features
     assert [(f.identity, f.dtype, f.num_buckets) for f in features if not isinstance(f, CrossFeature)] == [  # type: ignore[union-attr]

@@ -110,6 +110,7 @@ LEFT_OUT: dict[str, tuple[str, Any, str]] = {
     "type": ("where", [{"x": 1}] * ROWS, "is no type of a feature"),
     "weights": ("tag_weights", [[0.5]] * ROWS, "named like a weight"),
     "infinity": ("ratio", [float("inf"), 1.0] * (ROWS // 2), "holds inf at row 1; finite 32-bit numbers expected"),
+    "late infinity": ("ratio", [1.0] * (ROWS - 1) + [float("inf")], "holds inf at row 3,000; finite"),
     "short vector": ("place", [[0.5]] * ROWS, "begins with a list of 1 numbers; a vector has 2 to 16,384"),
     "vectors of two lengths": ("place", [[0.5, 1.0], [0.5]] * (ROWS // 2), "holds a vector of 1 numbers at row 2"),
     "constant vector": ("place", [[0.5, 1.0]] * ROWS, "constant"),

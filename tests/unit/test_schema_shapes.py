@@ -90,6 +90,16 @@ SEPARATED: dict[str, tuple[Any, dict[str, Any], str]] = {
         {"dtype": "text", "max_length": 3, "separator": ", ", "weight_separator": None},
         "12 distinct values",
     ),
+    "codes with zeros": (
+        [f"{row % 50:03},{row % 40:03}" for row in range(ROWS)],
+        {"dtype": "text", "max_length": 2, "separator": ",", "weight_separator": None},
+        "50 distinct values",
+    ),
+    "odd weights": (
+        [f"a:{weight},b:1" for weight in ("-1", "1.", ".5", "1e5", "1E+5", "1e-05", "00.5", "1e19")] * (ROWS // 8),
+        {"dtype": "text", "max_length": 2, "separator": ",", "weight_separator": ":"},
+        "each with a weight behind ':'",
+    ),
     "weights": (
         [
             ",".join(f"{word}:{weight / 10}" for word, weight in zip(WORDS, row, strict=False))
@@ -185,6 +195,13 @@ def test_separated_history_shares_the_table_of_its_items() -> None:
     assert isinstance(feature, BagFeature)
     assert (feature.shares, feature.separator) == ("item_id", ",")
     assert "100% of its values are values of item_id" in reason
+
+
+@pytest.mark.parametrize("weight", ["1e39", "nan", "-", ""])
+def test_weight_that_training_refuses_makes_a_bag_without_weights(weight: str) -> None:
+    feature, _ = inferred([f"{WORDS[row % 12]}:{weight if row == 7 else 1},{WORDS[row % 7]}:2" for row in range(ROWS)])
+    assert isinstance(feature, BagFeature)
+    assert (feature.separator, feature.weight_separator) == (",", None)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.errors import DataError
+from polyrank.errors import DataError, RowError
 from polyrank.features import MAX_DIM, BagFeature, CategoricalFeature, NumericFeature, VectorFeature
 
 from .dense import NumericInspector
@@ -44,6 +44,7 @@ class Profile:
         self.high: Any = None
         self.nulls = 0
         self.dim = 0
+        self._rows = 0
         self._candidates = candidates(name) if self.form == "text" else []
 
     def add(self, column: Any) -> None:
@@ -57,11 +58,10 @@ class Profile:
             try:
                 self.single.add({self.name: column})
             except DataError as err:
-                self.refused = str(err)
+                self.refused = str(err.after(self._rows) if isinstance(err, RowError) else err)
+        self._rows += len(column)
         if self._candidates:
-            texts = column.cast(
-                pa.large_string()
-            )  # of dictionaries and views, too, which Arrow searches in no other way
+            texts = column.cast(pa.large_string())  # Arrow does not search dictionaries and views
             self._candidates = [one for one in self._candidates if one.fits(texts)]
         if self.form in ("integer", "float") or pa.types.is_timestamp(self.type):
             self._stretch(column)

@@ -17,8 +17,9 @@ MAX_WORDS = 256
 SEPARATORS = (", ", ",", "|", ";")
 WEIGHTED_SEPARATORS = (",", ";", "|", " ")
 WEIGHT_SEPARATORS = (":", "=")
-_WHOLE = "-?[0-9]{1,18}"
-_WEIGHT = r"[-+]?([0-9]{1,30}(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-2]?[0-9])?"
+_WHOLE = "-?(0|[1-9][0-9]{0,17})"
+_WEIGHT = r"-?([0-9]{1,18}(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[01]?[0-9])?"
+"""Numbers below 1e38, which 32 bits hold."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)

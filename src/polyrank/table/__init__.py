@@ -5,7 +5,7 @@ finds the words for a value that is refused.
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from .groups import Group as Group
 from .groups import NGramGroup as NGramGroup
 from .groups import NumberGroup as NumberGroup
 from .groups import VectorGroup as VectorGroup
-from .identities import identities
+from .identities import fill_identities, identities
 from .lists import bag, bag_weights
 from .numbers import logged_numbers
 from .numbers import numbers as numbers
@@ -63,7 +63,11 @@ class TableEncoder:
         for index, group in enumerate(self.groups):
             instance(f"groups[{index}]", group, Group, "a group such as CategoricalGroup")
         self.columns = tuple(dict.fromkeys(name for group in self.groups for name in group.columns))
-        self._identities = [index for index, group in enumerate(self.groups) if _is_identity(group)]
+        self._identities = {
+            index: group
+            for index, group in enumerate(self.groups)
+            if isinstance(group, CategoricalGroup | BagGroup) and group.field.identity
+        }
         self._reads_lists = any(isinstance(group, BagGroup | VectorGroup) for group in self.groups)
         self._threads = _num_threads(threads)
         self._plan = _native.TablePlan([group.described() for group in self.groups])
@@ -84,15 +88,13 @@ class TableEncoder:
             TypeError: an array of `out` has another dtype.
             ValueError: an array of `out` has another shape, is not contiguous or not writable, or two share memory.
         """
-        if self._identities:
-            return self.encode_columns(columns_of(rows, self.columns), out)
         arrays: Arrays | None = None
         if isinstance(rows, list | tuple):
             # Numpy arrays among the values may share memory with `out`.
             direct = None if self._reads_lists else out
             arrays = self._plan.encode_dicts(rows, direct)
-            arrays = arrays if arrays is None else self._placed(arrays, out)
-        elif _is_table(rows):
+            arrays = self._placed(arrays, out) if arrays is not None and self._identify(rows, arrays) else None
+        elif _is_table(rows) and not self._identities:
             arrays = self._encode_table(rows, out, lambda: columns_of(rows, self.columns), whole=True)
         return self.encode_columns(columns_of(rows, self.columns), out) if arrays is None else arrays
 
@@ -109,6 +111,16 @@ class TableEncoder:
         arrays = self._read_all(columns) if arrays is None else arrays
         self._read(self._identities, columns, arrays)
         return self._placed(arrays, out)
+
+    def _identify(self, rows: Sequence[Mapping[str, Any]], arrays: Arrays) -> bool:
+        """Write ids without a hash over their slots; return whether all are in range."""
+        are_in_range = True
+        for index, group in self._identities.items():
+            values = [row.get(group.field.name) for row in rows]
+            lists = values if isinstance(group, BagGroup) else [(value,) for value in values]
+            slots = arrays[0][:, slice(*self._plan.slots(index))]
+            are_in_range &= fill_identities(slots, group.field, lists)
+        return are_in_range
 
     def _encode_table(
         self, table: Any, out: Arrays | None, columns: Callable[[], Mapping[str, Column]], *, whole: bool
@@ -147,7 +159,7 @@ class TableEncoder:
         self._read(range(len(self.groups)), columns, arrays)
         return arrays
 
-    def _read(self, indices: Sequence[int], columns: Mapping[str, Column], into: Arrays) -> None:
+    def _read(self, indices: Iterable[int], columns: Mapping[str, Column], into: Arrays) -> None:
         """Read groups by way of pyarrow."""
         ids, weights, dense = into
         for index in indices:
@@ -196,10 +208,6 @@ def _fingerprints(
     if field.identity:
         return identities(field, column)[:, None]
     return fingerprint(column, dtype=field.dtype, missing=field.missing, column=field.name)[:, None]
-
-
-def _is_identity(group: Group) -> bool:
-    return isinstance(group, CategoricalGroup | BagGroup) and group.field.identity
 
 
 def _is_table(rows: Rows) -> bool:

@@ -1,5 +1,6 @@
 """Columns of integers that are rows of a table as they are, without a hash."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,20 @@ def identities(field: Field, column: Column) -> NDArray[np.int64]:
             why = f"ids in [0, {field.below}) expected, since the feature has identity and as many num_buckets"
             raise new_reading("int64", (), field.name).refusal(int(integers[row]), row, why)
     return integers
+
+
+def fill_identities(slots: NDArray[np.int64], field: Field, values: Sequence[Any]) -> bool:
+    """Put integers in the place of their fingerprints, int64 [B, slots of the group]; `values` are a list for each row.
+
+    Return whether all are in range; where one is not, `identities` has the words for it.
+    """
+    reading, are_in_range = new_reading("int64", field.missing, field.name), True
+    for row, place in np.argwhere(slots != MISSING).tolist():
+        value = values[row][place]
+        number = value if type(value) is int else int(reading.odd_value(value, row) or 0)
+        slots[row, place] = number
+        are_in_range &= field.below is None or 0 <= number < field.below
+    return are_in_range
 
 
 def _integers(field: Field, column: Column, present: NDArray[np.bool_]) -> NDArray[np.int64]:
