@@ -176,7 +176,6 @@ def _train(folder: Path, memory_mb: int) -> tuple[float, float]:
             if window is None:
                 break
             yield window
-            del window  # as the caller does, before the next one is there
         times[0] = time.monotonic() - start
 
     with tempfile.TemporaryDirectory(dir=folder) as out, mock.patch.object(Shuffler, "windows", timed):

@@ -55,7 +55,7 @@ class Shuffler:
         window = max(memory_bytes // (rows.row_bytes + _INDEX_BYTES), batch_size)
         self._shard_rows = max(1, window // SHARDS_IN_MEMORY)
         self._is_whole = len(rows) <= window
-        self._held: TrainingBatch | None = None
+        self._held: EncodedRows | None = None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -76,14 +76,13 @@ class Shuffler:
                 rest = batch if batch.num_rows < self._batch_size else None
                 if rest is None:
                     yield batch
-            del rows  # before the next window is there
         if rest is not None and rest.num_rows > 1:
             yield rest
 
     def windows(self, epoch: int, first_row: int = 0) -> Iterator[tuple[TrainingBatch, Tensor]]:
         """Yield the rows that are in memory together, and their places in the order in which they train.
 
-        The first `first_row` rows of that order are left out.
+        The first `first_row` rows of that order are left out. The next window is written over the rows of the last.
         """
         order = torch.Generator().manual_seed((self._seed + (epoch - 1) * _GOLDEN_RATIO) % 2**63)
         for ranges, following in itertools.pairwise([*self._ranges(order), []]):
@@ -93,7 +92,6 @@ class Shuffler:
                 rows = self._load(ranges)
                 self._rows.expect(*following)
                 yield rows, places[first_row:]
-                del rows
             first_row = max(first_row - count, 0)
 
     def _ranges(self, order: torch.Generator) -> list[list[tuple[int, int]]]:
@@ -108,12 +106,12 @@ class Shuffler:
         return [[(shard * size, min((shard + 1) * size, count)) for shard in window] for window in windows]
 
     def _load(self, ranges: list[tuple[int, int]]) -> TrainingBatch:
-        if self._held is not None:
-            return self._held
-        rows = _tensors(self._rows.read(*ranges))
-        if self._is_whole:
+        if self._held is not None and self._is_whole:
+            return _tensors(self._held)
+        rows = self._rows.read(*ranges, over=self._held)
+        if self._held is None or len(rows) > len(self._held):
             self._held = rows
-        return rows
+        return _tensors(rows)
 
 
 def _tensors(rows: EncodedRows) -> TrainingBatch:

@@ -55,6 +55,10 @@ class EncodedRows:
         arrays = self.arrays()
         return type(self)(**{name: np.empty((count, *a.shape[1:]), a.dtype) for name, a in arrays.items()})
 
+    def head(self, count: int) -> Self:
+        """View the first rows."""
+        return type(self)(**{name: array[:count] for name, array in self.arrays().items()})
+
     def copy_from(self, rows: Self, chosen: NDArray[np.int64], start: int) -> None:
         """Write the chosen rows of others over those from `start`."""
         for name, array in self.arrays().items():

@@ -38,10 +38,16 @@ class Selection:
         """How many bytes an encoded row takes."""
         return self._storage.piece(0).row_bytes
 
-    def read(self, *ranges: tuple[int, int]) -> EncodedRows:
-        """Copy the rows at the positions in [start, stop) of each range, one range after the other; all without one."""
+    def read(self, *ranges: tuple[int, int], over: EncodedRows | None = None) -> EncodedRows:
+        """Copy the rows at the positions in [start, stop) of each range, one range after the other; all without one.
+
+        Rows that were read before and are done with may be given to be written `over`, as far as they reach: memory
+        that the system gave already costs less than new one.
+        """
         ranges = ranges or ((0, len(self)),)
-        copy = self._storage.piece(0).empty(sum(stop - start for start, stop in ranges))
+        count = sum(stop - start for start, stop in ranges)
+        is_enough = over is not None and len(over) >= count
+        copy = over.head(count) if over is not None and is_enough else self._storage.piece(0).empty(count)
         filled = 0
         for start, stop in ranges:
             self._fill(copy, filled, start, stop)
