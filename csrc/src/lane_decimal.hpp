@@ -172,7 +172,7 @@ void last_words(const Block<Isa>& /*block*/, const FromTexts<Isa>& from, std::si
 template <int kNumWords, typename Isa, typename Format>
 void format(Block<Isa>& block, Texts<Isa>& texts, const std::int64_t* numbers, const Format& text_of_number) {
   using V = typename Isa::V;
-  V seen{};
+  V bits{};
   each_group<Isa>(block.size, [&](std::size_t index, auto count) __attribute__((always_inline)) {
     V number{};
     std::memcpy(&number, numbers + index, count * sizeof(std::uint64_t));
@@ -181,12 +181,13 @@ void format(Block<Isa>& block, Texts<Isa>& texts, const std::int64_t* numbers, c
       texts.word[i][index / Isa::kLanes] = text.word[i];
     }
     block.set_lengths(index, text.length);
-    seen |= each_lane<V>(1) << text.length;
+    bits |= text.length;
   });
-  block.lengths_seen = 0;
+  block.length_bits = 0;
   for (std::size_t lane = 0; lane < Isa::kLanes; ++lane) {
-    block.lengths_seen |= static_cast<std::uint32_t>(seen[lane]);
+    block.length_bits |= static_cast<std::uint32_t>(bits[lane]);
   }
+  block.longest = std::min(block.length_bits, std::uint32_t{8 * kNumWords});
 }
 
 /// Hashes a block of integers as their decimal text.
@@ -214,8 +215,8 @@ void hash_decimals(Block<Isa>& block, const std::int64_t* numbers, const Target&
   each_group<Isa>(block.size, [&](std::size_t index, auto count) __attribute__((always_inline)) {
     const std::size_t group = index / Isa::kLanes;
     const Words<V> all{{texts.word[0][group], texts.word[1][group], texts.word[2][group], V{}}};
-    const V length = block.length(index);
-    block.put(target, index, count, finish(target.seeds(index, count) + kPrime5 + length, all, length));
+    const auto length = block.length(index);
+    block.put(target, index, count, finish(target.seeds(index, count) + kPrime5 + length.widened(), all, length));
   });
 }
 

@@ -54,7 +54,7 @@ class Sorted {
   [[nodiscard]] std::size_t end(std::size_t queue) const { return begin_[queue + 1]; }
   [[nodiscard]] std::size_t index(std::size_t at) const { return indices_[at]; }
   [[nodiscard]] std::uint32_t length(std::size_t at) const { return lengths_[at]; }
-  [[nodiscard]] typename Isa::V lengths(std::size_t at) const { return Isa::widened(&lengths_[at]); }
+  [[nodiscard]] typename Isa::Lengths lengths(std::size_t at) const { return Isa::lengths(&lengths_[at]); }
   [[nodiscard]] const std::uint8_t* key(std::size_t at) const { return keys_[at]; }
 
   /// The key's bytes from `begin` on, up to 16 or 32 of them; what lies beyond its end may be anything.
@@ -129,8 +129,8 @@ void hash_pairs(const Sorted<Isa>& sorted, const Target& target, Hashes<Isa>& ha
     separate(&pairs[at], words);
     separate(&pairs[other], others);
     const Twin<V> twins[2] = {{words[0], others[0]}, {words[1], others[1]}};
-    const auto hash = hash16<2, true, 3>(twins, Twin<V>{sorted.lengths(at), sorted.lengths(other)},
-                                         Twin<V>{seeds_at(sorted, target, at), seeds_at(sorted, target, other)});
+    const auto hash = hash16<2, true, 3>(twins, twin(sorted.lengths(at), sorted.lengths(other)),
+                                         twin(seeds_at(sorted, target, at), seeds_at(sorted, target, other)));
     std::memcpy(&hashes[at], &hash, sizeof hash);
   }
 }
@@ -165,8 +165,8 @@ void finish_stripes(const Sorted<Isa>& sorted, Hashes<Isa>& hashes) {
     const auto others = load_words(sorted, other, after_stripes);
     Twin<V> hash;
     std::memcpy(&hash, &hashes[at], sizeof hash);
-    const Twin<V> length{sorted.lengths(at), sorted.lengths(other)};
-    hash = finish(hash + length, twin(words, others), length);
+    const auto length = twin(sorted.lengths(at), sorted.lengths(other));
+    hash = finish(hash + length.widened(), twin(words, others), length);
     std::memcpy(&hashes[at], &hash, sizeof hash);
   }
 }

@@ -16,8 +16,21 @@ struct Avx2 {
   static constexpr const char* kName = "avx2";
   using V [[gnu::vector_size(32)]] = std::uint64_t;
 
-  static V widened(const std::uint32_t* numbers) {
-    return reinterpret_cast<V>(_mm256_cvtepu32_epi64(_mm_loadu_si128(reinterpret_cast<const __m128i*>(numbers))));
+  struct Mask {
+    V bits;
+    [[gnu::always_inline]] V pick(V then, V otherwise) const { return bits != 0 ? then : otherwise; }
+  };
+
+  struct Lengths {
+    V lanes;
+    [[gnu::always_inline]] V widened() const { return lanes; }
+    [[gnu::always_inline]] Mask has(std::uint32_t bits) const { return {lanes & bits}; }
+    [[gnu::always_inline]] Mask has_all(std::uint32_t bits) const { return {(lanes & bits) == bits}; }
+  };
+
+  static Lengths lengths(const std::uint32_t* numbers) {
+    return {
+        reinterpret_cast<V>(_mm256_cvtepu32_epi64(_mm_loadu_si128(reinterpret_cast<const __m128i*>(numbers))))};
   }
 
   /// Writes the indices at which classes[index] is `wanted`, and one more of no meaning; returns how many.
