@@ -138,28 +138,6 @@ template <typename V>
   return {{{a.word[0], b.word[0]}, {a.word[1], b.word[1]}, {a.word[2], b.word[2]}, {a.word[3], b.word[3]}}};
 }
 
-/// Words out of rows: row i holds the 32 bytes of key i, and in 512 bits behind them those of key i + 4.
-template <typename V>
-[[gnu::always_inline]] inline Words<V> transposed(const V (&row)[4]) {
-  if constexpr (sizeof(V) == 64) {
-    const V a = __builtin_shufflevector(row[0], row[1], 0, 8, 2, 10, 4, 12, 6, 14);
-    const V b = __builtin_shufflevector(row[0], row[1], 1, 9, 3, 11, 5, 13, 7, 15);
-    const V c = __builtin_shufflevector(row[2], row[3], 0, 8, 2, 10, 4, 12, 6, 14);
-    const V d = __builtin_shufflevector(row[2], row[3], 1, 9, 3, 11, 5, 13, 7, 15);
-    return {{__builtin_shufflevector(a, c, 0, 1, 8, 9, 4, 5, 12, 13),
-             __builtin_shufflevector(b, d, 0, 1, 8, 9, 4, 5, 12, 13),
-             __builtin_shufflevector(a, c, 2, 3, 10, 11, 6, 7, 14, 15),
-             __builtin_shufflevector(b, d, 2, 3, 10, 11, 6, 7, 14, 15)}};
-  } else {
-    const V a = __builtin_shufflevector(row[0], row[1], 0, 4, 2, 6);
-    const V b = __builtin_shufflevector(row[0], row[1], 1, 5, 3, 7);
-    const V c = __builtin_shufflevector(row[2], row[3], 0, 4, 2, 6);
-    const V d = __builtin_shufflevector(row[2], row[3], 1, 5, 3, 7);
-    return {{__builtin_shufflevector(a, c, 0, 1, 4, 5), __builtin_shufflevector(b, d, 0, 1, 4, 5),
-             __builtin_shufflevector(a, c, 2, 3, 6, 7), __builtin_shufflevector(b, d, 2, 3, 6, 7)}};
-  }
-}
-
 /// Steps 2 and 3 of the specification: four accumulators eat whole stripes and converge.
 template <typename V>
 class Stripes {
@@ -184,8 +162,9 @@ class Stripes {
   V lane_[4];
 };
 
-/// What follows the stripes: `length` mod 32 bytes in `words`. `hash` has eaten the length already.
-template <typename V, typename Lengths>
+/// What follows the stripes: `length` mod 32 bytes in `words`, of which at most kMaxWords are whole. `hash` has eaten
+/// the length already.
+template <int kMaxWords = 3, typename V, typename Lengths>
 [[gnu::always_inline]] inline V finish(V hash, const Words<V>& words, Lengths length) {
   V end = words.word[0];
   const auto eat = [&](auto has_word, int i) __attribute__((always_inline)) {
@@ -194,7 +173,9 @@ template <typename V, typename Lengths>
   };
   eat(length.has(8 | 16), 0);
   eat(length.has(16), 1);
-  eat(length.has_all(8 | 16), 2);
+  if constexpr (kMaxWords > 2) {
+    eat(length.has_all(8 | 16), 2);
+  }
   return avalanche(eat_end(hash, end, length));
 }
 

@@ -21,11 +21,8 @@ struct FromColumn {
   const Column column;
   std::size_t begin;
   [[gnu::always_inline]] void operator()(std::size_t index, typename Isa::V (&words)[2]) const {
-    const auto load = [&](std::size_t lane) __attribute__((always_inline)) {
-      Pair pair;
-      std::memcpy(&pair, begin_of(column, begin + index + lane), sizeof pair);
-      return pair;
-    };
+    const auto load = [&](std::size_t lane)
+                          __attribute__((always_inline)) { return load_pair(begin_of(column, begin + index + lane)); };
     Isa::gather(load, words);
   }
 };

@@ -1,7 +1,9 @@
 #pragma once
 
-/// Two vectors of lanes, or two of what belongs to them, that take every step side by side. A key's steps wait for one another: a processor that sees
-/// the steps of two groups of keys in turn fills the pauses of one with the other.
+#include <cstdint>
+
+/// Two vectors of lanes, or two of what belongs to them, that take every step side by side. A key's steps wait for one
+/// another: a processor that sees the steps of two groups of keys in turn fills the pauses of one with the other.
 namespace polyrank {
 namespace {  // NOLINT(google-build-namespaces): see lane_hash.hpp
 

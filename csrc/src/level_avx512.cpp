@@ -28,9 +28,7 @@ struct Avx512 {
   struct Lengths {
     __m256i lanes;
     [[gnu::always_inline]] V widened() const { return reinterpret_cast<V>(_mm512_cvtepu32_epi64(lanes)); }
-    [[gnu::always_inline]] Mask has(std::uint32_t bits) const {
-      return {_mm256_test_epi32_mask(lanes, each(bits))};
-    }
+    [[gnu::always_inline]] Mask has(std::uint32_t bits) const { return {_mm256_test_epi32_mask(lanes, each(bits))}; }
     [[gnu::always_inline]] Mask has_all(std::uint32_t bits) const {
       const __m256i wanted = each(bits);
       return {_mm256_cmpeq_epi32_mask(_mm256_and_si256(lanes, wanted), wanted)};
@@ -83,12 +81,9 @@ struct Avx512 {
     words[1] = reinterpret_cast<V>(_mm512_unpackhi_epi64(even, odd));
   }
 
-  // Masked loads: nothing beyond the length is read, and what is not read is 0.
+  // A masked load: nothing beyond the length is read, and what is not read is 0.
   static lanes::Pair load16(const std::uint8_t* key, std::uint32_t length) {
     return reinterpret_cast<lanes::Pair>(_mm_maskz_loadu_epi8(static_cast<__mmask16>(_bzhi_u32(0xFFFF, length)), key));
-  }
-  static lanes::Quad load32(const std::uint8_t* key, std::uint32_t length) {
-    return reinterpret_cast<lanes::Quad>(_mm256_maskz_loadu_epi8(_bzhi_u32(0xFFFF'FFFF, length), key));
   }
 };
 
