@@ -19,8 +19,8 @@ namespace {  // NOLINT(google-build-namespaces): see lane_hash.hpp
 namespace lanes {
 
 // Many enough for full groups of every class of lengths, few enough that a block's arithmetic overlaps with the memory
-// of the next: of 64 to 1,024 keys, 128 to 256 were the fastest on one AMD EPYC (Zen 4) core.
-constexpr std::size_t kBlock = 192;
+// of the next: of 64 to 1,024 keys, 128 to 192 were the fastest on one AMD EPYC (Zen 4) core.
+constexpr std::size_t kBlock = 160;
 constexpr std::uint32_t kShort = 16;   ///< bytes that two words hold
 constexpr std::uint32_t kStripe = 32;  ///< bytes
 constexpr std::uint32_t kLong = 256;   ///< bytes; a key with as many keeps a core busy by itself
@@ -37,9 +37,14 @@ template <typename Isa, typename Visit>
   }
 }
 
-/// 16 bytes, and 32.
+/// 16 bytes.
 using Pair [[gnu::vector_size(16)]] = std::uint64_t;
-using Quad [[gnu::vector_size(32)]] = std::uint64_t;
+
+[[gnu::always_inline]] inline Pair load_pair(const std::uint8_t* from) {
+  Pair pair;
+  std::memcpy(&pair, from, sizeof pair);
+  return pair;
+}
 
 /// Up to kBlock keys.
 template <typename Isa>
@@ -48,20 +53,21 @@ struct Block {
   static constexpr std::size_t kPadded = kBlock + 16;  // the last vector's worth may reach beyond the keys
 
   std::size_t size;
-  std::uint32_t lengths_seen;                    ///< bit n: some key has n bytes; bit kShort + 1: more
+  std::uint32_t longest;                         ///< no key has more bytes, counting up to kLong
+  std::uint32_t length_bits;                     ///< every bit that some length has
   bool may_miss;                                 ///< else `present` is not set
   std::array<std::uint32_t, kPadded> lengths;    ///< at most kLong
   std::array<std::uint8_t, kBlock / 8> present;  ///< a bit for each key
   std::array<const std::uint8_t*, kBlock> keys;  ///< where they begin, for some ways to hash them
   alignas(64) std::array<Pair, kPadded> words;   ///< of short keys, for some ways; then anything
 
-  [[nodiscard]] bool is_short() const { return (lengths_seen >> kShort) <= 1; }
+  [[nodiscard]] bool is_short() const { return longest <= kShort; }
 
   [[nodiscard]] bool is_uniform() const {
     return std::all_of(&lengths[0], &lengths[size], [this](std::uint32_t length) { return length == lengths[0]; });
   }
 
-  [[nodiscard]] V length(std::size_t index) const { return Isa::widened(lengths.data() + index); }
+  [[nodiscard]] typename Isa::Lengths length(std::size_t index) const { return Isa::lengths(&lengths[index]); }
 
   void set_lengths(std::size_t index, V values) {
     using Halves [[gnu::vector_size(sizeof(V) / 2)]] = std::uint32_t;
@@ -99,13 +105,16 @@ void note_presence(Block<Isa>& block, const Column& column, std::size_t begin) {
 template <typename Isa, typename Column>
 void measure(Block<Isa>& block, const Column column, std::size_t begin) {
   using Length = decltype(length_of(column, begin));
-  std::uint32_t seen = 0;
+  std::uint32_t longest = 0;
+  std::uint32_t bits = 0;
   for (std::size_t i = 0; i < block.size; ++i) {
     const auto length = static_cast<std::uint32_t>(std::min(length_of(column, begin + i), Length{kLong}));
     block.lengths[i] = length;
-    seen |= 1U << std::min(length, kShort + 1);
+    longest = std::max(longest, length);
+    bits |= length;
   }
-  block.lengths_seen = seen;
+  block.longest = longest;
+  block.length_bits = bits;
 }
 
 /// Puts the keys of a last group that is not full into `words`.

@@ -22,11 +22,16 @@ std::make_unsigned_t<Offset> length_of(const StringColumn<Offset>& column, std::
   return static_cast<std::make_unsigned_t<Offset>>(column.offsets[index + 1] - column.offsets[index]);
 }
 
+/// Without a branch, as lengths come in no order; a missing key's view may be anything.
 const std::uint8_t* begin_of(const ViewColumn& column, std::size_t index) {
-  return column.is_present(index) ? column.key(index).data() : nullptr;
+  const View& view = column.views[index];
+  const std::uint8_t* const inside = view.prefix.data();
+  const std::uint8_t* const* const buffers[] = {&inside, column.buffers.data()};
+  const std::int32_t is_outside = column.is_present(index) && view.length > View::kInlineBytes;
+  return buffers[is_outside][is_outside * view.buffer] + is_outside * view.offset;
 }
 
-std::size_t length_of(const ViewColumn& column, std::size_t index) {  // a missing key's view may be anything
+std::size_t length_of(const ViewColumn& column, std::size_t index) {
   return column.is_present(index) ? static_cast<std::size_t>(column.views[index].length) : 0;
 }
 

@@ -172,7 +172,7 @@ void last_words(const Block<Isa>& /*block*/, const FromTexts<Isa>& from, std::si
 template <int kNumWords, typename Isa, typename Format>
 void format(Block<Isa>& block, Texts<Isa>& texts, const std::int64_t* numbers, const Format& text_of_number) {
   using V = typename Isa::V;
-  V seen{};
+  V bits{};
   each_group<Isa>(block.size, [&](std::size_t index, auto count) __attribute__((always_inline)) {
     V number{};
     std::memcpy(&number, numbers + index, count * sizeof(std::uint64_t));
@@ -181,12 +181,13 @@ void format(Block<Isa>& block, Texts<Isa>& texts, const std::int64_t* numbers, c
       texts.word[i][index / Isa::kLanes] = text.word[i];
     }
     block.set_lengths(index, text.length);
-    seen |= each_lane<V>(1) << text.length;
+    bits |= text.length;
   });
-  block.lengths_seen = 0;
+  block.length_bits = 0;
   for (std::size_t lane = 0; lane < Isa::kLanes; ++lane) {
-    block.lengths_seen |= static_cast<std::uint32_t>(seen[lane]);
+    block.length_bits |= static_cast<std::uint32_t>(bits[lane]);
   }
+  block.longest = std::min(block.length_bits, std::uint32_t{8 * kNumWords});
 }
 
 /// Hashes a block of integers as their decimal text.
@@ -211,12 +212,26 @@ void hash_decimals(Block<Isa>& block, const std::int64_t* numbers, const Target&
     hash_short(block, FromTexts<Isa>{texts}, target);
     return;
   }
-  each_group<Isa>(block.size, [&](std::size_t index, auto count) __attribute__((always_inline)) {
+  const auto words_of = [&](std::size_t index) __attribute__((always_inline)) {
     const std::size_t group = index / Isa::kLanes;
-    const Words<V> all{{texts.word[0][group], texts.word[1][group], texts.word[2][group], V{}}};
-    const V length = block.length(index);
-    block.put(target, index, count, finish(target.seeds(index, count) + kPrime5 + length, all, length));
-  });
+    return Words<V>{{texts.word[0][group], texts.word[1][group], texts.word[2][group], V{}}};
+  };
+  const auto hash_groups = [](auto seeds, const auto& words, auto length) __attribute__((always_inline)) {
+    return finish<2>(seeds + each_lane<V>(kPrime5) + length.widened(), words, length);
+  };
+  std::size_t index = 0;
+  for (; index + 2 * Isa::kLanes <= block.size; index += 2 * Isa::kLanes) {
+    const std::size_t other = index + Isa::kLanes;
+    const auto hash =
+        hash_groups(twin(target.seeds(index, Isa::kLanes), target.seeds(other, Isa::kLanes)),
+                    twin(words_of(index), words_of(other)), twin(block.length(index), block.length(other)));
+    block.put(target, index, Isa::kLanes, hash.a);
+    block.put(target, other, Isa::kLanes, hash.b);
+  }
+  for (; index < block.size; index += Isa::kLanes) {
+    const std::size_t count = std::min(Isa::kLanes, block.size - index);
+    block.put(target, index, count, hash_groups(target.seeds(index, count), words_of(index), block.length(index)));
+  }
 }
 
 }  // namespace lanes

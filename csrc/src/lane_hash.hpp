@@ -7,7 +7,7 @@
 #include "lane_twin.hpp"
 
 /// XXH64 of several keys at once, one in each 64-bit lane of a vector `V` (GCC's and Clang's vector extensions). The
-/// steps are those of xxhash64.cpp; `condition ? a : b` chooses lane by lane, so that keys of any length share a path.
+/// steps are those of xxhash64.cpp; masks pick lane by lane, so that keys of any length share a path.
 ///
 /// The namespace has no name because every level compiles this header with other instructions: a function shared
 /// between two of them would run instructions on a processor that lacks them.
@@ -74,39 +74,39 @@ template <typename V>
 
 /// The last step but one, for up to 7 bytes in the low end of `word`; what lies above them is ignored. Callers that
 /// know that no length has a half word, or at most kMaxBytes bytes after it, say so and skip those steps.
-template <bool kHalfWord = true, int kMaxBytes = 3, typename V>
-[[gnu::always_inline]] inline V eat_end(V hash, V word, V length) {
+template <bool kHalfWord = true, int kMaxBytes = 3, typename V, typename Lengths>
+[[gnu::always_inline]] inline V eat_end(V hash, V word, Lengths length) {
   if constexpr (kHalfWord) {
-    const auto four = each_lane<V>(4);
-    hash = if_has(length, four, eat4(hash, word & each_lane<V>(0xFFFF'FFFF)), hash);
-    word = word >> ((length & four) << 3);
+    const auto has_half_word = length.has(4);
+    hash = has_half_word.pick(eat4(hash, word & each_lane<V>(0xFFFF'FFFF)), hash);
+    word = has_half_word.pick(word >> 32, word);
   }
   const auto low_byte = each_lane<V>(0xFF);
   if constexpr (kMaxBytes > 0) {
-    hash = if_has(length, each_lane<V>(3), eat1(hash, word & low_byte), hash);
+    hash = length.has(3).pick(eat1(hash, word & low_byte), hash);
   }
   if constexpr (kMaxBytes > 1) {
-    hash = if_has(length, each_lane<V>(2), eat1(hash, (word >> 8) & low_byte), hash);
+    hash = length.has(2).pick(eat1(hash, (word >> 8) & low_byte), hash);
   }
   if constexpr (kMaxBytes > 2) {
-    const V bytes = length & each_lane<V>(3);
-    hash = if_least(bytes, each_lane<V>(3), eat1(hash, (word >> 16) & low_byte), hash);
+    hash = length.has_all(3).pick(eat1(hash, (word >> 16) & low_byte), hash);
   }
   return hash;
 }
 
 /// Keys of up to 16 bytes, which are `words`; bytes beyond a key's length are ignored. No key has more than kMaxWords
 /// whole words.
-template <int kMaxWords, bool kHalfWord, int kMaxBytes, typename V>
-[[gnu::always_inline]] inline V hash16(const V (&words)[2], V length, V seed) {
-  V hash = seed + each_lane<V>(kPrime5) + length;
+template <int kMaxWords, bool kHalfWord, int kMaxBytes, typename V, typename Lengths>
+[[gnu::always_inline]] inline V hash16(const V (&words)[2], Lengths length, V seed) {
+  V hash = seed + each_lane<V>(kPrime5) + length.widened();
   V end = words[0];
   if constexpr (kMaxWords > 0) {
-    hash = if_has(length, each_lane<V>(8 | 16), eat8(hash, words[0]), hash);
-    end = if_has(length, each_lane<V>(8 | 16), words[1], words[0]);
+    const auto has_word = length.has(8 | 16);
+    hash = has_word.pick(eat8(hash, words[0]), hash);
+    end = has_word.pick(words[1], words[0]);
   }
   if constexpr (kMaxWords > 1) {
-    hash = if_has(length, each_lane<V>(16), eat8(hash, words[1]), hash);
+    hash = length.has(16).pick(eat8(hash, words[1]), hash);
   }
   return avalanche(eat_end<kHalfWord, kMaxBytes>(hash, end, length));
 }
@@ -138,28 +138,6 @@ template <typename V>
   return {{{a.word[0], b.word[0]}, {a.word[1], b.word[1]}, {a.word[2], b.word[2]}, {a.word[3], b.word[3]}}};
 }
 
-/// Words out of rows: row i holds the 32 bytes of key i, and in 512 bits behind them those of key i + 4.
-template <typename V>
-[[gnu::always_inline]] inline Words<V> transposed(const V (&row)[4]) {
-  if constexpr (sizeof(V) == 64) {
-    const V a = __builtin_shufflevector(row[0], row[1], 0, 8, 2, 10, 4, 12, 6, 14);
-    const V b = __builtin_shufflevector(row[0], row[1], 1, 9, 3, 11, 5, 13, 7, 15);
-    const V c = __builtin_shufflevector(row[2], row[3], 0, 8, 2, 10, 4, 12, 6, 14);
-    const V d = __builtin_shufflevector(row[2], row[3], 1, 9, 3, 11, 5, 13, 7, 15);
-    return {{__builtin_shufflevector(a, c, 0, 1, 8, 9, 4, 5, 12, 13),
-             __builtin_shufflevector(b, d, 0, 1, 8, 9, 4, 5, 12, 13),
-             __builtin_shufflevector(a, c, 2, 3, 10, 11, 6, 7, 14, 15),
-             __builtin_shufflevector(b, d, 2, 3, 10, 11, 6, 7, 14, 15)}};
-  } else {
-    const V a = __builtin_shufflevector(row[0], row[1], 0, 4, 2, 6);
-    const V b = __builtin_shufflevector(row[0], row[1], 1, 5, 3, 7);
-    const V c = __builtin_shufflevector(row[2], row[3], 0, 4, 2, 6);
-    const V d = __builtin_shufflevector(row[2], row[3], 1, 5, 3, 7);
-    return {{__builtin_shufflevector(a, c, 0, 1, 4, 5), __builtin_shufflevector(b, d, 0, 1, 4, 5),
-             __builtin_shufflevector(a, c, 2, 3, 6, 7), __builtin_shufflevector(b, d, 2, 3, 6, 7)}};
-  }
-}
-
 /// Steps 2 and 3 of the specification: four accumulators eat whole stripes and converge.
 template <typename V>
 class Stripes {
@@ -184,15 +162,19 @@ class Stripes {
   V lane_[4];
 };
 
-/// What follows the stripes: `length` mod 32 bytes in `words`.
-template <typename V>
-[[gnu::always_inline]] inline V finish(V hash, const Words<V>& words, V length) {
-  const V rest = length & each_lane<V>(31);
+/// What follows the stripes: `length` mod 32 bytes in `words`, of which at most kMaxWords are whole. `hash` has eaten
+/// the length already.
+template <int kMaxWords = 3, typename V, typename Lengths>
+[[gnu::always_inline]] inline V finish(V hash, const Words<V>& words, Lengths length) {
   V end = words.word[0];
-  for (unsigned i = 0; i < 3; ++i) {
-    const auto whole = each_lane<V>(8 * (i + 1));
-    hash = if_least(rest, whole, eat8(hash, words.word[i]), hash);
-    end = if_least(rest, whole, words.word[i + 1], end);
+  const auto eat = [&](auto has_word, int i) __attribute__((always_inline)) {
+    hash = has_word.pick(eat8(hash, words.word[i]), hash);
+    end = has_word.pick(words.word[i + 1], end);
+  };
+  eat(length.has(8 | 16), 0);
+  eat(length.has(16), 1);
+  if constexpr (kMaxWords > 2) {
+    eat(length.has_all(8 | 16), 2);
   }
   return avalanche(eat_end(hash, end, length));
 }

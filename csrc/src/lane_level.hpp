@@ -59,7 +59,7 @@ void hash_short_keys(Block<Isa>& block, const StringColumn<Offset>& column, std:
 template <typename Isa>
 void hash_short_keys(Block<Isa>& block, const ViewColumn& column, std::size_t begin,
                      const Fingerprints<typename Isa::V>& target) {
-  if ((block.lengths_seen >> (View::kInlineBytes + 1)) == 0) {
+  if (block.longest <= View::kInlineBytes) {
     hash_short(block, FromViews<Isa>{&column.views[begin]}, target);
   } else {
     gather_keys(block, column, begin);

@@ -21,11 +21,8 @@ struct FromColumn {
   const Column column;
   std::size_t begin;
   [[gnu::always_inline]] void operator()(std::size_t index, typename Isa::V (&words)[2]) const {
-    const auto load = [&](std::size_t lane) __attribute__((always_inline)) {
-      Pair pair;
-      std::memcpy(&pair, begin_of(column, begin + index + lane), sizeof pair);
-      return pair;
-    };
+    const auto load = [&](std::size_t lane)
+                          __attribute__((always_inline)) { return load_pair(begin_of(column, begin + index + lane)); };
     Isa::gather(load, words);
   }
 };
@@ -90,8 +87,8 @@ void hash_words(const Block<Isa>& block, const From from, const Target target) {
     from(other, others);
     const Twin<V> twins[2] = {{words[0], others[0]}, {words[1], others[1]}};
     const Twin<V> hash = hash16<kMaxWords, kHalfWord, kMaxBytes>(
-        twins, Twin<V>{block.length(index), block.length(other)},
-        Twin<V>{target.seeds(index, Isa::kLanes), target.seeds(other, Isa::kLanes)});
+        twins, twin(block.length(index), block.length(other)),
+        twin(target.seeds(index, Isa::kLanes), target.seeds(other, Isa::kLanes)));
     block.put(target, index, Isa::kLanes, hash.a);
     block.put(target, other, Isa::kLanes, hash.b);
   }
@@ -125,10 +122,9 @@ void hash_short(const Block<Isa>& block, const From& from, const Target& target)
 #ifdef POLYRANK_ONE_SHAPE
   hash_words<Isa, 2, true, 3>(block, from, target);
 #else
-  const auto has_length = [&](std::uint32_t lengths) { return (block.lengths_seen & lengths) != 0; };
-  const int most_words = has_length(0xFFFF'0000) ? 2 : has_length(0xFF00) ? 1 : 0;
-  const int half_words = has_length(0xF0F0'F0F0) ? 1 : 0;
-  const int most_bytes = has_length(0x8888'8888) ? 3 : has_length(0x4444'4444) ? 2 : has_length(0x2222'2222) ? 1 : 0;
+  const int most_words = static_cast<int>(block.longest / 8);
+  const int half_words = static_cast<int>(block.length_bits & 4);
+  const int most_bytes = static_cast<int>(block.length_bits & 3);
   as_constant<2>(most_words, [&](auto words) {
     as_constant<1>(half_words, [&](auto has_half_word) {
       as_constant<3>(most_bytes,

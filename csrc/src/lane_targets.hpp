@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "lane_hash.hpp"
+
 /// Where the hashes of a column go: they become fingerprints, or replace the states that were their seeds.
 namespace polyrank {
 namespace {  // NOLINT(google-build-namespaces): see lane_hash.hpp
@@ -24,7 +26,7 @@ class Fingerprints {
   }
 
   void put(std::size_t begin, std::size_t count, V hash) const {
-    hash &= 0x7FFF'FFFF'FFFF'FFFF;
+    hash &= each_lane<V>(0x7FFF'FFFF'FFFF'FFFF);
     std::memcpy(out_ + begin, &hash, count * sizeof(std::uint64_t));
   }
   void put(std::size_t begin, std::size_t count, V hash, V is_present) const {

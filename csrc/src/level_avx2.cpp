@@ -16,8 +16,20 @@ struct Avx2 {
   static constexpr const char* kName = "avx2";
   using V [[gnu::vector_size(32)]] = std::uint64_t;
 
-  static V widened(const std::uint32_t* numbers) {
-    return reinterpret_cast<V>(_mm256_cvtepu32_epi64(_mm_loadu_si128(reinterpret_cast<const __m128i*>(numbers))));
+  struct Mask {
+    V bits;
+    [[gnu::always_inline]] V pick(V then, V otherwise) const { return bits != 0 ? then : otherwise; }
+  };
+
+  struct Lengths {
+    V lanes;
+    [[gnu::always_inline]] V widened() const { return lanes; }
+    [[gnu::always_inline]] Mask has(std::uint32_t bits) const { return {lanes & bits}; }
+    [[gnu::always_inline]] Mask has_all(std::uint32_t bits) const { return {(lanes & bits) == bits}; }
+  };
+
+  static Lengths lengths(const std::uint32_t* numbers) {
+    return {reinterpret_cast<V>(_mm256_cvtepu32_epi64(_mm_loadu_si128(reinterpret_cast<const __m128i*>(numbers))))};
   }
 
   /// Writes the indices at which classes[index] is `wanted`, and one more of no meaning; returns how many.
@@ -48,16 +60,6 @@ struct Avx2 {
       return lanes::Pair{load<std::uint64_t>(key), load<std::uint64_t>(key + length - 8) >> (8 * (16 - length) % 64)};
     }
     return lanes::Pair{load8(key, length), 0};
-  }
-
-  static lanes::Quad load32(const std::uint8_t* key, std::uint32_t length) {
-    if (length >= 32) {
-      return load<lanes::Quad>(key);
-    }
-    const std::uint32_t rest = length < 16 ? 0 : length - 16;
-    const lanes::Pair low = load16(key, length);
-    const lanes::Pair high = load16(key + 16, rest);
-    return __builtin_shufflevector(low, high, 0, 1, 2, 3);
   }
 
  private:

@@ -16,8 +16,35 @@ struct Avx512 {
   static constexpr const char* kName = "avx512";
   using V [[gnu::vector_size(64)]] = std::uint64_t;
 
-  static V widened(const std::uint32_t* numbers) {
-    return reinterpret_cast<V>(_mm512_cvtepu32_epi64(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(numbers))));
+  struct Mask {
+    __mmask8 lanes;
+    [[gnu::always_inline]] V pick(V then, V otherwise) const {
+      return reinterpret_cast<V>(
+          _mm512_mask_mov_epi64(reinterpret_cast<__m512i>(otherwise), lanes, reinterpret_cast<__m512i>(then)));
+    }
+  };
+
+  // As 256 bits, which take half the work of 512 to test.
+  struct Lengths {
+    __m256i lanes;
+    [[gnu::always_inline]] V widened() const { return reinterpret_cast<V>(_mm512_cvtepu32_epi64(lanes)); }
+    [[gnu::always_inline]] Mask has(std::uint32_t bits) const { return {_mm256_test_epi32_mask(lanes, each(bits))}; }
+    [[gnu::always_inline]] Mask has_all(std::uint32_t bits) const {
+      const __m256i wanted = each(bits);
+      return {_mm256_cmpeq_epi32_mask(_mm256_and_si256(lanes, wanted), wanted)};
+    }
+
+   private:
+    /// See each_lane of lane_hash.hpp.
+    [[gnu::always_inline]] static __m256i each(std::uint32_t bits) {
+      __m256i numbers = _mm256_set1_epi32(static_cast<int>(bits));
+      asm("" : "+v"(numbers));
+      return numbers;
+    }
+  };
+
+  static Lengths lengths(const std::uint32_t* numbers) {
+    return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(numbers))};
   }
 
   /// Writes the indices at which classes[index] is `wanted`, and up to 16 more of no meaning; returns how many.
@@ -38,30 +65,25 @@ struct Avx512 {
   }
 
   /// The words of the pairs that load(lane) gives. Even keys side by side, odd keys side by side: unpacking both gives
-  /// lanes in order. A masked broadcast needs a load port and a blend, where an insertion would wait for a port that
-  /// shuffles.
+  /// lanes in order.
   template <typename Load>
   [[gnu::always_inline]] static void gather(const Load& load, V (&words)[2]) {
     const auto pair = [&](std::size_t lane)
                           __attribute__((always_inline)) { return reinterpret_cast<__m128i>(load(lane)); };
-    __m512i even = _mm512_castsi128_si512(pair(0));
-    __m512i odd = _mm512_castsi128_si512(pair(1));
-    even = _mm512_mask_broadcast_i64x2(even, 0x0C, pair(2));
-    odd = _mm512_mask_broadcast_i64x2(odd, 0x0C, pair(3));
-    even = _mm512_mask_broadcast_i64x2(even, 0x30, pair(4));
-    odd = _mm512_mask_broadcast_i64x2(odd, 0x30, pair(5));
-    even = _mm512_mask_broadcast_i64x2(even, 0xC0, pair(6));
-    odd = _mm512_mask_broadcast_i64x2(odd, 0xC0, pair(7));
+    const auto every_second = [&](std::size_t lane) __attribute__((always_inline)) {
+      const __m256i low = _mm256_set_m128i(pair(lane + 2), pair(lane));
+      const __m256i high = _mm256_set_m128i(pair(lane + 6), pair(lane + 4));
+      return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+    };
+    const __m512i even = every_second(0);
+    const __m512i odd = every_second(1);
     words[0] = reinterpret_cast<V>(_mm512_unpacklo_epi64(even, odd));
     words[1] = reinterpret_cast<V>(_mm512_unpackhi_epi64(even, odd));
   }
 
-  // Masked loads: nothing beyond the length is read, and what is not read is 0.
+  // A masked load: nothing beyond the length is read, and what is not read is 0.
   static lanes::Pair load16(const std::uint8_t* key, std::uint32_t length) {
     return reinterpret_cast<lanes::Pair>(_mm_maskz_loadu_epi8(static_cast<__mmask16>(_bzhi_u32(0xFFFF, length)), key));
-  }
-  static lanes::Quad load32(const std::uint8_t* key, std::uint32_t length) {
-    return reinterpret_cast<lanes::Quad>(_mm256_maskz_loadu_epi8(_bzhi_u32(0xFFFF'FFFF, length), key));
   }
 };
 

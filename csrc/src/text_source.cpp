@@ -48,7 +48,7 @@ struct StringKeys {
 };
 
 struct ViewKeys {
-  static constexpr std::size_t kMaxRows = 192;  // as few as the kernel takes: the next ones arrive while it hashes
+  static constexpr std::size_t kMaxRows = 160;  // as few as the kernel takes: the next ones arrive while it hashes
   std::unique_ptr<std::vector<const std::uint8_t*>> buffers;  // what the column borrows
   UncheckedViews views;
 

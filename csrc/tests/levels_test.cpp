@@ -220,7 +220,7 @@ TEST_P(LevelTest, DecimalsBesideMultiplesOfAWordAnswerLikeScalar) {
     for (std::int64_t multiple = 0; multiple < 100; ++multiple) {
       const std::int64_t at = multiple * unit * kWord;
       values.insert(values.end(), {std::max(at - 1, std::int64_t{0}), at, at + 1, at + kWord / 2});
-      if (values.size() % 192 == 0 || multiple == 99) {  // apart, as the largest of a block says how all are cut
+      if (values.size() % 160 == 0 || multiple == 99) {  // apart, as the largest of a block says how all are cut
         expect_scalar_answers(level(), DecimalColumn{.values = values, .validity = {}});
         values.clear();
       }

@@ -12,11 +12,21 @@ from fuzz.random_columns import TOKENS, VALUES, random_array, random_lists
 from reference import fingerprint_v1 as reference
 
 from polyrank.canonical import Dtype
-from polyrank.table import BagGroup, CategoricalGroup, CrossGroup, Field, Group, NGramGroup, NumberGroup
+from polyrank.table import (
+    BagGroup,
+    CategoricalGroup,
+    CrossGroup,
+    Field,
+    Group,
+    NGramGroup,
+    NumberGroup,
+    VectorGroup,
+)
 
 DTYPES: tuple[Dtype, Dtype] = ("text", "int64")
 NUMBERS = (pa.int8(), pa.uint16(), pa.int64(), pa.uint64(), pa.float16(), pa.float32(), pa.float64(), pa.bool_())
 SCALARS = ("a", "b", "number")
+DIM = 3
 Row = dict[str, Any]
 
 
@@ -29,7 +39,7 @@ class RefusedError(Exception):
 
 
 def random_table(source: Random) -> pa.Table:
-    """Return columns a and b of values, `number` of numbers, `bag` of lists and `weights` of as many numbers."""
+    """Return columns a and b of values, `number`, `bag` of lists, `weights` of as many numbers and `vector`."""
     size = source.randrange(2000, 5000) if source.random() < 0.01 else source.randrange(1, 40)
     bags = random_lists(source, size)
     columns = {
@@ -37,6 +47,7 @@ def random_table(source: Random) -> pa.Table:
         "number": random_array(source, size, source.choice(NUMBERS)),
         "bag": bags,
         "weights": _weights(source, bags.to_pylist()),
+        "vector": _vectors(source, size),
     }
     return pa.table({name: _in_chunks(source, column) for name, column in columns.items()})
 
@@ -72,22 +83,37 @@ def weights(group: Group, row: Row) -> list[float]:
     return padded([0.0 if number is None else float(number) for number in numbers], group.max_length, 0.0)
 
 
-def number(group: Group, row: Row) -> list[float]:
+def dense(group: Group, row: Row) -> list[float]:
     """Return what the reference writes into `dense`."""
-    if not isinstance(group, NumberGroup):
-        return []
-    value = row[group.name]
-    if value is not None and not isinstance(value, bool | int | float | np.float16 | decimal.Decimal):
-        raise RefusedError(group.name)
-    narrow = np.nan if value is None else float(np.float32(float(value)))
-    if np.isinf(narrow) or (group.log1p and narrow < 0):
-        raise RefusedError(group.name)
-    return [narrow]
+    match group:
+        case NumberGroup(name=name):
+            return [_number(name, row[name], log1p=group.log1p)]
+        case VectorGroup(name=name, dim=dim):
+            return _vector(name, row[name], dim)
+        case _:
+            return []
 
 
 def padded(values: list[Any], size: int, padding: Any) -> list[Any]:
     """Return `values`, cut or padded to `size`."""
     return [*values, *[padding] * size][:size]
+
+
+def _number(name: str, value: Any, *, log1p: bool) -> float:
+    if value is not None and not isinstance(value, bool | int | float | np.float16 | decimal.Decimal):
+        raise RefusedError(name)
+    narrow = np.nan if value is None else float(np.float32(float(value)))
+    if np.isinf(narrow) or (log1p and narrow < 0):
+        raise RefusedError(name)
+    return narrow
+
+
+def _vector(name: str, value: list[Any] | None, dim: int) -> list[float]:
+    if value is None:
+        return [np.nan] * dim
+    if len(value) != dim or None in value:
+        raise RefusedError(name)
+    return [float(np.float32(number)) for number in value]
 
 
 def _key(row: Row, field: Field) -> bytes | None:
@@ -110,7 +136,7 @@ def _ngrams(row: Row, field: Field, sizes: Sequence[int]) -> list[int]:
 def _group(source: Random) -> Group:
     field = _field(source, source.choice("ab"), source.choice(DTYPES))
     max_length = source.choice([1, 2, 3, 8, 20])
-    match source.randrange(6):
+    match source.randrange(7):
         case 0:
             return CategoricalGroup(field=field)
         case 1:
@@ -123,9 +149,9 @@ def _group(source: Random) -> Group:
             sizes = tuple(source.choices([1, 2, 3, 7], k=source.randrange(1, 4)))
             return NGramGroup(field=_field(source, field.name, "text"), sizes=sizes, max_length=max_length)
         case 4:
-            return NumberGroup(name="number", log1p=source.random() < 0.2)
+            return VectorGroup(name="vector", dim=DIM)
         case _:
-            return NumberGroup(name=field.name)
+            return NumberGroup(name=source.choice(["number", field.name]), log1p=source.random() < 0.1)
 
 
 def _field(source: Random, name: str, dtype: Dtype) -> Field:
@@ -139,6 +165,20 @@ def _weights(source: Random, bags: list[Any]) -> pa.Array:
         None if bag is None else [VALUES[pa.int8()](source) for _ in range(len(bag) + (source.random() < 0.001))]
         for bag in bags
     ]
+    return pa.array(rows, source.choice([pa.list_, pa.large_list, pa.list_view])(kind))
+
+
+def _vectors(source: Random, size: int) -> pa.Array:
+    """Return vectors of DIM numbers, some missing; seldom one that is too long or lacks a number."""
+    kind = source.choice([pa.int16(), pa.uint64(), pa.float32(), pa.float64()])
+    rows: list[Any] = [
+        None if source.random() < 0.1 else [source.randrange(10**4) for _ in range(DIM)] for _ in range(size)
+    ]
+    if source.random() < 0.5:
+        return pa.array(rows, pa.list_(kind, DIM))
+    wrong = source.randrange(size)
+    if source.random() < 0.1:
+        rows[wrong] = source.choice([[1] * (DIM + 1), [1] * (DIM - 1) + [None]])
     return pa.array(rows, source.choice([pa.list_, pa.large_list, pa.list_view])(kind))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from fuzz.hostile_tables import hostile_table
 from fuzz.random_columns import TOKENS, random_column
-from fuzz.random_tables import RefusedError, Row, number, random_groups, random_table, slots, weights
+from fuzz.random_tables import RefusedError, Row, dense, random_groups, random_table, slots, weights
 
 from polyrank import _native
 from polyrank.errors import DataError
@@ -54,7 +54,7 @@ def check_ngrams(source: Random) -> str:
 def check_hostile_table(source: Random) -> str:
     """Give the extension a table that contradicts itself: an error or an answer, and all released at most once."""
     table = hostile_table(source, NAMES)
-    groups = [group.described() for group in random_groups(source) if not isinstance(group, NumberGroup)]
+    groups = [group.described() for group in random_groups(source) if group.num_slots > 0]
     plan = _native.TablePlan([*groups, ("number", "b", False), ("vector", "bag", source.randrange(1, 4))])
     try:
         plan.encode_table(table, source.choice([1, 2]), None, source.random() < 0.8)
@@ -80,7 +80,7 @@ def _form(table: pa.Table, form: str) -> Any:
 
 def _answer(group: Group, row: Row) -> tuple[list[int], list[float], list[float]] | RefusedError:
     try:
-        return slots(group, row), weights(group, row), number(group, row)
+        return slots(group, row), weights(group, row), dense(group, row)
     except RefusedError as refused:
         return refused
 
@@ -108,7 +108,7 @@ def _check_type_refusal(column: str, table: pa.Table, groups: list[Group], answe
 def _check_arrays(found: Any, answers: list[Any], what: str) -> None:
     for row, line in enumerate(answers[: len(found[0])]):
         assert not any(isinstance(answer, RefusedError) for answer in line), f"row {row} not refused: {what}"
-        ids, weighed, dense = ([cell for answer in line for cell in answer[place]] for place in range(3))
+        ids, weighed, numbers = ([cell for answer in line for cell in answer[place]] for place in range(3))
         assert found[0][row].tolist() == ids, f"row {row} differs: {what}"
         assert (found[1] is None and not weighed) or found[1][row].tolist() == weighed, f"weights of {row}: {what}"
-        assert np.array_equal(found[2][row], np.array(dense, np.float32), equal_nan=True), f"dense of {row}: {what}"
+        assert np.array_equal(found[2][row], np.array(numbers, np.float32), equal_nan=True), f"dense of {row}: {what}"
