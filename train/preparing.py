@@ -12,7 +12,7 @@ from polyrank.rows import Rows
 from polyrank.schema import Schema
 
 from .config import TrainConfig
-from .encoded import MemoryStorage, RowEncoder, Selection, Storage, cached_rows
+from .encoded import DamagedRowsError, MemoryStorage, RowEncoder, Selection, Storage, cached_rows
 from .labels import mean_weight
 from .splits import held_out
 from .statistics import NumberSample, fit_statistics
@@ -57,9 +57,20 @@ def prepare(
     if not isinstance(data, str | Path):
         storage: Storage = MemoryStorage(RowEncoder(schema, config.validation).encode(data))
         return _split(schema, storage, config)
-    stored = cached_rows(schema, Path(data), config, cache, progress)
+    try:
+        return _prepare_files(schema, Path(data), config, cache, progress)
+    except DamagedRowsError:
+        return _prepare_files(schema, Path(data), config, cache, progress)  # which encodes anew
+
+
+def _prepare_files(
+    schema: Schema, data: Path, config: TrainConfig, cache: Path | None, progress: Progress
+) -> TrainingData:
+    stored = cached_rows(schema, data, config, cache, progress)
     try:
         return _split(schema, stored, config)
+    except DamagedRowsError:
+        raise
     except DataError as err:
         raise DataError(f"{data}: {err}") from err
 
@@ -95,6 +106,10 @@ def _fitted(schema: Schema, train: Selection, generator: np.random.Generator) ->
             weights.append(rows.sample_weights)
     for task, observed in zip(schema.tasks, is_observed, strict=True):
         if not observed:
-            raise DataError(f"label column {task.label!r} has no observed value to train on (task {task.name!r})")
+            where = "" if task.when is None else f" where {task.when!r} is 1"
+            raise DataError(
+                f"label column {task.label!r} has no observed value to train on{where} (task {task.name!r}); "
+                f"leave the task out, or bring rows that have one"
+            )
     mean = mean_weight(schema, np.concatenate(weights)) if weights else 1.0
     return fit_statistics(schema, sample.numbers), mean

@@ -1,3 +1,4 @@
+import json
 import logging
 import os
 import shutil
@@ -19,7 +20,7 @@ from polyrank.schema import Schema
 from polyrank.train import TrainConfig, ValidationConfig, fit
 from polyrank.train.encoded import EncodedRows, RowEncoder
 from polyrank.train.encoded.arrow import from_record_batch, to_record_batch
-from polyrank.train.encoded.mapped import MappedStorage
+from polyrank.train.encoded.mapped import DamagedRowsError, MappedStorage
 from polyrank.train.preparing import TrainingData, prepare
 
 SMALL = TrainConfig(batch_size=64)
@@ -42,6 +43,11 @@ class Trial:
         counts: list[int] = []
         self.data = prepare(schema or self.schema, self.logs, config, cache=self.cache, progress=counts.append)
         return sum(counts)
+
+    def made_of(self, file: Path) -> dict[str, Any]:
+        """Read from a file what it was made of."""
+        found: dict[str, Any] = json.loads(pa.ipc.open_file(file).schema.metadata[b"polyrank"])
+        return found
 
 
 @pytest.fixture
@@ -164,6 +170,38 @@ def test_damaged_file_is_made_anew(trial: Trial, size: int) -> None:
     assert trial.encoded() == 0
 
 
+@pytest.mark.parametrize("place", [0.3, 0.5, 0.7])
+def test_damage_in_the_rows_is_seen_and_mended(trial: Trial, place: float) -> None:
+    trial.encoded()
+    assert trial.data is not None
+    expected = trial.data.train.read().arrays()
+    file = next(trial.cache.glob("*.arrow"))
+    with file.open("r+b") as raw:
+        raw.seek(int(file.stat().st_size * place))
+        byte = raw.read(1)
+        raw.seek(-1, os.SEEK_CUR)
+        raw.write(bytes([byte[0] ^ 1]))
+    assert trial.encoded() == 300
+    assert trial.data is not None
+    for name, array in trial.data.train.read().arrays().items():
+        assert_array_equal(array, expected[name])
+    assert trial.encoded() == 0
+
+
+def test_damage_while_training_is_one_line(trial: Trial) -> None:
+    trial.encoded()
+    file = next(trial.cache.glob("*.arrow"))
+    stored = MappedStorage.open(file, trial.made_of(file))
+    assert stored is not None
+    with file.open("r+b") as raw:
+        raw.seek(file.stat().st_size // 2)
+        raw.write(b"\xff\xfe\x01")
+    with pytest.raises(DamagedRowsError, match=rf"^encoded rows in {file} are damaged, and were removed; train again$"):
+        for index in range(len(stored.lengths)):
+            stored.piece(index)
+    assert not file.exists()
+
+
 def test_file_that_changes_while_it_is_read_is_refused(trial: Trial) -> None:
     def change(_: int) -> None:
         os.utime(trial.logs)
@@ -221,7 +259,9 @@ def test_row_of_an_error_counts_from_the_start_of_its_file(
 def test_full_disk_is_one_line_and_leaves_nothing(trial: Trial, small_disk: Path, toy_rows: ToyRows) -> None:
     pq.write_table(toy_rows(5_000), trial.logs)
     trial.cache = small_disk / "cache"
-    with pytest.raises(OutputError, match=r"^cannot write .*/cache/.*\.arrow: no space left on device; choose another"):
+    with pytest.raises(
+        OutputError, match=r"^cannot write .*/cache/.*\.arrow: no space left on device; keep encoded rows "
+    ):
         trial.encoded()
     assert list(trial.cache.iterdir()) == []
 

@@ -204,3 +204,16 @@ def test_damaged_arrow_files_are_refused_or_read(read_rows: Callable[..., pa.Tab
         except DataError:
             refused += 1
     assert refused > 20
+
+
+@pytest.mark.parametrize("last", ["12x", "99999999999999999999"])
+def test_late_text_among_integers_of_large_csv_is_left_to_who_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: str
+) -> None:
+    monkeypatch.setattr("polyrank.files.forms.WHOLE_TEXT_BYTES", -1)
+    (tmp_path / "a.csv").write_text("user,click\n" + "46.0,1\n" * 300_000 + f"{last},1\n")
+    pieces = list(scan(tmp_path / "a.csv", Wanted(columns=["user"], integers=["user"])))
+    assert len(pieces) > 1
+    assert {piece.table.schema.field("user").type for piece in pieces} == {pa.string()}
+    assert pieces[0].table["user"][0].as_py() == "46.0"
+    assert pieces[-1].table["user"][-1].as_py() == last

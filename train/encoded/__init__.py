@@ -2,6 +2,7 @@
 
 from .cache import cached_rows as cached_rows
 from .encoding import RowEncoder as RowEncoder
+from .mapped import DamagedRowsError as DamagedRowsError
 from .rows import EncodedRows as EncodedRows
 from .selection import Selection as Selection
 from .storage import MemoryStorage as MemoryStorage

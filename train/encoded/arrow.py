@@ -4,7 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from polyrank.fingerprint import fingerprint
+
 from .rows import EncodedRows
+
+CHECKSUM = "checksum"
 
 
 def to_record_batch(rows: EncodedRows) -> Any:
@@ -32,3 +36,16 @@ def from_record_batch(batch: Any) -> EncodedRows:
         flat = (column.flatten() if is_matrix else column).to_numpy(zero_copy_only=True)
         arrays[name] = flat.reshape(count, column.type.list_size) if is_matrix else flat
     return EncodedRows(**arrays)
+
+
+def checksum(rows: EncodedRows) -> str:
+    """Return fingerprints of the bytes of all arrays."""
+    import pyarrow as pa
+
+    found = []
+    for array in rows.arrays().values():
+        content = pa.py_buffer(np.ascontiguousarray(array))
+        offsets = pa.py_buffer(np.array([0, content.size], np.int64))
+        whole = pa.LargeBinaryArray.from_buffers(pa.large_binary(), 1, [None, offsets, content])
+        found.append(f"{int(fingerprint(whole, dtype='text')[0]):016x}")
+    return " ".join(found)

@@ -1,6 +1,7 @@
 """Encoded rows on disk: an Arrow file for each data set and way of encoding it, which later runs map into memory."""
 
 import contextlib
+import itertools
 import json
 import logging
 import os
@@ -17,7 +18,7 @@ from polyrank.schema import Schema
 from polyrank.staging import staged_file
 from polyrank.train.config import TrainConfig
 
-from .arrow import to_record_batch
+from .arrow import CHECKSUM, checksum, to_record_batch
 from .encoding import RowEncoder
 from .identity import digest, fingerprints, made_of
 from .mapped import MappedStorage
@@ -52,10 +53,14 @@ def cached_rows(
     if (stored := MappedStorage.open(target, found)) is not None:
         logger.info("encoded rows come from %s", target)
         return stored
-    with staged_file(target) as file:
-        _write(file, found, _encoded(schema, data, config, progress))
-        if fingerprints(files) != found["files"]:
-            raise DataError(f"{data} changed while it was read; train when its writer is done")
+    try:
+        with staged_file(target) as file:
+            _write(file, found, _encoded(schema, data, config, progress))
+            if fingerprints(files) != found["files"]:
+                raise DataError(f"{data} changed while it was read; train when its writer is done")
+    except OutputError as err:
+        reason = str(err).rpartition("; ")[0]
+        raise OutputError(f"{reason}; keep encoded rows elsewhere: --cache DIR, or cache=DIR of fit") from err
     _clear(folder, target)
     logger.info("encoded rows are kept in %s", target)
     written = MappedStorage.open(target, found)
@@ -108,12 +113,12 @@ def _named(piece: Piece) -> Iterator[None]:
 def _write(file: Path, found: dict[str, Any], pieces: Iterator[EncodedRows]) -> None:
     import pyarrow as pa
 
-    first = to_record_batch(next(pieces))
-    schema = first.schema.with_metadata({"polyrank": json.dumps(found)})
+    first = next(pieces)
+    schema = to_record_batch(first).schema.with_metadata({"polyrank": json.dumps(found)})
     with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
-        writer.write_batch(first.replace_schema_metadata(schema.metadata))
-        for rows in pieces:
-            writer.write_batch(to_record_batch(rows).replace_schema_metadata(schema.metadata))
+        for rows in itertools.chain([first], pieces):
+            batch = to_record_batch(rows).replace_schema_metadata(schema.metadata)
+            writer.write_batch(batch, custom_metadata={CHECKSUM: checksum(rows)})
 
 
 def _clear(folder: Path, target: Path) -> None:

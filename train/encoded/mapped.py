@@ -7,14 +7,20 @@ import os
 from pathlib import Path
 from typing import Any
 
-from .arrow import from_record_batch
+from polyrank.errors import DataError
+
+from .arrow import CHECKSUM, checksum, from_record_batch
 from .rows import EncodedRows
+
+
+class DamagedRowsError(DataError):
+    """A file of encoded rows is not what was written: it was removed, and the rows are to be encoded anew."""
 
 
 class MappedStorage:
     """Rows of a file. It stays readable when the file is removed, or another takes its place."""
 
-    def __init__(self, memory: mmap.mmap) -> None:
+    def __init__(self, file: Path, memory: mmap.mmap) -> None:
         """Read the index of an Arrow file.
 
         Raises:
@@ -23,6 +29,7 @@ class MappedStorage:
         import pyarrow as pa
 
         buffer = pa.py_buffer(memory)
+        self._file, self._checked = file, set[int]()
         self._memory = memory
         self._address = buffer.address
         self._reader = reader = pa.ipc.open_file(pa.BufferReader(buffer))
@@ -36,7 +43,7 @@ class MappedStorage:
                 memory = mmap.mmap(raw.fileno(), 0, prot=mmap.PROT_READ)
                 with contextlib.suppress(OSError):  # a file of somebody else
                     os.utime(raw.fileno())
-            stored = cls(memory)
+            stored = cls(file, memory)
             return stored if stored.made_of == json.loads(json.dumps(made_of)) else None
         except (OSError, ValueError, KeyError, TypeError):  # ArrowInvalid is a ValueError
             return None
@@ -47,8 +54,26 @@ class MappedStorage:
         return json.loads(self._reader.schema.metadata[b"polyrank"])
 
     def piece(self, index: int) -> EncodedRows:
-        """View a record batch of the file."""
-        return from_record_batch(self._reader.get_batch(index))
+        """View a record batch of the file.
+
+        Raises:
+            DamagedRowsError: it is not what was written, which is looked at when it is first read; the file is removed.
+        """
+        rows, written = self._read(index)
+        if index not in self._checked and (rows is None or checksum(rows) != written):
+            rows = None
+        if rows is None:
+            self._file.unlink(missing_ok=True)
+            raise DamagedRowsError(f"encoded rows in {self._file} are damaged, and were removed; train again")
+        self._checked.add(index)
+        return rows
+
+    def _read(self, index: int) -> tuple[EncodedRows | None, str]:
+        try:
+            batch, metadata = self._reader.get_batch_with_custom_metadata(index)
+            return from_record_batch(batch), metadata[CHECKSUM].decode()
+        except (ValueError, KeyError, TypeError):  # ArrowInvalid is a ValueError
+            return None, ""
 
     def expect(self, index: int, start: int, stop: int) -> None:
         """Make the system begin to read rows of a piece, without waiting for them."""

@@ -1,10 +1,12 @@
 """A CSV file as tables that follow one another, with the types that it has as a whole."""
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from .csv import QuoteCheck
+from .csv_integers import integers
 from .csv_table import as_wanted
 from .csv_types import refused_column
 from .forms import Wanted
@@ -23,7 +25,8 @@ def csv_pieces(file: Path, wanted: Wanted, name: Path) -> Iterator[Any]:
 
     with QuoteCheck(file, name) as check:
         check.finish()
-    types, first = _types(file, wanted), 0
+    types, text = _types(file, wanted)
+    wanted, first = _as_text(wanted, text), 0
     for batch in merged(_batches(file, types)):
         yield as_wanted(pa.Table.from_batches([batch]), wanted, name, first)
         first += batch.num_rows
@@ -39,22 +42,30 @@ def _batches(file: Path, types: dict[str, Any]) -> Iterator[Any]:
         yield from pyarrow.csv.open_csv(text, read_options=read, parse_options=parse, convert_options=convert)
 
 
-def _types(file: Path, wanted: Wanted) -> dict[str, Any]:
-    """Return the types of columns that are not those of the first rows, and those that are wanted."""
+def _as_text(wanted: Wanted, columns: set[str]) -> Wanted:
+    """Want columns as text that were to be integers."""
+    integers = tuple(name for name in wanted.integers if name not in columns)
+    return dataclasses.replace(wanted, integers=integers, text=(*wanted.text, *columns))
+
+
+def _types(file: Path, wanted: Wanted) -> tuple[dict[str, Any], set[str]]:
+    """Return the types of columns that are not those of the first rows, and which integers are text in some row."""
     import pyarrow as pa
 
     types: dict[str, Any] = dict.fromkeys((*wanted.text, *wanted.integers), pa.string())
+    text: set[str] = set()
     while True:
         try:
-            for _ in _batches(file, types):
-                pass
+            for batch in _batches(file, types):
+                here = [name for name in wanted.integers if name in batch.schema.names and name not in text]
+                text |= {name for name in here if pa.types.is_string(integers(batch.column(name)).type)}
         except pa.ArrowInvalid as err:
             refused = refused_column(file, err)
             if refused is None:
                 raise
             types[refused.name] = _next_type(refused.kind)
         else:
-            return types
+            return types, text
 
 
 def _next_type(kind: str) -> Any:

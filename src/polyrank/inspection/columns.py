@@ -38,7 +38,8 @@ class DataColumns:
     def lacking(self) -> dict[str, Path]:
         """Columns that not every file has, with a file that lacks it; JSON Lines may lack any."""
         with_header = [(file, schema) for file, schema in self.files if format_of(file).has_header]
-        return {name: file for file, schema in with_header for name in self.types.keys() - set(schema.names)}
+        names = self.types.keys()
+        return {name: file for file, schema in with_header for name in names - set(schema.names)}
 
     def joined(self) -> Any:
         """Return one Arrow schema for all columns of all files.
