@@ -197,8 +197,7 @@ def test_damage_while_training_is_one_line(trial: Trial) -> None:
         raw.seek(file.stat().st_size // 2)
         raw.write(b"\xff\xfe\x01")
     with pytest.raises(DamagedRowsError, match=rf"^encoded rows in {file} are damaged, and were removed; train again$"):
-        for index in range(len(stored.lengths)):
-            stored.piece(index)
+        list(map(stored.piece, range(len(stored.lengths))))
     assert not file.exists()
 
 
