@@ -82,7 +82,7 @@ def place(tmp_path: Path, many_rows: Path) -> Path:
 def start(
     place: Path, out: str = "out.parquet", *, rows: str = "rows.parquet", prefix: Sequence[str] = ()
 ) -> "subprocess.Popen[str]":
-    command = [*prefix, *COMMAND, "--out", out]
+    command = ["env", "--default-signal=HUP", *prefix, *COMMAND, "--out", out]  # which tests under nohup ignore
     command[command.index("rows.parquet")] = rows
     return subprocess.Popen(command, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

@@ -64,7 +64,7 @@ def place(tmp_path: Path) -> Path:
 
 
 def start(place: Path, *, quiet: bool = True) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "polyrank", *(["--quiet"] if quiet else []), *TRAIN]
+    command = ["env", "--default-signal=HUP", sys.executable, "-m", "polyrank", *(["--quiet"] if quiet else []), *TRAIN]
     # One thread each, so that trainings side by side do not wait for one another's threads.
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(

@@ -10,7 +10,7 @@ import os, signal, time
 from polyrank.commands.stopping import StopRequested, stoppable
 
 def stop():
-    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.{signal})
     time.sleep(5)
 
 try:
@@ -22,10 +22,10 @@ except StopRequested as stopped:
 """
 
 
-def outcome(block: str) -> str:
+def outcome(block: str, signal: str) -> str:
     """Run a block in a process of its own, since signals and timers are of the whole process."""
     indented = "\n".join(f"        {line}" for line in block.splitlines())
-    command = [sys.executable, "-c", PROGRAM.format(block=indented)]
+    command = [sys.executable, "-c", PROGRAM.format(block=indented, signal=signal)]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
 
 
@@ -49,7 +49,7 @@ try:
 finally:
     try:
         time.sleep(2.5)
-        {}["absent"]
+        dict()["absent"]
     except KeyError:
         time.sleep(1.5)
     print("cleaned up")
@@ -67,14 +67,15 @@ finally:
 @pytest.mark.parametrize(
     ("block", "expected"),
     [
-        ("stop()", "stopped by SIGTERM NoneType"),
-        (SWALLOWED, "stopped by SIGTERM NoneType"),
-        (CONVERTED, "stopped by SIGTERM AttributeError"),
-        (CLEANED_UP, "cleaned up\nstopped by SIGTERM NoneType"),
-        (REPEATED, "cleaned up\nstopped by SIGTERM NoneType"),
+        ("stop()", "{} NoneType"),
+        (SWALLOWED, "{} NoneType"),
+        (CONVERTED, "{} AttributeError"),
+        (CLEANED_UP, "cleaned up\n{} NoneType"),
+        (REPEATED, "cleaned up\n{} NoneType"),
         ("pass", "went on"),
     ],
     ids=["plain", "swallowed", "converted", "long cleaning up", "second signal", "none"],
 )
-def test_stop_ends_a_block(block: str, expected: str) -> None:
-    assert outcome(block) == expected
+@pytest.mark.parametrize(("signal", "told"), [("SIGTERM", "stopped by SIGTERM"), ("SIGINT", "interrupted")])
+def test_stop_ends_a_block(block: str, expected: str, signal: str, told: str) -> None:
+    assert outcome(block, signal) == expected.format(told)

@@ -1,4 +1,4 @@
-"""Signals that ask a command to stop, treated as Ctrl-C is: what is half written is removed."""
+"""Signals that ask a command to stop, Ctrl-C among them: what is half written is removed."""
 
 import contextlib
 import signal
@@ -7,12 +7,12 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
-SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PERIOD_S = 1.0
 
 
 class StopRequested(KeyboardInterrupt):
-    """Another process asked this one to stop.
+    """A user, or another process, asked this one to stop.
 
     Attributes:
         number: the signal it sent.
@@ -20,7 +20,7 @@ class StopRequested(KeyboardInterrupt):
 
     def __init__(self, number: int) -> None:
         self.number = signal.Signals(number)
-        super().__init__(f"stopped by {self.number.name}")
+        super().__init__("interrupted" if number == signal.SIGINT else f"stopped by {self.number.name}")
 
 
 @contextlib.contextmanager
@@ -35,7 +35,9 @@ def stoppable() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    taken = [number for number in SIGNALS if signal.getsignal(number) == signal.SIG_DFL]
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    usual = (signal.SIG_DFL, signal.default_int_handler)
+    taken = {number: handler for number, handler in handlers.items() if handler in usual}
     stop = _Stop()
     for number in taken:
         signal.signal(number, stop.begin)
@@ -47,8 +49,8 @@ def stoppable() -> Iterator[None]:
         raise
     finally:
         stop.end()
-        for number in taken:
-            signal.signal(number, signal.SIG_DFL)
+        for number, handler in taken.items():
+            signal.signal(number, handler)
 
 
 class _Stop:
