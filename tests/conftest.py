@@ -19,7 +19,7 @@ def encoded_rows_are_kept_apart(tmp_path_factory: pytest.TempPathFactory) -> Ite
     """Keep what tests encode out of the user's cache."""
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("polyrank.train.encoded.cache.cache_folder", lambda: folder)
+        patch.setattr("polyrank.caches.encoded_folder", lambda: folder)
         yield
 
 

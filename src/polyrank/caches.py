@@ -9,3 +9,8 @@ def cache_folder() -> Path:
     own = os.environ.get("POLYRANK_CACHE_DIR")
     user = os.environ.get("XDG_CACHE_HOME")
     return (Path(own) if own else (Path(user) if user else Path.home() / ".cache") / "polyrank").absolute()
+
+
+def encoded_folder() -> Path:
+    """Return the folder of encoded rows that trainings share."""
+    return cache_folder() / "encoded"

@@ -303,7 +303,7 @@ def test_cache_folder_that_cannot_be_used_is_replaced(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("polyrank.train.encoded.cache.cache_folder", folder)
+    monkeypatch.setattr("polyrank.caches.encoded_folder", folder)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
     prepare(trial.schema, trial.logs, SMALL)
     assert len(list((tmp_path / "tmp" / f"polyrank-{os.getuid()}" / "encoded").glob("*.arrow"))) == 1

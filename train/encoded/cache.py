@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from polyrank.caches import cache_folder
+from polyrank import caches
 from polyrank.errors import DataError, OutputError, RowError
 from polyrank.files import SUFFIXES, Piece, Wanted, list_files, scan
 from polyrank.schema import Schema
@@ -71,7 +71,7 @@ def cached_rows(
 
 def _usual_folder() -> Path:
     try:
-        folder = cache_folder() / "encoded"
+        folder = caches.encoded_folder()
         folder.mkdir(parents=True, exist_ok=True)
         if os.access(folder, os.W_OK):
             return folder
