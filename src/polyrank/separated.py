@@ -116,13 +116,14 @@ def _require(fits: Any, lists: Any, offsets: NDArray[np.int64], name: str, weigh
 
 
 def _texts(column: Any, name: str) -> Any:
-    """Return text of a layout that Arrow can cut."""
+    """Return text of a layout that Arrow can cut: in chunks if it came in chunks."""
     import pyarrow as pa
 
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if not any(test(kind) for test in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)):
         raise DataError(f"column {name!r} holds {column.type}; text that separators cut expected")
-    return decoded(import_arrow(column)).cast(pa.large_string())
+    texts = decoded(import_arrow(column)).cast(pa.large_string())
+    return texts if isinstance(column, pa.ChunkedArray) else texts.combine_chunks()
 
 
 def _split_one(value: object, name: str, separator: str, row: int) -> object:
