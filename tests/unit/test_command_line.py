@@ -1,10 +1,9 @@
 """The command line of training: what it prints, where, and with which exit status."""
 
 import json
-import logging
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,14 +16,6 @@ from polyrank.__main__ import main
 from polyrank.models import TrainedRanker
 
 Capture = pytest.CaptureFixture[str]
-
-
-@pytest.fixture(autouse=True)
-def quiet_logs() -> Iterator[None]:
-    logger = logging.getLogger("polyrank")
-    level = logger.level
-    yield
-    logger.setLevel(level)
 
 
 @pytest.fixture
