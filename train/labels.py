@@ -9,14 +9,14 @@ from polyrank.encoder import numbers
 from polyrank.errors import DataError, RowError
 from polyrank.rows import Column
 from polyrank.schema import Schema
-from polyrank.tasks import BinaryTask, Task
+from polyrank.tasks import Task, kind_of
 
 
 def label_matrix(schema: Schema, columns: Mapping[str, Column]) -> NDArray[np.float32]:
     """Read the labels, float32 [B, T]; NaN where the label is null or the task's `when` is not 1.
 
     Raises:
-        DataError: a label is not a number, a binary one is not 0 or 1, or one under log1p is negative.
+        DataError: a label is not a number, or none of its task.
     """
     return np.stack([_labels(task, columns) for task in schema.tasks], axis=1)
 
@@ -53,18 +53,11 @@ def mean_weight(schema: Schema, weights: NDArray[np.float32]) -> float:
 
 def _labels(task: Task, columns: Mapping[str, Column]) -> NDArray[np.float32]:
     labels = numbers(columns[task.label], task.label)
-    if isinstance(task, BinaryTask):
-        _refuse(task, labels, (labels != 0) & (labels != 1), "0 or 1 expected for a binary task")
-    elif task.transform == "log1p":
-        _refuse(task, labels, labels < 0, "0 or above expected under log1p")
-    if task.when is not None:
-        labels[numbers(columns[task.when], task.when) != 1] = np.nan
-    return labels
-
-
-def _refuse(task: Task, labels: NDArray[np.float32], wrong: NDArray[np.bool_], expected: str) -> None:
-    wrong = wrong & ~np.isnan(labels)
+    wrong = task.refused(labels)
     if wrong.any():
         row = int(wrong.argmax())
         held = f"label column {task.label!r} holds {labels[row]:g}"
-        raise RowError(held, row, f"; {expected} (task {task.name!r})")
+        raise RowError(held, row, f"; {task.expected_labels} expected for a {kind_of(task)} task (task {task.name!r})")
+    if task.when is not None:
+        labels[numbers(columns[task.when], task.when) != 1] = np.nan
+    return labels

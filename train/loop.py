@@ -9,7 +9,6 @@ from tqdm import tqdm
 
 from polyrank.errors import DataError
 from polyrank.models import MultiTaskRanker
-from polyrank.models.heads import loss
 
 from .config import TrainConfig
 from .optimizers import build_optimizers
@@ -57,12 +56,7 @@ def _step(
     """Take one gradient step; return each task's loss, (T,), detached."""
     logits = model(batch.ids, batch.dense, batch.weights)
     weights = None if batch.sample_weights is None else batch.sample_weights / mean_weight
-    losses = torch.stack(
-        [
-            loss(task, logits[task.name].squeeze(1), batch.labels[:, index], weights)
-            for index, task in enumerate(model.tasks)
-        ]
-    )
+    losses = model.losses(logits, batch.labels, weights)
     task_weights = torch.tensor([task.weight for task in model.tasks])
     for optimizer in optimizers:
         optimizer.zero_grad()

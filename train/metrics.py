@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from polyrank.auc import auc
 from polyrank.schema import Schema
-from polyrank.tasks import BinaryTask, Task
+from polyrank.tasks import BinaryTask, RegressionTask, Task
 
 Metrics = dict[str, dict[str, float]]
 """Metric by name, by task name."""
@@ -75,6 +75,6 @@ def _task_metrics(task: Task, answers: NDArray[np.float32], labels: NDArray[np.f
     if isinstance(task, BinaryTask):
         return {"auc": auc(predicted, actual == 1)}
     metrics = {"rmse": rmse(predicted, actual)}
-    if task.transform == "log1p":
+    if isinstance(task, RegressionTask) and task.transform == "log1p":
         metrics["rmsle"] = rmse(np.log1p(predicted), np.log1p(actual))
     return metrics

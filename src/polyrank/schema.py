@@ -199,8 +199,8 @@ def _check_task(index: int, task: Task) -> None:
         raise SchemaError(
             f"$.tasks[{index}].name must be letters, digits or '_' and none of {sorted(WIRE_NAMES)}, got {task.name!r}"
         )
-    if not 0.0 < task.weight < float("inf"):
-        raise SchemaError(f"$.tasks[{index}].weight must be above 0 and finite, got {task.weight} (task {task.name!r})")
+    for key, fault in task.faults():
+        raise SchemaError(f"$.tasks[{index}].{key} {fault} (task {task.name!r})")
 
 
 def _check_leaks(schema: Schema) -> None:

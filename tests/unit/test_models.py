@@ -16,12 +16,12 @@ from polyrank.models.buckets import BucketTable
 from polyrank.models.dense import DenseBlock
 from polyrank.models.embedding import Embeddings, FusedTable
 from polyrank.models.heads import answer, loss
-from polyrank.models.layers import mlp
+from polyrank.models.layers import LayerOptions, mlp
 from polyrank.models.numeric import NumericBlock
 from polyrank.models.trained import predict
 from polyrank.models.vectors import VectorBlock
 from polyrank.schema import Schema
-from polyrank.tasks import BinaryTask, RegressionTask
+from polyrank.tasks import BinaryTask, RegressionTask, Task
 
 CLICK = BinaryTask(name="click", label="is_click")
 RATING = RegressionTask(name="rating", label="rating")
@@ -310,25 +310,29 @@ def test_projection_is_a_linear_map_of_the_normalised_vector() -> None:
     assert found[1].tolist() == [0.0, 0.0, 0.0, 1.0]
 
 
+def mean_loss(task: Task, logit: torch.Tensor, label: torch.Tensor, weight: torch.Tensor | None = None) -> float:
+    return float(loss(task, logit.unsqueeze(1), label, weight))
+
+
 def test_binary_loss_is_mean_log_loss_of_observed() -> None:
     logit, label = torch.tensor([0.3, -2.0, 5.0]), torch.tensor([1.0, 0.0, NAN])
     expected = np.mean([np.log1p(np.exp(-0.3)), np.log1p(np.exp(-2.0))])
-    assert_allclose(float(loss(CLICK, logit, label)), expected, rtol=1e-6)
+    assert_allclose(mean_loss(CLICK, logit, label), expected, rtol=1e-6)
 
 
 def test_regression_loss_is_mean_squared_error_of_observed() -> None:
-    assert float(loss(RATING, torch.tensor([1.0, 2.0, 9.0]), torch.tensor([3.0, 2.5, NAN]))) == (4.0 + 0.25) / 2
+    assert mean_loss(RATING, torch.tensor([1.0, 2.0, 9.0]), torch.tensor([3.0, 2.5, NAN])) == (4.0 + 0.25) / 2
 
 
 def test_logged_loss_is_squared_error_of_log1p() -> None:
     expected = np.mean([(1.0 - np.log(4.0)) ** 2, (0.5 - np.log(1.0)) ** 2])
-    assert_allclose(float(loss(WATCH, torch.tensor([1.0, 0.5]), torch.tensor([3.0, 0.0]))), expected, rtol=1e-6)
+    assert_allclose(mean_loss(WATCH, torch.tensor([1.0, 0.5]), torch.tensor([3.0, 0.0])), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("task", [CLICK, RATING, WATCH], ids=["binary", "regression", "log1p"])
 def test_loss_without_observed_labels_has_zero_gradient(task: BinaryTask | RegressionTask) -> None:
     logit = torch.tensor([1.0, -1.0], requires_grad=True)
-    value = loss(task, logit, torch.tensor([NAN, NAN]))
+    value = loss(task, logit.unsqueeze(1), torch.tensor([NAN, NAN]))
     value.backward()  # type: ignore[no-untyped-call]
     assert float(value.detach()) == 0.0
     assert logit.grad is not None
@@ -338,7 +342,7 @@ def test_loss_without_observed_labels_has_zero_gradient(task: BinaryTask | Regre
 @pytest.mark.parametrize("task", [CLICK, RATING, WATCH], ids=["binary", "regression", "log1p"])
 def test_unobserved_label_gives_no_gradient(task: BinaryTask | RegressionTask) -> None:
     logit = torch.tensor([1.0, -1.0], requires_grad=True)
-    loss(task, logit, torch.tensor([0.0, NAN])).backward()  # type: ignore[no-untyped-call]
+    loss(task, logit.unsqueeze(1), torch.tensor([0.0, NAN])).backward()  # type: ignore[no-untyped-call]
     assert logit.grad is not None
     assert logit.grad[0] != 0.0
     assert logit.grad[1] == 0.0
@@ -347,9 +351,9 @@ def test_unobserved_label_gives_no_gradient(task: BinaryTask | RegressionTask) -
 @pytest.mark.parametrize("task", [CLICK, RATING, WATCH], ids=["binary", "regression", "log1p"])
 def test_weight_counts_a_row_that_often(task: BinaryTask | RegressionTask) -> None:
     logit, label = torch.tensor([0.3, -2.0, 5.0]), torch.tensor([1.0, 0.0, NAN])
-    weighed = loss(task, logit, label, torch.tensor([2.0, 0.0, 1.0]))
-    assert_allclose(float(weighed), float(loss(task, logit[[0, 0]], label[[0, 0]])), rtol=1e-6)
-    assert float(loss(task, logit, label, torch.ones(3))) == float(loss(task, logit, label))
+    weighed = mean_loss(task, logit, label, torch.tensor([2.0, 0.0, 1.0]))
+    assert_allclose(weighed, mean_loss(task, logit[[0, 0]], label[[0, 0]]), rtol=1e-6)
+    assert mean_loss(task, logit, label, torch.ones(3)) == mean_loss(task, logit, label)
 
 
 def test_answers_are_in_label_units() -> None:
@@ -366,12 +370,12 @@ def test_logged_answer_is_neither_negative_nor_infinite() -> None:
 
 
 def test_layers_are_linear_norm_relu_dropout() -> None:
-    kinds = [type(layer) for layer in mlp(4, (3, 2), batch_norm=True, dropout=0.5)]
+    kinds = [type(layer) for layer in mlp(4, (3, 2), LayerOptions("batch", 0.5))]
     assert kinds == [nn.Linear, nn.BatchNorm1d, nn.ReLU, nn.Dropout] * 2
 
 
 def test_layers_without_norm_have_a_bias() -> None:
-    plain, normed = (mlp(4, (3,), batch_norm=on, dropout=0.0) for on in (False, True))
+    plain, normed = (mlp(4, (3,), LayerOptions(kind)) for kind in ("none", "batch"))
     assert [name for name, _ in plain.named_parameters()] == ["0.weight", "0.bias"]
     assert "0.bias" not in dict(normed.named_parameters())
 
@@ -394,28 +398,22 @@ def test_wrong_shape_of_a_model_is_refused(arguments: dict[str, object], message
 def test_logits_are_one_column_for_each_task(toy_schema: Schema, toy_rows: ToyRows) -> None:
     batch = Encoder(toy_schema).encode(toy_rows(6))
     model = MultiTaskRanker(toy_schema, ModelConfig()).eval()
-    logits = model(torch.from_numpy(batch.ids), torch.from_numpy(batch.dense))
-    assert {name: tuple(logit.shape) for name, logit in logits.items()} == {
-        "click": (6, 1),
-        "like": (6, 1),
-        "rating": (6, 1),
-        "watch_s": (6, 1),
-    }
+    assert model(torch.from_numpy(batch.ids), torch.from_numpy(batch.dense)).shape == (6, 4)
 
 
 def test_ranker_without_towers_ends_in_one_layer() -> None:
     model = MultiTaskRanker(schema_of(USER), ModelConfig(hidden_dims=(5,), tower_dims=()))
-    assert [type(layer) for layer in model.towers["click"].children()] == [nn.Linear]
+    assert [tuple(weight.shape) for weight in cast("nn.Module", model.network.towers).parameters()] == [(1, 5), (1,)]
 
 
 def test_ranker_of_numbers_only_takes_no_ids() -> None:
     model = MultiTaskRanker(schema_of(NumericFeature(name="age")), ModelConfig()).eval()
-    assert model(None, torch.tensor([[1.0], [NAN]]))["click"].shape == (2, 1)
+    assert model(None, torch.tensor([[1.0], [NAN]])).shape == (2, 1)
 
 
 def test_ranker_of_ids_only_takes_no_numbers() -> None:
     model = MultiTaskRanker(schema_of(USER, TAGS), ModelConfig()).eval()
-    assert model(torch.tensor([[1, 2, -1, -1]]), None)["click"].shape == (1, 1)
+    assert model(torch.tensor([[1, 2, -1, -1]]), None).shape == (1, 1)
 
 
 def test_prediction_does_not_depend_on_batch_size(toy_schema: Schema, toy_rows: ToyRows) -> None:

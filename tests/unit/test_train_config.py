@@ -88,7 +88,7 @@ def test_every_value_is_read(path: Path) -> None:
         seed=7,
         threads=2,
         encoding="latin-1",
-        model=ModelConfig(hidden_dims=(8,), tower_dims=(), batch_norm=False, dropout=0.5),
+        model=ModelConfig(hidden_dims=(8,), tower_dims=(), normalization="none", dropout=0.5),
         optimizer=OptimizerConfig(lr=0.1, embedding_lr=0.2, weight_decay=0.0),
         validation=ValidationConfig(hours=2.5, share=0.5),
     )

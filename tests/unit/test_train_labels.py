@@ -63,7 +63,7 @@ def test_label_of_another_scale_is_checked_before_the_condition() -> None:
         (
             WATCH,
             {"watch_s": [0.0, -0.5]},
-            "label column 'watch_s' holds -0.5 at row 2; 0 or above expected under log1p (task 'watch')",
+            "label column 'watch_s' holds -0.5 at row 2; 0 or above under log1p expected for a regression task",
         ),
         (LIKE, {"is_like": [1], "is_click": ["no"]}, "column 'is_click' holds 'no' at row 1; numbers expected"),
     ],

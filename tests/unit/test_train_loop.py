@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ from polyrank.train.encoded import EncodedRows, MemoryStorage, Selection
 from polyrank.train.loop import train_epochs
 from polyrank.train.shuffling import Shuffler
 
-LINEAR = ModelConfig(hidden_dims=(16,), tower_dims=(), batch_norm=False)
+LINEAR = ModelConfig(hidden_dims=(16,), tower_dims=(), normalization="none")
 
 
 def ignore(epoch: int, losses: dict[str, float]) -> None:
@@ -36,7 +36,7 @@ def batch_of(values: NDArray[np.float64]) -> Batch:
 
 
 def last_layer(model: MultiTaskRanker) -> Any:
-    return next(model.towers["rating"].children())
+    return cast("Any", model.network.towers).output
 
 
 CLICK = BinaryTask(name="click", label="is_click")
@@ -103,7 +103,7 @@ def test_task_weight_scales_its_gradient() -> None:
 def test_last_batch_of_one_row_is_left_out(count: int, expected: int) -> None:
     model = ranker(RATING, model=ModelConfig(hidden_dims=(4,)))
     sizes: list[int] = []
-    model.bottom.register_forward_hook(lambda _, inputs, __: sizes.append(len(inputs[0])))
+    model.network.register_forward_hook(lambda _, inputs, __: sizes.append(len(inputs[0][0])))
     train(model, np.ones((count, 1), np.float32), TrainConfig(batch_size=4))
     assert len(sizes) == expected
     assert min(sizes) > 1
@@ -112,7 +112,7 @@ def test_last_batch_of_one_row_is_left_out(count: int, expected: int) -> None:
 def test_every_row_is_seen_once_in_an_epoch() -> None:
     model = ranker(RATING)
     seen: list[float] = []
-    model.bottom.register_forward_hook(lambda _, inputs, __: seen.extend(inputs[0][:, 0].tolist()))
+    model.network.register_forward_hook(lambda _, inputs, __: seen.extend(inputs[0][0][:, 0].tolist()))
     train(model, np.ones((64, 1), np.float32), TrainConfig(batch_size=10))
     assert sorted(seen) == sorted(X.astype(np.float32).tolist())
     assert seen != X.astype(np.float32).tolist()
@@ -121,7 +121,7 @@ def test_every_row_is_seen_once_in_an_epoch() -> None:
 def test_order_of_rows_differs_by_epoch() -> None:
     model = ranker(RATING)
     seen: list[float] = []
-    model.bottom.register_forward_hook(lambda _, inputs, __: seen.extend(inputs[0][:, 0].tolist()))
+    model.network.register_forward_hook(lambda _, inputs, __: seen.extend(inputs[0][0][:, 0].tolist()))
     train(model, np.ones((64, 1), np.float32), TrainConfig(epochs=2, batch_size=10))
     assert seen[:64] != seen[64:]
 

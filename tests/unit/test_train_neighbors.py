@@ -182,6 +182,6 @@ def trained(folder: Path, newest: int) -> dict[str, Any]:
 
 def test_validation_rows_change_nothing_in_the_run(tmp_path: Path) -> None:
     first, second = trained(tmp_path / "a", newest=0), trained(tmp_path / "b", newest=4)
-    table = first["embeddings.tables.dim_16.neighbors.0.rows"]
+    table = first["inputs.0.embeddings.tables.dim_16.neighbors.0.rows"]
     assert table.tolist() == [[0, 0, 0], [2, 3, 0], [1, 3, 0], [1, 2, 0], [0, 0, 0], [0, 0, 0], [0, 0, 0]]
     assert all(value.equal(second[name]) for name, value in first.items())

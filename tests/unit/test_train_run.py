@@ -110,7 +110,7 @@ def test_initial_weights_follow_the_seed(
     initial: list[torch.Tensor] = []
 
     def stop(model: MultiTaskRanker, *_: object, **__: object) -> None:
-        initial.append(model.state_dict()["embeddings.tables.dim_8.weight"].clone())
+        initial.append(model.state_dict()["inputs.0.embeddings.tables.dim_8.weight"].clone())
         raise KeyboardInterrupt
 
     monkeypatch.setattr("polyrank.train.run.train_epochs", stop)
@@ -192,7 +192,9 @@ def test_rows_of_weight_zero_teach_nothing(toy_rows: ToyRows, tmp_path: Path) ->
     third = fit(schema.resolved(), replaced(table, "w", [1.0] * 200), out=tmp_path / "third", config=SMALL)
     same = [torch.equal(value, weights_of(second)[name]) for name, value in weights_of(first).items()]
     assert all(same)
-    assert not torch.equal(weights_of(first)["bottom.0.weight"], weights_of(third)["bottom.0.weight"])
+    assert not torch.equal(
+        weights_of(first)["network.layers.bottom.0.weight"], weights_of(third)["network.layers.bottom.0.weight"]
+    )
 
 
 def test_unit_of_the_weights_does_not_matter(toy_rows: ToyRows, tmp_path: Path) -> None:

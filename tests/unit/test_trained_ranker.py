@@ -27,7 +27,8 @@ def test_run_is_loaded_whole(toy_run: Path) -> None:
     assert not loaded.model.training
     assert set(stored) == set(loaded.model.state_dict())
     assert_array_equal(
-        loaded.model.state_dict()["embeddings.tables.dim_8.weight"], stored["embeddings.tables.dim_8.weight"]
+        loaded.model.state_dict()["inputs.0.embeddings.tables.dim_8.weight"],
+        stored["inputs.0.embeddings.tables.dim_8.weight"],
     )
 
 
@@ -67,7 +68,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda run: (run / "schema.toml").write_text(
             (run / "schema.toml").read_text().replace("num_buckets = 500", "num_buckets = 501")
         ),
-        r"size mismatch for embeddings\.tables\.dim_8\.weight",
+        r"size mismatch for inputs\.0\.embeddings\.tables\.dim_8\.weight",
     ),
     "weights of another model": (
         lambda run: save_file({"x": torch.zeros(1)}, run / "weights.safetensors"),

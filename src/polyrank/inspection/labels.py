@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.encoder import numbers
-from polyrank.tasks import BinaryTask, Task
+from polyrank.tasks import BinaryTask, Task, kind_of
 
 from .findings import Finding, Level, TaskFacts
 
@@ -35,13 +35,12 @@ class LabelInspector:
         self.observed += len(labels)
         self.total += float(labels.sum())
         self.low, self.high = float(labels.min(initial=self.low)), float(labels.max(initial=self.high))
-        self.refused += int(self._is_refused(labels).sum())
+        self.refused += int(self.task.refused(labels).sum())
 
     def facts(self, rows: int) -> TaskFacts:
         """Describe the label, after the last of `rows` rows."""
         mean = self.total / self.observed if self.observed else None
-        kind = "binary" if self.is_binary else "regression"
-        return TaskFacts(name=self.task.name, kind=kind, observed=self.observed / rows, mean=mean)
+        return TaskFacts(name=self.task.name, kind=kind_of(self.task), observed=self.observed / rows, mean=mean)
 
     def findings(self) -> Iterator[Finding]:
         """Judge, after the last row."""
@@ -54,24 +53,14 @@ class LabelInspector:
         if self.observed == 0:
             return "error", "no row has a label that counts; correct label or when, or leave the task out"
         if self.refused:
-            expected = "0 and 1 alone" if self.is_binary else "0 and above, under log1p,"
-            return (
-                "error",
-                f"{self.refused:,} labels are refused, {expected} are expected; correct them or make them null",
-            )
+            expected = self.task.expected_labels
+            return "error", f"{self.refused:,} labels are refused, {expected} expected; correct them or make them null"
         if self.low == self.high:
             return "error", f"every label is {self.low:g}, and there is nothing to learn; bring rows with another label"
         rate = self.total / self.observed
         if self.is_binary and not RARE <= rate <= 1 - RARE:
             return "warning", f"{rate:.3%} of labels are 1; bring more rows, or the task learns little but that rate"
         return None
-
-    def _is_refused(self, labels: NDArray[np.float64]) -> NDArray[np.bool_]:
-        if self.is_binary:
-            return np.not_equal(labels, 0) & np.not_equal(labels, 1)
-        is_log1p = getattr(self.task, "transform", None) == "log1p"
-        refused: NDArray[np.bool_] = labels < (0 if is_log1p else -np.inf)
-        return refused
 
 
 def labels_of(task: Task, columns: Mapping[str, Any]) -> NDArray[np.float64]:

@@ -74,7 +74,8 @@ class FusedTable(nn.Module):
             for feature in schema.neighbors_features
             if feature.of in tables
         )
-        self.output_dim = embedding_dim * (len(self.layout) + len(self.neighbors))
+        self.num_vectors = len(self.layout) + len(self.neighbors)
+        self.output_dim = embedding_dim * self.num_vectors
 
     def forward(self, ids: Tensor, weights: Tensor | None = None) -> Tensor:
         """Look up and pool.
@@ -133,6 +134,7 @@ class Embeddings(nn.Module):
         dims = dict.fromkeys(feature.embedding_dim for feature in schema.hashed_features)
         tables = {f"dim_{dim}": FusedTable(schema, dim) for dim in dims if dim is not None}
         self.output_dim = sum(table.output_dim for table in tables.values())
+        self.fields = [(table.num_vectors, dim) for dim, table in zip(dims, tables.values(), strict=True) if dim]
         self.tables = nn.ModuleDict(tables)
 
     def forward(self, ids: Tensor, weights: Tensor | None = None) -> Tensor:

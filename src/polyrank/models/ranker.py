@@ -1,40 +1,94 @@
 """The multi-task ranker: encoded rows in, one answer per task out."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from polyrank.schema import Schema
-from polyrank.tasks import Task
 
+from . import chain as chains
+from .architectures import build_architecture
 from .config import ModelConfig
 from .dense import DenseBlock
 from .embedding import Embeddings
-from .heads import answer
-from .layers import mlp
+from .heads import Towers, answer, loss, split
+from .interactions import CrossNetwork, FactorizationMachine
+
+
+class Inputs(nn.Module):
+    """Everything that is looked up or transformed: encoded rows to what the layers read."""
+
+    def __init__(self, schema: Schema) -> None:
+        super().__init__()
+        self.embeddings = Embeddings(schema) if schema.hashed_features else None
+        self.dense = DenseBlock(schema) if schema.dense_features else None
+        self.output_dim = sum(part.output_dim for part in (self.embeddings, self.dense) if part is not None)
+        self.fields = [] if self.embeddings is None else self.embeddings.fields
+
+    def forward(self, ids: Tensor | None, dense: Tensor | None, weights: Tensor | None = None) -> Tensor:
+        """Look up and transform: see `MultiTaskRanker.forward`; float32 (B, I), embedding vectors first."""
+        parts = []
+        if self.embeddings is not None:
+            parts.append(self.embeddings(ids, weights))
+        if self.dense is not None:
+            parts.append(self.dense(dense))
+        return torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
+
+
+class Network(nn.Module):
+    """Everything but the lookups: what the layers read to the logits of all tasks."""
+
+    def __init__(self, schema: Schema, config: ModelConfig, inputs: Inputs) -> None:
+        super().__init__()
+        self.chain = chains.chain_of(schema, config)
+        self.multiplies = config.architecture == "esmm"
+        self.layers = build_architecture(inputs.output_dim, schema, config) if config.interaction != "fm" else None
+        self.shares_input = config.architecture != "single_task"
+        self.num_inputs = 1 if self.layers is None else self.layers.num_inputs
+        self.crosses = nn.ModuleList(
+            CrossNetwork(inputs.output_dim, config.cross_layers, config.cross_rank)
+            for _ in range(self.num_inputs if config.interaction == "dcn_v2" else 0)
+        )
+        self.machine = (
+            FactorizationMachine(inputs.output_dim, inputs.fields, sum(task.num_logits for task in schema.tasks))
+            if config.interaction in ("deepfm", "fm")
+            else None
+        )
+        self.towers = None if self.layers is None else Towers(schema.tasks, self.layers.output_dim, config)
+
+    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Map float32 (B, I) each to logits (B, O)."""
+        parts = []
+        if self.layers is not None and self.towers is not None:
+            crosses = zip(self.crosses, inputs, strict=True)
+            parts.append(self.towers(self.layers([cross(part) for cross, part in crosses] if self.crosses else inputs)))
+        if self.machine is not None:
+            parts.append(self.machine(inputs[-1]))
+        logits: Tensor = sum(parts[1:], start=parts[0])
+        return chains.joint_logits(logits, self.chain) if self.chain is not None and self.multiplies else logits
+
+    def shared_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters that several tasks train."""
+        parts = [] if self.layers is None else self.layers.shared_parts()
+        crosses = list(self.crosses)[-1:] if self.shares_input else []
+        return [parameter for part in (*parts, *crosses) for parameter in part.parameters()]
 
 
 class MultiTaskRanker(nn.Module):
-    """Embeddings and numbers, a trunk that all tasks share, and a tower for each task (shared bottom).
-
-    Caruana, Multitask Learning, Machine Learning 28, 1997.
-    """
+    """Lookups, the layers of an architecture, and towers."""
 
     def __init__(self, schema: Schema, config: ModelConfig) -> None:
         super().__init__()
         self.tasks = schema.tasks
-        self.embeddings = Embeddings(schema) if schema.hashed_features else None
-        self.dense = DenseBlock(schema) if schema.dense_features else None
-        input_dim = sum(part.output_dim for part in (self.embeddings, self.dense) if part is not None)
-        self.bottom = mlp(input_dim, config.hidden_dims, batch_norm=config.batch_norm, dropout=config.dropout)
-        self.towers = nn.ModuleDict({_tower_name(task): self._tower(config) for task in schema.tasks})
+        self.calibrator = config.calibrator if config.architecture == "aitm" else 0.0
+        first = Inputs(schema)
+        self.network = Network(schema, config, first)
+        others = [Inputs(schema) for _ in range(self.network.num_inputs - 1)]
+        self.inputs = nn.ModuleList([first, *others])
 
-    @staticmethod
-    def _tower(config: ModelConfig) -> nn.Sequential:
-        hidden = mlp(config.hidden_dims[-1], config.tower_dims, batch_norm=config.batch_norm, dropout=config.dropout)
-        return nn.Sequential(*hidden, nn.Linear((config.hidden_dims + config.tower_dims)[-1], 1))
-
-    def forward(self, ids: Tensor | None, dense: Tensor | None, weights: Tensor | None = None) -> dict[str, Tensor]:
-        """Return each task's logit.
+    def forward(self, ids: Tensor | None, dense: Tensor | None, weights: Tensor | None = None) -> Tensor:
+        """Return the logits of all tasks side by side; `heads.split` takes them apart.
 
         Args:
             ids: int64 (B, S) fingerprints; None when the schema has no hashed feature.
@@ -42,22 +96,28 @@ class MultiTaskRanker(nn.Module):
             weights: float32 (B, W) of the values of weighted bags; None when no bag is weighted.
 
         Returns:
-            float32 (B, 1) by task name.
+            float32 (B, O); of a task of a chain that of it and all before it coming true.
         """
-        parts = []
-        if self.embeddings is not None:
-            parts.append(self.embeddings(ids, weights))
-        if self.dense is not None:
-            parts.append(self.dense(dense))
-        shared = self.bottom(torch.cat(parts, dim=1))  # (B, H)
-        return {task.name: self.towers[_tower_name(task)](shared) for task in self.tasks}
+        logits: Tensor = self.network([part(ids, dense, weights) for part in self.inputs])
+        return logits
 
     def answers(self, ids: Tensor | None, dense: Tensor | None, weights: Tensor | None = None) -> dict[str, Tensor]:
-        """Return each task's answer in label units, float32 (B, 1): a probability for a binary task."""
+        """Return each task's answer in label units, float32 (B, num_answers): a probability for a binary task."""
         logits = self(ids, dense, weights)
-        return {task.name: answer(task, logits[task.name]) for task in self.tasks}
+        found = {task.name: answer(task, own) for task, own in zip(self.tasks, split(self.tasks, logits), strict=True)}
+        if self.network.chain is not None:
+            found |= chains.conditional_probabilities(logits, self.tasks, self.network.chain)
+        return found
 
-
-def _tower_name(task: Task) -> str:
-    """Return the task's name, after a 0, with which no task's begins, where PyTorch's own containers have that name."""
-    return f"0{task.name}" if hasattr(nn.ModuleDict(), task.name) else task.name
+    def losses(self, logits: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Return the mean loss of each task, (T,), of logits (B, O), labels (B, T) and weights of rows (B,)."""
+        chain = self.network.chain
+        if chain is not None:
+            labels = chains.entire_space_labels(labels, chain)
+        found = [
+            loss(task, own, labels[:, index], weights)
+            for index, (task, own) in enumerate(zip(self.tasks, split(self.tasks, logits), strict=True))
+        ]
+        if chain is not None and self.calibrator:
+            found[chain.tasks[-1]] = found[chain.tasks[-1]] + self.calibrator * chains.disorder(logits, chain)
+        return torch.stack(found)

@@ -131,7 +131,11 @@ def _sample_batch(run: Path, schema: Schema, stored: dict[str, torch.Tensor]) ->
 def predict(
     model: MultiTaskRanker, batch: Batch, *, batch_size: int = PREDICTED_ROWS
 ) -> dict[str, NDArray[np.float32]]:
-    """Answer rows in evaluation mode, without gradients; float32 [B] by task name."""
+    """Answer rows in evaluation mode, without gradients.
+
+    Returns:
+        float32 [B] by task name; [B, num_classes] of a multi-class task.
+    """
     was_training = model.training
     model.eval()
     parts: dict[str, list[NDArray[np.float32]]] = {task.name: [] for task in model.tasks}
@@ -139,7 +143,7 @@ def predict(
         for start in range(0, len(batch), batch_size):
             answers = model.answers(*tensors(batch[start : start + batch_size]))
             for name, value in answers.items():
-                parts[name].append(value.squeeze(1).numpy())
+                parts[name].append((value if value.shape[1] > 1 else value.squeeze(1)).numpy())
     model.train(was_training)
     return {name: np.concatenate(values) for name, values in parts.items()}
 

@@ -1,0 +1,67 @@
+"""PLE: experts of each task beside shared ones, in layers."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from polyrank.models.config import ModelConfig
+from polyrank.models.layers import FannedLinear, GroupedLinear, GroupedMLP
+
+from .sharing import Architecture, mixed
+
+
+class ProgressiveLayeredExtraction(Architecture):
+    """Layers of experts: a task reads its own and the shared ones, the shared part reads all.
+
+    Tang et al., Progressive Layered Extraction (PLE): A Novel Multi-Task Learning Model for Personalized
+    Recommendations, RecSys 2020, section 4. With one layer it is the paper's CGC.
+    """
+
+    def __init__(self, input_dim: int, num_tasks: int, config: ModelConfig) -> None:
+        super().__init__()
+        dims = [input_dim] + [config.hidden_dims[-1]] * (config.num_extraction_layers - 1)
+        self.extractions = nn.ModuleList(
+            Extraction(dim, num_tasks, config, is_first=index == 0, is_last=index == len(dims) - 1)
+            for index, dim in enumerate(dims)
+        )
+        self.output_dim = config.hidden_dims[-1]
+
+    def shared_parts(self) -> list[nn.Module]:
+        """Return the layers that several tasks train."""
+        return [extraction.shared_experts for extraction in self.extractions if isinstance(extraction, Extraction)]
+
+    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Represent rows: (B, I) to (B, T, H)."""
+        of_tasks = shared = inputs[0]
+        for extraction in self.extractions:
+            of_tasks, shared = extraction(of_tasks, shared)
+        return of_tasks
+
+
+class Extraction(nn.Module):
+    """One layer: experts and gates of each task, and of the shared part unless it is the last."""
+
+    def __init__(self, input_dim: int, num_tasks: int, config: ModelConfig, *, is_first: bool, is_last: bool) -> None:
+        super().__init__()
+        self.num_tasks, own, common = num_tasks, config.num_task_experts, config.num_experts
+        options, dims = config.layer_options, config.hidden_dims
+        self.task_experts = GroupedMLP(num_tasks * own, input_dim, dims, shares_input=is_first, options=options)
+        self.shared_experts = GroupedMLP(common, input_dim, dims, shares_input=True, options=options)
+        linear = FannedLinear if is_first else GroupedLinear
+        self.task_gates = linear(num_tasks, input_dim, own + common, bias=False)
+        self.shared_gate = None if is_last else nn.Linear(input_dim, num_tasks * own + common, bias=False)
+        self.own = own
+
+    def forward(self, of_tasks: Tensor, shared: Tensor) -> tuple[Tensor, Tensor]:
+        """Extract: (B, T, I), or (B, I) at first, and (B, I) to (B, T, H) and (B, H)."""
+        repeated = of_tasks if of_tasks is shared else of_tasks.repeat_interleave(self.own, dim=1)
+        own = self.task_experts(repeated)  # (B, T * own, H)
+        common = self.shared_experts(shared)  # (B, common, H)
+        gates = self.task_gates(of_tasks).softmax(2)  # (B, T, own + common)
+        by_task = own.reshape(-1, self.num_tasks, self.own, own.shape[2])  # (B, T, own, H)
+        outputs = (gates[:, :, : self.own].unsqueeze(3) * by_task).sum(2) + mixed(common, gates[:, :, self.own :])
+        if self.shared_gate is None:
+            return outputs, shared
+        everything = torch.cat([own, common], dim=1)
+        return outputs, mixed(everything, self.shared_gate(shared).softmax(1).unsqueeze(1)).squeeze(1)

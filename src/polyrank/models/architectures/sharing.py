@@ -1,0 +1,38 @@
+"""What every architecture is: rows in, one representation for each task out."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+
+class Architecture(nn.Module, ABC):
+    """The layers between the inputs and the towers of the tasks.
+
+    Attributes:
+        num_inputs: how many embeddings of the features it reads, each with tables of its own.
+        output_dim: H, the width of what a tower reads.
+    """
+
+    num_inputs: int = 1
+    output_dim: int
+
+    def shared_parts(self) -> list[nn.Module]:
+        """Return the layers that several tasks train; none where the tasks share no more than the embeddings."""
+        return []
+
+    @abstractmethod
+    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Represent rows.
+
+        Args:
+            inputs: float32 (B, I) each, `num_inputs` of them.
+
+        Returns:
+            float32 (B, T, H), or (B, H) where all tasks have the same.
+        """
+
+
+def mixed(experts: Tensor, weights: Tensor) -> Tensor:
+    """Add up experts (B, E, H) by the weights of each task (B, T, E): (B, T, H)."""
+    return (weights.unsqueeze(3) * experts.unsqueeze(1)).sum(2)
