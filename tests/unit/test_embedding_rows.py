@@ -211,7 +211,7 @@ WRONG_COALESCE = {
 }
 
 
-def cases(wrong: dict[str, tuple[str, Any, str]]) -> Any:
+def cases(wrong: dict[str, tuple[str, Any, str]]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("name", "value", "message"), wrong.values(), ids=wrong.keys())
 
 
