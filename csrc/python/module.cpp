@@ -7,6 +7,7 @@
 #include <span>
 #include <string_view>
 
+#include "embedding_binding.hpp"
 #include "encode_binding.hpp"
 #include "exceptions.hpp"
 #include "item_reader.hpp"
@@ -125,4 +126,5 @@ PYBIND11_MODULE(_native, module) {
              py::arg("missing") = py::tuple(),
              "The fingerprint of a plain Python value; None for what takes the longer way.");
   polyrank::bind_encode(module);
+  polyrank::bind_embedding_rows(module);
 }

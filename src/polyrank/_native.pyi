@@ -31,6 +31,22 @@ def chain(
     is_missing: NDArray[np.bool_],
 ) -> None: ...
 def fingerprint_one(value: object, dtype: object, seed: object, missing: object = ()) -> int | None: ...
+def gather_rows(
+    table: NDArray[np.float32], rows: NDArray[np.int64], out: NDArray[np.float32], threads: int
+) -> None: ...
+def coalesce_rows(
+    rows: NDArray[np.int64], values: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]: ...
+def update_rowwise_adagrad(
+    table: NDArray[np.float32],
+    sums: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    values: NDArray[np.float32],
+    lr: float,
+    epsilon: float,
+    scale: float,
+    threads: int,
+) -> None: ...
 
 class TablePlan:
     def __init__(self, groups: Sequence[object]) -> None: ...

@@ -9,9 +9,11 @@ pytestmark = [pytest.mark.native, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 WATCHED = (
+    "tests/unit/test_embedding_rows.py",
     "tests/unit/test_fingerprint*.py",
     "tests/unit/test_ngrams.py",
     "tests/unit/test_table.py",
+    "tests/property/test_embedding_rows_properties.py",
     "tests/property/test_fingerprint_properties.py",
     "tests/property/test_table_properties.py",
 )

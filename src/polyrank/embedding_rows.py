@@ -1,0 +1,105 @@
+"""Rows of embedding tables: lookups, and sparse updates that cost what a batch touches, not what a table holds.
+
+A table is float32 [R, D] of any size; a batch names N of its rows. Arrays are numpy's, contiguous and in place; a CPU
+tensor of PyTorch is viewed with `.numpy()`. Results are the same bits on every processor and for every number of
+threads.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyrank.arguments import shown
+from polyrank.errors import ConfigError, DataError
+
+from . import _native
+
+_T = TypeVar("_T")
+
+
+def gather_rows(
+    table: NDArray[np.float32], rows: NDArray[np.int64], out: NDArray[np.float32], *, threads: int = 1
+) -> None:
+    """Copy `table[rows]` to `out`.
+
+    Args:
+        table: float32 [R, D].
+        rows: int64 [N], each in [0, R).
+        out: float32 [N, D], apart from both.
+        threads: how many share the work, where there are 8,192 rows for each.
+
+    Raises:
+        DataError: a row is out of range, or an array is not as described; nothing is written.
+    """
+    _checked(_native.gather_rows, table, rows, out, threads)
+
+
+def coalesce_rows(
+    rows: NDArray[np.int64], values: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Add the values of equal rows.
+
+    >>> unique, sums = coalesce_rows(np.array([7, 2, 7]), np.array([[1], [2], [3]], np.float32))
+    >>> unique.tolist(), sums.tolist()
+    ([7, 2], [[4.0], [2.0]])
+
+    Args:
+        rows: int64 [N], any numbers; N below 2**32 - 1.
+        values: float32 [N, D].
+
+    Returns:
+        The unique rows int64 [U] in the order of their first occurrence, and float32 [U, D], where the values of a row
+        are added in the order of their occurrence. Both are views of arrays with room for N.
+
+    Raises:
+        DataError: an array is not as described.
+    """
+    return _checked(_native.coalesce_rows, rows, values)
+
+
+def update_rowwise_adagrad(  # noqa: PLR0913 (a table, its gradient, and the three numbers of the formula)
+    table: NDArray[np.float32],
+    sums: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    values: NDArray[np.float32],
+    *,
+    lr: float,
+    epsilon: float,
+    scale: float = 1.0,
+    threads: int = 1,
+) -> None:
+    """Take one step of row-wise Adagrad in place, with the gradients `g = scale · values` of the rows given.
+
+    `s[r] += mean(g[r]²); w[r] -= lr / (sqrt(s[r]) + epsilon) · g[r]`, in float32. Duchi et al., JMLR 12, 2011; kept per
+    row as in Mudigere et al., ISCA 2022, section 4.1.1.
+
+    Args:
+        table: float32 [R, D], the weights w.
+        sums: float32 [R], the sum of mean squared gradients of each row, s.
+        rows: int64 [U], each in [0, R) and there once, as `coalesce_rows` gives them.
+        values: float32 [U, D].
+        lr: the learning rate.
+        epsilon: above 0 in float32.
+        scale: what the values are multiplied with, such as that of gradient clipping.
+        threads: how many share the work, where there are 8,192 rows for each.
+
+    Raises:
+        DataError: a row is out of range, or an array is not as described; nothing is written.
+        ConfigError: a number is not finite, or `epsilon` is 0 or below.
+    """
+    for name, value in (("lr", lr), ("epsilon", epsilon), ("scale", scale)):
+        if not math.isfinite(value):
+            raise ConfigError(f"{name} must be finite, got {shown(value)}")
+    if not np.float32(epsilon) > 0:
+        raise ConfigError(f"epsilon must be above 0 in float32, got {shown(epsilon)}")
+    _checked(_native.update_rowwise_adagrad, table, sums, rows, values, lr, epsilon, scale, threads)
+
+
+def _checked(call: Callable[..., _T], *arguments: Any) -> _T:
+    try:
+        return call(*arguments)
+    except _native.ArrayError as err:
+        raise DataError(str(err)) from err
