@@ -2,8 +2,19 @@
 
 from polyrank.models import ModelConfig
 
-from .config import OptimizerConfig, TrainConfig, ValidationConfig
+from .config import TrainConfig
+from .config_sections import EarlyStoppingConfig, OptimizerConfig, RareIdsConfig, ValidationConfig
 from .run import Run, fit
 from .sources import read_rows
 
-__all__ = ["ModelConfig", "OptimizerConfig", "Run", "TrainConfig", "ValidationConfig", "fit", "read_rows"]
+__all__ = [
+    "EarlyStoppingConfig",
+    "ModelConfig",
+    "OptimizerConfig",
+    "RareIdsConfig",
+    "Run",
+    "TrainConfig",
+    "ValidationConfig",
+    "fit",
+    "read_rows",
+]

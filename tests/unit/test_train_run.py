@@ -23,7 +23,7 @@ from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask
 from polyrank.train import OptimizerConfig, Run, TrainConfig, ValidationConfig, fit
 from polyrank.train.preparing import prepare
-from polyrank.train.run import describe
+from polyrank.train.validation import describe
 
 CLICK = BinaryTask(name="click", label="is_click")
 SMALL = TrainConfig(batch_size=64)
@@ -113,7 +113,7 @@ def test_initial_weights_follow_the_seed(
         initial.append(model.state_dict()["inputs.0.embeddings.tables.dim_8.weight"].clone())
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("polyrank.train.run.train_epochs", stop)
+    monkeypatch.setattr("polyrank.train.run.Training", stop)
     for seed in (1, 1, 2):
         with pytest.raises(KeyboardInterrupt):
             fit(toy_schema, toy_rows(100), out=tmp_path / "run", config=TrainConfig(seed=seed), progress=False)
