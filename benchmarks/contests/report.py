@@ -20,6 +20,8 @@ PACKAGES = (
     "xxhash",
     "polars-hash",
     "duckdb",
+    "torch",
+    "fbgemm-gpu-cpu",
 )
 HEADINGS = ("workload", "polyrank", "against", "its speed", "ratio", "target", "outcome")
 

@@ -64,7 +64,7 @@ void gather_rows(const float* table, std::size_t dim, std::span<const std::int64
   with_width(dim, [=](auto width) noexcept {
     for (std::size_t i = 0; i < rows.size(); ++i) {
       prefetch(table + static_cast<std::size_t>(row_ahead(rows, i)) * width, width);
-      std::copy_n(table + static_cast<std::size_t>(rows[i]) * width, static_cast<std::size_t>(width), out + i * width);
+      copy_row(table + static_cast<std::size_t>(rows[i]) * width, width, out + i * width);
     }
   });
 }

@@ -8,7 +8,7 @@
 namespace polyrank {
 
 /// How many rows ahead of its use a row of a table is asked for: enough for the latency of memory.
-constexpr std::size_t kRowsAhead = 16;
+constexpr std::size_t kRowsAhead = 32;
 
 /// Asks for every cache line of `count` floats.
 inline void prefetch(const float* first, std::size_t count) noexcept {

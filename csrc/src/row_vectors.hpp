@@ -18,6 +18,17 @@ inline Quad load_quad(const float* from) noexcept {
 
 inline void store_quad(Quad quad, float* to) noexcept { std::memcpy(to, &quad, sizeof(quad)); }
 
+template <typename Width>
+void copy_row(const float* from, Width width, float* to) noexcept {
+  std::size_t i = 0;
+  for (; i + kQuad <= width; i += kQuad) {
+    store_quad(load_quad(from + i), to + i);
+  }
+  for (; i < width; ++i) {
+    to[i] = from[i];
+  }
+}
+
 /// Writes `combine(target, value)` over each target; `combine` takes quads and floats.
 template <typename Width, typename Combine>
 void combine_row(float* target, const float* values, Width width, const Combine& combine) noexcept {

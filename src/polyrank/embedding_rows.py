@@ -18,6 +18,23 @@ from polyrank.errors import ConfigError, DataError
 from . import _native
 
 _T = TypeVar("_T")
+_LINE_BYTES = 64
+
+
+def empty_table(num_rows: int, dim: int) -> NDArray[np.float32]:
+    """Return float32 [num_rows, dim] whose content is undefined, in memory that suits the lookups of large tables.
+
+    It starts on a cache line, so that a row of 16 columns is one line and not two, and lies in huge pages where the
+    system gives them to programs that ask, as numpy does for large arrays: a row of a table of a gigabyte is then found
+    without a walk through the page tables.
+
+    Raises:
+        MemoryError: the system has not that much.
+    """
+    num_bytes = num_rows * dim * np.dtype(np.float32).itemsize
+    memory = np.empty(num_bytes + _LINE_BYTES, np.uint8)
+    start = -memory.ctypes.data % _LINE_BYTES
+    return memory[start : start + num_bytes].view(np.float32).reshape(num_rows, dim)
 
 
 def gather_rows(

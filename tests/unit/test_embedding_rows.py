@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 
-from polyrank.embedding_rows import coalesce_rows, gather_rows, update_rowwise_adagrad
+from polyrank.embedding_rows import coalesce_rows, empty_table, gather_rows, update_rowwise_adagrad
 from polyrank.errors import ConfigError, DataError
 
 Floats = NDArray[np.float32]
@@ -33,6 +33,20 @@ def expected_update(
     squares[rows] += (gradient**2).mean(axis=1)
     weights[rows] -= LR * gradient / (np.sqrt(squares[rows]) + EPSILON)[:, None]
     return weights, squares
+
+
+@pytest.mark.parametrize("num_rows", [0, 1, 3, 100_000])
+def test_empty_table_starts_on_a_cache_line(num_rows: int) -> None:
+    table = empty_table(num_rows, 17)
+    assert (table.shape, table.dtype) == ((num_rows, 17), np.float32)
+    assert table.flags.c_contiguous
+    assert table.flags.writeable
+    assert table.ctypes.data % 64 == 0
+
+
+def test_table_larger_than_memory_is_refused() -> None:
+    with pytest.raises(MemoryError, match="Unable to allocate"):
+        empty_table(2**50, 16)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
