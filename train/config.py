@@ -47,12 +47,14 @@ class ValidationConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         column: text column that says `train` or `validation` in each row.
         hours: the newest hours of the data; of a time split.
         share: share of the rows, in (0, 1), of the other splits and of a time split without `hours`.
+        resamples: of the bootstrap that gives the final metrics their confidence intervals; 0 gives none.
     """
 
     split: Literal["time", "random", "group", "column"] | None = None
     column: str | None = None
     hours: float | None = None
     share: float = 0.1
+    resamples: int = 200
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -65,6 +67,7 @@ class ValidationConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         if self.hours is not None and (self.split not in (None, "time") or self.column is not None):
             raise ConfigError("$.validation.hours goes with split = 'time'; leave it out for another split")
         _require("validation.share", self.share, "in (0, 1)", holds=0.0 < self.share < 1.0)
+        _require("validation.resamples", self.resamples, "in [0, 2**31)", holds=0 <= self.resamples < 2**31)
 
 
 class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from polyrank.staging import refuse_existing, staged_directory
 
 from .config import TrainConfig
 from .loop import diverged, train_epochs
-from .metrics import Metrics, evaluate
+from .metrics import Bootstrap, Evaluation, Metrics, evaluate, headline
 from .neighbors import fit_neighbors
 from .preparing import TrainingData, prepare
 from .shuffling import Shuffler
@@ -36,6 +36,8 @@ FEW_STEPS = 50
 
 logger = logging.getLogger(__name__)
 
+Scalar = TypeVar("Scalar", bound=np.generic)
+
 
 @dataclasses.dataclass(frozen=True)
 class Run:
@@ -44,12 +46,17 @@ class Run:
     Attributes:
         path: the run directory.
         run_id: content hash of schema, configuration and weights.
-        metrics: of the validation rows, by task.
+        evaluation: metrics of the validation rows, and what they rest on.
     """
 
     path: Path
     run_id: str
-    metrics: Metrics
+    evaluation: Evaluation
+
+    @property
+    def metrics(self) -> Metrics:
+        """All metrics of the validation rows, by task."""
+        return self.evaluation.values
 
 
 def fit(
@@ -85,7 +92,8 @@ def fit(
         model, history = _train(prepared, config, progress=progress)
         sample = prepared.validation.read((0, min(SAMPLE_ROWS, len(prepared.validation)))).batch
         TrainedRanker.save(stage, prepared.schema, toml_text(config), model, sample)
-        run = Run(target, content_hash(stage), history[-1]["validation"])
+        run = Run(target, content_hash(stage), _final_evaluation(model, prepared, config))
+        _warn_undefined(run.evaluation)
         _write_metrics(stage / METRICS_FILE, run, prepared, history)
     return run
 
@@ -108,26 +116,38 @@ def _train(data: TrainingData, config: TrainConfig, *, progress: bool) -> tuple[
         load_neighbors(model, fit_neighbors(data.schema, engagements, progress=progress))
 
         def validate(epoch: int, losses: dict[str, float]) -> None:
-            metrics = _validate(model, data, epoch)
+            metrics = _validate(model, data, epoch).values
             history.append({"epoch": epoch, "train_loss": losses, "validation": metrics})
-            logger.info("epoch %d of %d: %s", epoch, config.epochs, describe(metrics))
+            logger.info("epoch %d of %d: %s", epoch, config.epochs, describe(headline(data.schema, metrics)))
 
         train_epochs(model, rows, config, mean_weight=data.mean_weight, progress=progress, after_epoch=validate)
-    _warn_undefined(history[-1]["validation"])
     return model.eval(), history
 
 
-def _validate(model: MultiTaskRanker, data: TrainingData, epoch: int) -> Metrics:
+def _final_evaluation(model: MultiTaskRanker, data: TrainingData, config: TrainConfig) -> Evaluation:
+    """Validate the model that is kept, with confidence intervals of the metrics that are worth a line."""
+    resamples = config.validation.resamples
+    intervals = Bootstrap(resamples=resamples, seed=config.seed, headline_only=True) if resamples else None
+    with torch_threads(config.threads):
+        return _validate(model, data, config.epochs, intervals)
+
+
+def _validate(model: MultiTaskRanker, data: TrainingData, epoch: int, intervals: Bootstrap | None = None) -> Evaluation:
     answers: list[dict[str, NDArray[np.float32]]] = []
-    labels, groups = [], []
+    labels, groups, weights = [], [], []
     for rows in data.validation.chunks():
         answers.append(predict(model, rows.batch))
         labels.append(rows.labels)
         groups.append(rows.groups)
+        weights.append(rows.sample_weights)
     joined = {name: np.concatenate([part[name] for part in answers]) for name in answers[0]}
     _require_finite(joined, epoch)
-    known = [part for part in groups if part is not None]
-    return evaluate(data.schema, joined, np.concatenate(labels), np.concatenate(known) if known else None)
+    return evaluate(data.schema, joined, np.concatenate(labels), _joined(groups), _joined(weights), intervals=intervals)
+
+
+def _joined(parts: list[NDArray[Scalar] | None]) -> NDArray[Scalar] | None:
+    known = [part for part in parts if part is not None]
+    return np.concatenate(known) if known else None
 
 
 def _warn_few_steps(rows: Shuffler, count: int, config: TrainConfig) -> None:
@@ -151,13 +171,11 @@ def describe(metrics: Metrics) -> str:
     return ", ".join(f"{task} {name} {value:.4f}" for task, values in metrics.items() for name, value in values.items())
 
 
-def _warn_undefined(metrics: Metrics) -> None:
-    for task, values in metrics.items():
-        for name, value in values.items():
-            if math.isnan(value):
-                logger.warning(
-                    "%s of task %r is undefined: its validation labels are absent or of one class", name, task
-                )
+def _warn_undefined(evaluation: Evaluation) -> None:
+    for task, reasons in evaluation.undefined.items():
+        for reason in dict.fromkeys(reasons.values()):
+            names = ", ".join(name for name, found in reasons.items() if found == reason)
+            logger.warning("task %r has no validation %s: %s", task, names, reason)
 
 
 def _write_metrics(path: Path, run: Run, data: TrainingData, history: list[dict[str, Any]]) -> None:
@@ -167,6 +185,9 @@ def _write_metrics(path: Path, run: Run, data: TrainingData, history: list[dict[
         "train_rows": len(data.train),
         "validation_rows": len(data.validation),
         "validation": run.metrics,
+        "undefined": run.evaluation.undefined,
+        "counts": run.evaluation.counts,
+        "intervals": run.evaluation.intervals,
         "history": history,
     }
     path.write_text(json.dumps(_nan_to_none(report), indent=2, allow_nan=False) + "\n", encoding="utf-8")
@@ -175,6 +196,6 @@ def _write_metrics(path: Path, run: Run, data: TrainingData, history: list[dict[
 def _nan_to_none(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _nan_to_none(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_nan_to_none(item) for item in value]
     return None if isinstance(value, float) and math.isnan(value) else value
