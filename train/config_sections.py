@@ -105,6 +105,7 @@ class ValidationConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         hours: the newest hours of the data; of a time split.
         every_steps: validates after so many steps too, not only after each epoch.
         share: share of the rows, in (0, 1), of the other splits and of a time split without `hours`.
+        resamples: of the bootstrap that gives the final metrics their confidence intervals; 0 gives none.
     """
 
     split: Literal["time", "random", "group", "column"] | None = None
@@ -112,11 +113,13 @@ class ValidationConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     hours: float | None = None
     share: float = 0.1
     every_steps: int | None = None
+    resamples: int = 200
 
     def __post_init__(self) -> None:
         """Check ranges."""
         if self.hours is not None:
             require("validation.hours", self.hours, "above 0", holds=self.hours > 0.0)
+        require("validation.resamples", self.resamples, "in [0, 2**31)", holds=0 <= self.resamples < 2**31)
         if self.every_steps is not None:
             require("validation.every_steps", self.every_steps, "in [1, 2**31)", holds=1 <= self.every_steps < 2**31)
         if self.split == "column" and not self.column:

@@ -18,11 +18,12 @@ from polyrank.schema import Schema, toml_text
 from polyrank.staging import refuse_existing, staged_directory
 
 from .config import TrainConfig
-from .metrics import Metrics
+from .metrics import Bootstrap, Evaluation, Metrics
 from .neighbors import fit_neighbors
 from .preparing import TrainingData, prepare
 from .threads import torch_threads
 from .training import Training
+from .validation import validate
 
 METRICS_FILE = "metrics.json"
 SAMPLE_ROWS = 1000
@@ -40,12 +41,17 @@ class Run:
     Attributes:
         path: the run directory.
         run_id: content hash of schema, configuration and weights.
-        metrics: of the validation rows, by task.
+        evaluation: metrics of the validation rows, and what they rest on.
     """
 
     path: Path
     run_id: str
-    metrics: Metrics
+    evaluation: Evaluation
+
+    @property
+    def metrics(self) -> Metrics:
+        """All metrics of the validation rows, by task."""
+        return self.evaluation.values
 
 
 def fit(
@@ -81,7 +87,8 @@ def fit(
         training = _train(prepared, config, progress=progress)
         sample = prepared.validation.read((0, min(SAMPLE_ROWS, len(prepared.validation)))).batch
         TrainedRanker.save(stage, prepared.schema, toml_text(config), training.model, sample)
-        run = Run(target, content_hash(stage), training.metrics)
+        run = Run(target, content_hash(stage), _final_evaluation(training, prepared, config))
+        _warn_undefined(run.evaluation)
         _write_metrics(stage / METRICS_FILE, run, prepared, training.history)
     return run
 
@@ -99,17 +106,22 @@ def _train(data: TrainingData, config: TrainConfig, *, progress: bool) -> Traini
         load_neighbors(model, fit_neighbors(data.schema, engagements, progress=progress))
         training = Training(model, data, config)
         training.run(progress=progress)
-    _warn_undefined(training.metrics)
     return training
 
 
-def _warn_undefined(metrics: Metrics) -> None:
-    for task, values in metrics.items():
-        for name, value in values.items():
-            if math.isnan(value):
-                logger.warning(
-                    "%s of task %r is undefined: its validation labels are absent or of one class", name, task
-                )
+def _final_evaluation(training: Training, data: TrainingData, config: TrainConfig) -> Evaluation:
+    """Validate the model that is kept, with confidence intervals of the metrics that are worth a line."""
+    resamples = config.validation.resamples
+    intervals = Bootstrap(resamples=resamples, seed=config.seed, headline_only=True) if resamples else None
+    with torch_threads(config.threads):
+        return validate(training.model, data, training.at.epoch, intervals)
+
+
+def _warn_undefined(evaluation: Evaluation) -> None:
+    for task, reasons in evaluation.undefined.items():
+        for reason in dict.fromkeys(reasons.values()):
+            names = ", ".join(name for name, found in reasons.items() if found == reason)
+            logger.warning("task %r has no validation %s: %s", task, names, reason)
 
 
 def _write_metrics(path: Path, run: Run, data: TrainingData, history: list[dict[str, Any]]) -> None:
@@ -119,6 +131,9 @@ def _write_metrics(path: Path, run: Run, data: TrainingData, history: list[dict[
         "train_rows": len(data.train),
         "validation_rows": len(data.validation),
         "validation": run.metrics,
+        "undefined": run.evaluation.undefined,
+        "counts": run.evaluation.counts,
+        "intervals": run.evaluation.intervals,
         "history": history,
     }
     path.write_text(json.dumps(_nan_to_none(report), indent=2, allow_nan=False) + "\n", encoding="utf-8")
@@ -127,6 +142,6 @@ def _write_metrics(path: Path, run: Run, data: TrainingData, history: list[dict[
 def _nan_to_none(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _nan_to_none(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_nan_to_none(item) for item in value]
     return None if isinstance(value, float) and math.isnan(value) else value

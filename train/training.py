@@ -14,7 +14,7 @@ from polyrank.models import MultiTaskRanker
 from .compilation import should_compile
 from .config import TrainConfig
 from .loop import Trainer
-from .metrics import Metrics
+from .metrics import headline
 from .preparing import TrainingData
 from .rare_ids import fold_rare_rows, mask_rare_rows
 from .shuffling import Shuffler
@@ -101,19 +101,13 @@ class Training:
     def _validate(self) -> None:
         losses = self._mean_losses()
         with self._averaged():
-            metrics = validate(self.model, self._data, self.at.epoch)
+            metrics = validate(self.model, self._data, self.at.epoch).values
             self.stopping.judge(metrics, self.model)
         entry = {"epoch": self.at.epoch, "steps": self.trainer.num_done, "train_loss": losses, "validation": metrics}
         self.history.append(entry)
-        logger.info("epoch %d of %d: %s", self.at.epoch, self._config.epochs, describe(metrics))
-
-    @property
-    def metrics(self) -> Metrics:
-        """Of the validation whose weights are kept."""
-        kept: Metrics = self.history[self.stopping.best_index if self.stopping.best_index is not None else -1][
-            "validation"
-        ]
-        return kept
+        logger.info(
+            "epoch %d of %d: %s", self.at.epoch, self._config.epochs, describe(headline(self._data.schema, metrics))
+        )
 
     @contextlib.contextmanager
     def _averaged(self) -> Iterator[None]:

@@ -1,6 +1,7 @@
 """What the rows that validate say of a model."""
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,26 +10,33 @@ from polyrank.errors import DataError
 from polyrank.models import MultiTaskRanker
 from polyrank.models.trained import predict
 
-from .metrics import Metrics, evaluate
+from .metrics import Bootstrap, Evaluation, Metrics, evaluate
 from .preparing import TrainingData
 
+Scalar = TypeVar("Scalar", bound=np.generic)
 
-def validate(model: MultiTaskRanker, data: TrainingData, epoch: int) -> Metrics:
-    """Answer the validation rows, and measure the answers.
+
+def validate(model: MultiTaskRanker, data: TrainingData, epoch: int, intervals: Bootstrap | None = None) -> Evaluation:
+    """Answer the validation rows, and measure the answers, with confidence intervals where they are asked for.
 
     Raises:
         DataError: an answer is not finite.
     """
     answers: list[dict[str, NDArray[np.float32]]] = []
-    labels, groups = [], []
+    labels, groups, weights = [], [], []
     for rows in data.validation.chunks():
         answers.append(predict(model, rows.batch))
         labels.append(rows.labels)
         groups.append(rows.groups)
+        weights.append(rows.sample_weights)
     joined = {name: np.concatenate([part[name] for part in answers]) for name in answers[0]}
     _require_finite(joined, epoch)
-    known = [part for part in groups if part is not None]
-    return evaluate(data.schema, joined, np.concatenate(labels), np.concatenate(known) if known else None)
+    return evaluate(data.schema, joined, np.concatenate(labels), _joined(groups), _joined(weights), intervals=intervals)
+
+
+def _joined(parts: list[NDArray[Scalar] | None]) -> NDArray[Scalar] | None:
+    known = [part for part in parts if part is not None]
+    return np.concatenate(known) if known else None
 
 
 def describe(metrics: Metrics) -> str:

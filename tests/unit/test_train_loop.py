@@ -1,4 +1,3 @@
-import re
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -192,17 +191,9 @@ def test_early_stopping_keeps_the_best_weights() -> None:
     assert_allclose(found, min(errors), rtol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("metric", "message"),
-    [
-        ("rmse", "must be task.metric, such as rating.auc, of the tasks rating; got 'rmse'"),
-        ("like.auc", "must be task.metric, such as rating.auc, of the tasks rating; got 'like.auc'"),
-        ("rating.auc", "must be one of "),
-    ],
-)
-def test_early_stopping_refuses_an_unknown_metric(metric: str, message: str) -> None:
-    config = TrainConfig(early_stopping=EarlyStoppingConfig(metric=metric))
-    with pytest.raises(ConfigError, match=rf"^\$\.early_stopping\.metric {re.escape(message)}"):
+def test_early_stopping_refuses_an_unknown_metric() -> None:
+    config = TrainConfig(early_stopping=EarlyStoppingConfig(metric="rating.auc"))
+    with pytest.raises(ConfigError, match=r"^\$\.early_stopping\.metric: metric 'rating.auc' is none of this schema"):
         train(ranker(RATING), np.ones((64, 1), np.float32), config)
 
 
