@@ -10,6 +10,7 @@ from polyrank.files import UTF8, check_encoding
 from polyrank.models import ModelConfig
 from polyrank.schema import located_message
 
+from .balancing.config import BalancingConfig
 from .config_sections import EarlyStoppingConfig, OptimizerConfig, RareIdsConfig, ValidationConfig, require
 
 
@@ -37,6 +38,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         rare_ids: what a model learns of ids that it hardly knows.
         validation: which rows validate.
         early_stopping: when training ends before its last epoch; None never.
+        balancing: how the tasks' losses become one step.
     """
 
     epochs: int = 1
@@ -53,6 +55,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     rare_ids: RareIdsConfig = RareIdsConfig()
     validation: ValidationConfig = ValidationConfig()
     early_stopping: EarlyStoppingConfig | None = None
+    balancing: BalancingConfig = BalancingConfig()
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -64,6 +67,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         if self.ema_decay is not None:
             require("ema_decay", self.ema_decay, "in (0, 1)", holds=0.0 < self.ema_decay < 1.0)
         check_encoding("$.encoding", self.encoding)
+        self.balancing.check_epochs(self.epochs)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

@@ -10,6 +10,7 @@ from torch import Tensor
 from polyrank.models import MultiTaskRanker
 
 from .averaging import AverageWeights
+from .balancing import build_balancer
 from .compilation import STEPS_BEFORE, compiled
 from .config import TrainConfig
 from .optimizers import RowGradient, build_optimizers, embedding_tables, gradient_norm
@@ -43,6 +44,7 @@ class Trainer:
         self.model = model
         self.num_done = 0
         self._config, self._num_steps, self._mean_weight = config, num_steps, mean_weight
+        self.balancer = build_balancer(config.balancing, model.tasks, seed=config.seed)
         self._tables = embedding_tables(model)
         self.dense, self.rows = build_optimizers(model, config.optimizer, threads=config.threads)
         self._weights = [weight for group in self.dense.param_groups for weight in group["params"]]
@@ -55,9 +57,9 @@ class Trainer:
         """Take one gradient step; return each task's loss, (T,), detached."""
         weights = None if batch.sample_weights is None else batch.sample_weights / self._mean_weight
         inputs = [part(self._known(batch.ids), batch.dense, batch.weights) for part in self.model.inputs]
-        leaves = [part.detach().requires_grad_(part.requires_grad) for part in inputs]
+        leaves = [part.detach().requires_grad_() for part in inputs]
         losses = self._losses(batch.num_rows)(leaves, batch.labels, weights)
-        torch.autograd.backward((losses * self._task_weights()).sum())
+        self.balancer.backward(losses, self.model.network, leaves)
         looked_up = [place for place, part in enumerate(inputs) if part.requires_grad]
         torch.autograd.backward([inputs[place] for place in looked_up], [leaves[place].grad for place in looked_up])
         self._update()
@@ -95,9 +97,6 @@ class Trainer:
         """Take some ids for missing."""
         share = self._config.rare_ids.dropout
         return ids if share == 0.0 else ids.masked_fill(torch.rand(ids.shape) < share, -1)
-
-    def _task_weights(self) -> Tensor:
-        return torch.tensor([task.weight for task in self.model.tasks])
 
     def _losses(self, num_rows: int) -> Losses:
         """Return the losses as a function of inputs: compiled for full batches, once that is due."""

@@ -92,6 +92,7 @@ class Training:
                 if self.stopping.is_due:
                     return
         self._validate()
+        self.trainer.balancer.end_epoch(self.at.losses / max(self.at.step, 1))
         self.at = Position(self.at.epoch + 1, 0, torch.zeros(len(self.model.tasks)))
 
     def _is_time_to_validate(self) -> bool:
