@@ -9,11 +9,16 @@ from numpy.typing import NDArray
 class RankedScores:
     """Scores in order, so that the area is found for other weights without another sort."""
 
-    def __init__(self, scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> None:
-        """Sort `scores` [n] of rows of which some are `positive`, bool [n]."""
-        self._order = np.argsort(scores)
-        self._positive = positive[self._order]
-        self._ends = np.flatnonzero(ends_run(scores[self._order]))
+    def __init__(
+        self, scores: NDArray[np.floating], positive: NDArray[np.bool_], order: NDArray[np.int64] | None = None
+    ) -> None:
+        """Sort `scores` [n] of rows of which some are `positive`, bool [n], unless their `order` [n] is known."""
+        self._order = np.argsort(scores) if order is None else order
+        opens_tie = starts_run(scores[self._order])
+        self._positives = np.flatnonzero(positive[self._order])
+        ties = np.cumsum(opens_tie)[self._positives]
+        bounds = np.append(np.flatnonzero(opens_tie), len(scores))
+        self._lower, self._upper = bounds[ties - 1], bounds[ties]  # ends of the ties of each positive row
 
     def area(self, weights: NDArray[np.float64] | None = None) -> float:
         """Return the area under the ROC curve, ties counted half: the Mann-Whitney U statistic of weighted rows.
@@ -24,12 +29,12 @@ class RankedScores:
         Returns:
             In [0, 1]; NaN when a class is absent, or weighs nothing.
         """
-        ordered = np.ones(len(self._order)) if weights is None else weights[self._order]
-        hits = ordered * self._positive
-        points = (np.append(0.0, np.cumsum(part)[self._ends]) for part in (hits, ordered - hits))
-        positives, negatives = points  # up to the end of each run of ties
-        pairs = float(positives[-1] * negatives[-1])
-        return float(np.diff(positives) @ (negatives[1:] + negatives[:-1])) / (2 * pairs) if pairs > 0 else math.nan
+        negatives = np.ones(len(self._order)) if weights is None else weights[self._order]
+        positives = negatives[self._positives]
+        negatives[self._positives] = 0.0
+        below = np.append(0.0, np.cumsum(negatives, out=negatives))
+        pairs = float(positives.sum() * below[-1])
+        return float(positives @ (below[self._lower] + below[self._upper])) / (2 * pairs) if pairs > 0 else math.nan
 
 
 def auc(scores: NDArray[np.floating], positive: NDArray[np.bool_], weights: NDArray[np.float64] | None = None) -> float:
@@ -42,8 +47,3 @@ def starts_run(ordered: NDArray[np.generic]) -> NDArray[np.bool_]:
     marks = np.ones(len(ordered), bool)
     np.not_equal(ordered[1:], ordered[:-1], out=marks[1:])
     return marks
-
-
-def ends_run(ordered: NDArray[np.generic]) -> NDArray[np.bool_]:
-    """Mark the rows [n] that differ from the one after; the last always does."""
-    return starts_run(ordered[::-1])[::-1]

@@ -49,3 +49,10 @@ def test_quick_run_says_every_row(script: str, count: int, tmp_path: Path) -> No
     rows = json.loads(report.read_text())["rows"]
     assert len(rows) == count
     assert all(row["workload"] in done.stdout and row["outcome"] in done.stdout for row in rows)
+
+
+def test_cost_of_metrics_is_told() -> None:
+    command: list[str | Path] = [sys.executable, BENCHMARKS / "metrics.py", "--rows", "2000"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["2,000", *["click"] * 4, *["watch"] * 2]

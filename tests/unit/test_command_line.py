@@ -1,6 +1,7 @@
 """The command line of training: what it prints, where, and with which exit status."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -139,6 +140,8 @@ def test_training_prints_metrics_and_run(place: Path, capsys: Capture) -> None:
     assert train() == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.partition(":")[0] for line in lines[:4]] == ["click", "like", "rating", "watch_s"]
+    assert re.match(r"click: auc 0\.\d{6} \[0\.\d{4}, 0\.\d{4}\]$", lines[0])
+    assert re.match(r"watch_s: rmse \d+\.\d{6} \[.*\], rmsle \d\.\d{6} \[.*\]$", lines[3])
     assert lines[4] == f"run {TrainedRanker.load(place / 'run').run_id} in run"
 
 

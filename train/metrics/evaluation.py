@@ -95,43 +95,38 @@ def group_codes(groups: NDArray[np.int64]) -> NDArray[np.int64]:
     return codes
 
 
-def statistics_of(task: Task, observed: Observed) -> dict[str, tuple[Metric, Statistic]]:
+def prepared(task: Task, observed: Observed, *, headline_only: bool = False) -> dict[Metric, Statistic]:
     """Prepare the metrics of a task."""
     metrics = metrics_of(task, grouped=observed.groups is not None)
-    return {metric.name: (metric, metric.prepare(observed)) for metric in metrics}
+    return {metric: metric.prepare(observed) for metric in metrics if metric.is_headline or not headline_only}
 
 
 def _evaluate(task: Task, observed: Observed, bootstrap: Bootstrap | None) -> dict[str, Any]:
-    prepared = statistics_of(task, observed)
+    statistics = prepared(task, observed)
     once = np.ones(len(observed))
-    values = {name: statistic.value(once) for name, (_, statistic) in prepared.items()}
+    values = {metric: statistic.value(once) for metric, statistic in statistics.items()}
+    undefined = [metric for metric, value in values.items() if math.isnan(value)]
     return {
-        "values": values,
-        "undefined": {
-            name: metric.undefined if len(observed) else NO_ROWS
-            for name, (metric, _) in prepared.items()
-            if math.isnan(values[name])
-        },
-        "counts": {"rows": len(observed)} | _counts(prepared),
-        "intervals": {} if bootstrap is None else _intervals(prepared, observed, bootstrap),
+        "values": {metric.name: value for metric, value in values.items()},
+        "undefined": {metric.name: metric.undefined if len(observed) else NO_ROWS for metric in undefined},
+        "counts": {"rows": len(observed)} | _counts(statistics),
+        "intervals": {} if bootstrap is None else _intervals(statistics, observed, bootstrap),
     }
 
 
-def _counts(prepared: Mapping[str, tuple[Metric, Statistic]]) -> dict[str, int]:
+def _counts(statistics: Mapping[Metric, Statistic]) -> dict[str, int]:
     return {
-        f"{name}.{what}": number
-        for name, (_, statistic) in prepared.items()
+        f"{metric.name}.{what}": number
+        for metric, statistic in statistics.items()
         if isinstance(statistic, Counting)
         for what, number in statistic.counts.items()
     }
 
 
-def _intervals(
-    prepared: Mapping[str, tuple[Metric, Statistic]], observed: Observed, bootstrap: Bootstrap
-) -> dict[str, Interval]:
+def _intervals(statistics: Mapping[Metric, Statistic], observed: Observed, bootstrap: Bootstrap) -> dict[str, Interval]:
     wanted = {
-        name: statistic
-        for name, (metric, statistic) in prepared.items()
+        metric.name: statistic
+        for metric, statistic in statistics.items()
         if metric.is_headline or not bootstrap.headline_only
     }
     values = resampled(wanted, observed, bootstrap)

@@ -5,6 +5,8 @@ from numpy.typing import NDArray
 
 from polyrank.auc import starts_run
 
+from .ordering import run_sums
+
 
 class GroupedScores:
     """Rows by group and then by rising score, as runs of rows that are tied. Nothing here is a loop over groups.
@@ -22,25 +24,23 @@ class GroupedScores:
         positive: NDArray[np.bool_],
         weights: NDArray[np.float64],
         groups: NDArray[np.int64],
+        rows: NDArray[np.int64],
     ) -> None:
-        """Sort rows [n]; their groups are small numbers, and those without one, which have -1, are left out."""
-        rows = np.flatnonzero(groups >= 0)
-        order = rows[_order(groups[rows], scores[rows])]
-        opens_group = starts_run(groups[order])
-        opens_run = opens_group | starts_run(scores[order])
+        """Take rows [n] in the order of `order_within` their groups, and that order itself."""
+        opens_group = starts_run(groups)
+        opens_run = opens_group | starts_run(scores)
         starts, group_starts = np.flatnonzero(opens_run), np.flatnonzero(opens_group)
         self._first_runs = np.flatnonzero(opens_group[starts])
         self._run_groups = np.cumsum(opens_group[starts]) - 1
-        self._run_sizes = np.diff(starts, append=len(order))
+        self._run_sizes = np.diff(starts, append=len(rows))
         self._run_ends = starts + self._run_sizes
-        hits = positive[order].astype(np.float64)
-        weighed = weights[order]
-        self._run_positives = _sums(hits, starts)
-        self._run_hits = _sums(weighed * hits, starts)
-        self._run_misses = _sums(weighed * (1 - hits), starts)
-        self.first_rows = order[group_starts]
-        self.sizes = np.diff(group_starts, append=len(order))
-        self.weights = _sums(weighed, group_starts)
+        hits = positive.astype(np.float64)
+        self._run_positives = run_sums(hits, starts)
+        self._run_hits = run_sums(weights * hits, starts)
+        self._run_misses = run_sums(weights * (1 - hits), starts)
+        self.first_rows = rows[group_starts]
+        self.sizes = np.diff(group_starts, append=len(rows))
+        self.weights = run_sums(weights, group_starts)
         self.positives = self._by_group(self._run_positives)
 
     def areas(self) -> NDArray[np.float64]:
@@ -69,15 +69,4 @@ class GroupedScores:
         return self._by_group(self._run_positives * held / self._run_sizes)
 
     def _by_group(self, of_runs: NDArray[np.float64]) -> NDArray[np.float64]:
-        return _sums(of_runs, self._first_runs)
-
-
-def _order(groups: NDArray[np.int64], scores: NDArray[np.floating]) -> NDArray[np.int64]:
-    """Sort by group, then by score: a sort of the scores and one of whole numbers, which are faster than a lexsort."""
-    ranks = np.empty(len(scores), np.int64)
-    ranks[np.argsort(scores)] = np.arange(len(scores))
-    return np.argsort(groups * len(scores) + ranks)
-
-
-def _sums(values: NDArray[np.float64], starts: NDArray[np.int64]) -> NDArray[np.float64]:
-    return np.add.reduceat(values, starts) if len(starts) else np.empty(0)
+        return run_sums(of_runs, self._first_runs)

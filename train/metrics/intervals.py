@@ -75,20 +75,18 @@ def draws(observed: Observed, bootstrap: Bootstrap) -> Iterator[NDArray[np.float
     As many groups, or rows, are drawn as there are: their numbers are multinomial.
     """
     units = _units(observed)
-    count = int(units.max(initial=-1)) + 1
+    count = len(observed) if units is None else int(units.max(initial=-1)) + 1
     generator = np.random.default_rng(bootstrap.seed)
     for _ in range(bootstrap.resamples if count else 0):
-        drawn = np.bincount(generator.integers(0, count, count), minlength=count)
-        yield drawn.astype(np.float64)[units]
+        times = np.bincount(generator.integers(0, count, count), minlength=count).astype(np.float64)
+        yield times if units is None else times[units]
 
 
-def _units(observed: Observed) -> NDArray[np.int64]:
-    """Number what is drawn as a whole, int64 [n]: groups, and rows without a group."""
-    rows = np.arange(len(observed))
+def _units(observed: Observed) -> NDArray[np.int64] | None:
+    """Number what is drawn as a whole, int64 [n]: groups, and rows without a group; None when each row is by itself."""
     if observed.groups is None:
-        return rows
+        return None
     first = int(observed.groups.max(initial=-1)) + 1
-    units = np.where(observed.groups >= 0, observed.groups, first + rows)
-    present = np.bincount(units) > 0
-    numbers: NDArray[np.int64] = np.cumsum(present)[units] - 1
+    units = np.where(observed.groups >= 0, observed.groups, first + np.arange(len(observed)))
+    numbers: NDArray[np.int64] = np.cumsum(np.bincount(units) > 0)[units] - 1
     return numbers

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .grouped_scores import GroupedScores
+from .ordering import order_within
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +53,11 @@ class Observed:
         return self.answers.astype(np.float64)
 
     @cached_property
+    def by_answer(self) -> NDArray[np.int64]:
+        """The rows [n] in the order of their answers; not of a multi-class task."""
+        return np.argsort(self.answers)
+
+    @cached_property
     def positive(self) -> NDArray[np.bool_]:
         """Which binary labels are 1, bool [n]."""
         positive: NDArray[np.bool_] = self.labels == 1
@@ -61,4 +67,5 @@ class Observed:
     def grouped_scores(self) -> GroupedScores:
         """The rows within their groups; none when rows have no groups."""
         groups = np.full(len(self), -1) if self.groups is None else self.groups
-        return GroupedScores(self.answers, self.positive, self.weights, groups)
+        order = order_within(groups, self.by_answer)
+        return GroupedScores(self.answers[order], self.positive[order], self.weights[order], groups[order], order)

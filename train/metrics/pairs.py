@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from polyrank.auc import starts_run
 
 from .observed import Observed
+from .ordering import order_within, run_sums
 from .statistics import NAN
 
 
@@ -22,27 +23,26 @@ class OrderedPairs:
 
     def __init__(self, observed: Observed) -> None:
         """Sort rows by label, tied ones by falling answer, so that no pair with equal labels looks ordered."""
-        size = len(observed)
-        answers, labels = _ranks(observed.answers), _ranks(observed.labels)
-        self._order = np.argsort(labels * size - answers)
+        label_ranks = _ranks(observed.labels, np.argsort(observed.labels))
+        self._order = order_within(label_ranks, observed.by_answer[::-1])
         self._weights = observed.weights
-        ordered = answers[self._order]
-        opens_label = starts_run(labels[self._order])
-        by_answer = np.argsort(ordered * size - np.arange(size))  # of tied ones the last first
+        answers = _ranks(observed.answers, observed.by_answer)[self._order]
+        by_answer = order_within(answers, np.arange(len(observed))[::-1])  # of tied ones the last first
+        opens_label = starts_run(label_ranks[self._order])
         self._label_starts = np.flatnonzero(opens_label)
-        self._tie_starts = np.flatnonzero(opens_label | starts_run(ordered))
-        self._answer_starts = np.flatnonzero(starts_run(ordered[by_answer]))
+        self._tie_starts = np.flatnonzero(opens_label | starts_run(answers))
+        self._answer_starts = np.flatnonzero(starts_run(answers[by_answer]))
         self._halvings = _halvings(by_answer)
 
     def value(self, times: NDArray[np.float64]) -> float:
         """Return the share with each row as often as float64 [n] says; NaN when all labels are equal."""
         weights = (self._weights * times)[self._order]
-        of_labels = _run_sums(weights, self._label_starts)
+        of_labels = run_sums(weights, self._label_starts)
         if np.count_nonzero(of_labels) < 2:  # noqa: PLR2004 (a pair)
             return NAN
         right, by_answer = self._ordered_pairs(weights)
-        of_answers = _run_sums(by_answer, self._answer_starts)
-        of_ties = _run_sums(weights, self._tie_starts)
+        of_answers = run_sums(by_answer, self._answer_starts)
+        of_ties = run_sums(weights, self._tie_starts)
         tied = (of_answers @ of_answers - of_ties @ of_ties) / 2
         pairs = (of_labels.sum() ** 2 - of_labels @ of_labels) / 2
         return float((right + tied / 2) / pairs)
@@ -67,9 +67,8 @@ class OrderedPairs:
         return total, blocks[: len(weights)]
 
 
-def _ranks(values: NDArray[np.floating]) -> NDArray[np.int64]:
-    """Return the rank of each value [n], from 0; that of equal ones is the same."""
-    order = np.argsort(values)
+def _ranks(values: NDArray[np.floating], order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the rank of each value [n], from 0; that of equal ones is the same. `order` [n] is theirs."""
     ranks = np.empty(len(values), np.int64)
     ranks[order] = np.cumsum(starts_run(values[order])) - 1
     return ranks
@@ -93,7 +92,3 @@ def _halvings(order: NDArray[np.int64]) -> list[NDArray[np.bool_]]:
 
 def _side_by_side(lower: NDArray[Any], upper: NDArray[Any], size: int) -> NDArray[Any]:
     return np.stack([lower.reshape(-1, size), upper.reshape(-1, size)], axis=1).ravel()
-
-
-def _run_sums(weights: NDArray[np.float64], starts: NDArray[np.int64]) -> NDArray[np.float64]:
-    return np.add.reduceat(weights, starts) if len(starts) else np.empty(0)

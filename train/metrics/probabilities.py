@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from polyrank.auc import starts_run
 
 from .observed import Observed
+from .ordering import run_sums
 from .statistics import NAN, Sums, ratio
 
 NUM_BINS = 10
@@ -66,10 +67,10 @@ class CalibrationError:
 
 def _bins(observed: Observed, num_bins: int) -> NDArray[np.int64]:
     """Return the bin of each row [n]: that of the middle of those with the same answer."""
-    order = np.argsort(observed.answers)
+    order = observed.by_answer
     opens_tie = starts_run(observed.answers[order])
     starts = np.flatnonzero(opens_tie)
-    weights = np.add.reduceat(observed.weights[order], starts) if len(starts) else np.empty(0)
+    weights = run_sums(observed.weights[order], starts)
     middles = np.cumsum(weights) - weights / 2
     bins = np.empty(len(order), np.int64)
     bins[order] = (num_bins * middles / weights.sum()).astype(np.int64)[np.cumsum(opens_tie) - 1]

@@ -16,7 +16,7 @@ class Area:
 
     def __init__(self, observed: Observed) -> None:
         self._weights = observed.weights
-        self._ranked = RankedScores(observed.answers, observed.positive)
+        self._ranked = RankedScores(observed.answers, observed.positive, observed.by_answer)
 
     def value(self, times: NDArray[np.float64]) -> float:
         """Return the area with each row as often as float64 [n] says."""

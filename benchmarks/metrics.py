@@ -1,0 +1,71 @@
+"""How long metrics of a validation take: docs/training.md.
+
+OMP_NUM_THREADS=1 python benchmarks/metrics.py                # a million rows of 100,000 users: half a minute
+"""
+
+import argparse
+import platform
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from polyrank.features import NumericFeature
+from polyrank.schema import Schema
+from polyrank.tasks import BinaryTask, RegressionTask
+from polyrank.train.metrics import Bootstrap, evaluate
+
+CLICK = BinaryTask(name="click", label="click")
+LIKE = BinaryTask(name="like", label="like")
+WATCH = RegressionTask(name="watch", label="watch", transform="log1p")
+RESAMPLES = 20
+USUAL_RESAMPLES = 200
+
+
+def main() -> None:
+    """Time evaluations of two tasks with groups, and of intervals for each metric."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    rows = parser.parse_args().rows
+    print(f"{rows:,} rows of {max(1, rows // 10):,} users, {platform.machine()}, numpy {np.__version__}, CPU seconds")
+    random = np.random.default_rng(0)
+    logits = random.normal(size=rows)
+    answers = {
+        "click": (1 / (1 + np.exp(1 - logits))).astype(np.float32),
+        "like": (0.1 / (1 + np.exp(1 - logits))).astype(np.float32),
+        "watch": np.exp(logits).astype(np.float32),
+    }
+    labels = {
+        "click": random.random(rows) < answers["click"],
+        "like": random.random(rows) < answers["like"],
+        "watch": np.exp(logits + random.normal(size=rows)),
+    }
+    users = random.integers(0, max(1, rows // 10), rows) * 2**40
+
+    def seconds(tasks: tuple[BinaryTask | RegressionTask, ...], bootstrap: Bootstrap | None = None) -> float:
+        schema = Schema(name="timed", features=(NumericFeature(name="x"),), tasks=tasks, group="user")
+        matrix = np.stack([labels[task.name] for task in tasks], axis=1).astype(np.float32)
+        return _best(lambda: evaluate(schema, answers, matrix, users, intervals=bootstrap))
+
+    for tasks in ((CLICK, LIKE), (CLICK, WATCH)):
+        print(f"{' and '.join(task.name for task in tasks):<16} {seconds(tasks):6.2f}")
+    for task in (CLICK, WATCH):
+        plain = seconds((task,))
+        for headline_only in (True, False):
+            drawn = seconds((task,), Bootstrap(resamples=RESAMPLES, headline_only=headline_only))
+            which = "headline" if headline_only else "all metrics"
+            total = (drawn - plain) * USUAL_RESAMPLES / RESAMPLES
+            print(f"{task.name:<6} {which:<11} intervals of {USUAL_RESAMPLES} resamples {total:6.1f}")
+
+
+def _best(call: Callable[[], object]) -> float:
+    times = []
+    for _ in range(3):
+        start = time.process_time()
+        call()
+        times.append(time.process_time() - start)
+    return min(times)
+
+
+if __name__ == "__main__":
+    main()
