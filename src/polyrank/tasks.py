@@ -109,6 +109,11 @@ class OrdinalTask(LearnedTask, frozen=True, kw_only=True, tag="ordinal"):
     levels: tuple[float, ...]
 
     @property
+    def num_logits(self) -> int:
+        """One for each threshold between two levels."""
+        return len(self.levels) - 1
+
+    @property
     def expected_labels(self) -> str:
         """Say which labels are accepted."""
         return "one of levels = [" + ", ".join(f"{level:g}" for level in self.levels) + "]"

@@ -1,5 +1,6 @@
 """Run directories with random weights, made without training, and rows that fit them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,10 @@ import torch
 
 from polyrank.encoder import Batch, Encoder
 from polyrank.models import ModelConfig, MultiTaskRanker, TrainedRanker
-from polyrank.schema import Schema
+from polyrank.schema import Schema, toml_text
+from polyrank.train import TrainConfig
+
+SMALL = ModelConfig(hidden_dims=(16, 8), tower_dims=(4,))
 
 ITEM = '{ name = "item", kind = "categorical", dtype = "int64", num_buckets = 50, embedding_dim = 4 }'
 WORD = '{ name = "word", kind = "categorical", dtype = "text", num_buckets = 7, embedding_dim = 3 }'
@@ -63,6 +67,16 @@ TASKS = (
     '{ name = "like", kind = "binary", label = "is_like" }',
     '{ name = "ratio", kind = "regression", label = "watch_ratio", transform = "log1p" }',
 )
+EVERY_TASK = (
+    TASKS[0],
+    '{ name = "like", kind = "binary", label = "is_like", when = "is_click" }',
+    TASKS[2],
+    '{ name = "seconds", kind = "regression", label = "watch_s", loss = "huber", huber_delta = 5.0 }',
+    '{ name = "stars", kind = "ordinal", label = "stars", levels = [1, 2, 3.5, 5] }',
+    '{ name = "genre", kind = "multiclass", label = "genre", num_classes = 4 }',
+    '{ name = "plays", kind = "count", label = "plays" }',
+)
+"""One of each kind, and two that follow one another."""
 
 FEATURES = {
     "all kinds and widths": (ITEM, HISTORY, PRICE, WORD, TAGS, AGE),
@@ -92,9 +106,9 @@ def make_schema(features: str = "all kinds and widths", *, name: str = "toy") ->
     return make_schema_of(*FEATURES[features], name=name)
 
 
-def make_schema_of(*features: str, name: str = "toy") -> Schema:
-    """Return a schema with three tasks and these features."""
-    return Schema.from_toml(f'name = "{name}"\nfeatures = [{", ".join(features)}]\ntasks = [{", ".join(TASKS)}]')
+def make_schema_of(*features: str, name: str = "toy", tasks: Sequence[str] = TASKS) -> Schema:
+    """Return a schema with these features and tasks."""
+    return Schema.from_toml(f'name = "{name}"\nfeatures = [{", ".join(features)}]\ntasks = [{", ".join(tasks)}]')
 
 
 def make_rows(count: int, seed: int = 0) -> list[dict[str, Any]]:
@@ -120,6 +134,28 @@ def make_rows(count: int, seed: int = 0) -> list[dict[str, Any]]:
     return [row | _more_numbers(rng) | _vectors(rng) for row in rows]
 
 
+def labelled(rows: list[dict[str, Any]], seed: int = 0) -> list[dict[str, Any]]:
+    """Return the rows with a label of each task above; some are null."""
+    rng = np.random.default_rng(seed)
+    return [{**row, **_labels(rng, "a" if row["word"] is None else row["word"])} for row in rows]
+
+
+def _labels(rng: np.random.Generator, word: str) -> dict[str, Any]:
+    tendency = 0.2 + 0.2 * len(word)
+    click = int(rng.random() < tendency)
+    labels: dict[str, Any] = {
+        "is_like": int(rng.random() < 0.5 * tendency) if click else 0,
+        "watch_ratio": float(rng.exponential(1.0 + tendency)),
+        "watch_s": float(rng.normal(3000.0 + 500.0 * tendency, 300.0)),
+        "stars": float(rng.choice([1, 2, 3.5, 5], p=[0.1, 0.2, 0.3, 0.4])),
+        "genre": int(rng.integers(0, 4)),
+        "plays": int(rng.poisson(2.0 + tendency)),
+    }
+    present = rng.random(len(labels)) < 0.9
+    known = {name: label if there else None for (name, label), there in zip(labels.items(), present, strict=True)}
+    return {**known, "is_click": click}
+
+
 def _more_numbers(rng: np.random.Generator) -> dict[str, Any]:
     present = rng.random(4) < 0.9
     values = {"depth": rng.normal(5, 50), "height": rng.normal(), "rank": rng.normal(0, 20), "level": rng.random()}
@@ -133,21 +169,27 @@ def _vectors(rng: np.random.Generator) -> dict[str, Any]:
 
 
 def make_run(
-    path: Path, schema: Schema, *, seed: int = 0, sample_rows: int = 200, sample: Batch | None = None
+    path: Path,
+    schema: Schema,
+    *,
+    seed: int = 0,
+    sample_rows: int = 200,
+    sample: Batch | None = None,
+    config: ModelConfig = SMALL,
 ) -> TrainedRanker:
     """Write a run directory with random weights, large enough that every input moves every answer."""
     path.mkdir(parents=True)
     sample = Encoder(schema).encode(make_rows(sample_rows, seed)) if sample is None else sample
-    model = make_model(schema, seed=seed)
-    TrainedRanker.save(path, schema, "[model]\nhidden_dims = [16, 8]\ntower_dims = [4]\n", model, sample)
+    model = make_model(schema, seed=seed, config=config)
+    TrainedRanker.save(path, schema, toml_text(TrainConfig(model=config)), model, sample)
     return TrainedRanker.load(path)
 
 
-def make_model(schema: Schema, *, seed: int = 0) -> MultiTaskRanker:
+def make_model(schema: Schema, *, seed: int = 0, config: ModelConfig = SMALL) -> MultiTaskRanker:
     """Return a small model with random weights and batch statistics, whose answers spread over the rows."""
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
-        model = MultiTaskRanker(schema, ModelConfig(hidden_dims=(16, 8), tower_dims=(4,))).eval()
+        model = MultiTaskRanker(schema, config).eval()
         for name, value in model.state_dict().items():
             if "neighbors" in name:
                 value.random_(0, len(value))
@@ -157,6 +199,8 @@ def make_model(schema: Schema, *, seed: int = 0) -> MultiTaskRanker:
                 value.normal_(std=2.0)
             elif name.endswith(("running_mean", "running_var")):
                 value.uniform_(0.2, 0.5)
+            elif name.endswith("baseline.bias"):
+                value.uniform_(-0.5, 0.5)
             elif name.endswith("weight") and value.ndim == 2:
                 value.mul_(2.0)
     return model

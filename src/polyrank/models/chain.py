@@ -42,14 +42,16 @@ def chain_of(schema: Schema, config: ModelConfig) -> Chain | None:
 def joint_logits(logits: Tensor, chain: Chain) -> Tensor:
     """Turn logits (B, O) of tasks of a chain, given the one before, into those of all up to each coming true.
 
-    Ma et al., Entire Space Multi-Task Model, SIGIR 2018, equation 2.
+    Ma et al., Entire Space Multi-Task Model, SIGIR 2018, equation 2. The complement of a product is
+    `1 - p q = (1 - p) + p (1 - q)`, whose logarithm is exact where a difference from 1 is not.
     """
     columns = list(logits.unbind(1))
-    log_probability = functional.logsigmoid(columns[chain.columns[0]])
+    first = columns[chain.columns[0]]
+    all_true, not_all = functional.logsigmoid(first), functional.logsigmoid(-first)
     for index in chain.columns[1:]:
-        log_probability = log_probability + functional.logsigmoid(columns[index])
-        certain = log_probability.clamp(max=CLOSEST_TO_CERTAIN)
-        columns[index] = certain - torch.log(-torch.expm1(certain))
+        not_all = torch.logaddexp(not_all, all_true + functional.logsigmoid(-columns[index]))
+        all_true = all_true + functional.logsigmoid(columns[index])
+        columns[index] = all_true - not_all
     return torch.stack(columns, dim=1)
 
 
@@ -61,16 +63,15 @@ def entire_space_labels(labels: Tensor, chain: Chain) -> Tensor:
     return torch.stack(columns, dim=1)
 
 
-def conditional_probabilities(logits: Tensor, tasks: Sequence[Task], chain: Chain) -> dict[str, Tensor]:
-    """Return probabilities (B, 1) by task, of the chain: given the one before, where its labels are so (`when`)."""
-    found: dict[str, Tensor] = {}
-    before: Tensor | None = None
-    for position, column in zip(chain.tasks, chain.columns, strict=True):
-        joint = functional.logsigmoid(logits[:, column].unsqueeze(1))
-        given = joint if before is None or tasks[position].when is None else joint - before
-        found[tasks[position].name] = given.clamp(max=0.0).exp()
-        before = joint
-    return found
+def conditional_logits(logits: Tensor, tasks: Sequence[Task], chain: Chain) -> Tensor:
+    """Return logits (B, O) in which those of the chain are given the one before, where their labels are so (`when`)."""
+    columns = list(logits.unbind(1))
+    for (_, before), (position, after) in itertools.pairwise(zip(chain.tasks, chain.columns, strict=True)):
+        if tasks[position].when is not None:
+            given = functional.logsigmoid(logits[:, after]) - functional.logsigmoid(logits[:, before])
+            given = given.clamp(max=CLOSEST_TO_CERTAIN)
+            columns[after] = given - torch.log(-torch.expm1(given))
+    return torch.stack(columns, dim=1)
 
 
 def disorder(logits: Tensor, chain: Chain) -> Tensor:

@@ -103,7 +103,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         names = self.chain or tuple(binary)
         for index, name in enumerate(names):
             if name not in binary or name in names[:index]:
-                hint = suggestion(name, binary)
+                hint = "" if name in binary else suggestion(name, binary)
                 raise ConfigError(f"$.model.chain[{index}] must name a binary task, each once, got {name!r}{hint}")
         if len(names) < 2:  # noqa: PLR2004
             raise ConfigError(
@@ -115,9 +115,9 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         for index, place in enumerate(chain):
             before = None if index == 0 else schema.tasks[chain[index - 1]].label
             if schema.tasks[place].when not in (None, before):
+                allowed = "" if before is None else f" or be the label of the task before it, {before!r}"
                 raise ConfigError(
                     f"$.model.chain[{index}]: task {names[index]!r} has when = {schema.tasks[place].when!r}; under "
-                    f"architecture = {self.architecture!r} it must be left out or be the label of the task before "
-                    f"it, {before!r}"
+                    f"architecture = {self.architecture!r} it must be left out{allowed}"
                 )
         return chain

@@ -1,5 +1,6 @@
 """Products of features, before the layers or beside them."""
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -26,31 +27,31 @@ class CrossNetwork(nn.Module):
 
 
 class FactorizationMachine(nn.Module):
-    """Linear terms of all inputs, and products of the vectors of every two features, added up for each logit.
+    """Linear terms of all inputs, and products of the vectors of every two features, added up for each output.
 
     Rendle, Factorization Machines, ICDM 2010, equation 5, over the vectors that the layers read, as in Guo et al.,
-    DeepFM, IJCAI 2017, section 2.1. Each logit weighs the components of the products, from 1; features whose
+    DeepFM, IJCAI 2017, section 2.1. Each output weighs the components of the products, from 1; features whose
     vectors are of different widths do not meet.
 
     Args:
         input_dim: I.
         fields: how many vectors lie one after another at the start of the inputs, and their width, for each width.
-        num_logits: O.
+        num_outputs: R.
     """
 
-    def __init__(self, input_dim: int, fields: Sequence[tuple[int, int]], num_logits: int) -> None:
+    def __init__(self, input_dim: int, fields: Sequence[tuple[int, int]], num_outputs: int) -> None:
         super().__init__()
-        self.fields = tuple(fields)
-        self.linear = nn.Linear(input_dim, num_logits)
-        self.weights = nn.ParameterList(nn.Parameter(torch.ones(num_logits, dim)) for _, dim in self.fields)
+        starts = itertools.accumulate((count * dim for count, dim in fields), initial=0)
+        # One vector alone has no other to meet.
+        self.fields = [(start, *field) for start, field in zip(starts, fields, strict=False) if field[0] > 1]
+        self.linear = nn.Linear(input_dim, num_outputs, bias=False)
+        self.weights = nn.ParameterList(nn.Parameter(torch.ones(num_outputs, dim)) for _, _, dim in self.fields)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Map (B, I) to (B, O)."""
-        logits: Tensor = self.linear(inputs)
-        start = 0
-        for (count, dim), weight in zip(self.fields, self.weights, strict=True):
+        """Map (B, I) to (B, R)."""
+        outputs: Tensor = self.linear(inputs)
+        for (start, count, dim), weight in zip(self.fields, self.weights, strict=True):
             vectors = inputs[:, start : start + count * dim].reshape(-1, count, dim)  # (B, F, D)
             products = (vectors.sum(1).square() - vectors.square().sum(1)) / 2  # (B, D)
-            logits = logits + products @ weight.T
-            start += count * dim
-        return logits
+            outputs = outputs + products @ weight.T
+        return outputs

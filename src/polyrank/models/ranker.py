@@ -12,8 +12,9 @@ from .architectures import build_architecture
 from .config import ModelConfig
 from .dense import DenseBlock
 from .embedding import Embeddings
-from .heads import Towers, answer, loss, split
+from .heads import answer, loss, split
 from .interactions import CrossNetwork, FactorizationMachine
+from .towers import Baseline, Towers, num_outputs
 
 
 class Inputs(nn.Module):
@@ -50,12 +51,14 @@ class Network(nn.Module):
             CrossNetwork(inputs.output_dim, config.cross_layers, config.cross_rank)
             for _ in range(self.num_inputs if config.interaction == "dcn_v2" else 0)
         )
-        self.machine = (
-            FactorizationMachine(inputs.output_dim, inputs.fields, sum(task.num_logits for task in schema.tasks))
-            if config.interaction in ("deepfm", "fm")
-            else None
+        widths = [num_outputs(task) for task in schema.tasks]
+        groups = [sum(widths)] if self.shares_input else widths
+        self.machines = nn.ModuleList(
+            FactorizationMachine(inputs.output_dim, inputs.fields, group)
+            for group in (groups if config.interaction in ("deepfm", "fm") else ())
         )
         self.towers = None if self.layers is None else Towers(schema.tasks, self.layers.output_dim, config)
+        self.baseline = Baseline(schema.tasks)
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
         """Map float32 (B, I) each to logits (B, O)."""
@@ -63,9 +66,11 @@ class Network(nn.Module):
         if self.layers is not None and self.towers is not None:
             crosses = zip(self.crosses, inputs, strict=True)
             parts.append(self.towers(self.layers([cross(part) for cross, part in crosses] if self.crosses else inputs)))
-        if self.machine is not None:
-            parts.append(self.machine(inputs[-1]))
-        logits: Tensor = sum(parts[1:], start=parts[0])
+        if self.machines:
+            # Of several inputs that tasks share, the last is that of all tasks.
+            own = zip(self.machines, inputs[-1:] if self.shares_input else inputs, strict=True)
+            parts.append(torch.cat([machine(part) for machine, part in own], dim=1))
+        logits: Tensor = self.baseline(sum(parts[1:], start=parts[0]))
         return chains.joint_logits(logits, self.chain) if self.chain is not None and self.multiplies else logits
 
     def shared_parameters(self) -> list[nn.Parameter]:
@@ -103,11 +108,17 @@ class MultiTaskRanker(nn.Module):
 
     def answers(self, ids: Tensor | None, dense: Tensor | None, weights: Tensor | None = None) -> dict[str, Tensor]:
         """Return each task's answer in label units, float32 (B, num_answers): a probability for a binary task."""
-        logits = self(ids, dense, weights)
-        found = {task.name: answer(task, own) for task, own in zip(self.tasks, split(self.tasks, logits), strict=True)}
-        if self.network.chain is not None:
-            found |= chains.conditional_probabilities(logits, self.tasks, self.network.chain)
-        return found
+        return self.answers_of(self(ids, dense, weights))
+
+    def answers_of(self, logits: Tensor) -> dict[str, Tensor]:
+        """Return each task's answer, float32 (B, num_answers), of logits (B, O)."""
+        parts = split(self.tasks, self.answered_logits(logits))
+        return {task.name: answer(task, own) for task, own in zip(self.tasks, parts, strict=True)}
+
+    def answered_logits(self, logits: Tensor) -> Tensor:
+        """Return the logits (B, O) of what is answered: given the task before, of a task of a chain with `when`."""
+        chain = self.network.chain
+        return logits if chain is None else chains.conditional_logits(logits, self.tasks, chain)
 
     def losses(self, logits: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
         """Return the mean loss of each task, (T,), of logits (B, O), labels (B, T) and weights of rows (B,)."""

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -82,10 +83,19 @@ class TrainedRanker:
         """Write the files that `load` reads into the existing directory `run`; `config_toml` has a table `model`."""
         (run / SCHEMA_FILE).write_text(schema.to_toml(), encoding="utf-8")
         (run / CONFIG_FILE).write_text(config_toml, encoding="utf-8")
-        _save(run / WEIGHTS_FILE, {name: tensor.contiguous() for name, tensor in model.state_dict().items()})
+        _save(run / WEIGHTS_FILE, _apart(model.state_dict()))
         arrays = {"ids": sample.ids, "dense": sample.dense, "weights": sample.weights}
         stored = {name: torch.from_numpy(array) for name, array in arrays.items() if array is not None}
         _save(run / SAMPLE_FILE, stored)
+
+
+def _apart(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Copy what shares memory, such as tables of neighbours that several embeddings read; a file refuses it."""
+    owners: dict[int, str] = {}
+    return {
+        name: tensor.contiguous() if owners.setdefault(tensor.data_ptr(), name) == name else tensor.clone()
+        for name, tensor in state.items()
+    }
 
 
 def _save(path: Path, stored: dict[str, torch.Tensor]) -> None:
