@@ -1,4 +1,5 @@
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,12 +8,12 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from polyrank.errors import ConfigError
+from polyrank.errors import ConfigError, MissingExtraError
 from polyrank.features import CategoricalFeature, NumericFeature
 from polyrank.models import ModelConfig, MultiTaskRanker
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask, CountTask, RegressionTask, Task
-from polyrank.train import BalancingConfig, OptimizerConfig, TrainConfig
+from polyrank.train import BalancingConfig, OptimizerConfig, TrainConfig, fit
 from polyrank.train.balancing import build_balancer
 from polyrank.train.balancing.config import METHODS
 from polyrank.train.loop import Trainer
@@ -145,3 +146,11 @@ def test_losses_below_zero_are_refused_where_they_are_compared(method: Any) -> N
     message = rf"^\$\.balancing\.method = '{method}' needs losses of 0 and above.*count task.*'visits'"
     with pytest.raises(ConfigError, match=message):
         build_balancer(BalancingConfig(method=method), (CLICK, VISITS), seed=0)
+
+
+def test_missing_library_is_refused_before_data_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torchjd.aggregation", None)
+    schema = Schema(name="toy", features=FEATURES, tasks=(CLICK, LIKE))
+    config = TrainConfig(balancing=BalancingConfig(method="mgda"))
+    with pytest.raises(MissingExtraError, match=r"pip install 'polyrank\[balancing\]'"):
+        fit(schema, tmp_path / "absent.parquet", out=tmp_path / "run", config=config)
