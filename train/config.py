@@ -67,7 +67,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         if self.ema_decay is not None:
             require("ema_decay", self.ema_decay, "in (0, 1)", holds=0.0 < self.ema_decay < 1.0)
         check_encoding("$.encoding", self.encoding)
-        self.balancing.check_epochs(self.epochs)
+        self.balancing.check(epochs=self.epochs, compiles=self.compile is True)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
