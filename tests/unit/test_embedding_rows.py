@@ -38,7 +38,8 @@ def expected_update(
 @pytest.mark.parametrize("num_rows", [1, 3, 100_000])
 def test_empty_table_starts_on_a_cache_line(num_rows: int) -> None:
     table = empty_table(num_rows, 17)
-    assert (table.shape, table.dtype) == ((num_rows, 17), np.float32)
+    assert table.shape == (num_rows, 17)
+    assert table.dtype == np.float32
     assert table.flags.c_contiguous
     assert table.flags.writeable
     assert table.ctypes.data % 64 == 0
