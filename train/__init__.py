@@ -2,8 +2,21 @@
 
 from polyrank.models import ModelConfig
 
-from .config import OptimizerConfig, TrainConfig, ValidationConfig
+from .balancing.config import BalancingConfig
+from .config import TrainConfig
+from .config_sections import EarlyStoppingConfig, OptimizerConfig, RareIdsConfig, ValidationConfig
 from .run import Run, fit
 from .sources import read_rows
 
-__all__ = ["ModelConfig", "OptimizerConfig", "Run", "TrainConfig", "ValidationConfig", "fit", "read_rows"]
+__all__ = [
+    "BalancingConfig",
+    "EarlyStoppingConfig",
+    "ModelConfig",
+    "OptimizerConfig",
+    "RareIdsConfig",
+    "Run",
+    "TrainConfig",
+    "ValidationConfig",
+    "fit",
+    "read_rows",
+]

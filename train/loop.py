@@ -1,82 +1,116 @@
-"""The training loop: no work per step but the step."""
+"""A training step: no work but the step."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
-from polyrank.errors import DataError
 from polyrank.models import MultiTaskRanker
 
+from .averaging import AverageWeights
+from .balancing import build_balancer
+from .compilation import STEPS_BEFORE, compiled
 from .config import TrainConfig
-from .optimizers import build_optimizers
-from .shuffling import Shuffler, TrainingBatch
+from .optimizers import RowGradient, build_optimizers, embedding_tables, gradient_norm
+from .schedules import rate_at
+from .shuffling import TrainingBatch
+
+Losses = Callable[[Sequence[Tensor], Tensor, Tensor | None], Tensor]
+"""Inputs of the layers (B, I), labels (B, T) and weights of rows (B,) to the loss of each task (T,)."""
 
 
-def train_epochs(
-    model: MultiTaskRanker,
-    rows: Shuffler,
-    config: TrainConfig,
-    *,
-    mean_weight: float = 1.0,
-    progress: bool,
-    after_epoch: Callable[[int, dict[str, float]], None],
-) -> None:
-    """Train `model` in place.
+class Trainer:
+    """A model, and everything that one step hands on to the next.
 
     Args:
-        model: to train.
-        rows: give the batches.
-        config: epochs and learning rates.
+        model: is trained in place.
+        config: decides the steps.
+        num_steps: of the whole training.
         mean_weight: of the rows' sample weights, which are divided by it.
-        progress: show a bar on standard error.
-        after_epoch: called with the epoch (from 1) and each task's mean training loss.
-
-    Raises:
-        DataError: a loss is no longer finite.
+        compiles: whether layers are compiled after the first steps.
     """
-    optimizers = build_optimizers(model, config.optimizer)
-    with tqdm(
-        total=config.epochs * rows.steps_per_epoch, desc="train", unit="step", disable=None if progress else True
-    ) as bar:
-        for epoch in range(1, config.epochs + 1):
-            model.train()
-            totals = torch.zeros(len(model.tasks))
-            for batch in rows.batches(epoch):
-                totals += _step(model, optimizers, batch, mean_weight)
-                bar.update()
-            after_epoch(epoch, _mean_losses(model, totals / rows.steps_per_epoch, epoch))
+
+    def __init__(
+        self,
+        model: MultiTaskRanker,
+        config: TrainConfig,
+        *,
+        num_steps: int,
+        mean_weight: float = 1.0,
+        compiles: bool = False,
+    ) -> None:
+        self.model = model
+        self.num_done = 0
+        self._config, self._num_steps, self._mean_weight = config, num_steps, mean_weight
+        self.balancer = build_balancer(config.balancing, model.tasks, seed=config.seed)
+        self._tables = embedding_tables(model)
+        self.dense, self.rows = build_optimizers(model, config.optimizer, threads=config.threads)
+        self._weights = [weight for group in self.dense.param_groups for weight in group["params"]]
+        decay = config.ema_decay
+        self.average = None if decay is None else AverageWeights(self._weights, self._tables, decay)
+        self._compiles = compiles
+        self._compiled: Losses | None = None
+
+    def step(self, batch: TrainingBatch) -> Tensor:
+        """Take one gradient step; return each task's loss, (T,), detached."""
+        weights = None if batch.sample_weights is None else batch.sample_weights / self._mean_weight
+        inputs = [part(self._known(batch.ids), batch.dense, batch.weights) for part in self.model.inputs]
+        leaves = [part.detach().requires_grad_() for part in inputs]
+        losses = self._losses(batch.num_rows)(leaves, batch.labels, weights)
+        self.balancer.backward(losses, self.model.network, leaves)
+        looked_up = [place for place, part in enumerate(inputs) if part.requires_grad]
+        torch.autograd.backward([inputs[place] for place in looked_up], [leaves[place].grad for place in looked_up])
+        self._update()
+        self.num_done += 1
+        return losses.detach()
+
+    def _update(self) -> None:
+        """Step all weights by their gradients, and forget those."""
+        rate = rate_at(self.num_done, self._num_steps, self._config.optimizer)
+        gradients = [RowGradient.of(table) for table in self._tables]
+        scale = self._clip(gradients)
+        for group in self.dense.param_groups:
+            group["lr"] = self._config.optimizer.lr * rate
+        self.dense.step()
+        self.dense.zero_grad()
+        for index, gradient in enumerate(gradients):
+            if gradient is not None:
+                if self.average is not None:
+                    self.average.before_rows(index, gradient)
+                self.rows.step(index, gradient, rate=rate, scale=scale)
+        if self.average is not None:
+            self.average.after_step()
+
+    def _clip(self, gradients: Sequence[RowGradient | None]) -> float:
+        """Scale the layers' gradients, and return what those of the embedding tables are to be scaled with."""
+        limit = self._config.optimizer.clip_norm
+        if limit is None:
+            return 1.0
+        dense = [weight.grad for weight in self._weights if weight.grad is not None]
+        scale = min(1.0, limit / max(gradient_norm(dense, gradients), 1e-12))
+        torch._foreach_mul_(dense, scale)
+        return scale
+
+    def _known(self, ids: Tensor) -> Tensor:
+        """Take some ids for missing."""
+        share = self._config.rare_ids.dropout
+        return ids if share == 0.0 else ids.masked_fill(torch.rand(ids.shape) < share, -1)
+
+    def _losses(self, num_rows: int) -> Losses:
+        """Return the losses as a function of inputs: compiled for full batches, once that is due."""
+        if not self._compiles or self.num_done < STEPS_BEFORE or num_rows != self._config.batch_size:
+            return self._eager
+        if self._compiled is None:
+            self._compiled = compiled(self._eager)
+        return self._compiled
+
+    def _eager(self, inputs: Sequence[Tensor], labels: Tensor, weights: Tensor | None) -> Tensor:
+        with _precision(self._config.precision):
+            logits = self.model.network(inputs)
+        return self.model.losses(logits.float(), labels, weights)
 
 
-def _step(
-    model: MultiTaskRanker, optimizers: list[torch.optim.Optimizer], batch: TrainingBatch, mean_weight: float
-) -> Tensor:
-    """Take one gradient step; return each task's loss, (T,), detached."""
-    logits = model(batch.ids, batch.dense, batch.weights)
-    weights = None if batch.sample_weights is None else batch.sample_weights / mean_weight
-    losses = model.losses(logits, batch.labels, weights)
-    task_weights = torch.tensor([task.weight for task in model.tasks])
-    for optimizer in optimizers:
-        optimizer.zero_grad()
-    torch.autograd.backward((losses * task_weights).sum())
-    for optimizer in optimizers:
-        optimizer.step()
-    return losses.detach()
-
-
-def _mean_losses(model: MultiTaskRanker, means: Tensor, epoch: int) -> dict[str, float]:
-    losses = {task.name: float(mean) for task, mean in zip(model.tasks, means, strict=True)}
-    for name, value in losses.items():
-        if not np.isfinite(value):
-            raise diverged(f"the loss of task {name!r} is {value}", epoch)
-    return losses
-
-
-def diverged(what: str, epoch: int) -> DataError:
-    """Return the error for a model that is no longer finite."""
-    return DataError(
-        f"training diverged: {what} in epoch {epoch}; lower $.optimizer.lr and $.optimizer.embedding_lr, or look for "
-        f"extreme values in the labels and numeric features"
-    )
+def _precision(name: str) -> contextlib.AbstractContextManager[Any]:
+    return torch.autocast("cpu", torch.bfloat16) if name == "bfloat16" else contextlib.nullcontext()

@@ -1,64 +1,138 @@
-"""Optimisers: row-wise Adagrad for embedding tables, AdamW for the rest."""
+"""Optimisers: row-wise Adagrad or Adam for the rows of embedding tables that a batch touched, AdamW for the rest."""
 
-from collections.abc import Callable, Iterable
-from typing import overload
+import abc
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
+from polyrank.embedding_rows import coalesce_rows, update_rowwise_adagrad
 from polyrank.models.buckets import BucketTable
 from polyrank.models.embedding import FusedTable
 
-from .config import OptimizerConfig
+from .config_sections import OptimizerConfig
 
 EPSILON = 1e-8
+ADAM_BETAS = (0.9, 0.999)
 
 
-class RowwiseAdagrad(Optimizer):
-    """Adagrad with one accumulator per row, which touches only the rows of the batch.
+class RowGradient:
+    """The gradient of an embedding table: the rows that a batch touched, each once."""
 
-    `s[r] += mean(g[r]²); w[r] -= lr · g[r] / (sqrt(s[r]) + eps)`, so a step costs what the batch touches, not what the
-    table holds. Duchi et al., JMLR 12, 2011; kept per row as in Mudigere et al., ISCA 2022, section 4.1.1.
+    def __init__(self, rows: Tensor, values: Tensor) -> None:
+        self.rows, self.values = rows, values
+
+    @classmethod
+    def of(cls, table: Tensor) -> "RowGradient | None":
+        """Take the sparse gradient of a table, (R, D), and add the values of equal rows: (U,) and (U, D)."""
+        gradient = table.grad
+        table.grad = None
+        if gradient is None:
+            return None
+        rows, values = gradient._indices()[0], gradient._values()  # noqa: SLF001
+        if values.is_cuda:
+            unique, places = torch.unique(rows, return_inverse=True)
+            return cls(
+                unique, torch.zeros(len(unique), values.shape[1], device=values.device).index_add_(0, places, values)
+            )
+        found = coalesce_rows(rows.numpy(), values.contiguous().numpy())
+        return cls(*map(torch.from_numpy, found))
+
+
+class RowOptimizer(abc.ABC):
+    """Steps the rows of embedding tables that have a gradient, so that a step costs what a batch touches."""
+
+    def __init__(self, tables: Sequence[nn.Parameter], lr: float) -> None:
+        self.tables, self.lr = tuple(tables), lr
+
+    @abc.abstractmethod
+    def step(self, index: int, gradient: RowGradient, *, rate: float = 1.0, scale: float = 1.0) -> None:
+        """Step rows of one table, at `rate` times the learning rate, with `scale` times the gradient."""
+
+    @abc.abstractmethod
+    def state(self) -> dict[str, Tensor]:
+        """Return what the next step depends on besides the tables, by name: views, not copies."""
+
+
+class RowwiseAdagrad(RowOptimizer):
+    """Adagrad with one accumulator for each row.
+
+    `s[r] += mean(g[r]²); w[r] -= lr / (sqrt(s[r]) + eps) · g[r]`. Duchi et al., JMLR 12, 2011; kept per row as in
+    Mudigere et al., ISCA 2022, section 4.1.1.
     """
 
-    def __init__(self, params: Iterable[nn.Parameter], lr: float) -> None:
-        super().__init__(params, {"lr": lr})
-        for group in self.param_groups:
-            for table in group["params"]:
-                self.state[table]["sum"] = torch.zeros(len(table))
+    def __init__(self, tables: Sequence[nn.Parameter], lr: float, *, threads: int = 1) -> None:
+        super().__init__(tables, lr)
+        self.sums = [torch.zeros(len(table), device=table.device) for table in self.tables]
+        self._threads = threads
 
-    @overload
-    def step(self, closure: None = None) -> None: ...
-    @overload
-    def step(self, closure: Callable[[], float]) -> float: ...
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """Apply the sparse gradients of the last backward pass."""
-        value = None if closure is None else closure()
-        for group in self.param_groups:
-            for table in group["params"]:
-                if table.grad is not None:
-                    self._update(table, group["lr"])
-        return value
+    def step(self, index: int, gradient: RowGradient, *, rate: float = 1.0, scale: float = 1.0) -> None:
+        """Step rows of one table."""
+        table, sums, rows, values = self.tables[index], self.sums[index], gradient.rows, gradient.values
+        if not table.is_cuda:
+            arrays = (table.detach().numpy(), sums.numpy(), rows.numpy(), values.numpy())
+            update_rowwise_adagrad(*arrays, lr=self.lr * rate, epsilon=EPSILON, scale=scale, threads=self._threads)
+            return
+        values = values * scale
+        accumulated = sums[rows] + values.square().mean(1)  # (U,)
+        sums[rows] = accumulated
+        table.index_add_(0, rows, values / (accumulated.sqrt() + EPSILON).unsqueeze(1), alpha=-self.lr * rate)
 
-    def _update(self, table: nn.Parameter, lr: float) -> None:
-        gradient = table.grad
-        assert gradient is not None  # noqa: S101 (checked by the caller; this tells the type checker)
-        gradient = gradient.coalesce()
-        rows, values = gradient.indices()[0], gradient.values()  # (U,), (U, D)
-        accumulated: Tensor = self.state[table]["sum"]
-        sums = accumulated[rows] + values.pow(2).mean(1)  # (U,)
-        accumulated[rows] = sums
-        table.index_add_(0, rows, values / (sums.sqrt() + EPSILON).unsqueeze(1), alpha=-lr)
+    def state(self) -> dict[str, Tensor]:
+        """Return the accumulators."""
+        return {f"sums.{index}": sums for index, sums in enumerate(self.sums)}
 
 
-def build_optimizers(model: nn.Module, config: OptimizerConfig) -> list[Optimizer]:
-    """Give embedding tables to row-wise Adagrad and everything else to AdamW."""
-    tables = [module.weight for module in model.modules() if isinstance(module, FusedTable | BucketTable)]
+class SparseAdam(RowOptimizer):
+    """Adam whose moments move where a row has a gradient, with one step count for all rows.
+
+    Kingma and Ba, Adam, ICLR 2015, algorithm 1, applied lazily as torch.optim.SparseAdam does.
+    """
+
+    def __init__(self, tables: Sequence[nn.Parameter], lr: float) -> None:
+        super().__init__(tables, lr)
+        self.means = [torch.zeros_like(table) for table in self.tables]
+        self.squares = [torch.zeros_like(table) for table in self.tables]
+        self.steps = torch.zeros(len(self.tables), dtype=torch.int64)
+
+    @torch.no_grad()
+    def step(self, index: int, gradient: RowGradient, *, rate: float = 1.0, scale: float = 1.0) -> None:
+        """Step rows of one table."""
+        rows, values = gradient.rows, gradient.values * scale
+        self.steps[index] += 1
+        count, (beta1, beta2) = int(self.steps[index]), ADAM_BETAS
+        mean = self.means[index][rows].lerp_(values, 1 - beta1)
+        square = self.squares[index][rows].lerp_(values.square(), 1 - beta2)
+        self.means[index][rows], self.squares[index][rows] = mean, square
+        size = self.lr * rate * (1 - beta2**count) ** 0.5 / (1 - beta1**count)
+        self.tables[index].index_add_(0, rows, mean / (square.sqrt() + EPSILON), alpha=-size)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the moments and how many steps each table has taken."""
+        moments = {"means": self.means, "squares": self.squares}
+        named = {f"{name}.{index}": value for name, values in moments.items() for index, value in enumerate(values)}
+        return named | {"steps": self.steps}
+
+
+def embedding_tables(model: nn.Module) -> list[nn.Parameter]:
+    """Return the weights that are looked up, and so have sparse gradients, in the order of the model."""
+    return [module.weight for module in model.modules() if isinstance(module, FusedTable | BucketTable)]
+
+
+def build_optimizers(model: nn.Module, config: OptimizerConfig, *, threads: int = 1) -> tuple[Optimizer, RowOptimizer]:
+    """Give everything but the embedding tables to AdamW, and those to the row optimiser that `config` names."""
+    tables = embedding_tables(model)
     owned = {id(table) for table in tables}
     others = [parameter for parameter in model.parameters() if id(parameter) not in owned]
-    optimizers: list[Optimizer] = [AdamW(others, lr=config.lr, weight_decay=config.weight_decay, fused=True)]
-    if tables:
-        optimizers.append(RowwiseAdagrad(tables, config.embedding_lr))
-    return optimizers
+    dense = AdamW(others, lr=config.lr, weight_decay=config.weight_decay, fused=True)
+    if config.embedding == "sparse_adam":
+        return dense, SparseAdam(tables, config.table_lr)
+    return dense, RowwiseAdagrad(tables, config.table_lr, threads=threads)
+
+
+def gradient_norm(dense: Sequence[Tensor], tables: Sequence[RowGradient | None]) -> float:
+    """Return the Euclidean norm of all gradients together."""
+    parts = [*dense, *(gradient.values for gradient in tables if gradient is not None)]
+    return float(torch.stack(torch._foreach_norm(parts)).norm()) if parts else 0.0  # noqa: SLF001

@@ -4,29 +4,26 @@ import dataclasses
 import json
 import logging
 import math
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from polyrank.models import MultiTaskRanker, TrainedRanker
 from polyrank.models.neighbors import load_neighbors
-from polyrank.models.trained import content_hash, predict
+from polyrank.models.trained import content_hash
 from polyrank.rows import Rows
 from polyrank.schema import Schema, toml_text
 from polyrank.staging import refuse_existing, staged_directory
 
 from .config import TrainConfig
-from .loop import diverged, train_epochs
-from .metrics import Metrics, evaluate
+from .metrics import Bootstrap, Evaluation, Metrics
 from .neighbors import fit_neighbors
 from .preparing import TrainingData, prepare
-from .shuffling import Shuffler
 from .threads import torch_threads
+from .training import Training
+from .validation import validate
 
 METRICS_FILE = "metrics.json"
 SAMPLE_ROWS = 1000
@@ -44,12 +41,17 @@ class Run:
     Attributes:
         path: the run directory.
         run_id: content hash of schema, configuration and weights.
-        metrics: of the validation rows, by task.
+        evaluation: metrics of the validation rows, and what they rest on.
     """
 
     path: Path
     run_id: str
-    metrics: Metrics
+    evaluation: Evaluation
+
+    @property
+    def metrics(self) -> Metrics:
+        """All metrics of the validation rows, by task."""
+        return self.evaluation.values
 
 
 def fit(
@@ -82,11 +84,12 @@ def fit(
     with staged_directory(target) as stage:
         with _bar("encode", "row", shown=progress) as bar:
             prepared = prepare(schema, data, config, cache=None if cache is None else Path(cache), progress=bar.update)
-        model, history = _train(prepared, config, progress=progress)
+        training = _train(prepared, config, progress=progress)
         sample = prepared.validation.read((0, min(SAMPLE_ROWS, len(prepared.validation)))).batch
-        TrainedRanker.save(stage, prepared.schema, toml_text(config), model, sample)
-        run = Run(target, content_hash(stage), history[-1]["validation"])
-        _write_metrics(stage / METRICS_FILE, run, prepared, history)
+        TrainedRanker.save(stage, prepared.schema, toml_text(config), training.model, sample)
+        run = Run(target, content_hash(stage), _final_evaluation(training, prepared, config))
+        _warn_undefined(run.evaluation)
+        _write_metrics(stage / METRICS_FILE, run, prepared, training.history)
     return run
 
 
@@ -94,70 +97,31 @@ def _bar(what: str, unit: str, *, shown: bool) -> "tqdm[Any]":
     return tqdm(desc=what, unit=unit, unit_scale=True, delay=2.0, disable=None if shown else True)
 
 
-def _train(data: TrainingData, config: TrainConfig, *, progress: bool) -> tuple[MultiTaskRanker, list[dict[str, Any]]]:
-    """Train from seeded initial weights; return the model and what each epoch gave."""
-    history: list[dict[str, Any]] = []
-    rows = Shuffler(
-        data.train, batch_size=config.batch_size, seed=config.seed, memory_bytes=config.memory_mb * BYTES_PER_MB
-    )
-    _warn_few_steps(rows, len(data.train), config)
+def _train(data: TrainingData, config: TrainConfig, *, progress: bool) -> Training:
+    """Train from seeded initial weights."""
     with torch_threads(config.threads), torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         model = MultiTaskRanker(data.schema, config.model)
         engagements = ((rows.ids, rows.labels) for rows in data.train.chunks())
         load_neighbors(model, fit_neighbors(data.schema, engagements, progress=progress))
-
-        def validate(epoch: int, losses: dict[str, float]) -> None:
-            metrics = _validate(model, data, epoch)
-            history.append({"epoch": epoch, "train_loss": losses, "validation": metrics})
-            logger.info("epoch %d of %d: %s", epoch, config.epochs, describe(metrics))
-
-        train_epochs(model, rows, config, mean_weight=data.mean_weight, progress=progress, after_epoch=validate)
-    _warn_undefined(history[-1]["validation"])
-    return model.eval(), history
+        training = Training(model, data, config)
+        training.run(progress=progress)
+    return training
 
 
-def _validate(model: MultiTaskRanker, data: TrainingData, epoch: int) -> Metrics:
-    answers: list[dict[str, NDArray[np.float32]]] = []
-    labels, groups = [], []
-    for rows in data.validation.chunks():
-        answers.append(predict(model, rows.batch))
-        labels.append(rows.labels)
-        groups.append(rows.groups)
-    joined = {name: np.concatenate([part[name] for part in answers]) for name in answers[0]}
-    _require_finite(joined, epoch)
-    known = [part for part in groups if part is not None]
-    return evaluate(data.schema, joined, np.concatenate(labels), np.concatenate(known) if known else None)
+def _final_evaluation(training: Training, data: TrainingData, config: TrainConfig) -> Evaluation:
+    """Validate the model that is kept, with confidence intervals of the metrics that are worth a line."""
+    resamples = config.validation.resamples
+    intervals = Bootstrap(resamples=resamples, seed=config.seed, headline_only=True) if resamples else None
+    with torch_threads(config.threads):
+        return validate(training.model, data, training.at.epoch, intervals)
 
 
-def _warn_few_steps(rows: Shuffler, count: int, config: TrainConfig) -> None:
-    steps = config.epochs * rows.steps_per_epoch
-    if steps < FEW_STEPS:
-        logger.warning(
-            "only %d gradient step(s) in all for %d rows: it will hardly learn; lower batch_size or raise epochs",
-            steps,
-            count,
-        )
-
-
-def _require_finite(answers: Mapping[str, NDArray[np.float32]], epoch: int) -> None:
-    for name, values in answers.items():
-        if not np.isfinite(values).all():
-            raise diverged(f"the answers of task {name!r} are not finite", epoch)
-
-
-def describe(metrics: Metrics) -> str:
-    """Say metrics in one line: `click auc 0.7000, watch_ratio rmse 0.9000`."""
-    return ", ".join(f"{task} {name} {value:.4f}" for task, values in metrics.items() for name, value in values.items())
-
-
-def _warn_undefined(metrics: Metrics) -> None:
-    for task, values in metrics.items():
-        for name, value in values.items():
-            if math.isnan(value):
-                logger.warning(
-                    "%s of task %r is undefined: its validation labels are absent or of one class", name, task
-                )
+def _warn_undefined(evaluation: Evaluation) -> None:
+    for task, reasons in evaluation.undefined.items():
+        for reason in dict.fromkeys(reasons.values()):
+            names = ", ".join(name for name, found in reasons.items() if found == reason)
+            logger.warning("task %r has no validation %s: %s", task, names, reason)
 
 
 def _write_metrics(path: Path, run: Run, data: TrainingData, history: list[dict[str, Any]]) -> None:
@@ -167,6 +131,9 @@ def _write_metrics(path: Path, run: Run, data: TrainingData, history: list[dict[
         "train_rows": len(data.train),
         "validation_rows": len(data.validation),
         "validation": run.metrics,
+        "undefined": run.evaluation.undefined,
+        "counts": run.evaluation.counts,
+        "intervals": run.evaluation.intervals,
         "history": history,
     }
     path.write_text(json.dumps(_nan_to_none(report), indent=2, allow_nan=False) + "\n", encoding="utf-8")
@@ -175,6 +142,6 @@ def _write_metrics(path: Path, run: Run, data: TrainingData, history: list[dict[
 def _nan_to_none(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _nan_to_none(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_nan_to_none(item) for item in value]
     return None if isinstance(value, float) and math.isnan(value) else value

@@ -12,7 +12,7 @@ from polyrank.rows import Column
 from polyrank.schema import Schema
 from polyrank.times import Times
 
-from .config import ValidationConfig
+from .config_sections import ValidationConfig
 
 UNITS_PER_HOUR = {"s": 3_600, "ms": 3_600_000, "us": 3_600_000_000, "ns": 3_600_000_000_000}
 

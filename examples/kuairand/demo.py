@@ -22,7 +22,7 @@ from polyrank.errors import OutputError
 from polyrank.models import TrainedRanker
 from polyrank.models.trained import predict
 from polyrank.train.datasets import kuairand
-from polyrank.train.metrics import evaluate
+from polyrank.train.metrics import evaluate, headline
 from polyrank.train.preparing import prepare
 
 if TYPE_CHECKING:
@@ -109,13 +109,13 @@ def compare(ranker: pr.Ranker, schema: pr.Schema, logs: "pa.Table", run: pr.Run,
         scores = ranker.score(validation)
     served = {name: scores[name].to_numpy() for name in scores.column_names}
     offline = predict(TrainedRanker.load(run.path).model, encoded.batch)
-    metrics = evaluate(data.schema, served, encoded.labels)
+    metrics = evaluate(data.schema, served, encoded.labels).values
     print(
         f"\n{len(validation):,} rows of the last day, scored offline and through Triton (version {ranker.version}):\n"
     )
     print(f"{'task':<12} {'metric':<6} {'offline':>10} {'served':>10}   largest difference of a score")
     ok = True
-    for task, values in run.metrics.items():
+    for task, values in headline(schema, run.metrics).items():
         gap = float(np.abs(served[task] - offline[task]).max())
         ok &= gap < SCORE_LIMIT
         for name, value in values.items():

@@ -16,7 +16,7 @@ from polyrank.models.trained import predict
 from polyrank.schema import Schema
 from polyrank.serving import Ranker, serve
 from polyrank.train import TrainConfig, fit
-from polyrank.train.config import ValidationConfig
+from polyrank.train.config_sections import ValidationConfig
 from polyrank.train.preparing import prepare
 
 TASK = '[[tasks]]\nname = "click"\nkind = "binary"\nlabel = "is_click"\n'

@@ -11,7 +11,7 @@ from polyrank.errors import DataError
 from polyrank.features import NumericFeature
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask
-from polyrank.train.config import ValidationConfig
+from polyrank.train.config_sections import ValidationConfig
 from polyrank.train.splits import SplitKeys, held_out
 
 SCHEMA = Schema(

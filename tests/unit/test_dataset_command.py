@@ -11,7 +11,7 @@ from polyrank.__main__ import main
 from polyrank.schema import Schema
 from polyrank.train.datasets import storefront
 from polyrank.train.datasets.shipped import schema_text
-from polyrank.train.run import describe
+from polyrank.train.validation import describe
 
 Capture = pytest.CaptureFixture[str]
 ROWS = invented.ratings(40)

@@ -12,7 +12,7 @@ from polyrank.schema import Schema
 from polyrank.train.datasets import storefront
 from polyrank.train.datasets.shipped import schema_text
 from polyrank.train.datasets.storefront.history import HISTORY, ClickHistory
-from polyrank.train.run import describe
+from polyrank.train.validation import describe
 
 ROWS = 60_000
 

@@ -46,6 +46,10 @@ WRONG = {
     "hours beside a column": ("[validation]\ncolumn = 'side'\nhours = 1.0", "$.validation.hours goes with split ="),
     "unknown split": ("[validation]\nsplit = 'user'", "$.validation.split: invalid enum value 'user'"),
     "whole share": ("[validation]\nshare = 1.0", "$.validation.share must be in (0, 1), got 1.0"),
+    "resamples below 0": (
+        "[validation]\nresamples = -1",
+        "$.validation.resamples must be in [0, 2**31), got -1",
+    ),
     "nan share": ("[validation]\nshare = nan", "$.validation.share must be in (0, 1), got nan"),
     "model out of range": ("[model]\ndropout = 1.5", "$.model.dropout must be in [0, 1), got 1.5"),
     "not TOML": ("epochs = ", "not valid TOML: Invalid value (at end of document)"),

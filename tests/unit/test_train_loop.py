@@ -6,24 +6,22 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
+from torch import nn
 
 from polyrank.encoder import Batch
-from polyrank.errors import DataError
+from polyrank.errors import ConfigError, DataError
 from polyrank.features import NumericFeature
 from polyrank.models import ModelConfig, MultiTaskRanker
 from polyrank.models.trained import predict
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask, RegressionTask, Task
-from polyrank.train import OptimizerConfig, TrainConfig
+from polyrank.train import EarlyStoppingConfig, OptimizerConfig, TrainConfig, ValidationConfig
+from polyrank.train.compilation import should_compile
 from polyrank.train.encoded import EncodedRows, MemoryStorage, Selection
-from polyrank.train.loop import train_epochs
-from polyrank.train.shuffling import Shuffler
+from polyrank.train.preparing import TrainingData
+from polyrank.train.training import Training
 
 LINEAR = ModelConfig(hidden_dims=(16,), tower_dims=(), normalization="none")
-
-
-def ignore(epoch: int, losses: dict[str, float]) -> None:
-    pass
 
 
 def ranker(*tasks: Task, model: ModelConfig = LINEAR) -> MultiTaskRanker:
@@ -44,17 +42,26 @@ RATING = RegressionTask(name="rating", label="stars")
 X = np.random.default_rng(0).normal(size=64)
 
 
-def shuffled(labels: NDArray[np.float32], config: TrainConfig) -> Shuffler:
+def training_of(model: MultiTaskRanker, labels: NDArray[np.float32], config: TrainConfig) -> Training:
     batch = batch_of(X[: len(labels)])
     rows = EncodedRows(ids=batch.ids, dense=batch.dense, labels=labels)
     selection = Selection(MemoryStorage(rows), np.ones(len(rows), bool))
-    return Shuffler(selection, batch_size=config.batch_size, seed=config.seed, memory_bytes=2**20)
+    schema = Schema(name="toy", features=(NumericFeature(name="x"),), tasks=model.tasks).resolved()
+    return Training(model, TrainingData(schema, selection, selection, 1.0), config)
 
 
-def train(
-    model: MultiTaskRanker, labels: NDArray[np.float32], config: TrainConfig, report: Callable[..., None] = ignore
-) -> None:
-    train_epochs(model, shuffled(labels, config), config, progress=False, after_epoch=report)
+def train(model: MultiTaskRanker, labels: NDArray[np.float32], config: TrainConfig) -> Training:
+    training = training_of(model, labels, config)
+    training.run(progress=False)
+    return training
+
+
+def note_training_inputs(model: MultiTaskRanker, note: Callable[[torch.Tensor], None]) -> None:
+    def hook(network: nn.Module, inputs: Any, _: object) -> None:
+        if network.training:
+            note(inputs[0][0])
+
+    model.network.register_forward_hook(hook)
 
 
 def test_training_learns_a_line() -> None:
@@ -67,16 +74,28 @@ def test_training_learns_a_line() -> None:
 def test_first_reported_loss_is_that_of_the_initial_model() -> None:
     model, labels = ranker(CLICK), (X > 0).astype(np.float32)[:, None]
     probability = predict(model, batch_of(X))["click"].astype(np.float64)
-    reported: list[dict[str, float]] = []
-    train(model, labels, TrainConfig(batch_size=64), lambda _, losses: reported.append(losses))
+    (entry,) = train(model, labels, TrainConfig(batch_size=64)).history
     expected = -np.mean(np.log(np.where(X > 0, probability, 1 - probability)))
-    assert reported == [{"click": pytest.approx(expected, rel=1e-5)}]
+    assert entry["train_loss"] == {"click": pytest.approx(expected, rel=1e-5)}
 
 
 def test_epochs_are_reported_from_one() -> None:
-    epochs: list[int] = []
-    train(ranker(RATING), np.ones((8, 1), np.float32), TrainConfig(epochs=3), lambda epoch, _: epochs.append(epoch))
-    assert epochs == [1, 2, 3]
+    history = train(ranker(RATING), np.ones((8, 1), np.float32), TrainConfig(epochs=3)).history
+    assert [entry["epoch"] for entry in history] == [1, 2, 3]
+
+
+def test_validation_between_epochs_is_reported_with_its_steps() -> None:
+    config = TrainConfig(epochs=2, batch_size=8, validation=ValidationConfig(every_steps=3))
+    history = train(ranker(RATING), np.ones((64, 1), np.float32), config).history
+    assert [(entry["epoch"], entry["steps"]) for entry in history] == [
+        (1, 3),
+        (1, 6),
+        (1, 8),
+        (2, 9),
+        (2, 12),
+        (2, 15),
+        (2, 16),
+    ]
 
 
 def test_unobserved_labels_do_not_count() -> None:
@@ -89,13 +108,16 @@ def test_unobserved_labels_do_not_count() -> None:
     assert_allclose(last_layer(masked).weight.detach(), last_layer(observed).weight.detach(), rtol=1e-5)
 
 
-def test_task_weight_scales_its_gradient() -> None:
+def test_task_weight_scales_its_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
     heavy, labels = RegressionTask(name="rating", label="stars", weight=3.0), np.ones((8, 1), np.float32)
-    gradients = []
+    gradients: list[Any] = []
     for task in (RATING, heavy):
         model = ranker(task)
+        monkeypatch.setattr(
+            "polyrank.train.loop.Trainer._update",
+            lambda _, model=model: gradients.append(last_layer(model).weight.grad.numpy().copy()),
+        )
         train(model, labels, TrainConfig(batch_size=8))
-        gradients.append(last_layer(model).weight.grad.numpy())
     assert_allclose(gradients[1], 3.0 * gradients[0], rtol=1e-5)
 
 
@@ -103,7 +125,7 @@ def test_task_weight_scales_its_gradient() -> None:
 def test_last_batch_of_one_row_is_left_out(count: int, expected: int) -> None:
     model = ranker(RATING, model=ModelConfig(hidden_dims=(4,)))
     sizes: list[int] = []
-    model.network.register_forward_hook(lambda _, inputs, __: sizes.append(len(inputs[0][0])))
+    note_training_inputs(model, lambda inputs: sizes.append(len(inputs)))
     train(model, np.ones((count, 1), np.float32), TrainConfig(batch_size=4))
     assert len(sizes) == expected
     assert min(sizes) > 1
@@ -112,7 +134,7 @@ def test_last_batch_of_one_row_is_left_out(count: int, expected: int) -> None:
 def test_every_row_is_seen_once_in_an_epoch() -> None:
     model = ranker(RATING)
     seen: list[float] = []
-    model.network.register_forward_hook(lambda _, inputs, __: seen.extend(inputs[0][0][:, 0].tolist()))
+    note_training_inputs(model, lambda inputs: seen.extend(inputs[:, 0].tolist()))
     train(model, np.ones((64, 1), np.float32), TrainConfig(batch_size=10))
     assert sorted(seen) == sorted(X.astype(np.float32).tolist())
     assert seen != X.astype(np.float32).tolist()
@@ -121,7 +143,7 @@ def test_every_row_is_seen_once_in_an_epoch() -> None:
 def test_order_of_rows_differs_by_epoch() -> None:
     model = ranker(RATING)
     seen: list[float] = []
-    model.network.register_forward_hook(lambda _, inputs, __: seen.extend(inputs[0][0][:, 0].tolist()))
+    note_training_inputs(model, lambda inputs: seen.extend(inputs[:, 0].tolist()))
     train(model, np.ones((64, 1), np.float32), TrainConfig(epochs=2, batch_size=10))
     assert seen[:64] != seen[64:]
 
@@ -133,9 +155,62 @@ def test_loss_that_is_not_finite_stops_training() -> None:
         train(ranker(RATING), np.ones((64, 1), np.float32), config)
 
 
-def test_progress_bar_counts_steps(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_bar_counts_rows(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    config = TrainConfig(batch_size=16)
-    rows = shuffled(np.ones((64, 1), np.float32), config)
-    train_epochs(ranker(RATING), rows, config, progress=True, after_epoch=ignore)
-    assert "4/4" in capfd.readouterr().err
+    training_of(ranker(RATING), np.ones((64, 1), np.float32), TrainConfig(batch_size=16)).run(progress=True)
+    assert "64.0/64.0" in capfd.readouterr().err
+
+
+def test_gradients_are_scaled_down_to_the_norm(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, norms = ranker(RATING), []
+    config = TrainConfig(batch_size=64, optimizer=OptimizerConfig(clip_norm=0.01))
+    monkeypatch.setattr(
+        "torch.optim.AdamW.step",
+        lambda optimizer: norms.append(nn.utils.get_total_norm([w.grad for w in optimizer.param_groups[0]["params"]])),
+    )
+    train(model, 100 * np.ones((64, 1), np.float32), config)
+    assert_allclose(float(norms[0]), 0.01, rtol=1e-4)
+
+
+def test_bfloat16_learns_the_same_line() -> None:
+    model = ranker(RATING)
+    config = TrainConfig(epochs=100, batch_size=16, precision="bfloat16", optimizer=OptimizerConfig(lr=0.02))
+    train(model, (2 * X + 1).astype(np.float32)[:, None], config)
+    assert_allclose(predict(model, batch_of(X))["rating"], 2 * X + 1, atol=0.2)
+
+
+def test_early_stopping_keeps_the_best_weights() -> None:
+    config = TrainConfig(
+        epochs=50, batch_size=16, optimizer=OptimizerConfig(lr=0.5), early_stopping=EarlyStoppingConfig(metric="r.rmse")
+    )
+    model = ranker(RegressionTask(name="r", label="stars"))
+    training = train(model, (2 * X + 1).astype(np.float32)[:, None], config)
+    errors = [entry["validation"]["r"]["rmse"] for entry in training.history]
+    assert len(errors) == np.argmin(errors) + 2
+    found = np.sqrt(np.mean((predict(model, batch_of(X))["r"] - (2 * X + 1)) ** 2))
+    assert_allclose(found, min(errors), rtol=1e-5)
+
+
+def test_early_stopping_refuses_an_unknown_metric() -> None:
+    config = TrainConfig(early_stopping=EarlyStoppingConfig(metric="rating.auc"))
+    with pytest.raises(ConfigError, match=r"^\$\.early_stopping\.metric: metric 'rating.auc' is none of this schema"):
+        train(ranker(RATING), np.ones((64, 1), np.float32), config)
+
+
+def test_average_weights_are_kept() -> None:
+    plain, averaged, labels = ranker(RATING), ranker(RATING), np.ones((64, 1), np.float32)
+    train(plain, labels, TrainConfig(batch_size=8))
+    train(averaged, labels, TrainConfig(batch_size=8, ema_decay=0.999))
+    start = last_layer(ranker(RATING)).weight
+    moved = [float((last_layer(model).weight - start).detach().abs().sum()) for model in (averaged, plain)]
+    assert 0.0 < moved[0] < 0.02 * moved[1]
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_compilation_is_as_wanted(wanted: bool) -> None:  # noqa: FBT001
+    assert should_compile(ranker(RATING), 10**15, wanted=wanted) is wanted
+
+
+def test_short_training_is_not_compiled() -> None:
+    assert not should_compile(ranker(RATING), 1_000_000, wanted="auto")
+    assert should_compile(ranker(RATING), 10**13, wanted="auto")

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -9,8 +11,17 @@ from torch.optim import AdamW
 from polyrank.models import ModelConfig, MultiTaskRanker
 from polyrank.models.embedding import FusedTable
 from polyrank.schema import Schema
-from polyrank.train.config import OptimizerConfig
-from polyrank.train.optimizers import RowwiseAdagrad, build_optimizers
+from polyrank.train.averaging import AverageWeights
+from polyrank.train.config_sections import OptimizerConfig
+from polyrank.train.optimizers import (
+    RowGradient,
+    RowOptimizer,
+    RowwiseAdagrad,
+    SparseAdam,
+    build_optimizers,
+    gradient_norm,
+)
+from polyrank.train.schedules import rate_at
 
 LR = 0.1
 BATCHES = [
@@ -30,13 +41,18 @@ def dense_rowwise_adagrad(weight: NDArray[np.float64], lr: float) -> NDArray[np.
     return weight
 
 
-def train(weight: nn.Parameter) -> None:
-    optimizer = RowwiseAdagrad([weight], LR)
+def gradient_of(weight: nn.Parameter, rows: Any, gradients: Any) -> RowGradient:
+    looked_up = nn.functional.embedding(torch.as_tensor(rows), weight, sparse=True)
+    (looked_up * torch.as_tensor(gradients)).sum().backward()  # type: ignore[no-untyped-call]
+    found = RowGradient.of(weight)
+    assert found is not None
+    return found
+
+
+def train(weight: nn.Parameter, optimizer: RowOptimizer | None = None) -> None:
+    optimizer = optimizer or RowwiseAdagrad([weight], LR)
     for rows, gradients in BATCHES:
-        optimizer.zero_grad()
-        looked_up = nn.functional.embedding(torch.from_numpy(rows), weight, sparse=True)
-        (looked_up * torch.from_numpy(gradients)).sum().backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
+        optimizer.step(0, gradient_of(weight, rows, gradients))
 
 
 @pytest.fixture
@@ -58,33 +74,93 @@ def test_untouched_rows_stay_bit_equal(weight: nn.Parameter) -> None:
 
 
 def test_row_with_zero_gradient_stays_bit_equal(weight: nn.Parameter) -> None:
-    before, optimizer = weight.detach().clone(), RowwiseAdagrad([weight], LR)
-    (nn.functional.embedding(torch.tensor([1]), weight, sparse=True) * 0.0).sum().backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
-    assert_array_equal(weight.detach(), before)
-
-
-def test_step_without_gradient_changes_nothing(weight: nn.Parameter) -> None:
     before = weight.detach().clone()
-    RowwiseAdagrad([weight], LR).step()
+    RowwiseAdagrad([weight], LR).step(0, gradient_of(weight, [1], [0.0]))
     assert_array_equal(weight.detach(), before)
 
 
-def test_closure_gives_the_loss(weight: nn.Parameter) -> None:
-    assert RowwiseAdagrad([weight], LR).step(lambda: 2.5) == 2.5
+def test_table_that_no_batch_touched_has_no_gradient(weight: nn.Parameter) -> None:
+    assert RowGradient.of(weight) is None
+
+
+def test_gradient_is_taken_from_the_table(weight: nn.Parameter) -> None:
+    found = gradient_of(weight, [5, 1, 5], [[1.0], [2.0], [3.0]])
+    assert found.rows.tolist() == [5, 1]
+    assert found.values.tolist() == [[4.0] * 3, [2.0] * 3]
+    assert weight.grad is None
+
+
+def test_rate_and_scale_multiply_step_and_gradient(weight: nn.Parameter) -> None:
+    other = nn.Parameter(weight.detach().clone())
+    RowwiseAdagrad([weight], LR / 2).step(0, gradient_of(weight, [1, 2], [[3.0], [6.0]]))
+    RowwiseAdagrad([other], LR).step(0, gradient_of(other, [1, 2], [[1.0], [2.0]]), rate=0.5, scale=3.0)
+    assert_allclose(other.detach().numpy(), weight.detach().numpy(), rtol=1e-6)
+
+
+def test_sparse_adam_steps_like_that_of_pytorch(weight: nn.Parameter) -> None:
+    other = nn.Parameter(weight.detach().clone())
+    theirs = torch.optim.SparseAdam([other], lr=LR, eps=1e-8)
+    for rows, gradients in BATCHES:
+        theirs.zero_grad()
+        looked_up = nn.functional.embedding(torch.from_numpy(rows), other, sparse=True)
+        (looked_up * torch.from_numpy(gradients)).sum().backward()  # type: ignore[no-untyped-call]
+        theirs.step()  # type: ignore[no-untyped-call]
+    train(weight, SparseAdam([weight], LR))
+    assert_allclose(weight.detach().numpy(), other.detach().numpy(), rtol=1e-5, atol=1e-6)
 
 
 def test_tables_go_to_adagrad_and_the_rest_to_adamw(toy_schema: Schema) -> None:
     model = MultiTaskRanker(toy_schema, ModelConfig())
     config = OptimizerConfig(lr=0.01, embedding_lr=0.02, weight_decay=0.03)
-    dense, sparse = build_optimizers(model, config)
+    dense, rows = build_optimizers(model, config)
     tables = {id(module.weight) for module in model.modules() if isinstance(module, FusedTable)}
     assert isinstance(dense, AdamW)
-    assert isinstance(sparse, RowwiseAdagrad)
-    assert {id(parameter) for parameter in sparse.param_groups[0]["params"]} == tables
+    assert isinstance(rows, RowwiseAdagrad)
+    assert {id(table) for table in rows.tables} == tables
     assert {id(p) for p in dense.param_groups[0]["params"]} == {id(p) for p in model.parameters()} - tables
-    assert (dense.defaults["lr"], dense.defaults["weight_decay"], sparse.defaults["lr"]) == (0.01, 0.03, 0.02)
+    assert (dense.defaults["lr"], dense.defaults["weight_decay"], rows.lr) == (0.01, 0.03, 0.02)
 
 
-def test_model_without_tables_has_adamw_only() -> None:
-    assert [type(optimizer) for optimizer in build_optimizers(nn.Linear(2, 1), OptimizerConfig())] == [AdamW]
+def test_rate_of_sparse_adam_is_that_of_adamw_unless_given() -> None:
+    assert OptimizerConfig(lr=0.002, embedding="sparse_adam").table_lr == 0.002
+    assert OptimizerConfig(lr=0.002).table_lr == 0.05
+    assert isinstance(build_optimizers(nn.Linear(2, 1), OptimizerConfig(embedding="sparse_adam"))[1], SparseAdam)
+
+
+def test_norm_is_of_all_gradients_together(weight: nn.Parameter) -> None:
+    rows = gradient_of(weight, [1, 1], [[1.0], [1.0]])
+    assert_allclose(gradient_norm([torch.tensor([3.0, 1.0])], [rows, None]), np.sqrt(9 + 1 + 3 * 4), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("step", "config", "expected"),
+    [
+        (0, OptimizerConfig(), 1.0),
+        (0, OptimizerConfig(warmup_steps=4), 0.25),
+        (3, OptimizerConfig(warmup_steps=4), 1.0),
+        (4, OptimizerConfig(warmup_steps=4, schedule="cosine"), 1.0),
+        (52, OptimizerConfig(warmup_steps=4, schedule="cosine"), 0.5),
+        (100, OptimizerConfig(warmup_steps=4, schedule="cosine"), 0.0),
+    ],
+)
+def test_rate_warms_up_and_then_follows_the_schedule(step: int, config: OptimizerConfig, expected: float) -> None:
+    assert_allclose(rate_at(step, 100, config), expected, atol=1e-12)
+
+
+def test_average_of_weights_is_that_of_every_step() -> None:
+    dense, table = nn.Parameter(torch.zeros(2)), nn.Parameter(torch.zeros(4, 1))
+    average, expected = AverageWeights([dense], [table], 0.9), [np.zeros(2), np.zeros((4, 1))]
+    for step, row in enumerate([1, 2, 1, 0, 0, 1]):
+        average.before_rows(0, RowGradient(torch.tensor([row]), torch.zeros(1, 1)))
+        with torch.no_grad():
+            dense.add_(step)
+            table[row] += 1.0 + step
+        average.after_step()
+        for at, value in enumerate((dense, table)):
+            expected[at] = 0.9 * expected[at] + 0.1 * value.detach().numpy()
+    raw = table.detach().clone()
+    average.exchange()
+    assert_allclose(table.detach().numpy(), expected[1], rtol=1e-5)
+    assert_allclose(dense.detach().numpy(), expected[0], rtol=1e-5)
+    average.exchange()
+    assert torch.equal(table, raw)

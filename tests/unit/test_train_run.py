@@ -23,7 +23,7 @@ from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask
 from polyrank.train import OptimizerConfig, Run, TrainConfig, ValidationConfig, fit
 from polyrank.train.preparing import prepare
-from polyrank.train.run import describe
+from polyrank.train.validation import describe
 
 CLICK = BinaryTask(name="click", label="is_click")
 SMALL = TrainConfig(batch_size=64)
@@ -70,6 +70,14 @@ def test_metrics_file_says_rows_and_history(toy_run: Path) -> None:
     assert report["history"][-1]["validation"] == report["validation"]
 
 
+def test_metrics_file_says_what_metrics_rest_on(toy_run: Path) -> None:
+    report = json.loads((toy_run / "metrics.json").read_text())
+    assert report["counts"]["click"] == {"rows": 200}
+    assert list(report["intervals"]["watch_s"]) == ["rmse", "rmsle"]
+    low, high = report["intervals"]["click"]["auc"]
+    assert low < report["validation"]["click"]["auc"] < high
+
+
 def test_run_says_path_id_and_metrics(toy_schema: Schema, toy_rows: ToyRows, tmp_path: Path) -> None:
     run = fit(toy_schema, toy_rows(300), out=str(tmp_path / "run"), config=SMALL, progress=False)
     assert run.path == tmp_path / "run"
@@ -113,7 +121,7 @@ def test_initial_weights_follow_the_seed(
         initial.append(model.state_dict()["inputs.0.embeddings.tables.dim_8.weight"].clone())
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("polyrank.train.run.train_epochs", stop)
+    monkeypatch.setattr("polyrank.train.run.Training", stop)
     for seed in (1, 1, 2):
         with pytest.raises(KeyboardInterrupt):
             fit(toy_schema, toy_rows(100), out=tmp_path / "run", config=TrainConfig(seed=seed), progress=False)
@@ -197,6 +205,20 @@ def test_rows_of_weight_zero_teach_nothing(toy_rows: ToyRows, tmp_path: Path) ->
     )
 
 
+def test_weights_of_validation_rows_weigh_their_metrics(toy_rows: ToyRows, tmp_path: Path) -> None:
+    features = (NumericFeature(name="score"),)
+    schema = Schema(name="toy", features=features, tasks=(CLICK,), time="time_ms", sample_weight="w")
+    table = toy_rows(200).append_column("w", pa.array([0.0, 1.0] * 100))
+    run = fit(schema, table, out=tmp_path / "run", config=SMALL, progress=False)
+    assert run.evaluation.counts["click"]["rows"] == 10
+
+
+def test_intervals_can_be_left_out(toy_schema: Schema, toy_rows: ToyRows, tmp_path: Path) -> None:
+    config = TrainConfig(batch_size=64, validation=ValidationConfig(resamples=0))
+    run = fit(toy_schema, toy_rows(200), out=tmp_path / "run", config=config, progress=False)
+    assert run.evaluation.intervals == {"click": {}, "like": {}, "rating": {}, "watch_s": {}}
+
+
 def test_unit_of_the_weights_does_not_matter(toy_rows: ToyRows, tmp_path: Path) -> None:
     schema = Schema(name="toy", features=(NumericFeature(name="score"),), tasks=(CLICK,), sample_weight="w")
     table = toy_rows(200).append_column("w", pa.array([4.0] * 200))
@@ -266,7 +288,9 @@ def test_undefined_metric_is_null_and_warned_of(
     run = fit(toy_schema, table, out=tmp_path / "run", config=SMALL, progress=False)
     assert math.isnan(run.metrics["click"]["auc"])
     assert json.loads((run.path / "metrics.json").read_text())["validation"]["click"]["auc"] is None
-    assert "auc of task 'click' is undefined: its validation labels are absent or of one class" in caplog.messages
+    reason = "its observed labels are of one class"
+    assert f"task 'click' has no validation auc, normalized_entropy: {reason}" in caplog.messages
+    assert json.loads((run.path / "metrics.json").read_text())["undefined"]["click"]["auc"] == reason
 
 
 def test_each_epoch_is_logged(

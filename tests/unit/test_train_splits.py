@@ -13,7 +13,7 @@ from polyrank.rows import columns_of
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask
 from polyrank.times import Times
-from polyrank.train.config import ValidationConfig
+from polyrank.train.config_sections import ValidationConfig
 from polyrank.train.splits import SplitKeys, held_out
 
 HOUR_MS = 3_600_000

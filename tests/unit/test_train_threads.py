@@ -38,10 +38,10 @@ def test_training_and_validation_use_the_configured_threads(
         return watch
 
     monkeypatch.setattr(torch.autograd, "backward", watched("train", torch.autograd.backward))
-    monkeypatch.setattr("polyrank.train.run.predict", watched("validate", predict))
+    monkeypatch.setattr("polyrank.train.validation.predict", watched("validate", predict))
     config = TrainConfig(batch_size=90, threads=threads)
     fit(toy_schema, toy_rows(200), out=tmp_path / "run", config=config, progress=False)
-    assert seen == [("train", threads), ("train", threads), ("validate", threads)]
+    assert seen == [*[("train", threads)] * 4, ("validate", threads)]  # layers and lookups of two steps
 
 
 def test_threads_of_the_caller_are_restored(toy_schema: Schema, toy_rows: ToyRows, tmp_path: Path) -> None:

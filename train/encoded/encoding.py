@@ -3,7 +3,7 @@
 from polyrank.encoder import Encoder
 from polyrank.rows import Rows, columns_of
 from polyrank.schema import Schema
-from polyrank.train.config import ValidationConfig
+from polyrank.train.config_sections import ValidationConfig
 from polyrank.train.labels import label_matrix, sample_weights
 from polyrank.train.splits import SplitKeys, groups
 

@@ -76,7 +76,7 @@ def run_storefront(args: argparse.Namespace) -> int:
         args.parser.error(f"storefront is simulated and reads no files; leave {args.folder!r} out")
     _refuse_one_file(args)
     from polyrank.train.datasets import storefront
-    from polyrank.train.run import describe
+    from polyrank.train.validation import describe
 
     batches = storefront.batches(args.rows, users=args.users, items=args.items, seed=args.seed)
     with _staged_schema(args.schema, "storefront"), staged_file(args.out) as partial:

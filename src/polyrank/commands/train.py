@@ -34,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
     from polyrank.schema import Schema
     from polyrank.staging import refuse_existing
     from polyrank.train import TrainConfig, fit
+    from polyrank.train.metrics import headline
 
     refuse_existing(args.out)
     schema = Schema.load(args.schema)
@@ -41,7 +42,13 @@ def run(args: argparse.Namespace) -> int:
     if args.encoding is not None:
         config = msgspec.structs.replace(config, encoding=check_encoding("--encoding", args.encoding))
     result = fit(schema, args.data, out=args.out, config=config, cache=args.cache, progress=not args.quiet)
-    for task, metrics in result.metrics.items():
-        say(f"{task}: " + ", ".join(f"{name} {value:.6f}" for name, value in metrics.items()))
+    for task, metrics in headline(schema, result.metrics).items():
+        intervals = result.evaluation.intervals[task]
+        say(f"{task}: " + ", ".join(_shown(name, value, intervals.get(name)) for name, value in metrics.items()))
     say(f"run {result.run_id} in {result.path}")
     return 0
+
+
+def _shown(name: str, value: float, interval: tuple[float, float] | None) -> str:
+    ends = "" if interval is None else f" [{interval[0]:.4f}, {interval[1]:.4f}]"
+    return f"{name} {value:.6f}{ends}"

@@ -1,6 +1,7 @@
 """Fingerprints to pooled embedding vectors, in operators that export to ONNX as Mod, Gather, Mul and ReduceSum."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -40,12 +41,14 @@ class FusedTable(nn.Module):
     starts: Tensor  # (S',)
     columns: Tensor  # (S',)
     lasts: Tensor  # (S',), the last id that has a row
+    stand_ins: Tensor | None = None  # (R,), the row that each is looked up at while rare ones train as "missing"
 
     def __init__(self, schema: Schema, embedding_dim: int) -> None:
         super().__init__()
         self.layout = [slots for slots in slot_layout(schema) if slots.feature.embedding_dim == embedding_dim]
         ranges, num_rows = _table_ranges(self.layout)
         widths = [slots.stop - slots.start for slots in self.layout]
+        self.ranges = [(owner.start, owner.num_buckets + 1) for owner in ranges.values()]
         repeats = torch.tensor(widths)
         owners = [ranges[slots.feature.table] for slots in self.layout]
         # Layout, not weights: rebuilt from the schema, so left out of the checkpoint.
@@ -74,6 +77,7 @@ class FusedTable(nn.Module):
             for feature in schema.neighbors_features
             if feature.of in tables
         )
+        self.runs = _runs(self.layout)
         self.num_vectors = len(self.layout) + len(self.neighbors)
         self.output_dim = embedding_dim * self.num_vectors
 
@@ -87,43 +91,63 @@ class FusedTable(nn.Module):
         Returns:
             float32 (B, F * D), one vector for each feature, those of neighbours last.
         """
-        if not self.takes_all_columns:
-            ids = ids.index_select(1, self.columns)  # (B, S')
-        present = (ids >= 0) & (ids <= self.lasts) if self.has_identity else ids >= 0
-        rows = torch.where(present, 1 + ids % self.num_buckets, 0)  # (B, S')
-        vectors = functional.embedding(rows + self.starts, self.weight, sparse=self.training)  # (B, S', D)
+        rows, present = self.rows_of(ids)  # (B, S')
+        looked_up = rows if self.stand_ins is None else self.stand_ins[rows]
+        vectors = functional.embedding(looked_up, self.weight, sparse=self.training)  # (B, S', D)
         near = [table(rows, self.weight) for table in self.neighbors]
         return torch.cat([*self._pooled(vectors, present, weights), *near], dim=1)
 
+    def rows_of(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the row of each id, int64 (B, S'), and whether it is one, bool; int64 (B, S) fingerprints."""
+        if not self.takes_all_columns:
+            ids = ids.index_select(1, self.columns)  # (B, S')
+        present = (ids >= 0) & (ids <= self.lasts) if self.has_identity else ids >= 0
+        return torch.where(present, 1 + ids % self.num_buckets, 0) + self.starts, present
+
+    def first_rows(self) -> Tensor:
+        """Return the row of "missing" of the table that each row belongs to, int64 (R,)."""
+        return torch.cat([torch.full((size,), start) for start, size in self.ranges])
+
     def _pooled(self, vectors: Tensor, present: Tensor, weights: Tensor | None) -> list[Tensor]:
         """Pool features of many values; runs of single-slot features pass through together."""
-        parts: list[Tensor] = []
-        start = single_from = 0
-        for slots in self.layout:
-            stop = start + slots.stop - slots.start
-            if isinstance(slots.feature, PooledFeature):
-                if single_from < start:
-                    parts.append(vectors[:, single_from:start].flatten(1))
-                parts.append(self._one_vector(slots.feature, slots, vectors, present, weights))
-                single_from = stop
-            start = stop
-        if single_from < start:
-            parts.append(vectors[:, single_from:start].flatten(1))
-        return parts
+        # One split, since the gradient of a slice is a tensor as large as all vectors.
+        parts = torch.split(vectors, [stop - start for start, stop, _ in self.runs], dim=1)
+        return [
+            part.flatten(1)
+            if slots is None
+            else self._one_vector(slots, part, present[:, start:stop], vectors, weights)
+            for part, (start, stop, slots) in zip(parts, self.runs, strict=True)
+        ]
 
     def _one_vector(
-        self, feature: PooledFeature, slots: Slots, vectors: Tensor, present: Tensor, weights: Tensor | None
+        self, slots: Slots, own: Tensor, present: Tensor, vectors: Tensor, weights: Tensor | None
     ) -> Tensor:
-        """Pool the values of one feature: (B, S', D) to (B, D)."""
-        own = slice(self.places[feature.name], self.places[feature.name] + feature.num_slots)
+        """Pool the values of one feature: (B, L, D) to (B, D)."""
+        feature = slots.feature
         if not isinstance(feature, SequenceFeature):
-            return pool(vectors[:, own], present[:, own], feature.pooling, _own_weights(slots, weights))
+            assert isinstance(feature, PooledFeature)  # noqa: S101 (runs pool no other; this tells the type checker)
+            return pool(own, present, feature.pooling, _own_weights(slots, weights))
         if feature.target is None:
-            return pool(vectors[:, own], present[:, own], "mean")
-        attended: Tensor = self.attention[self.attending.index(feature.name)](
-            vectors[:, own], present[:, own], vectors[:, self.places[feature.target]]
-        )
+            return pool(own, present, "mean")
+        target = vectors[:, self.places[feature.target]]
+        attended: Tensor = self.attention[self.attending.index(feature.name)](own, present, target)
         return attended
+
+
+def _runs(layout: Sequence[Slots]) -> list[tuple[int, int, Slots | None]]:
+    """Return where vectors that pass through together, or are pooled, begin and end, with what is pooled."""
+    runs: list[tuple[int, int, Slots | None]] = []
+    start = 0
+    for slots in layout:
+        stop = start + slots.stop - slots.start
+        if isinstance(slots.feature, PooledFeature):
+            runs.append((start, stop, slots))
+        elif runs and runs[-1][2] is None:
+            runs[-1] = (runs[-1][0], stop, None)
+        else:
+            runs.append((start, stop, None))
+        start = stop
+    return runs
 
 
 class Embeddings(nn.Module):

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.auc import auc
-from polyrank.train.metrics import Metrics, rmse
+from polyrank.train.metrics import Metrics
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,9 +24,13 @@ def best_possible(rows: "pa.Table") -> Metrics:
     rated = ~np.isnan(stars)
     return {
         "click": {"auc": auc(true["click"], _floats(rows["click"]) == 1)},
-        "rating": {"rmse": rmse(true["rating"][rated], stars[rated])},
+        "rating": {"rmse": _rmse(true["rating"][rated], stars[rated])},
         "purchase": {"auc": auc(true["purchase"], _floats(rows["purchase"]) == 1)},
     }
+
+
+def _rmse(predicted: NDArray[np.float64], actual: NDArray[np.float64]) -> float:
+    return float(np.sqrt(np.mean((predicted - actual) ** 2))) if len(actual) else float("nan")
 
 
 def _floats(column: Any) -> NDArray[np.float64]:

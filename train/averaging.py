@@ -1,0 +1,62 @@
+"""Exponential moving averages of weights, exact for embedding tables too at the cost of what a batch touches."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from .optimizers import RowGradient
+
+
+class AverageWeights:
+    """`a = decay · a + (1 - decay) · w` after each step, of all weights of a model.
+
+    A row of an embedding table that no step touches stays the same, so what many steps do to its average follows from
+    how many they were: `a = w + decay**n · (a - w)`. It is done when the row is touched again, or asked for.
+
+    Args:
+        dense: weights that each step changes.
+        tables: embedding tables.
+        decay: in (0, 1).
+    """
+
+    def __init__(self, dense: Sequence[nn.Parameter], tables: Sequence[nn.Parameter], decay: float) -> None:
+        self._dense, self._tables, self._decay = tuple(dense), tuple(tables), decay
+        self.dense = [weight.detach().clone() for weight in dense]
+        self.tables = [table.detach().clone() for table in tables]
+        self.last = [torch.zeros(len(table), dtype=torch.int64, device=table.device) for table in tables]
+        self.num_steps = 0
+
+    @torch.no_grad()
+    def before_rows(self, index: int, gradient: RowGradient) -> None:
+        """Catch up on rows of a table that a step is about to change."""
+        self._catch_up(index, gradient.rows)
+
+    @torch.no_grad()
+    def after_step(self) -> None:
+        """Take in the weights that a step gave."""
+        self.num_steps += 1
+        torch._foreach_lerp_(self.dense, [weight.detach() for weight in self._dense], 1 - self._decay)
+
+    @torch.no_grad()
+    def exchange(self) -> None:
+        """Put the averages in the place of the weights, and the weights in that of the averages; again to undo."""
+        for index, last in enumerate(self.last):
+            self._catch_up(index, (last < self.num_steps).nonzero().squeeze(1))
+        for average, weight in zip((*self.dense, *self.tables), (*self._dense, *self._tables), strict=True):
+            kept = weight.detach().clone()
+            weight.copy_(average)
+            average.copy_(kept)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return what the next step depends on besides the weights, by name: views, but for the number of steps."""
+        lists = {"dense": self.dense, "tables": self.tables, "last": self.last}
+        named = {f"{name}.{index}": value for name, values in lists.items() for index, value in enumerate(values)}
+        return named | {"num_steps": torch.tensor(self.num_steps)}
+
+    def _catch_up(self, index: int, rows: Tensor) -> None:
+        averages, table, last = self.tables[index], self._tables[index], self.last[index]
+        kept = torch.pow(self._decay, (self.num_steps - last[rows]).to(averages.dtype)).unsqueeze(1)
+        current = table[rows]
+        averages[rows] = current + kept * (averages[rows] - current)
+        last[rows] = self.num_steps

@@ -1,0 +1,138 @@
+"""How good answers are, by task."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from polyrank.schema import Schema
+from polyrank.tasks import Task
+
+from .intervals import Bootstrap, Interval, percentile_interval, resampled
+from .observed import Observed
+from .registry import Metric, metrics_of
+from .statistics import Counting, Statistic
+
+Metrics = dict[str, dict[str, float]]
+"""Metric by name, by task name."""
+
+NO_ROWS = "none of its labels is observed in a row of weight above 0"
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """Metrics and what they rest on, each by task name.
+
+    Attributes:
+        values: metric by name; NaN where undefined.
+        undefined: why, by name of the metric.
+        counts: `rows`, those that count, and what single metrics rest on, such as `gauc.groups` and
+            `gauc.skipped_groups`.
+        intervals: confidence interval by name of the metric; none where none were asked for.
+    """
+
+    values: Metrics
+    undefined: dict[str, dict[str, str]]
+    counts: dict[str, dict[str, int]]
+    intervals: dict[str, dict[str, Interval]]
+
+
+def evaluate(
+    schema: Schema,
+    answers: Mapping[str, NDArray[np.float32]],
+    labels: NDArray[np.float32],
+    groups: NDArray[np.int64] | None = None,
+    weights: NDArray[np.float32] | None = None,
+    *,
+    intervals: Bootstrap | None = None,
+) -> Evaluation:
+    """Score answers against observed labels.
+
+    Rows of weight 0 do not count. Weights act in every metric as if a row were there as often, but in `ndcg@10` and
+    `recall@10`, where they weigh groups and not the rows in them, and in the size of the bins of `calibration_error`.
+
+    Args:
+        schema: names the tasks.
+        answers: finite float32 [B] by task, in label units; [B, num_classes] of a multi-class task.
+        labels: float32 [B, T], NaN where unobserved.
+        groups: int64 [B], such as the user of each row; -1 is none.
+        weights: float32 [B] of the rows, 0 and above; None weighs all alike.
+        intervals: how to find confidence intervals; None finds none.
+
+    Returns:
+        The metrics that `metric_names` lists for each task, NaN with a reason where undefined.
+    """
+    codes = None if groups is None else group_codes(groups)
+    found = {
+        task.name: _evaluate(task, Observed.of(answers[task.name], labels[:, index], weights, codes), intervals)
+        for index, task in enumerate(schema.tasks)
+    }
+    fields = dataclasses.fields(Evaluation)
+    return Evaluation(**{field.name: {task: part[field.name] for task, part in found.items()} for field in fields})
+
+
+def headline(schema: Schema, metrics: Metrics) -> Metrics:
+    """Return the metrics that are shown where there is one line for all tasks."""
+    return {
+        task.name: {
+            metric.name: metrics[task.name][metric.name]
+            for metric in metrics_of(task, grouped=True)
+            if metric.is_headline and metric.name in metrics[task.name]
+        }
+        for task in schema.tasks
+    }
+
+
+def group_codes(groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Number groups, int64 [B], in the order of their first row; -1 stays."""
+    known = groups >= 0
+    codes = np.full(len(groups), -1)
+    codes[known] = pa.array(groups[known]).dictionary_encode().indices.to_numpy()
+    return codes
+
+
+def statistics_of(task: Task, observed: Observed) -> dict[str, tuple[Metric, Statistic]]:
+    """Prepare the metrics of a task."""
+    metrics = metrics_of(task, grouped=observed.groups is not None)
+    return {metric.name: (metric, metric.prepare(observed)) for metric in metrics}
+
+
+def _evaluate(task: Task, observed: Observed, bootstrap: Bootstrap | None) -> dict[str, Any]:
+    prepared = statistics_of(task, observed)
+    once = np.ones(len(observed))
+    values = {name: statistic.value(once) for name, (_, statistic) in prepared.items()}
+    return {
+        "values": values,
+        "undefined": {
+            name: metric.undefined if len(observed) else NO_ROWS
+            for name, (metric, _) in prepared.items()
+            if math.isnan(values[name])
+        },
+        "counts": {"rows": len(observed)} | _counts(prepared),
+        "intervals": {} if bootstrap is None else _intervals(prepared, observed, bootstrap),
+    }
+
+
+def _counts(prepared: Mapping[str, tuple[Metric, Statistic]]) -> dict[str, int]:
+    return {
+        f"{name}.{what}": number
+        for name, (_, statistic) in prepared.items()
+        if isinstance(statistic, Counting)
+        for what, number in statistic.counts.items()
+    }
+
+
+def _intervals(
+    prepared: Mapping[str, tuple[Metric, Statistic]], observed: Observed, bootstrap: Bootstrap
+) -> dict[str, Interval]:
+    wanted = {
+        name: statistic
+        for name, (metric, statistic) in prepared.items()
+        if metric.is_headline or not bootstrap.headline_only
+    }
+    values = resampled(wanted, observed, bootstrap)
+    return {name: percentile_interval(values[name], bootstrap.level) for name in wanted}

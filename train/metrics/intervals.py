@@ -1,0 +1,94 @@
+"""Bootstrap confidence intervals of metrics, and of the difference that another model makes."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyrank.errors import ConfigError
+
+from .observed import Observed
+from .statistics import NAN, Statistic
+
+Interval = tuple[float, float]
+"""Lower and upper end."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Bootstrap:
+    """How to find confidence intervals: percentiles of the metric over resampled rows.
+
+    Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapters 6 and 13. Groups are drawn with replacement,
+    each with all its rows, since the rows of one user are not independent: Sherman and le Cessie, Communications in
+    Statistics: Simulation and Computation 26, 1997. Rows without a group are drawn one by one.
+
+    Attributes:
+        level: share of the intervals that hold the true value, in (0, 1).
+        resamples: how often to draw, 1 or above.
+        seed: of the draws, which are the same for all metrics and models.
+        headline_only: spare the metrics that are not shown in one line.
+    """
+
+    level: float = 0.95
+    resamples: int = 200
+    seed: int = 0
+    headline_only: bool = False
+
+    def __post_init__(self) -> None:
+        """Check ranges.
+
+        Raises:
+            ConfigError: a value is out of range.
+        """
+        if not 0 < self.level < 1:
+            raise ConfigError(f"level must be in (0, 1), got {self.level}")
+        if self.resamples < 1:
+            raise ConfigError(f"resamples must be 1 or above, got {self.resamples}")
+        if self.seed < 0:
+            raise ConfigError(f"seed must be 0 or above, got {self.seed}")
+
+
+def percentile_interval(values: NDArray[np.float64], level: float) -> Interval:
+    """Return the middle `level` of resampled values; those that are NaN do not count, and of none it is NaN."""
+    defined = values[~np.isnan(values)]
+    if len(defined) == 0:
+        return (NAN, NAN)
+    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
+    return (float(low), float(high))
+
+
+def resampled(
+    statistics: Mapping[str, Statistic], observed: Observed, bootstrap: Bootstrap
+) -> dict[str, NDArray[np.float64]]:
+    """Return the values of each statistic over the same draws of the observed rows, float64 [resamples]."""
+    values = {name: np.full(bootstrap.resamples, NAN) for name in statistics}
+    for index, times in enumerate(draws(observed, bootstrap)):
+        for name, statistic in statistics.items():
+            values[name][index] = statistic.value(times)
+    return values
+
+
+def draws(observed: Observed, bootstrap: Bootstrap) -> Iterator[NDArray[np.float64]]:
+    """Yield how often each row is drawn, float64 [n], for each resample; nothing when there is no row.
+
+    As many groups, or rows, are drawn as there are: their numbers are multinomial.
+    """
+    units = _units(observed)
+    count = int(units.max(initial=-1)) + 1
+    generator = np.random.default_rng(bootstrap.seed)
+    for _ in range(bootstrap.resamples if count else 0):
+        drawn = np.bincount(generator.integers(0, count, count), minlength=count)
+        yield drawn.astype(np.float64)[units]
+
+
+def _units(observed: Observed) -> NDArray[np.int64]:
+    """Number what is drawn as a whole, int64 [n]: groups, and rows without a group."""
+    rows = np.arange(len(observed))
+    if observed.groups is None:
+        return rows
+    first = int(observed.groups.max(initial=-1)) + 1
+    units = np.where(observed.groups >= 0, observed.groups, first + rows)
+    present = np.bincount(units) > 0
+    numbers: NDArray[np.int64] = np.cumsum(present)[units] - 1
+    return numbers

@@ -1,0 +1,156 @@
+"""From initial weights to the last epoch: steps, validations, and when to stop."""
+
+import contextlib
+import dataclasses
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from polyrank.models import MultiTaskRanker
+
+from .compilation import should_compile
+from .config import TrainConfig
+from .loop import Trainer
+from .metrics import headline
+from .preparing import TrainingData
+from .rare_ids import fold_rare_rows, mask_rare_rows
+from .shuffling import Shuffler
+from .stopping import Stopping
+from .validation import describe, diverged, validate
+
+BYTES_PER_MB = 2**20
+FEW_STEPS = 50
+"""Below this many gradient steps a model has hardly left its initial weights, so the trainer says so."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass
+class Position:
+    """Where a training is: in which epoch, from 1, after how many of its steps, and the losses added up over them."""
+
+    epoch: int
+    step: int
+    losses: torch.Tensor  # (T,)
+
+
+class Training:
+    """A training in progress.
+
+    Args:
+        model: with its initial weights.
+        data: both sides of the split.
+        config: how to train.
+    """
+
+    def __init__(self, model: MultiTaskRanker, data: TrainingData, config: TrainConfig) -> None:
+        self.model, self._data, self._config = model, data, config
+        self.rows = Shuffler(
+            data.train, batch_size=config.batch_size, seed=config.seed, memory_bytes=config.memory_mb * BYTES_PER_MB
+        )
+        steps = config.epochs * self.rows.steps_per_epoch
+        _warn_few_steps(steps, len(data.train))
+        self.trainer = Trainer(
+            model,
+            config,
+            num_steps=steps,
+            mean_weight=data.mean_weight,
+            compiles=should_compile(model, config.epochs * len(data.train), wanted=config.compile),
+        )
+        self.stopping = Stopping(config.early_stopping, data.schema)
+        self.history: list[dict[str, Any]] = []
+        self.at = Position(1, 0, torch.zeros(len(model.tasks)))
+        mask_rare_rows(model, data.train, config.rare_ids)
+
+    def run(self, *, progress: bool) -> None:
+        """Train to the last epoch, or until no validation is better any more; the model then has the weights to keep.
+
+        Raises:
+            DataError: a loss or an answer is no longer finite.
+        """
+        with _matmul_precision(), self._bar(shown=progress) as bar:
+            while self.at.epoch <= self._config.epochs and not self.stopping.is_due:
+                self._finish_epoch(bar)
+        if self.trainer.average is not None:
+            self.trainer.average.exchange()
+        self.stopping.restore(self.model)
+        fold_rare_rows(self.model)
+        self.model.eval()
+
+    def _finish_epoch(self, bar: "tqdm[Any]") -> None:
+        self.model.train()
+        for batch in self.rows.batches(self.at.epoch, self.at.step):
+            self.at.losses += self.trainer.step(batch)
+            self.at.step += 1
+            bar.update(batch.num_rows)
+            if self._is_time_to_validate():
+                self._validate()
+                self.model.train()
+                if self.stopping.is_due:
+                    return
+        self._validate()
+        self.trainer.balancer.end_epoch(self.at.losses / max(self.at.step, 1))
+        self.at = Position(self.at.epoch + 1, 0, torch.zeros(len(self.model.tasks)))
+
+    def _is_time_to_validate(self) -> bool:
+        every = self._config.validation.every_steps
+        return every is not None and self.trainer.num_done % every == 0 and self.at.step < self.rows.steps_per_epoch
+
+    def _validate(self) -> None:
+        losses = self._mean_losses()
+        with self._averaged():
+            metrics = validate(self.model, self._data, self.at.epoch).values
+            self.stopping.judge(metrics, self.model)
+        entry = {"epoch": self.at.epoch, "steps": self.trainer.num_done, "train_loss": losses, "validation": metrics}
+        self.history.append(entry)
+        logger.info(
+            "epoch %d of %d: %s", self.at.epoch, self._config.epochs, describe(headline(self._data.schema, metrics))
+        )
+
+    @contextlib.contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """Give the model its average weights, where it has such."""
+        average = self.trainer.average
+        if average is not None:
+            average.exchange()
+        yield
+        if average is not None:
+            average.exchange()
+
+    def _mean_losses(self) -> dict[str, float]:
+        means = (self.at.losses / max(self.at.step, 1)).tolist()
+        losses = {task.name: mean for task, mean in zip(self.model.tasks, means, strict=True)}
+        for name, value in losses.items():
+            if not abs(value) < float("inf"):
+                raise diverged(f"the loss of task {name!r} is {value}", self.at.epoch)
+        return losses
+
+    def _bar(self, *, shown: bool) -> "tqdm[Any]":
+        total = self._config.epochs * len(self._data.train)
+        done = min(self.trainer.num_done * self._config.batch_size, total)
+        return tqdm(
+            total=total, initial=done, desc="train", unit="row", unit_scale=True, disable=None if shown else True
+        )
+
+
+@contextlib.contextmanager
+def _matmul_precision() -> Iterator[None]:
+    """Let PyTorch send products of 32 bits to oneDNN, which is twice as fast on AMD processors and rounds alike."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def _warn_few_steps(steps: int, count: int) -> None:
+    if steps < FEW_STEPS:
+        logger.warning(
+            "only %d gradient step(s) in all for %d rows: it will hardly learn; lower batch_size or raise epochs",
+            steps,
+            count,
+        )
