@@ -4,12 +4,13 @@ from polyrank.models import ModelConfig
 
 from .balancing.config import BalancingConfig
 from .config import TrainConfig
-from .config_sections import EarlyStoppingConfig, OptimizerConfig, RareIdsConfig, ValidationConfig
+from .config_sections import CheckpointConfig, EarlyStoppingConfig, OptimizerConfig, RareIdsConfig, ValidationConfig
 from .run import Run, fit
 from .sources import read_rows
 
 __all__ = [
     "BalancingConfig",
+    "CheckpointConfig",
     "EarlyStoppingConfig",
     "ModelConfig",
     "OptimizerConfig",

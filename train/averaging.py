@@ -1,6 +1,6 @@
 """Exponential moving averages of weights, exact for embedding tables too at the cost of what a batch touches."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -53,6 +53,15 @@ class AverageWeights:
         lists = {"dense": self.dense, "tables": self.tables, "last": self.last}
         named = {f"{name}.{index}": value for name, values in lists.items() for index, value in enumerate(values)}
         return named | {"num_steps": torch.tensor(self.num_steps)}
+
+    @torch.no_grad()
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` gave."""
+        own = self.state()
+        own.pop("num_steps")
+        for name, value in own.items():
+            value.copy_(state[name])
+        self.num_steps = int(state["num_steps"])
 
     def _catch_up(self, index: int, rows: Tensor) -> None:
         averages, table, last = self.tables[index], self._tables[index], self.last[index]

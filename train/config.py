@@ -11,7 +11,14 @@ from polyrank.models import ModelConfig
 from polyrank.schema import located_message
 
 from .balancing.config import BalancingConfig
-from .config_sections import EarlyStoppingConfig, OptimizerConfig, RareIdsConfig, ValidationConfig, require
+from .config_sections import (
+    CheckpointConfig,
+    EarlyStoppingConfig,
+    OptimizerConfig,
+    RareIdsConfig,
+    ValidationConfig,
+    require,
+)
 
 
 class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,6 +46,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         validation: which rows validate.
         early_stopping: when training ends before its last epoch; None never.
         balancing: how the tasks' losses become one step.
+        checkpoint: how often the state of the training is kept, to go on from when it is interrupted.
     """
 
     epochs: int = 1
@@ -56,6 +64,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     validation: ValidationConfig = ValidationConfig()
     early_stopping: EarlyStoppingConfig | None = None
     balancing: BalancingConfig = BalancingConfig()
+    checkpoint: CheckpointConfig = CheckpointConfig()
 
     def __post_init__(self) -> None:
         """Check ranges."""

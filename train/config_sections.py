@@ -94,6 +94,24 @@ class EarlyStoppingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
         require("early_stopping.patience", self.patience, "in [1, 2**31)", holds=1 <= self.patience < 2**31)
 
 
+class CheckpointConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How often the state of a training is kept, to go on from when it is interrupted; it changes no weight.
+
+    Attributes:
+        every_minutes: of training.
+        every_steps: takes the place of `every_minutes` where it is given.
+    """
+
+    every_minutes: float = 10.0
+    every_steps: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        require("checkpoint.every_minutes", self.every_minutes, "above 0", holds=self.every_minutes > 0.0)
+        if self.every_steps is not None:
+            require("checkpoint.every_steps", self.every_steps, "in [1, 2**31)", holds=1 <= self.every_steps < 2**31)
+
+
 class ValidationConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which rows validate.
 

@@ -1,7 +1,7 @@
 """A training step: no work but the step."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -13,7 +13,14 @@ from .averaging import AverageWeights
 from .balancing import build_balancer
 from .compilation import STEPS_BEFORE, compiled
 from .config import TrainConfig
-from .optimizers import RowGradient, build_optimizers, embedding_tables, gradient_norm
+from .optimizers import (
+    RowGradient,
+    adamw_state,
+    build_optimizers,
+    embedding_tables,
+    gradient_norm,
+    load_adamw_state,
+)
 from .schedules import rate_at
 from .shuffling import TrainingBatch
 
@@ -66,6 +73,28 @@ class Trainer:
         self.num_done += 1
         return losses.detach()
 
+    def state(self) -> dict[str, Tensor]:
+        """Return all that later steps depend on, by name: views where they are large."""
+        parts = {
+            "model": self.model.state_dict(),
+            "adamw": adamw_state(self.dense),
+            "rows": self.rows.state(),
+            "balancer": self.balancer.state_dict(),
+            "average": {} if self.average is None else self.average.state(),
+            "steps": {"done": torch.tensor(self.num_done)},
+        }
+        return {f"{part}.{name}": value for part, state in parts.items() for name, value in state.items()}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` gave."""
+        self.model.load_state_dict(part_of(state, "model"))
+        load_adamw_state(self.dense, part_of(state, "adamw"))
+        self.rows.load_state(part_of(state, "rows"))
+        self.balancer.load_state_dict(part_of(state, "balancer"))
+        if self.average is not None:
+            self.average.load_state(part_of(state, "average"))
+        self.num_done = int(state["steps.done"])
+
     def _update(self) -> None:
         """Step all weights by their gradients, and forget those."""
         rate = rate_at(self.num_done, self._num_steps, self._config.optimizer)
@@ -110,6 +139,11 @@ class Trainer:
         with _precision(self._config.precision):
             logits = self.model.network(inputs)
         return self.model.losses(logits.float(), labels, weights)
+
+
+def part_of(state: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Return the tensors of one part, by their names within it."""
+    return {key.removeprefix(f"{name}."): value for key, value in state.items() if key.startswith(f"{name}.")}
 
 
 def _precision(name: str) -> contextlib.AbstractContextManager[Any]:

@@ -1,7 +1,7 @@
 """Optimisers: row-wise Adagrad or Adam for the rows of embedding tables that a batch touched, AdamW for the rest."""
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -53,6 +53,12 @@ class RowOptimizer(abc.ABC):
     @abc.abstractmethod
     def state(self) -> dict[str, Tensor]:
         """Return what the next step depends on besides the tables, by name: views, not copies."""
+
+    @torch.no_grad()
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` gave."""
+        for name, value in self.state().items():
+            value.copy_(state[name])
 
 
 class RowwiseAdagrad(RowOptimizer):
@@ -130,6 +136,24 @@ def build_optimizers(model: nn.Module, config: OptimizerConfig, *, threads: int 
     if config.embedding == "sparse_adam":
         return dense, SparseAdam(tables, config.table_lr)
     return dense, RowwiseAdagrad(tables, config.table_lr, threads=threads)
+
+
+def adamw_state(optimizer: Optimizer) -> dict[str, Tensor]:
+    """Return the moments and steps of the weights that were stepped, by number and name: views, not copies."""
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    return {
+        f"{index}.{name}": value
+        for index, weight in enumerate(weights)
+        for name, value in optimizer.state.get(weight, {}).items()
+    }
+
+
+def load_adamw_state(optimizer: Optimizer, state: Mapping[str, Tensor]) -> None:
+    """Go on from what `adamw_state` gave."""
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    for key, value in state.items():
+        index, _, name = key.partition(".")
+        optimizer.state[weights[int(index)]][name] = value.clone()
 
 
 def gradient_norm(dense: Sequence[Tensor], tables: Sequence[RowGradient | None]) -> float:

@@ -36,6 +36,11 @@ class TrainingData:
     validation: Selection
     mean_weight: float
 
+    @property
+    def digest(self) -> str:
+        """Hexadecimal digits that stand for the rows of both sides."""
+        return self.train.digest()
+
 
 def prepare(
     schema: Schema,

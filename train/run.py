@@ -10,27 +10,24 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from polyrank.models import MultiTaskRanker, TrainedRanker
-from polyrank.models.neighbors import load_neighbors
+from polyrank.models import TrainedRanker
 from polyrank.models.trained import content_hash
 from polyrank.rows import Rows
 from polyrank.schema import Schema, toml_text
 from polyrank.staging import refuse_existing, staged_directory
 
 from .balancing import build_balancer
+from .checkpoints import Checkpoints, checkpoint_path, identity_of, refuse_checkpoint
 from .config import TrainConfig
 from .metrics import Bootstrap, Evaluation, Metrics
-from .neighbors import fit_neighbors
 from .preparing import TrainingData, prepare
+from .starting import begin, go_on
 from .threads import torch_threads
 from .training import Training
 from .validation import validate
 
 METRICS_FILE = "metrics.json"
 SAMPLE_ROWS = 1000
-BYTES_PER_MB = 2**20
-FEW_STEPS = 50
-"""Below this many gradient steps a model has hardly left its initial weights, so the trainer says so."""
 
 logger = logging.getLogger(__name__)
 
@@ -55,13 +52,14 @@ class Run:
         return self.evaluation.values
 
 
-def fit(
+def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
     schema: Schema,
     data: str | Path | Rows,
     *,
     out: str | Path,
     config: TrainConfig | None = None,
     cache: str | Path | None = None,
+    resume: bool = False,
     progress: bool = True,
 ) -> Run:
     """Train a multi-task ranker and write a run directory, which appears whole or not at all.
@@ -73,27 +71,36 @@ def fit(
         config: how to train; None takes the defaults.
         cache: directory of encoded rows, in which those of files are kept for the next run; None is `encoded` in the
             user's cache folder (`$POLYRANK_CACHE_DIR`).
+        resume: go on from the checkpoint that an interrupted training of `out` left, if there is one: with the same
+            data, schema and configuration the run is that of a training that was never interrupted, bit for bit.
         progress: show bars on standard error, when that is a terminal.
 
     Raises:
         ConfigError: the way of balancing losses does not go with the schema's tasks.
         MissingExtraError: it needs the extra `balancing`.
-        DataError: the data cannot be read, or do not fit the schema.
-        OutputError: `out` exists, or it or `cache` cannot be written.
+        DataError: the data cannot be read, or do not fit the schema; or the checkpoint is damaged, or that of another
+            training.
+        OutputError: `out` exists, or a checkpoint of it without `resume`; or it or `cache` cannot be written.
     """
     config = config or TrainConfig()
     target = Path(out)
     refuse_existing(target)
     build_balancer(config.balancing, schema.tasks, seed=config.seed)  # refuses before hours of encoding
+    if not resume:
+        refuse_checkpoint(target)
     with staged_directory(target) as stage:
         with _bar("encode", "row", shown=progress) as bar:
             prepared = prepare(schema, data, config, cache=None if cache is None else Path(cache), progress=bar.update)
-        training = _train(prepared, config, progress=progress)
+        checkpoints = Checkpoints(
+            checkpoint_path(target), config.checkpoint, identity_of(schema, config, prepared), is_used=resume
+        )
+        training = _train(prepared, config, checkpoints, progress=progress)
         sample = prepared.validation.read((0, min(SAMPLE_ROWS, len(prepared.validation)))).batch
-        TrainedRanker.save(stage, prepared.schema, toml_text(config), training.model, sample)
+        TrainedRanker.save(stage, training.schema, toml_text(config), training.model, sample)
         run = Run(target, content_hash(stage), _final_evaluation(training, prepared, config))
         _warn_undefined(run.evaluation)
         _write_metrics(stage / METRICS_FILE, run, prepared, training.history)
+    checkpoints.remove()
     return run
 
 
@@ -101,15 +108,16 @@ def _bar(what: str, unit: str, *, shown: bool) -> "tqdm[Any]":
     return tqdm(desc=what, unit=unit, unit_scale=True, delay=2.0, disable=None if shown else True)
 
 
-def _train(data: TrainingData, config: TrainConfig, *, progress: bool) -> Training:
-    """Train from seeded initial weights."""
+def _train(data: TrainingData, config: TrainConfig, checkpoints: Checkpoints, *, progress: bool) -> Training:
+    """Train from seeded initial weights, or on from a checkpoint."""
     with torch_threads(config.threads), torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        model = MultiTaskRanker(data.schema, config.model)
-        engagements = ((rows.ids, rows.labels) for rows in data.train.chunks())
-        load_neighbors(model, fit_neighbors(data.schema, engagements, progress=progress))
-        training = Training(model, data, config)
-        training.run(progress=progress)
+        state = checkpoints.load()
+        if state is None:
+            training = begin(data, config, progress=progress)
+        else:
+            training = go_on(data, config, state, checkpoints.path)
+        training.run(progress=progress, checkpoints=checkpoints)
     return training
 
 

@@ -1,6 +1,8 @@
 """Early stopping: the weights of the best validation, and when no better one is to be expected."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -45,6 +47,15 @@ class Stopping:
             self.weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         else:
             self.num_worse += 1
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return the weights that were kept, and what later validations are compared with."""
+        return self.weights, {"best_cost": self.best_cost, "num_worse": self.num_worse}
+
+    def load_state(self, weights: dict[str, Tensor], judged: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self.weights = {name: tensor.clone() for name, tensor in weights.items()}
+        self.best_cost, self.num_worse = float(judged["best_cost"]), int(judged["num_worse"])
 
     def restore(self, model: nn.Module) -> None:
         """Give the model the weights of the best validation, if they were kept."""

@@ -11,9 +11,11 @@ from tqdm import tqdm
 
 from polyrank.models import MultiTaskRanker
 
+from .checkpoint_file import Checkpoint
+from .checkpoints import Checkpoints
 from .compilation import should_compile
 from .config import TrainConfig
-from .loop import Trainer
+from .loop import Trainer, part_of
 from .metrics import headline
 from .preparing import TrainingData
 from .rare_ids import fold_rare_rows, mask_rare_rows
@@ -48,6 +50,7 @@ class Training:
 
     def __init__(self, model: MultiTaskRanker, data: TrainingData, config: TrainConfig) -> None:
         self.model, self._data, self._config = model, data, config
+        self.schema = data.schema
         self.rows = Shuffler(
             data.train, batch_size=config.batch_size, seed=config.seed, memory_bytes=config.memory_mb * BYTES_PER_MB
         )
@@ -66,22 +69,43 @@ class Training:
         self.at = Position(1, 0, torch.zeros(len(model.tasks)))
         mask_rare_rows(model, data.train, config.rare_ids)
 
-    def run(self, *, progress: bool) -> None:
+    def state(self) -> Checkpoint:
+        """Return all that the rest of the training depends on, to go on from later: views where they are large."""
+        kept, judged = self.stopping.state()
+        tensors = self.trainer.state() | {f"best.{name}": value for name, value in kept.items()}
+        tensors |= {"losses": self.at.losses, "random": torch.get_rng_state()}
+        values = {"epoch": self.at.epoch, "step": self.at.step, "stopping": judged, "history": self.history}
+        return Checkpoint(tensors, values | {"schema": self._data.schema.to_toml()})
+
+    def load_state(self, state: Checkpoint) -> None:
+        """Go on from what `state` gave."""
+        tensors, values = state
+        self.trainer.load_state(tensors)
+        self.stopping.load_state(part_of(tensors, "best"), values["stopping"])
+        self.history = list(values["history"])
+        self.at = Position(values["epoch"], values["step"], tensors["losses"].clone())
+        torch.set_rng_state(tensors["random"])
+
+    def run(self, *, progress: bool, checkpoints: Checkpoints | None = None) -> None:
         """Train to the last epoch, or until no validation is better any more; the model then has the weights to keep.
+
+        Args:
+            progress: show a bar.
+            checkpoints: keep the state of the training in them, where it is to be kept.
 
         Raises:
             DataError: a loss or an answer is no longer finite.
         """
         with _matmul_precision(), self._bar(shown=progress) as bar:
             while self.at.epoch <= self._config.epochs and not self.stopping.is_due:
-                self._finish_epoch(bar)
+                self._finish_epoch(bar, checkpoints)
         if self.trainer.average is not None:
             self.trainer.average.exchange()
         self.stopping.restore(self.model)
         fold_rare_rows(self.model)
         self.model.eval()
 
-    def _finish_epoch(self, bar: "tqdm[Any]") -> None:
+    def _finish_epoch(self, bar: "tqdm[Any]", checkpoints: Checkpoints | None) -> None:
         self.model.train()
         for batch in self.rows.batches(self.at.epoch, self.at.step):
             self.at.losses += self.trainer.step(batch)
@@ -92,6 +116,8 @@ class Training:
                 self.model.train()
                 if self.stopping.is_due:
                     return
+            if checkpoints is not None and checkpoints.is_due(self.trainer.num_done):
+                checkpoints.save(self.state)
         self._validate()
         self.trainer.balancer.end_epoch(self.at.losses / max(self.at.step, 1))
         self.at = Position(self.at.epoch + 1, 0, torch.zeros(len(self.model.tasks)))

@@ -193,7 +193,7 @@ def test_interrupt_is_one_line(place: Path, capsys: Capture, monkeypatch: pytest
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("polyrank.train.run.Training", interrupt)
+    monkeypatch.setattr("polyrank.train.starting.Training", interrupt)
     assert train() == 130
     assert capsys.readouterr().err == "polyrank: interrupted\n"
     assert sorted(path.name for path in place.iterdir()) == ["logs.parquet", "schema.toml"]

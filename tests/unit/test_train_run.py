@@ -121,7 +121,7 @@ def test_initial_weights_follow_the_seed(
         initial.append(model.state_dict()["inputs.0.embeddings.tables.dim_8.weight"].clone())
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("polyrank.train.run.Training", stop)
+    monkeypatch.setattr("polyrank.train.starting.Training", stop)
     for seed in (1, 1, 2):
         with pytest.raises(KeyboardInterrupt):
             fit(toy_schema, toy_rows(100), out=tmp_path / "run", config=TrainConfig(seed=seed), progress=False)

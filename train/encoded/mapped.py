@@ -10,6 +10,7 @@ from typing import Any
 from polyrank.errors import DataError
 
 from .arrow import CHECKSUM, checksum, from_record_batch
+from .identity import digest
 from .rows import EncodedRows
 
 
@@ -83,6 +84,10 @@ class MappedStorage:
                 begin = part.ctypes.data - self._address
                 aligned = begin - begin % mmap.PAGESIZE
                 self._memory.madvise(mmap.MADV_WILLNEED, aligned, begin - aligned + part.nbytes)
+
+    def digest(self) -> str:
+        """Return hexadecimal digits that stand for the rows: of the checksums that were written with them."""
+        return digest([self._read(index)[1] for index in range(len(self.lengths))])
 
     def release(self) -> None:
         """Let the system take the pages back."""

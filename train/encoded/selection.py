@@ -33,6 +33,10 @@ class Selection:
         """Which rows of the data set these are, ascending."""
         return np.flatnonzero(self._is_chosen)
 
+    def digest(self) -> str:
+        """Return hexadecimal digits that stand for all rows of the storage."""
+        return self._storage.digest()
+
     @property
     def row_bytes(self) -> int:
         """How many bytes an encoded row takes."""

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from .arrow import checksum
+from .identity import digest
 from .rows import EncodedRows
 
 
@@ -23,6 +25,9 @@ class Storage(Protocol):
     def expect(self, index: int, start: int, stop: int) -> None:
         """Prepare for rows of a piece to be read soon, without waiting for them."""
 
+    def digest(self) -> str:
+        """Return hexadecimal digits that stand for the rows."""
+
     def release(self) -> None:
         """Let go of memory that views of pieces took; it comes back when it is read again."""
 
@@ -40,6 +45,10 @@ class MemoryStorage:
 
     def expect(self, _index: int, _start: int, _stop: int) -> None:
         """Do nothing: the rows are there."""
+
+    def digest(self) -> str:
+        """Return hexadecimal digits that stand for the rows."""
+        return digest([checksum(self._rows)])
 
     def release(self) -> None:
         """Do nothing: there is no other copy."""

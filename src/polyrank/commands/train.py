@@ -18,6 +18,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--schema", type=Path, required=True, help="schema.toml: features and tasks")
     parser.add_argument("--out", type=Path, required=True, help="the run directory to make")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint of an interrupted training")
     parser.add_argument("--config", type=Path, help="train.toml: how to train; the defaults when left out")
     parser.add_argument(
         "--cache", type=Path, help="directory to keep encoded rows in; 'encoded' in the cache folder when left out"
@@ -34,14 +35,25 @@ def run(args: argparse.Namespace) -> int:
     from polyrank.schema import Schema
     from polyrank.staging import refuse_existing
     from polyrank.train import TrainConfig, fit
+    from polyrank.train.checkpoints import refuse_checkpoint
     from polyrank.train.metrics import headline
 
     refuse_existing(args.out)
+    if not args.resume:
+        refuse_checkpoint(args.out)
     schema = Schema.load(args.schema)
     config = TrainConfig() if args.config is None else TrainConfig.load(args.config)
     if args.encoding is not None:
         config = msgspec.structs.replace(config, encoding=check_encoding("--encoding", args.encoding))
-    result = fit(schema, args.data, out=args.out, config=config, cache=args.cache, progress=not args.quiet)
+    result = fit(
+        schema,
+        args.data,
+        out=args.out,
+        config=config,
+        cache=args.cache,
+        resume=args.resume,
+        progress=not args.quiet,
+    )
     for task, metrics in headline(schema, result.metrics).items():
         intervals = result.evaluation.intervals[task]
         say(f"{task}: " + ", ".join(_shown(name, value, intervals.get(name)) for name, value in metrics.items()))

@@ -1,0 +1,129 @@
+"""Checkpoints of a training that is under way, and going on from one."""
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from polyrank.errors import DataError, OutputError
+from polyrank.schema import Schema
+
+from .checkpoint_file import Checkpoint, read_checkpoint, write_checkpoint
+from .config import TrainConfig
+from .config_sections import CheckpointConfig
+from .preparing import TrainingData
+
+FORMAT = 1
+"""Raised whenever a checkpoint comes to hold other things, or the same steps come to do something else."""
+
+_MISSING = "nothing"
+
+logger = logging.getLogger(__name__)
+
+
+def checkpoint_path(run: Path) -> Path:
+    """Return where the checkpoints of a run lie until it is whole: beside it, since the run itself is not there yet."""
+    return run.with_name(f"{run.name}.checkpoint")
+
+
+def refuse_checkpoint(run: Path) -> None:
+    """Raise `OutputError` when a training of `run` left a checkpoint: it is neither used nor written over unasked."""
+    path = checkpoint_path(run)
+    if path.exists():
+        raise OutputError(
+            f"{path} is what an interrupted training left; go on from it with --resume (resume=True of fit), remove "
+            f"it, or choose another output directory"
+        )
+
+
+def identity_of(schema: Schema, config: TrainConfig, data: TrainingData) -> dict[str, Any]:
+    """Describe what a training is made of: of another one a checkpoint is of no use.
+
+    Args:
+        schema: as the user gave it.
+        config: how to train.
+        data: both sides of the split.
+    """
+    described = msgspec.to_builtins(config)
+    described.pop("checkpoint")
+    rows = {"train_rows": len(data.train), "validation_rows": len(data.validation), "content": data.digest}
+    return {"format": FORMAT, "config": described, "schema": msgspec.to_builtins(schema.resolved()), "data": rows}
+
+
+class Checkpoints:
+    """Writes checkpoints when they are due, each in the place of the last; `load` gives the one to go on from.
+
+    Args:
+        path: of the file.
+        config: how often.
+        identity: of the training.
+        is_used: whether to go on from a checkpoint that is there.
+    """
+
+    def __init__(self, path: Path, config: CheckpointConfig, identity: dict[str, Any], *, is_used: bool) -> None:
+        self.path, self._config, self._identity, self._is_used = path, config, identity, is_used
+        self._last = time.monotonic()
+
+    def load(self) -> Checkpoint | None:
+        """Return the checkpoint to go on from; None where there is none, or it is not to be used.
+
+        Raises:
+            DataError: it is damaged, or that of another training; the message names what differs.
+        """
+        if not self._is_used:
+            return None
+        if not self.path.exists():
+            logger.info("there is no checkpoint %s: training begins at the first step", self.path)
+            return None
+        return _read_matching(self.path, self._identity)
+
+    def remove(self) -> None:
+        """Remove the checkpoint of a run that is whole."""
+        self.path.unlink(missing_ok=True)
+
+    def is_due(self, num_done: int) -> bool:
+        """Say whether to write one after so many steps of the training."""
+        if self._config.every_steps is not None:
+            return num_done % self._config.every_steps == 0
+        return time.monotonic() - self._last >= self._config.every_minutes * 60
+
+    def save(self, state: Callable[[], Checkpoint]) -> None:
+        """Write a checkpoint; where that fails the last one stays, and training goes on, with a warning."""
+        tensors, values = state()
+        try:
+            write_checkpoint(self.path, Checkpoint(tensors, {"identity": self._identity, **values}))
+        except OutputError as err:
+            logger.warning("no checkpoint, and training goes on: %s", err)
+        self._last = time.monotonic()
+
+
+def _read_matching(path: Path, identity: dict[str, Any]) -> Checkpoint:
+    found = read_checkpoint(path)
+    difference = _difference(found.values["identity"], identity, "")
+    if difference is not None:
+        where, there, here = difference
+        raise DataError(
+            f"checkpoint {path} is of another training: {where} is {there} there and {here} here; train with what it "
+            f"was made of, or remove it"
+        )
+    return found
+
+
+def _difference(there: Any, here: Any, where: str) -> tuple[str, str, str] | None:
+    """Return the first place where two values of JSON differ, and both values."""
+    if isinstance(there, dict) and isinstance(here, dict):
+        pairs = [(f".{key}", there.get(key, _MISSING), here.get(key, _MISSING)) for key in {**there, **here}]
+    elif isinstance(there, list | tuple) and isinstance(here, list | tuple) and len(there) == len(here):
+        pairs = [(f"[{at}]", *both) for at, both in enumerate(zip(there, here, strict=True))]
+    else:
+        return None if there == here else (where.removeprefix("."), _shown(there), _shown(here))
+    found = (_difference(one, other, where + step) for step, one, other in pairs)
+    return next((each for each in found if each is not None), None)
+
+
+def _shown(value: Any) -> str:
+    text = value if value == _MISSING else repr(value)
+    return text if len(text) < 40 else f"{text[:40]}..."  # noqa: PLR2004 (enough to tell it by)

@@ -1,0 +1,56 @@
+"""How a training begins: from random weights, or from the checkpoint of the same one."""
+
+import dataclasses
+import logging
+from pathlib import Path
+
+from polyrank.errors import DataError
+from polyrank.models import MultiTaskRanker
+from polyrank.models.neighbors import load_neighbors
+from polyrank.schema import Schema
+
+from .checkpoint_file import Checkpoint
+from .config import TrainConfig
+from .neighbors import fit_neighbors
+from .preparing import TrainingData
+from .training import Training
+
+logger = logging.getLogger(__name__)
+
+
+def begin(data: TrainingData, config: TrainConfig, *, progress: bool) -> Training:
+    """Start a training from random weights, which the generator of PyTorch gives as it stands."""
+    model = MultiTaskRanker(data.schema, config.model)
+    engagements = ((rows.ids, rows.labels) for rows in data.train.chunks())
+    load_neighbors(model, fit_neighbors(data.schema, engagements, progress=progress))
+    return Training(model, data, config)
+
+
+def go_on(data: TrainingData, config: TrainConfig, found: Checkpoint, path: Path) -> Training:
+    """Take a training up where its checkpoint was written, with the state of PyTorch's generator.
+
+    Raises:
+        DataError: the checkpoint does not fit the model.
+    """
+    data = dataclasses.replace(data, schema=Schema.from_toml(found.values["schema"]))
+    training = Training(MultiTaskRanker(data.schema, config.model), data, config)
+    _load(training, found, path)
+    at = training.at
+    logger.info(
+        "training goes on from %s: epoch %d, %d of its %d steps done",
+        path,
+        at.epoch,
+        at.step,
+        training.rows.steps_per_epoch,
+    )
+    return training
+
+
+def _load(training: Training, found: Checkpoint, path: Path) -> None:
+    try:
+        training.load_state(found)
+    except (KeyError, RuntimeError) as err:
+        raise DataError(
+            f"checkpoint {path} does not fit the model: {' '.join(str(err).split())}; remove it, and train from the "
+            f"first step"
+        ) from err
