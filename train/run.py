@@ -1,5 +1,6 @@
 """`fit`: rows and a schema in, a run directory out."""
 
+import contextlib
 import dataclasses
 import json
 import logging
@@ -15,13 +16,14 @@ from polyrank.models.neighbors import load_neighbors
 from polyrank.models.trained import content_hash
 from polyrank.rows import Rows
 from polyrank.schema import Schema, toml_text
-from polyrank.staging import refuse_existing, staged_directory
+from polyrank.staging import staged_directory
 
 from .balancing import build_balancer
 from .config import TrainConfig
 from .metrics import Bootstrap, Evaluation, Metrics
 from .neighbors import fit_neighbors
 from .preparing import TrainingData, prepare
+from .processes import Processes, joined, require_rows_for_all
 from .threads import torch_threads
 from .training import Training
 from .validation import validate
@@ -29,6 +31,7 @@ from .validation import validate
 METRICS_FILE = "metrics.json"
 SAMPLE_ROWS = 1000
 BYTES_PER_MB = 2**20
+_GOLDEN_RATIO = 0x9E3779B97F4A7C15
 FEW_STEPS = 50
 """Below this many gradient steps a model has hardly left its initial weights, so the trainer says so."""
 
@@ -66,6 +69,8 @@ def fit(
 ) -> Run:
     """Train a multi-task ranker and write a run directory, which appears whole or not at all.
 
+    Under torchrun all processes call this, and train one model together; the first writes it, and all return the run.
+
     Args:
         schema: features and tasks.
         data: a file, a directory or pattern of files (docs/data.md lists the formats), or rows in memory.
@@ -81,44 +86,60 @@ def fit(
         DataError: the data cannot be read, or do not fit the schema.
         OutputError: `out` exists, or it or `cache` cannot be written.
     """
-    config = config or TrainConfig()
-    target = Path(out)
-    refuse_existing(target)
-    build_balancer(config.balancing, schema.tasks, seed=config.seed)  # refuses before hours of encoding
-    with staged_directory(target) as stage:
-        with _bar("encode", "row", shown=progress) as bar:
-            prepared = prepare(schema, data, config, cache=None if cache is None else Path(cache), progress=bar.update)
-        training = _train(prepared, config, progress=progress)
-        sample = prepared.validation.read((0, min(SAMPLE_ROWS, len(prepared.validation)))).batch
-        TrainedRanker.save(stage, prepared.schema, toml_text(config), training.model, sample)
-        run = Run(target, content_hash(stage), _final_evaluation(training, prepared, config))
-        _warn_undefined(run.evaluation)
-        _write_metrics(stage / METRICS_FILE, run, prepared, training.history)
-    return run
+    config, target = config or TrainConfig(), Path(out)
+    with joined() as processes:
+        require_rows_for_all(config.batch_size, processes)
+        build_balancer(config.balancing, schema.tasks, seed=config.seed)  # refuses before hours of encoding
+        with staged_directory(target) if processes.is_first else contextlib.nullcontext() as stage:
+            with _bar("encode", "row", shown=progress and processes.is_first) as bar:
+                kept = None if cache is None else Path(cache)
+                prepared = prepare(schema, data, config, cache=kept, progress=bar.update, processes=processes)
+            training = _train(prepared, config, processes, progress=progress)
+            run = Run(target, "", _final_evaluation(training, prepared, config, processes))
+            _warn_undefined(run.evaluation)
+            if stage is not None:
+                run = _write(stage, run, prepared, training, config)
+        return processes.share(run)
 
 
 def _bar(what: str, unit: str, *, shown: bool) -> "tqdm[Any]":
     return tqdm(desc=what, unit=unit, unit_scale=True, delay=2.0, disable=None if shown else True)
 
 
-def _train(data: TrainingData, config: TrainConfig, *, progress: bool) -> Training:
+def _write(stage: Path, run: Run, data: TrainingData, training: Training, config: TrainConfig) -> Run:
+    """Write all files of a run, and return it with its id."""
+    sample = data.validation.read((0, min(SAMPLE_ROWS, len(data.validation)))).batch
+    TrainedRanker.save(stage, data.schema, toml_text(config), training.model, sample)
+    run = dataclasses.replace(run, run_id=content_hash(stage))
+    _write_metrics(stage / METRICS_FILE, run, data, training.history)
+    return run
+
+
+def _train(data: TrainingData, config: TrainConfig, processes: Processes, *, progress: bool) -> Training:
     """Train from seeded initial weights."""
     with torch_threads(config.threads), torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         model = MultiTaskRanker(data.schema, config.model)
         engagements = ((rows.ids, rows.labels) for rows in data.train.chunks())
-        load_neighbors(model, fit_neighbors(data.schema, engagements, progress=progress))
-        training = Training(model, data, config)
+        load_neighbors(model, fit_neighbors(data.schema, engagements, progress=progress and processes.is_first))
+        processes.require_same(**{"schema and rows": _described(data), "the configurations": toml_text(config)})
+        training = Training(model, data, config, processes)
+        if processes.rank > 0:  # else the layers of all ranks would drop the same units
+            torch.manual_seed((config.seed + processes.rank * _GOLDEN_RATIO) % 2**63)
         training.run(progress=progress)
     return training
 
 
-def _final_evaluation(training: Training, data: TrainingData, config: TrainConfig) -> Evaluation:
+def _described(data: TrainingData) -> tuple[str, int, int, float]:
+    return data.schema.to_toml(), len(data.train), len(data.validation), data.mean_weight
+
+
+def _final_evaluation(training: Training, data: TrainingData, config: TrainConfig, processes: Processes) -> Evaluation:
     """Validate the model that is kept, with confidence intervals of the metrics that are worth a line."""
     resamples = config.validation.resamples
     intervals = Bootstrap(resamples=resamples, seed=config.seed, headline_only=True) if resamples else None
     with torch_threads(config.threads):
-        return validate(training.model, data, training.at.epoch, intervals)
+        return validate(training.model, data, training.at.epoch, intervals, processes)
 
 
 def _warn_undefined(evaluation: Evaluation) -> None:
