@@ -13,6 +13,7 @@ from .averaging import AverageWeights
 from .balancing import build_balancer
 from .compilation import STEPS_BEFORE, compiled
 from .config import TrainConfig
+from .exchange import add_gradients, add_row_gradients, with_total
 from .optimizers import (
     RowGradient,
     adamw_state,
@@ -21,11 +22,12 @@ from .optimizers import (
     gradient_norm,
     load_adamw_state,
 )
+from .processes import ALONE, Processes
 from .schedules import rate_at
 from .shuffling import TrainingBatch
 
-Losses = Callable[[Sequence[Tensor], Tensor, Tensor | None], Tensor]
-"""Inputs of the layers (B, I), labels (B, T) and weights of rows (B,) to the loss of each task (T,)."""
+Losses = Callable[[Sequence[Tensor], Tensor, Tensor | None, Tensor | None], Tensor]
+"""Inputs of the layers (B, I), labels (B, T), weights of rows (B,) and `label_counts` to the loss of each task (T,)."""
 
 
 class Trainer:
@@ -37,6 +39,7 @@ class Trainer:
         num_steps: of the whole training.
         mean_weight: of the rows' sample weights, which are divided by it.
         compiles: whether layers are compiled after the first steps.
+        processes: those that take each step together, with a part of its batch each.
     """
 
     def __init__(
@@ -47,11 +50,12 @@ class Trainer:
         num_steps: int,
         mean_weight: float = 1.0,
         compiles: bool = False,
+        processes: Processes = ALONE,
     ) -> None:
-        self.model = model
+        self.model, self._processes = model, processes
         self.num_done = 0
         self._config, self._num_steps, self._mean_weight = config, num_steps, mean_weight
-        self.balancer = build_balancer(config.balancing, model.tasks, seed=config.seed)
+        self.balancer = build_balancer(config.balancing, model.tasks, seed=config.seed, processes=processes)
         self._tables = embedding_tables(model)
         self.dense, self.rows = build_optimizers(model, config.optimizer, threads=config.threads)
         self._weights = [weight for group in self.dense.param_groups for weight in group["params"]]
@@ -65,7 +69,9 @@ class Trainer:
         weights = None if batch.sample_weights is None else batch.sample_weights / self._mean_weight
         inputs = [part(self._known(batch.ids), batch.dense, batch.weights) for part in self.model.inputs]
         leaves = [part.detach().requires_grad_() for part in inputs]
-        losses = self._losses(batch.num_rows)(leaves, batch.labels, weights)
+        losses = self._losses(batch.num_rows)(leaves, batch.labels, weights, self._counts(batch))
+        if self._processes.size > 1:
+            losses = with_total(losses, self._processes)
         self.balancer.backward(losses, self.model.network, leaves)
         looked_up = [place for place, part in enumerate(inputs) if part.requires_grad]
         torch.autograd.backward([inputs[place] for place in looked_up], [leaves[place].grad for place in looked_up])
@@ -95,10 +101,15 @@ class Trainer:
             self.average.load_state(part_of(state, "average"))
         self.num_done = int(state["steps.done"])
 
+    def _counts(self, batch: TrainingBatch) -> Tensor | None:
+        """Count the labels of the whole batch, where this is a part of it."""
+        return None if self._processes.size == 1 else self._processes.add(self.model.label_counts(batch.labels))
+
     def _update(self) -> None:
         """Step all weights by their gradients, and forget those."""
         rate = rate_at(self.num_done, self._num_steps, self._config.optimizer)
-        gradients = [RowGradient.of(table) for table in self._tables]
+        add_gradients([weight.grad for weight in self._weights if weight.grad is not None], self._processes)
+        gradients = add_row_gradients([RowGradient.of(table) for table in self._tables], self._processes)
         scale = self._clip(gradients)
         for group in self.dense.param_groups:
             group["lr"] = self._config.optimizer.lr * rate
@@ -135,10 +146,10 @@ class Trainer:
             self._compiled = compiled(self._eager)
         return self._compiled
 
-    def _eager(self, inputs: Sequence[Tensor], labels: Tensor, weights: Tensor | None) -> Tensor:
+    def _eager(self, inputs: Sequence[Tensor], labels: Tensor, weights: Tensor | None, counts: Tensor | None) -> Tensor:
         with _precision(self._config.precision):
             logits = self.model.network(inputs)
-        return self.model.losses(logits.float(), labels, weights)
+        return self.model.losses(logits.float(), labels, weights, counts)
 
 
 def part_of(state: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:

@@ -30,7 +30,11 @@ class RowGradient:
         table.grad = None
         if gradient is None:
             return None
-        rows, values = gradient._indices()[0], gradient._values()  # noqa: SLF001
+        return cls.coalesced(gradient._indices()[0], gradient._values())  # noqa: SLF001
+
+    @classmethod
+    def coalesced(cls, rows: Tensor, values: Tensor) -> "RowGradient":
+        """Add the values (N, D) of equal rows (N,)."""
         if values.is_cuda:
             unique, places = torch.unique(rows, return_inverse=True)
             return cls(

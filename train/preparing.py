@@ -12,8 +12,9 @@ from polyrank.rows import Rows
 from polyrank.schema import Schema
 
 from .config import TrainConfig
-from .encoded import DamagedRowsError, MemoryStorage, RowEncoder, Selection, Storage, cached_rows
+from .encoded import DamagedRowsError, MappedStorage, MemoryStorage, RowEncoder, Selection, Storage, cached_rows
 from .labels import mean_weight
+from .processes import ALONE, Processes
 from .splits import held_out
 from .statistics import NumberSample, fit_statistics
 
@@ -49,10 +50,12 @@ def prepare(
     *,
     cache: Path | None = None,
     progress: Progress = lambda _rows: None,
+    processes: Processes = ALONE,
 ) -> TrainingData:
     """Encode rows, split them and fit statistics.
 
-    Rows of files are encoded into a file of `cache`, from which they are read while they train; see `fit`.
+    Rows of files are encoded into a file of `cache`, from which they are read while they train; see `fit`. Of
+    the processes of a machine one does so, and the others read them too.
 
     Raises:
         DataError: the data cannot be read, or do not fit the schema; the message names the file.
@@ -62,16 +65,18 @@ def prepare(
     if not isinstance(data, str | Path):
         storage: Storage = MemoryStorage(RowEncoder(schema, config.validation).encode(data))
         return _split(schema, storage, config)
+    path = Path(data)
+
+    def stored() -> MappedStorage:
+        return processes.in_turn(lambda: cached_rows(schema, path, config, cache, progress))
+
     try:
-        return _prepare_files(schema, Path(data), config, cache, progress)
+        return _split_files(schema, path, stored(), config)
     except DamagedRowsError:
-        return _prepare_files(schema, Path(data), config, cache, progress)  # which encodes anew
+        return _split_files(schema, path, stored(), config)  # encoded anew
 
 
-def _prepare_files(
-    schema: Schema, data: Path, config: TrainConfig, cache: Path | None, progress: Progress
-) -> TrainingData:
-    stored = cached_rows(schema, data, config, cache, progress)
+def _split_files(schema: Schema, data: Path, stored: Storage, config: TrainConfig) -> TrainingData:
     try:
         return _split(schema, stored, config)
     except DamagedRowsError:

@@ -1,5 +1,6 @@
 """`fit`: rows and a schema in, a run directory out."""
 
+import contextlib
 import dataclasses
 import json
 import logging
@@ -10,6 +11,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from polyrank.errors import ConfigError
 from polyrank.models import TrainedRanker
 from polyrank.models.trained import content_hash
 from polyrank.rows import Rows
@@ -21,6 +23,7 @@ from .checkpoints import Checkpoints, checkpoint_path, identity_of, refuse_check
 from .config import TrainConfig
 from .metrics import Bootstrap, Evaluation, Metrics
 from .preparing import TrainingData, prepare
+from .processes import Processes, joined, require_rows_for_all
 from .starting import begin, go_on
 from .threads import torch_threads
 from .training import Training
@@ -28,6 +31,7 @@ from .validation import validate
 
 METRICS_FILE = "metrics.json"
 SAMPLE_ROWS = 1000
+_GOLDEN_RATIO = 0x9E3779B97F4A7C15
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +69,8 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
 ) -> Run:
     """Train a multi-task ranker and write a run directory, which appears whole or not at all.
 
+    Under torchrun all processes call this, and train one model together; the first writes it, and all return the run.
+
     Args:
         schema: features and tasks.
         data: a file, a directory or pattern of files (docs/data.md lists the formats), or rows in memory.
@@ -85,55 +91,89 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
             training.
         OutputError: `out` exists, or a checkpoint of it without `resume`; or it or `cache` cannot be written.
     """
-    config = config or TrainConfig()
-    target = Path(out)
-    refuse_existing(target)
-    build_balancer(config.balancing, schema.tasks, seed=config.seed)  # refuses before hours of encoding
-    if not resume:
-        refuse_checkpoint(target)
+    config, target = config or TrainConfig(), Path(out)
     older = None if warm_start is None else Path(warm_start)
-    if older is not None:
-        TrainedRanker.load(older)
-    with staged_directory(target) as stage:
-        with _bar("encode", "row", shown=progress) as bar:
-            prepared = prepare(schema, data, config, cache=None if cache is None else Path(cache), progress=bar.update)
-        identity = identity_of(schema, config, prepared, None if older is None else content_hash(older))
-        checkpoints = Checkpoints(checkpoint_path(target), config.checkpoint, identity, is_used=resume)
-        training = _train(prepared, config, checkpoints, older, progress=progress)
-        sample = prepared.validation.read((0, min(SAMPLE_ROWS, len(prepared.validation)))).batch
-        TrainedRanker.save(stage, training.schema, toml_text(config), training.model, sample)
-        run = Run(target, content_hash(stage), _final_evaluation(training, prepared, config))
-        _warn_undefined(run.evaluation)
-        _write_metrics(stage / METRICS_FILE, run, prepared, training)
-    checkpoints.remove()
-    return run
+    with joined() as processes:
+        _refuse_early(schema, target, config, processes, resume=resume)
+        if older is not None:
+            TrainedRanker.load(older)
+        with staged_directory(target) if processes.is_first else contextlib.nullcontext() as stage:
+            with _bar("encode", "row", shown=progress and processes.is_first) as bar:
+                kept = None if cache is None else Path(cache)
+                prepared = prepare(schema, data, config, cache=kept, progress=bar.update, processes=processes)
+            identity = identity_of(schema, config, prepared, None if older is None else content_hash(older))
+            checkpoints = Checkpoints(checkpoint_path(target), config.checkpoint, identity, is_used=resume)
+            training = _train(prepared, config, checkpoints, older, processes, progress=progress)
+            run = Run(target, "", _final_evaluation(training, prepared, config, processes))
+            _warn_undefined(run.evaluation)
+            if stage is not None:
+                run = _write(stage, run, prepared, training, config)
+        if processes.size == 1:
+            checkpoints.remove()
+        return processes.share(run)
+
+
+def _refuse_early(schema: Schema, target: Path, config: TrainConfig, processes: Processes, *, resume: bool) -> None:
+    """Refuse what cannot end well, before hours of encoding."""
+    if processes.is_first:
+        refuse_existing(target)
+        if not resume:
+            refuse_checkpoint(target)
+    if resume and processes.size > 1:
+        raise ConfigError(
+            f"resume goes with one process, got {processes.size}: many write no checkpoints; leave it out"
+        )
+    require_rows_for_all(config.batch_size, processes)
+    build_balancer(config.balancing, schema.tasks, seed=config.seed)
 
 
 def _bar(what: str, unit: str, *, shown: bool) -> "tqdm[Any]":
     return tqdm(desc=what, unit=unit, unit_scale=True, delay=2.0, disable=None if shown else True)
 
 
+def _write(stage: Path, run: Run, data: TrainingData, training: Training, config: TrainConfig) -> Run:
+    """Write all files of a run, and return it with its id."""
+    sample = data.validation.read((0, min(SAMPLE_ROWS, len(data.validation)))).batch
+    TrainedRanker.save(stage, training.schema, toml_text(config), training.model, sample)
+    run = dataclasses.replace(run, run_id=content_hash(stage))
+    _write_metrics(stage / METRICS_FILE, run, data, training)
+    return run
+
+
 def _train(
-    data: TrainingData, config: TrainConfig, checkpoints: Checkpoints, older: Path | None, *, progress: bool
+    data: TrainingData,
+    config: TrainConfig,
+    checkpoints: Checkpoints,
+    older: Path | None,
+    processes: Processes,
+    *,
+    progress: bool,
 ) -> Training:
     """Train from seeded initial weights, from those of an older run, or on from a checkpoint."""
     with torch_threads(config.threads), torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
+        processes.require_same(**{"schema and rows": _described(data), "the configurations": toml_text(config)})
         state = checkpoints.load()
         if state is None:
-            training = begin(data, config, warm_start=older, progress=progress)
+            training = begin(data, config, warm_start=older, processes=processes, progress=progress)
         else:
             training = go_on(data, config, state, checkpoints.path)
-        training.run(progress=progress, checkpoints=checkpoints)
+        if processes.rank > 0:  # else the layers of all ranks would drop the same units
+            torch.manual_seed((config.seed + processes.rank * _GOLDEN_RATIO) % 2**63)
+        training.run(progress=progress, checkpoints=checkpoints if processes.size == 1 else None)
     return training
 
 
-def _final_evaluation(training: Training, data: TrainingData, config: TrainConfig) -> Evaluation:
+def _described(data: TrainingData) -> tuple[str, int, int, float]:
+    return data.schema.to_toml(), len(data.train), len(data.validation), data.mean_weight
+
+
+def _final_evaluation(training: Training, data: TrainingData, config: TrainConfig, processes: Processes) -> Evaluation:
     """Validate the model that is kept, with confidence intervals of the metrics that are worth a line."""
     resamples = config.validation.resamples
     intervals = Bootstrap(resamples=resamples, seed=config.seed, headline_only=True) if resamples else None
     with torch_threads(config.threads):
-        return validate(training.model, data, training.at.epoch, intervals)
+        return validate(training.model, data, training.at.epoch, intervals, processes)
 
 
 def _warn_undefined(evaluation: Evaluation) -> None:

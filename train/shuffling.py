@@ -47,11 +47,17 @@ class TrainingBatch(NamedTuple):
 class Shuffler:
     """Gives the batches of each epoch."""
 
-    def __init__(self, rows: Selection, *, batch_size: int, seed: int, memory_bytes: int) -> None:
-        """Prepare to shuffle `rows`, with at most `memory_bytes` of them copied to memory at a time."""
+    def __init__(
+        self, rows: Selection, *, batch_size: int, seed: int, memory_bytes: int, rank: int = 0, world_size: int = 1
+    ) -> None:
+        """Prepare to shuffle `rows`, with at most `memory_bytes` of them copied to memory at a time.
+
+        Of `world_size` processes, each of a `rank` from 0, each gives its part of the same batches.
+        """
         self._rows = rows
         self._batch_size = batch_size
         self._seed = seed
+        self._rank, self._world_size = rank, world_size
         window = max(memory_bytes // (rows.row_bytes + _INDEX_BYTES), batch_size)
         self._shard_rows = max(1, window // SHARDS_IN_MEMORY)
         self._is_whole = len(rows) <= window
@@ -63,36 +69,61 @@ class Shuffler:
         full, rest = divmod(len(self._rows), self._batch_size)
         return full + (rest > 1)
 
+    def num_rows(self, step: int) -> int:
+        """Return how many rows a batch of an epoch has, on all ranks together; steps count from 0."""
+        return min(self._batch_size, len(self._rows) - step * self._batch_size)
+
     def batches(self, epoch: int, first_step: int = 0) -> Iterator[TrainingBatch]:
-        """Yield the batches of an epoch, from 1, but for the first `first_step`."""
-        rest = None
+        """Yield the batches of an epoch, from 1, but for the first `first_step`; of several ranks this one's parts."""
+        steps, rest = iter(range(first_step, self.steps_per_epoch)), None
+        step = next(steps, None)
         for rows, places in self.windows(epoch, first_step * self._batch_size):
             start = 0
-            while start < len(places):
-                wanted = self._batch_size - (0 if rest is None else rest.num_rows)
+            while step is not None:
+                wanted = self._own_rows(step) - (0 if rest is None else rest.num_rows)
                 part = rows.pick(places[start : start + wanted])
                 start += wanted
                 batch = part if rest is None else rest.with_rows(part)
-                rest = batch if batch.num_rows < self._batch_size else None
-                if rest is None:
-                    yield batch
-        if rest is not None and rest.num_rows > 1:
-            yield rest
+                if start > len(places):
+                    rest = batch if batch.num_rows > 0 else None
+                    break
+                rest, step = None, next(steps, None)
+                yield batch
+
+    def _own_rows(self, step: int) -> int:
+        first, last = self._own_places(self.num_rows(step))
+        return last - first
+
+    def _own_places(self, num_rows: int) -> tuple[int, int]:
+        """Return where this rank's rows of a batch begin and end."""
+        return num_rows * self._rank // self._world_size, num_rows * (self._rank + 1) // self._world_size
 
     def windows(self, epoch: int, first_row: int = 0) -> Iterator[tuple[TrainingBatch, Tensor]]:
         """Yield the rows that are in memory together, and their places in the order in which they train.
 
-        The first `first_row` rows of that order are left out. The next window is written over the rows of the last.
+        The first `first_row` rows of that order are left out, and those of other ranks. The next window is written
+        over the rows of the last.
         """
+        window_start = 0
         order = torch.Generator().manual_seed((self._seed + (epoch - 1) * _GOLDEN_RATIO) % 2**63)
         for ranges, following in itertools.pairwise([*self._ranges(order), []]):
             count = sum(stop - start for start, stop in ranges)
             places = torch.randperm(count, generator=order)
-            if first_row < count:
-                rows = self._load(ranges)
-                self._rows.expect(*following)
-                yield rows, places[first_row:]
-            first_row = max(first_row - count, 0)
+            if first_row < window_start + count:
+                owned = self._is_own(torch.arange(max(first_row, window_start), window_start + count))
+                yield self._load(ranges, places[max(first_row - window_start, 0) :][owned], following)
+            window_start += count
+
+    def _is_own(self, order: Tensor) -> Tensor:
+        """Say which places in the order of an epoch are this rank's, bool."""
+        if self._world_size == 1:
+            return torch.ones(len(order), dtype=torch.bool)
+        num_full = len(self._rows) // self._batch_size * self._batch_size
+        first, last = self._own_places(self._batch_size)
+        first_of_rest, last_of_rest = self._own_places(len(self._rows) - num_full)
+        within, is_full = order % self._batch_size, order < num_full
+        begin, end = torch.where(is_full, first, first_of_rest), torch.where(is_full, last, last_of_rest)
+        return (begin <= within) & (within < end)
 
     def _ranges(self, order: torch.Generator) -> list[list[tuple[int, int]]]:
         """Return ranges of positions that are in memory together."""
@@ -105,13 +136,22 @@ class Shuffler:
         ]
         return [[(shard * size, min((shard + 1) * size, count)) for shard in window] for window in windows]
 
-    def _load(self, ranges: list[tuple[int, int]]) -> TrainingBatch:
+    def _load(
+        self, ranges: list[tuple[int, int]], places: Tensor, following: list[tuple[int, int]]
+    ) -> tuple[TrainingBatch, Tensor]:
+        """Return rows at places of ranges, and where they are among those: rows of other ranks are not copied."""
         if self._held is not None and self._is_whole:
-            return _tensors(self._held)
-        rows = self._rows.read(*ranges, over=self._held)
+            return _tensors(self._held), places
+        kept = None
+        if self._world_size > 1 and not self._is_whole:
+            is_kept = torch.zeros(sum(stop - start for start, stop in ranges), dtype=torch.bool)
+            is_kept[places] = True
+            kept, places = is_kept.numpy(), (is_kept.cumsum(0) - 1)[places]
+        rows = self._rows.read(*ranges, over=self._held, kept=kept)
+        self._rows.expect(*following)
         if self._held is None or len(rows) > len(self._held):
             self._held = rows
-        return _tensors(rows)
+        return _tensors(rows), places
 
 
 def _tensors(rows: EncodedRows) -> TrainingBatch:

@@ -13,13 +13,21 @@ from .checkpoint_file import Checkpoint
 from .config import TrainConfig
 from .neighbors import fit_neighbors
 from .preparing import TrainingData
+from .processes import ALONE, Processes
 from .training import Training
 from .warm import kept_statistics, take_over
 
 logger = logging.getLogger(__name__)
 
 
-def begin(data: TrainingData, config: TrainConfig, *, warm_start: Path | None = None, progress: bool) -> Training:
+def begin(
+    data: TrainingData,
+    config: TrainConfig,
+    *,
+    warm_start: Path | None = None,
+    processes: Processes = ALONE,
+    progress: bool,
+) -> Training:
     """Start a training from random weights, which the generator of PyTorch gives as it stands, or from an older run.
 
     Raises:
@@ -30,8 +38,8 @@ def begin(data: TrainingData, config: TrainConfig, *, warm_start: Path | None = 
     model = MultiTaskRanker(data.schema, config.model)
     origin = None if warm_start is None else take_over(model, data.schema, config.model, warm_start)
     engagements = ((rows.ids, rows.labels) for rows in data.train.chunks())
-    load_neighbors(model, fit_neighbors(data.schema, engagements, progress=progress))
-    training = Training(model, data, config)
+    load_neighbors(model, fit_neighbors(data.schema, engagements, progress=progress and processes.is_first))
+    training = Training(model, data, config, processes)
     training.origin = None if origin is None else dataclasses.asdict(origin)
     return training
 

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from polyrank.models import MultiTaskRanker
 
+from .batch_norm import share_batch_norm
 from .checkpoint_file import Checkpoint
 from .checkpoints import Checkpoints
 from .compilation import should_compile
@@ -18,6 +19,7 @@ from .config import TrainConfig
 from .loop import Trainer, part_of
 from .metrics import headline
 from .preparing import TrainingData
+from .processes import ALONE, Processes
 from .rare_ids import fold_rare_rows, mask_rare_rows
 from .shuffling import Shuffler
 from .stopping import Stopping
@@ -46,15 +48,24 @@ class Training:
         model: with its initial weights.
         data: both sides of the split.
         config: how to train.
+        processes: those that train the model together.
     """
 
-    def __init__(self, model: MultiTaskRanker, data: TrainingData, config: TrainConfig) -> None:
-        self.model, self._data, self._config = model, data, config
+    def __init__(
+        self, model: MultiTaskRanker, data: TrainingData, config: TrainConfig, processes: Processes = ALONE
+    ) -> None:
+        self.model, self._data, self._config, self._processes = model, data, config, processes
         self.schema = data.schema
         self.origin: dict[str, Any] | None = None
         self.rows = Shuffler(
-            data.train, batch_size=config.batch_size, seed=config.seed, memory_bytes=config.memory_mb * BYTES_PER_MB
+            data.train,
+            batch_size=config.batch_size,
+            seed=config.seed,
+            memory_bytes=config.memory_mb * BYTES_PER_MB,
+            rank=processes.rank,
+            world_size=processes.size,
         )
+        share_batch_norm(model, processes)
         steps = config.epochs * self.rows.steps_per_epoch
         _warn_few_steps(steps, len(data.train))
         self.trainer = Trainer(
@@ -62,8 +73,8 @@ class Training:
             config,
             num_steps=steps,
             mean_weight=data.mean_weight,
-            compiles=not config.balancing.takes_tasks_apart
-            and should_compile(model, config.epochs * len(data.train), wanted=config.compile),
+            compiles=_compiles(model, data, config, processes),
+            processes=processes,
         )
         self.stopping = Stopping(config.early_stopping, data.schema)
         self.history: list[dict[str, Any]] = []
@@ -111,7 +122,7 @@ class Training:
         for batch in self.rows.batches(self.at.epoch, self.at.step):
             self.at.losses += self.trainer.step(batch)
             self.at.step += 1
-            bar.update(batch.num_rows)
+            bar.update(self.rows.num_rows(self.at.step - 1))
             if self._is_time_to_validate():
                 self._validate()
                 self.model.train()
@@ -130,7 +141,7 @@ class Training:
     def _validate(self) -> None:
         losses = self._mean_losses()
         with self._averaged():
-            metrics = validate(self.model, self._data, self.at.epoch).values
+            metrics = validate(self.model, self._data, self.at.epoch, processes=self._processes).values
             self.stopping.judge(metrics, self.model)
         entry = {"epoch": self.at.epoch, "steps": self.trainer.num_done, "train_loss": losses, "validation": metrics}
         self.history.append(entry)
@@ -160,7 +171,12 @@ class Training:
         total = self._config.epochs * len(self._data.train)
         done = min(self.trainer.num_done * self._config.batch_size, total)
         return tqdm(
-            total=total, initial=done, desc="train", unit="row", unit_scale=True, disable=None if shown else True
+            total=total,
+            initial=done,
+            desc="train",
+            unit="row",
+            unit_scale=True,
+            disable=None if shown and self._processes.is_first else True,
         )
 
 
@@ -173,6 +189,16 @@ def _matmul_precision() -> Iterator[None]:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+def _compiles(model: MultiTaskRanker, data: TrainingData, config: TrainConfig, processes: Processes) -> bool:
+    """Say whether layers are compiled: not where their batch norm waits for other ranks."""
+    if processes.size == 1:
+        is_worth_it = should_compile(model, config.epochs * len(data.train), wanted=config.compile)
+        return is_worth_it and not config.balancing.takes_tasks_apart
+    if config.compile is True:
+        logger.warning("layers are not compiled, since %d processes train together", processes.size)
+    return False
 
 
 def _warn_few_steps(steps: int, count: int) -> None:

@@ -1,7 +1,8 @@
 """What the rows that validate say of a model."""
 
-from collections.abc import Mapping
-from typing import TypeVar
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,26 +13,55 @@ from polyrank.models.trained import predict
 
 from .metrics import Bootstrap, Evaluation, Metrics, evaluate
 from .preparing import TrainingData
+from .processes import ALONE, Processes
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
-def validate(model: MultiTaskRanker, data: TrainingData, epoch: int, intervals: Bootstrap | None = None) -> Evaluation:
+class Answered(NamedTuple):
+    """Validation rows with the answers to them."""
+
+    answers: dict[str, NDArray[np.float32]]
+    labels: NDArray[np.float32]
+    groups: NDArray[np.int64] | None
+    weights: NDArray[np.float32] | None
+
+
+def validate(
+    model: MultiTaskRanker,
+    data: TrainingData,
+    epoch: int,
+    intervals: Bootstrap | None = None,
+    processes: Processes = ALONE,
+) -> Evaluation:
     """Answer the validation rows, and measure the answers, with confidence intervals where they are asked for.
+
+    Each process answers its share of the rows, in the blocks in which one alone would; the first measures them all.
 
     Raises:
         DataError: an answer is not finite.
     """
-    answers: list[dict[str, NDArray[np.float32]]] = []
-    labels, groups, weights = [], [], []
-    for rows in data.validation.chunks():
-        answers.append(predict(model, rows.batch))
-        labels.append(rows.labels)
-        groups.append(rows.groups)
-        weights.append(rows.sample_weights)
-    joined = {name: np.concatenate([part[name] for part in answers]) for name in answers[0]}
-    _require_finite(joined, epoch)
-    return evaluate(data.schema, joined, np.concatenate(labels), _joined(groups), _joined(weights), intervals=intervals)
+    found = processes.collect(list(_answered(model, data, processes)))
+    return processes.share(None if found is None else _evaluated(data, _in_order(found), epoch, intervals))  # type: ignore[return-value]
+
+
+def _answered(model: MultiTaskRanker, data: TrainingData, processes: Processes) -> Iterator[Answered]:
+    for rows in data.validation.chunks(rank=processes.rank, world_size=processes.size):
+        yield Answered(predict(model, rows.batch), rows.labels, rows.groups, rows.sample_weights)
+
+
+def _in_order(by_rank: Sequence[Sequence[Answered]]) -> list[Answered]:
+    """Put the ranks' blocks, of which each had every so-manieth, in the order of the rows."""
+    turns = itertools.zip_longest(*by_rank)
+    return [part for turn in turns for part in turn if part is not None]
+
+
+def _evaluated(data: TrainingData, parts: Sequence[Answered], epoch: int, intervals: Bootstrap | None) -> Evaluation:
+    answers = {name: np.concatenate([part.answers[name] for part in parts]) for name in parts[0].answers}
+    _require_finite(answers, epoch)
+    labels = np.concatenate([part.labels for part in parts])
+    groups, weights = _joined([part.groups for part in parts]), _joined([part.weights for part in parts])
+    return evaluate(data.schema, answers, labels, groups, weights, intervals=intervals)
 
 
 def _joined(parts: list[NDArray[Scalar] | None]) -> NDArray[Scalar] | None:

@@ -13,7 +13,7 @@ from polyrank.arguments import is_utf8
 from polyrank.commands import VERBS
 from polyrank.commands.output import Parser, tell
 from polyrank.commands.stopping import StopRequested, stoppable
-from polyrank.errors import ConfigError, PolyrankError
+from polyrank.errors import ConfigError, OtherRankError, PolyrankError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,6 +28,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with stoppable():
             return _run(argv)
+    except OtherRankError as err:
+        if not err.is_told:
+            tell(f"polyrank: {err}\n")
+        return 1
     except PolyrankError as err:
         tell(f"polyrank: {' '.join(str(err).splitlines())}\n")
         return 1

@@ -35,6 +35,18 @@ class RowError(DataError):
         return RowError(self.fault, self.row + rows, self.rest)
 
 
+class OtherRankError(PolyrankError, RuntimeError):
+    """Another of the processes that train together failed: correct what it says.
+
+    Attributes:
+        is_told: whether it, or another rank in its place, has said so.
+    """
+
+    def __init__(self, message: str, *, is_told: bool = False) -> None:
+        super().__init__(message)
+        self.is_told = is_told
+
+
 class OutputError(PolyrankError, OSError):
     """A result cannot be written: choose another place, or make room."""
 

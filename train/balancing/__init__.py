@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from polyrank.errors import ConfigError
 from polyrank.tasks import CountTask, Task
+from polyrank.train.processes import ALONE, Processes
 
 from .combining import GradientCombination
 from .config import BalancingConfig
@@ -16,13 +17,16 @@ from .weightings import build_weighting
 __all__ = ["Balancer", "BalancingConfig", "build_balancer"]
 
 
-def build_balancer(config: BalancingConfig, tasks: Sequence[Task], *, seed: int) -> Balancer:
+def build_balancer(
+    config: BalancingConfig, tasks: Sequence[Task], *, seed: int, processes: Processes = ALONE
+) -> Balancer:
     """Make what `config` names; fixed weights where there is one task, and nothing to balance.
 
     Args:
         config: the method.
         tasks: of the schema, whose weights multiply their losses before all else.
         seed: of the run; PCGrad projects in random order.
+        processes: those whose losses are parts of one, see `with_total`.
 
     Raises:
         ConfigError: the method compares losses, and a task's may be below 0.
@@ -39,8 +43,8 @@ def build_balancer(config: BalancingConfig, tasks: Sequence[Task], *, seed: int)
         case "dwa":
             return DynamicWeightAverage(tasks, config.temperature)
         case "gradnorm":
-            return GradientNormalization(tasks, config.alpha, config.lr)
-    return GradientCombination(tasks, build_weighting(config, seed))
+            return GradientNormalization(tasks, config.alpha, config.lr, processes)
+    return GradientCombination(tasks, build_weighting(config, seed), processes)
 
 
 def _check_losses(config: BalancingConfig, tasks: Sequence[Task]) -> None:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from polyrank.models.ranker import Network
 from polyrank.tasks import Task
+from polyrank.train.processes import ALONE, Processes
 
 from .fixed import FixedWeights
 from .gradients import add_gradient, task_gradients
@@ -23,8 +24,9 @@ class GradientCombination(FixedWeights):
     Costs a backward pass for each task, and memory for their gradients: T times the shared layers and the inputs.
     """
 
-    def __init__(self, tasks: Sequence[Task], weighting: Weighting) -> None:
+    def __init__(self, tasks: Sequence[Task], weighting: Weighting, processes: Processes = ALONE) -> None:
         super().__init__(tasks)
+        self._processes = processes
         self.weighting = weighting
 
     def backward(self, losses: Tensor, network: Network, inputs: Sequence[Tensor]) -> None:
@@ -32,12 +34,23 @@ class GradientCombination(FixedWeights):
         losses, shared = self.weighted(losses), network.shared_parameters()
         wanted = [*shared, *inputs]
         by_task = [task_gradients(loss, wanted) for loss in losses.unbind()]
-        weights = self._weights(_gramian([parts[: len(shared)] if shared else parts for parts in by_task]))
+        weights = self._weights(self._gramian([parts[: len(shared)] if shared else parts for parts in by_task], shared))
         for tensor, parts in zip(wanted, zip(*by_task, strict=True), strict=True):
             add_gradient(tensor, sum(weight * part for weight, part in zip(weights, parts, strict=True)))
         known = {id(parameter) for parameter in shared}
         own = [parameter for parameter in network.parameters() if id(parameter) not in known]
         torch.autograd.backward(losses.sum(), inputs=own)
+
+    def _gramian(self, by_task: Sequence[Sequence[Tensor]], shared: Sequence[Tensor]) -> Tensor:
+        """Return the inner products of the tasks' gradients, float64 (T, T): 32 bits lose small beside large ones.
+
+        Of shared layers the gradients add up over processes; of inputs each process has some rows.
+        """
+        matrix = torch.stack([torch.cat([part.flatten() for part in parts]) for parts in by_task])
+        if shared:
+            matrix = self._processes.add(matrix)
+        products = matrix.double() @ matrix.double().T
+        return (products if shared else self._processes.add(products)).cpu()
 
     def _weights(self, gramian: Tensor) -> list[float]:
         """Return the weight of each task's gradient from their inner products, float64 (T, T)."""
@@ -55,9 +68,3 @@ class GradientCombination(FixedWeights):
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Go on from what `state_dict` gave."""
         self.weighting.load_state_dict(state)
-
-
-def _gramian(by_task: Sequence[Sequence[Tensor]]) -> Tensor:
-    """Return the inner products of the tasks' gradients, float64 (T, T): 32 bits lose small ones beside large ones."""
-    matrix = torch.stack([torch.cat([part.flatten() for part in parts]) for parts in by_task]).double()
-    return (matrix @ matrix.T).cpu()

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from polyrank.models.ranker import Network
 from polyrank.tasks import Task
+from polyrank.train.processes import ALONE, Processes
 
 from .adam import TaskAdam
 from .fixed import FixedWeights
@@ -29,8 +30,9 @@ class GradientNormalization(FixedWeights):
     and algorithm 1.
     """
 
-    def __init__(self, tasks: Sequence[Task], alpha: float, lr: float) -> None:
+    def __init__(self, tasks: Sequence[Task], alpha: float, lr: float, processes: Processes = ALONE) -> None:
         super().__init__(tasks)
+        self._processes = processes
         self.alpha = alpha
         self.weights = TaskAdam(torch.ones(len(tasks)), lr)
         self.first_losses = torch.full((len(tasks),), torch.nan)
@@ -39,7 +41,7 @@ class GradientNormalization(FixedWeights):
         """Add gradients, see `Balancer`, and take a step of the weights."""
         self.weights.to(losses.device)
         losses = self.weighted(losses)
-        norms = gradient_norms(losses, network, inputs)
+        norms = gradient_norms(losses, network, inputs, self._processes)
         torch.autograd.backward((self.weights.values * losses).sum())
         self._learn(losses.detach(), norms)
 
@@ -63,12 +65,18 @@ class GradientNormalization(FixedWeights):
         self.first_losses = state["first_losses"].clone()
 
 
-def gradient_norms(losses: Tensor, network: Network, inputs: Sequence[Tensor]) -> Tensor:
-    """Return the norm of each loss's gradient (T,) on the last shared layer, or on the inputs where there is none."""
+def gradient_norms(losses: Tensor, network: Network, inputs: Sequence[Tensor], processes: Processes = ALONE) -> Tensor:
+    """Return the norm of each loss's gradient (T,) on the last shared layer, or on the inputs where there is none.
+
+    Of the layer the gradients add up over processes; of inputs each process has some rows.
+    """
     weight = last_shared_weight(network)
     wanted = list(inputs) if weight is None else [weight]
-    gradients = (task_gradients(loss, wanted) for loss in losses.unbind())
-    return torch.stack([torch.cat([part.flatten() for part in parts]).norm() for parts in gradients])
+    by_task = (task_gradients(loss, wanted) for loss in losses.unbind())
+    gradients = torch.stack([torch.cat([part.flatten() for part in parts]) for parts in by_task])
+    if weight is not None:
+        return processes.add(gradients).square().sum(1).sqrt()
+    return processes.add(gradients.square().sum(1)).sqrt()
 
 
 def weight_gradient(weights: Tensor, norms: Tensor, ratios: Tensor, alpha: float) -> Tensor:

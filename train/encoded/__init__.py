@@ -3,6 +3,7 @@
 from .cache import cached_rows as cached_rows
 from .encoding import RowEncoder as RowEncoder
 from .mapped import DamagedRowsError as DamagedRowsError
+from .mapped import MappedStorage as MappedStorage
 from .rows import EncodedRows as EncodedRows
 from .selection import Selection as Selection
 from .storage import MemoryStorage as MemoryStorage

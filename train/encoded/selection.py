@@ -42,26 +42,38 @@ class Selection:
         """How many bytes an encoded row takes."""
         return self._storage.piece(0).row_bytes
 
-    def read(self, *ranges: tuple[int, int], over: EncodedRows | None = None) -> EncodedRows:
+    def read(
+        self, *ranges: tuple[int, int], over: EncodedRows | None = None, kept: NDArray[np.bool_] | None = None
+    ) -> EncodedRows:
         """Copy the rows at the positions in [start, stop) of each range, one range after the other; all without one.
 
+        Of these, `kept` may mark which to copy, bool, as long as the ranges together.
         Rows that were read before and are done with may be given to be written `over`, as far as they reach: memory
         that the system gave already costs less than new one.
         """
         ranges = ranges or ((0, len(self)),)
-        count = sum(stop - start for start, stop in ranges)
+        marks = np.ones(sum(stop - start for start, stop in ranges), bool) if kept is None else kept
+        count = int(np.count_nonzero(marks))
         is_enough = over is not None and len(over) >= count
         copy = over.head(count) if over is not None and is_enough else self._storage.piece(0).empty(count)
-        filled = 0
+        filled = seen = 0
         for start, stop in ranges:
-            self._fill(copy, filled, start, stop)
-            filled += stop - start
+            for index, chosen in self._parts(start, stop):
+                wanted = chosen[marks[seen : seen + len(chosen)]]
+                copy.copy_from(self._storage.piece(index), wanted, filled)
+                filled, seen = filled + len(wanted), seen + len(chosen)
+                self._storage.release()
         return copy
 
-    def chunks(self) -> Iterator[EncodedRows]:
-        """Copy the rows, about `MAX_CHUNK_BYTES` at a time, and whole multiples of what is predicted at once."""
-        size = max(1, MAX_CHUNK_BYTES // (self.row_bytes * PREDICTED_ROWS)) * PREDICTED_ROWS
-        for start in range(0, len(self), size):
+    def chunks(self, *, rank: int = 0, world_size: int = 1) -> Iterator[EncodedRows]:
+        """Copy the rows, about `MAX_CHUNK_BYTES` at a time, and whole multiples of what is predicted at once.
+
+        Of several ranks each takes every `world_size`-th block of what is predicted at once.
+        """
+        size = PREDICTED_ROWS
+        if world_size == 1:
+            size *= max(1, MAX_CHUNK_BYTES // (self.row_bytes * PREDICTED_ROWS))
+        for start in range(rank * size, len(self), world_size * size):
             yield self.read((start, min(start + size, len(self))))
 
     def expect(self, *ranges: tuple[int, int]) -> None:
@@ -69,12 +81,6 @@ class Selection:
         for start, stop in ranges:
             for index, chosen in self._parts(start, stop):
                 self._storage.expect(index, int(chosen[0]), int(chosen[-1]) + 1)
-
-    def _fill(self, copy: EncodedRows, filled: int, start: int, stop: int) -> None:
-        for index, chosen in self._parts(start, stop):
-            copy.copy_from(self._storage.piece(index), chosen, filled)
-            filled += len(chosen)
-            self._storage.release()
 
     def _parts(self, start: int, stop: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
         """Yield the pieces that hold the positions of a range, each with the numbers of its rows there."""

@@ -1,5 +1,6 @@
 """What each weight of a model belongs to, so that two models of other features, tasks or sizes can be compared."""
 
+import itertools
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -67,8 +68,8 @@ def _dense_labels(dense: DenseBlock, schema: Schema) -> list[Hashable]:
     numeric = schema.numeric_features
     labels: list[Hashable] = [(each.name, each.transform, each.clip, each.quantiles) for each in numeric]
     labels += [(each.name, "missing") for each in numeric]
-    widths = [table.weight.shape[1] for table in dense.buckets]  # type: ignore[union-attr, index]
-    widths += [block.output_dim for block in dense.vectors]  # type: ignore[misc]
+    widths = [table.weight.shape[1] for table in dense.buckets]  # type: ignore[index]
+    widths += [block.output_dim for block in dense.vectors]
     for name, width in zip([*_bucketized(schema), *_vectors(schema)], widths, strict=True):
         labels += [(name, at, width) for at in range(width)]
     return labels
@@ -89,7 +90,7 @@ class _Described:
         groups = self._groups(path)
         if isinstance(module, BucketTable):
             edges = [float("-inf"), *module.boundaries.tolist(), float("inf")]
-            yield "weight", (["missing", *zip(edges, edges[1:], strict=False)], None)
+            yield "weight", (["missing", *itertools.pairwise(edges)], None)
         elif isinstance(module, GroupedLinear):
             outputs = self._experts() if path.endswith("layers.gates") else None
             yield "weight", (groups, self._read(path), outputs)
@@ -167,7 +168,7 @@ def _renamed(path: str, model: MultiTaskRanker, schema: Schema, inputs: Sequence
             steps[at + 1] = lists[step][int(steps[at + 1])]
         elif step == "attention" and steps[at + 1].isdigit():
             owner = model.get_submodule(".".join(path.split(".")[:at]))
-            steps[at + 1] = owner.attending[int(steps[at + 1])]  # type: ignore[operator, index]
+            steps[at + 1] = str(owner.attending[int(steps[at + 1])])  # type: ignore[index]
         elif step == "thresholds":
             steps[at + 1] = schema.tasks[int(steps[at + 1].removeprefix("task_"))].name
     return ".".join(steps)

@@ -39,7 +39,7 @@ class Origin:
 
 
 def kept_statistics(schema: Schema, older: Schema) -> Schema:
-    """Give numbers that are transformed as in an older run the statistics of that, so that its weights keep their sense.
+    """Give numbers that are transformed as in an older run its statistics, so that its weights keep their sense.
 
     Args:
         schema: with statistics fitted on new rows.

@@ -1,6 +1,7 @@
 """`polyrank train`: logs to a run directory."""
 
 import argparse
+import os
 from pathlib import Path
 
 from polyrank.files import kinds
@@ -31,7 +32,16 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train, and print each task's validation metrics."""
+    """Train, and print each task's validation metrics; of several processes the first does."""
+    if os.environ.get("WORLD_SIZE", "1") == "1":  # torch is imported later, when what is cheap to check is in order
+        return _run(args)
+    from polyrank.train.processes import joined
+
+    with joined() as processes:
+        return _run(args, prints=processes.is_first)
+
+
+def _run(args: argparse.Namespace, *, prints: bool = True) -> int:
     import msgspec
 
     from polyrank.files import check_encoding
@@ -58,10 +68,11 @@ def run(args: argparse.Namespace) -> int:
         warm_start=args.warm_start,
         progress=not args.quiet,
     )
-    for task, metrics in headline(schema, result.metrics).items():
+    for task, metrics in headline(schema, result.metrics).items() if prints else ():
         intervals = result.evaluation.intervals[task]
         say(f"{task}: " + ", ".join(_shown(name, value, intervals.get(name)) for name, value in metrics.items()))
-    say(f"run {result.run_id} in {result.path}")
+    if prints:
+        say(f"run {result.run_id} in {result.path}")
     return 0
 
 

@@ -74,10 +74,13 @@ def conditional_logits(logits: Tensor, tasks: Sequence[Task], chain: Chain) -> T
     return torch.stack(columns, dim=1)
 
 
-def disorder(logits: Tensor, chain: Chain) -> Tensor:
+def disorder(logits: Tensor, chain: Chain, num_rows: Tensor | None = None) -> Tensor:
     """Return how far tasks are more probable than the one before, on average over rows (B, O), added up.
+
+    `num_rows` is a scalar, of the batch that the rows are a part of: gives their part of the average.
 
     Xi et al., AITM, KDD 2021, section 3.4, equation 9.
     """
     probabilities = torch.sigmoid(logits[:, list(chain.columns)])
-    return (probabilities[:, 1:] - probabilities[:, :-1]).relu().mean(0).sum()
+    excess = (probabilities[:, 1:] - probabilities[:, :-1]).relu()
+    return excess.mean(0).sum() if num_rows is None else excess.sum() / num_rows

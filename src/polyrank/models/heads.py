@@ -37,7 +37,9 @@ def answer(task: Task, logits: Tensor) -> Tensor:
     return logits
 
 
-def loss(task: Task, logits: Tensor, label: Tensor, weight: Tensor | None = None) -> Tensor:
+def loss(
+    task: Task, logits: Tensor, label: Tensor, weight: Tensor | None = None, count: Tensor | None = None
+) -> Tensor:
     """Return the mean loss over observed labels, a scalar; 0 when no label of the batch is observed.
 
     Args:
@@ -45,13 +47,16 @@ def loss(task: Task, logits: Tensor, label: Tensor, weight: Tensor | None = None
         logits: float32 (B, num_logits).
         label: float32 (B,), NaN where unobserved.
         weight: float32 (B,), of each row's loss, 1 on average; None weighs all alike.
+        count: observed labels of the batch that these rows are a part of, a scalar: gives the part of its mean that
+            these rows add; None where they are the batch.
     """
     observed = ~label.isnan()
     losses = row_losses(task, logits, torch.where(observed, label, _any_label(task)))
     if weight is not None:
         losses = losses * weight
     # A product would make of an infinite loss of an unobserved row one that is not a number.
-    return torch.where(observed, losses, 0.0).sum() / observed.sum().clamp(min=1)
+    total = torch.where(observed, losses, 0.0).sum()
+    return total / (observed.sum() if count is None else count).clamp(min=1)
 
 
 def row_losses(task: Task, logits: Tensor, target: Tensor) -> Tensor:

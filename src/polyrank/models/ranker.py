@@ -120,15 +120,28 @@ class MultiTaskRanker(nn.Module):
         chain = self.network.chain
         return logits if chain is None else chains.conditional_logits(logits, self.tasks, chain)
 
-    def losses(self, logits: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
-        """Return the mean loss of each task, (T,), of logits (B, O), labels (B, T) and weights of rows (B,)."""
+    def losses(
+        self, logits: Tensor, labels: Tensor, weights: Tensor | None = None, counts: Tensor | None = None
+    ) -> Tensor:
+        """Return the mean loss of each task, (T,), of logits (B, O), labels (B, T) and weights of rows (B,).
+
+        `counts` are those of the batch that the rows are a part of, as `label_counts` gives them: the losses of its
+        parts add up to its mean losses.
+        """
         chain = self.network.chain
         if chain is not None:
             labels = chains.entire_space_labels(labels, chain)
         found = [
-            loss(task, own, labels[:, index], weights)
+            loss(task, own, labels[:, index], weights, None if counts is None else counts[index])
             for index, (task, own) in enumerate(zip(self.tasks, split(self.tasks, logits), strict=True))
         ]
         if chain is not None and self.calibrator:
-            found[chain.tasks[-1]] = found[chain.tasks[-1]] + self.calibrator * chains.disorder(logits, chain)
+            penalty = chains.disorder(logits, chain, None if counts is None else counts[-1])
+            found[chain.tasks[-1]] = found[chain.tasks[-1]] + self.calibrator * penalty
         return torch.stack(found)
+
+    def label_counts(self, labels: Tensor) -> Tensor:
+        """Count the labels (B, T) that `losses` takes for observed, of each task, and the rows: int64 (T + 1,)."""
+        if self.network.chain is not None:
+            labels = chains.entire_space_labels(labels, self.network.chain)
+        return torch.cat([(~labels.isnan()).sum(0), torch.tensor([len(labels)], device=labels.device)])
