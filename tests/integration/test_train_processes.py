@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.testing import assert_allclose
 from safetensors.numpy import load_file
+from torch.distributed import TCPStore
 from toy import TOY_TOML, toy_table
 
 from polyrank.schema import Schema
@@ -43,15 +43,16 @@ def environment(place: Path, **more: str) -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1", "POLYRANK_CACHE_DIR": str(place / "cache"), **more}
 
 
-def free_port() -> str:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return str(listener.getsockname()[1])
+@pytest.fixture
+def store() -> TCPStore:
+    """What the agent of torchrun keeps for its ranks."""
+    return TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
 
 
-def start_ranks(place: Path, *arguments: list[str]) -> "list[subprocess.Popen[str]]":
+def start_ranks(place: Path, store: TCPStore, *arguments: list[str]) -> "list[subprocess.Popen[str]]":
     """Start a rank with each of the arguments, as torchrun does; here each has a standard error of its own."""
-    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port(), "WORLD_SIZE": str(len(arguments))}
+    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port), "TORCHELASTIC_USE_AGENT_STORE": "True"}
+    shared = {**address, "WORLD_SIZE": str(len(arguments))}
     return [
         subprocess.Popen(
             [sys.executable, *own],
@@ -112,9 +113,9 @@ def test_two_ranks_give_the_run_of_one(place: Path) -> None:
     assert_allclose(numbers(reports[0]), numbers(reports[1]), rtol=1e-3, atol=1e-5)
 
 
-def test_signal_to_all_ranks_is_one_line_and_leaves_nothing(place: Path) -> None:
+def test_signal_to_all_ranks_is_one_line_and_leaves_nothing(place: Path, store: TCPStore) -> None:
     (place / "train.toml").write_text(ENDLESS)
-    ranks = start_ranks(place, TRAIN, TRAIN)
+    ranks = start_ranks(place, store, TRAIN, TRAIN)
     wait_for_training(place)
     for process in ranks:
         process.send_signal(signal.SIGINT)
@@ -125,9 +126,9 @@ def test_signal_to_all_ranks_is_one_line_and_leaves_nothing(place: Path) -> None
 
 
 @pytest.mark.parametrize("killed", [0, 1])
-def test_rank_that_is_killed_ends_the_other(place: Path, killed: int) -> None:
+def test_rank_that_is_killed_ends_the_other(place: Path, store: TCPStore, killed: int) -> None:
     (place / "train.toml").write_text(ENDLESS)
-    ranks = start_ranks(place, TRAIN, TRAIN)
+    ranks = start_ranks(place, store, TRAIN, TRAIN)
     wait_for_training(place)
     ranks[killed].kill()
     ended = outcomes(ranks)
@@ -139,19 +140,19 @@ def test_rank_that_is_killed_ends_the_other(place: Path, killed: int) -> None:
     assert not (place / "run").exists()
 
 
-def test_error_of_all_ranks_is_one_line(place: Path) -> None:
+def test_error_of_all_ranks_is_one_line(place: Path, store: TCPStore) -> None:
     (place / "train.toml").write_text("batch_size = 3\n")
-    ended = outcomes(start_ranks(place, TRAIN, TRAIN))
+    ended = outcomes(start_ranks(place, store, TRAIN, TRAIN))
     assert [code for code, _ in ended] == [1, 1]
     (line,) = [line for _, lines in ended for line in lines]
     assert line.startswith("polyrank: $.batch_size is that of all processes together, and must be 4 or above for 2")
     assert_only_inputs_are_left(place)
 
 
-def test_rank_of_another_configuration_ends_both(place: Path) -> None:
+def test_rank_of_another_configuration_ends_both(place: Path, store: TCPStore) -> None:
     (place / "other.toml").write_text("batch_size = 128\n")
     other = ["other.toml" if word == "train.toml" else word for word in TRAIN]
-    ended = outcomes(start_ranks(place, TRAIN, other))
+    ended = outcomes(start_ranks(place, store, TRAIN, other))
     assert [code for code, _ in ended] == [1, 1]
     assert [line for _, lines in ended for line in lines] == [
         "polyrank: the configurations of rank 1 differ from those of rank 0; give all ranks the same"
