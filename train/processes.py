@@ -18,7 +18,7 @@ from polyrank.errors import ConfigError, OtherRankError
 
 T = TypeVar("T")
 
-JOIN = timedelta(minutes=10)
+JOIN_S = 600.0
 WAIT = timedelta(days=7)
 """How long ranks wait for one another: one may encode terabytes meanwhile, and one that ends closes its connections."""
 
@@ -172,7 +172,7 @@ def is_launched() -> bool:
 def _joined_store() -> Store:
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     try:
-        store, rank, size = next(rendezvous("env://", timeout=JOIN))
+        store, rank, size = next(rendezvous("env://", timeout=timedelta(seconds=JOIN_S)))
         dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=WAIT)
     except (RuntimeError, ValueError) as err:
         reason = str(err).splitlines()[0]

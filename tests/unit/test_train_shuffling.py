@@ -103,3 +103,29 @@ def test_selection_reads_ranges_of_what_it_chose() -> None:
     assert selection.rows.tolist() == [1, 2, 4, 5, 7, 8, 10, 11]
     assert selection.read().dense[:, 0].tolist() == [1, 2, 4, 5, 7, 8, 10, 11]
     assert selection.read((5, 8), (0, 1), (2, 2), (1, 4)).dense[:, 0].tolist() == [8, 10, 11, 1, 2, 4, 5]
+
+
+def parts_of(count: int, *, rows_in_memory: int, epoch: int = 1, first_step: int = 0) -> list[list[TrainingBatch]]:
+    """Return the batches of each of three ranks."""
+    selection = Selection(Pieces(count), np.ones(count, bool))
+    options = {"batch_size": 10, "seed": 0, "memory_bytes": rows_in_memory * ROW_BYTES, "world_size": 3}
+    return [list(Shuffler(selection, rank=rank, **options).batches(epoch, first_step)) for rank in range(3)]
+
+
+@pytest.mark.parametrize(("count", "rows_in_memory"), [*SIZES, (1002, 130), (12, 10), (200, 64)])
+@pytest.mark.parametrize("first_step", [0, 1, 13])
+def test_parts_of_ranks_are_the_batches_of_one(count: int, rows_in_memory: int, first_step: int) -> None:
+    parts = parts_of(count, rows_in_memory=rows_in_memory, epoch=2, first_step=first_step)
+    whole = list(shuffler(count, rows_in_memory=rows_in_memory).batches(2, first_step))
+    assert [order_of(list(batch)) for batch in zip(*parts, strict=True)] == [order_of([batch]) for batch in whole]
+
+
+def test_rows_of_a_batch_are_split_evenly() -> None:
+    sizes = [[batch.num_rows for batch in part] for part in parts_of(32, rows_in_memory=100)]
+    assert sizes == [[3, 3, 3, 0], [3, 3, 3, 1], [4, 4, 4, 1]]
+
+
+def test_ranks_copy_their_own_rows_alone() -> None:
+    selection = Selection(Pieces(1000), np.ones(1000, bool))
+    rows = Shuffler(selection, batch_size=10, seed=0, memory_bytes=128 * ROW_BYTES, rank=1, world_size=2)
+    assert sum(window.num_rows for window, _ in rows.windows(1)) == 500
