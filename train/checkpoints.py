@@ -39,18 +39,22 @@ def refuse_checkpoint(run: Path) -> None:
         )
 
 
-def identity_of(schema: Schema, config: TrainConfig, data: TrainingData) -> dict[str, Any]:
+def identity_of(
+    schema: Schema, config: TrainConfig, data: TrainingData, older_run_id: str | None = None
+) -> dict[str, Any]:
     """Describe what a training is made of: of another one a checkpoint is of no use.
 
     Args:
         schema: as the user gave it.
         config: how to train.
         data: both sides of the split.
+        older_run_id: of the run that it starts from, if it does.
     """
     described = msgspec.to_builtins(config)
     described.pop("checkpoint")
     rows = {"train_rows": len(data.train), "validation_rows": len(data.validation), "content": data.digest}
-    return {"format": FORMAT, "config": described, "schema": msgspec.to_builtins(schema.resolved()), "data": rows}
+    made_of = {"config": described, "schema": msgspec.to_builtins(schema.resolved()), "data": rows}
+    return {"format": FORMAT, **made_of, "warm_start": older_run_id}
 
 
 class Checkpoints:

@@ -60,6 +60,7 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
     config: TrainConfig | None = None,
     cache: str | Path | None = None,
     resume: bool = False,
+    warm_start: str | Path | None = None,
     progress: bool = True,
 ) -> Run:
     """Train a multi-task ranker and write a run directory, which appears whole or not at all.
@@ -73,6 +74,8 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
             user's cache folder (`$POLYRANK_CACHE_DIR`).
         resume: go on from the checkpoint that an interrupted training of `out` left, if there is one: with the same
             data, schema and configuration the run is that of a training that was never interrupted, bit for bit.
+        warm_start: an older run, whose weights the training starts from: those of the same features, tasks and layers,
+            by name. What starts fresh is logged, and written into `metrics.json`.
         progress: show bars on standard error, when that is a terminal.
 
     Raises:
@@ -88,18 +91,20 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
     build_balancer(config.balancing, schema.tasks, seed=config.seed)  # refuses before hours of encoding
     if not resume:
         refuse_checkpoint(target)
+    older = None if warm_start is None else Path(warm_start)
+    if older is not None:
+        TrainedRanker.load(older)
     with staged_directory(target) as stage:
         with _bar("encode", "row", shown=progress) as bar:
             prepared = prepare(schema, data, config, cache=None if cache is None else Path(cache), progress=bar.update)
-        checkpoints = Checkpoints(
-            checkpoint_path(target), config.checkpoint, identity_of(schema, config, prepared), is_used=resume
-        )
-        training = _train(prepared, config, checkpoints, progress=progress)
+        identity = identity_of(schema, config, prepared, None if older is None else content_hash(older))
+        checkpoints = Checkpoints(checkpoint_path(target), config.checkpoint, identity, is_used=resume)
+        training = _train(prepared, config, checkpoints, older, progress=progress)
         sample = prepared.validation.read((0, min(SAMPLE_ROWS, len(prepared.validation)))).batch
         TrainedRanker.save(stage, training.schema, toml_text(config), training.model, sample)
         run = Run(target, content_hash(stage), _final_evaluation(training, prepared, config))
         _warn_undefined(run.evaluation)
-        _write_metrics(stage / METRICS_FILE, run, prepared, training.history)
+        _write_metrics(stage / METRICS_FILE, run, prepared, training)
     checkpoints.remove()
     return run
 
@@ -108,13 +113,15 @@ def _bar(what: str, unit: str, *, shown: bool) -> "tqdm[Any]":
     return tqdm(desc=what, unit=unit, unit_scale=True, delay=2.0, disable=None if shown else True)
 
 
-def _train(data: TrainingData, config: TrainConfig, checkpoints: Checkpoints, *, progress: bool) -> Training:
-    """Train from seeded initial weights, or on from a checkpoint."""
+def _train(
+    data: TrainingData, config: TrainConfig, checkpoints: Checkpoints, older: Path | None, *, progress: bool
+) -> Training:
+    """Train from seeded initial weights, from those of an older run, or on from a checkpoint."""
     with torch_threads(config.threads), torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         state = checkpoints.load()
         if state is None:
-            training = begin(data, config, progress=progress)
+            training = begin(data, config, warm_start=older, progress=progress)
         else:
             training = go_on(data, config, state, checkpoints.path)
         training.run(progress=progress, checkpoints=checkpoints)
@@ -136,7 +143,7 @@ def _warn_undefined(evaluation: Evaluation) -> None:
             logger.warning("task %r has no validation %s: %s", task, names, reason)
 
 
-def _write_metrics(path: Path, run: Run, data: TrainingData, history: list[dict[str, Any]]) -> None:
+def _write_metrics(path: Path, run: Run, data: TrainingData, training: Training) -> None:
     """Write JSON; an undefined metric is null, since JSON has no NaN."""
     report = {
         "run_id": run.run_id,
@@ -146,8 +153,8 @@ def _write_metrics(path: Path, run: Run, data: TrainingData, history: list[dict[
         "undefined": run.evaluation.undefined,
         "counts": run.evaluation.counts,
         "intervals": run.evaluation.intervals,
-        "history": history,
-    }
+        "history": training.history,
+    } | ({} if training.origin is None else {"warm_start": training.origin})
     path.write_text(json.dumps(_nan_to_none(report), indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 

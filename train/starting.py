@@ -1,11 +1,11 @@
-"""How a training begins: from random weights, or from the checkpoint of the same one."""
+"""How a training begins: from random weights, from an older run, or from the checkpoint of the same one."""
 
 import dataclasses
 import logging
 from pathlib import Path
 
 from polyrank.errors import DataError
-from polyrank.models import MultiTaskRanker
+from polyrank.models import MultiTaskRanker, TrainedRanker
 from polyrank.models.neighbors import load_neighbors
 from polyrank.schema import Schema
 
@@ -14,16 +14,26 @@ from .config import TrainConfig
 from .neighbors import fit_neighbors
 from .preparing import TrainingData
 from .training import Training
+from .warm import kept_statistics, take_over
 
 logger = logging.getLogger(__name__)
 
 
-def begin(data: TrainingData, config: TrainConfig, *, progress: bool) -> Training:
-    """Start a training from random weights, which the generator of PyTorch gives as it stands."""
+def begin(data: TrainingData, config: TrainConfig, *, warm_start: Path | None = None, progress: bool) -> Training:
+    """Start a training from random weights, which the generator of PyTorch gives as it stands, or from an older run.
+
+    Raises:
+        DataError: `warm_start` is no complete run directory.
+    """
+    if warm_start is not None:
+        data = dataclasses.replace(data, schema=kept_statistics(data.schema, TrainedRanker.load(warm_start).schema))
     model = MultiTaskRanker(data.schema, config.model)
+    origin = None if warm_start is None else take_over(model, data.schema, config.model, warm_start)
     engagements = ((rows.ids, rows.labels) for rows in data.train.chunks())
     load_neighbors(model, fit_neighbors(data.schema, engagements, progress=progress))
-    return Training(model, data, config)
+    training = Training(model, data, config)
+    training.origin = None if origin is None else dataclasses.asdict(origin)
+    return training
 
 
 def go_on(data: TrainingData, config: TrainConfig, found: Checkpoint, path: Path) -> Training:

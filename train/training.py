@@ -51,6 +51,7 @@ class Training:
     def __init__(self, model: MultiTaskRanker, data: TrainingData, config: TrainConfig) -> None:
         self.model, self._data, self._config = model, data, config
         self.schema = data.schema
+        self.origin: dict[str, Any] | None = None
         self.rows = Shuffler(
             data.train, batch_size=config.batch_size, seed=config.seed, memory_bytes=config.memory_mb * BYTES_PER_MB
         )
@@ -75,14 +76,14 @@ class Training:
         tensors = self.trainer.state() | {f"best.{name}": value for name, value in kept.items()}
         tensors |= {"losses": self.at.losses, "random": torch.get_rng_state()}
         values = {"epoch": self.at.epoch, "step": self.at.step, "stopping": judged, "history": self.history}
-        return Checkpoint(tensors, values | {"schema": self._data.schema.to_toml()})
+        return Checkpoint(tensors, values | {"schema": self.schema.to_toml(), "origin": self.origin})
 
     def load_state(self, state: Checkpoint) -> None:
         """Go on from what `state` gave."""
         tensors, values = state
         self.trainer.load_state(tensors)
         self.stopping.load_state(part_of(tensors, "best"), values["stopping"])
-        self.history = list(values["history"])
+        self.history, self.origin = list(values["history"]), values["origin"]
         self.at = Position(values["epoch"], values["step"], tensors["losses"].clone())
         torch.set_rng_state(tensors["random"])
 

@@ -19,6 +19,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--schema", type=Path, required=True, help="schema.toml: features and tasks")
     parser.add_argument("--out", type=Path, required=True, help="the run directory to make")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint of an interrupted training")
+    parser.add_argument(
+        "--from", type=Path, dest="warm_start", metavar="RUN", help="an older run, whose weights training starts from"
+    )
     parser.add_argument("--config", type=Path, help="train.toml: how to train; the defaults when left out")
     parser.add_argument(
         "--cache", type=Path, help="directory to keep encoded rows in; 'encoded' in the cache folder when left out"
@@ -52,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
         config=config,
         cache=args.cache,
         resume=args.resume,
+        warm_start=args.warm_start,
         progress=not args.quiet,
     )
     for task, metrics in headline(schema, result.metrics).items():

@@ -1,0 +1,220 @@
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from numpy.typing import NDArray
+
+from polyrank.errors import DataError
+from polyrank.features import BucketizedFeature, CategoricalFeature, Feature, NumericFeature, VectorFeature
+from polyrank.models import ModelConfig, MultiTaskRanker, TrainedRanker
+from polyrank.models.trained import predict
+from polyrank.schema import Schema
+from polyrank.tasks import BinaryTask, OrdinalTask, RegressionTask, Task
+from polyrank.train import OptimizerConfig, TrainConfig, fit
+
+USER = CategoricalFeature(name="user", dtype="int64", num_buckets=50, embedding_dim=4)
+ITEM = CategoricalFeature(name="item", dtype="int64", num_buckets=20, embedding_dim=4, identity=True)
+GENRE = CategoricalFeature(name="genre", dtype="int64", num_buckets=7, embedding_dim=2)
+PRICE = NumericFeature(name="price", transform=("standardize",))
+AGE = BucketizedFeature(name="age", quantiles=4, embedding_dim=2)
+LOOKS = VectorFeature(name="looks", dim=3, projection=2)
+FEATURES: tuple[Feature, ...] = (USER, ITEM, PRICE, AGE, LOOKS)
+CLICK = BinaryTask(name="click", label="is_click")
+STARS = OrdinalTask(name="stars", label="stars", levels=(1.0, 2.0, 3.0))
+PRICE_TASK = RegressionTask(name="spent", label="spent")
+STILL = OptimizerConfig(lr=1e-12, embedding_lr=1e-12, weight_decay=0.0)
+SMALL = ModelConfig(hidden_dims=(8,), tower_dims=(4,), normalization="none")
+ARCHITECTURES = ["single_task", "shared_bottom", "mmoe", "ple", "stem"]
+
+
+def rows(count: int = 400, seed: int = 0) -> pa.Table:
+    random = np.random.default_rng(seed)
+    return pa.table(
+        {
+            "user": random.integers(0, 10**6, count),
+            "item": random.integers(0, 20, count),
+            "genre": random.integers(0, 5, count),
+            "price": random.normal(5 + seed, 2, count),
+            "age": random.normal(40 + seed, 9, count),
+            "looks": pa.array(random.normal(size=(count, 3)).tolist(), pa.list_(pa.float32())),
+            "is_click": random.integers(0, 2, count),
+            "stars": random.integers(1, 4, count),
+            "spent": random.normal(size=count),
+        }
+    )
+
+
+def schema_of(features: Sequence[Feature] = FEATURES, tasks: Sequence[Task] = (CLICK, STARS)) -> Schema:
+    return Schema(name="toy", features=tuple(features), tasks=tuple(tasks))
+
+
+def train(out: Path, schema: Schema, *, model: ModelConfig = SMALL, still: bool = False, **options: Any) -> Path:
+    optimizer = STILL if still else OptimizerConfig(lr=0.01)
+    config = TrainConfig(batch_size=32, epochs=1 if still else 3, model=model, optimizer=optimizer)
+    seed = options.pop("seed", 0)
+    return fit(schema, rows(seed=seed), out=out, config=config, progress=False, **options).path
+
+
+def answers(run: Path, task: str = "click", like: Path | None = None) -> NDArray[np.float32]:
+    """Answer the sample of a run, or of one `like` it."""
+    ranker = TrainedRanker.load(run)
+    return predict(ranker.model, TrainedRanker.load(like or run).sample)[task]
+
+
+def fresh(run: Path) -> list[str]:
+    found: list[str] = json.loads((run / "metrics.json").read_text())["warm_start"]["fresh"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train(tmp_path_factory.mktemp("older") / "run", schema_of())
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("interaction", ["none", "dcn_v2", "deepfm"])
+def test_warm_start_answers_as_the_older_run(architecture: Any, interaction: Any, tmp_path: Path) -> None:
+    model = msgspec.structs.replace(SMALL, architecture=architecture, interaction=interaction, normalization="layer")
+    first = train(tmp_path / "a", schema_of(), model=model)
+    second = train(tmp_path / "b", schema_of(), model=model, still=True, warm_start=first)
+    assert_allclose(answers(second, "stars", like=first), answers(first, "stars"), atol=1e-6)
+    assert fresh(second) == []
+
+
+def test_batch_norm_is_taken_over_with_its_statistics(tmp_path: Path) -> None:
+    model = msgspec.structs.replace(SMALL, normalization="batch")
+    first = train(tmp_path / "a", schema_of(), model=model)
+    second = train(tmp_path / "b", schema_of(), model=model, still=True, warm_start=first)
+    own, taken = (TrainedRanker.load(run).model.state_dict() for run in (first, second))
+    (name,) = [name for name in own if "bottom" in name and name.endswith("num_batches_tracked")]
+    assert int(taken[name]) == 4 * int(own[name]) // 3
+
+
+def test_order_of_features_and_tasks_may_change(older: Path, tmp_path: Path) -> None:
+    turned = schema_of(FEATURES[::-1], (STARS, CLICK))
+    run = train(tmp_path / "run", turned, still=True, warm_start=older)
+    expected = TrainedRanker.load(older)
+    encoded = _encoded(expected.schema, rows(50))
+    other = _encoded(TrainedRanker.load(run).schema, rows(50))
+    assert fresh(run) == []
+    for task in ("click", "stars"):
+        found = predict(TrainedRanker.load(run).model, other)[task]
+        assert_allclose(found, predict(expected.model, encoded)[task], atol=1e-6)
+
+
+def _encoded(schema: Schema, table: pa.Table) -> Any:
+    from polyrank.encoder import Encoder
+
+    return Encoder(schema).encode(table)
+
+
+def test_grown_tables_answer_alike(older: Path, tmp_path: Path) -> None:
+    user, item = (msgspec.structs.replace(one, num_buckets=size) for one, size in ((USER, 150), (ITEM, 30)))
+    run = train(tmp_path / "run", schema_of((user, item, *FEATURES[2:])), still=True, warm_start=older)
+    assert_allclose(answers(run, like=older), answers(older), atol=1e-6)
+    assert fresh(run) == ["embedding table of 'item': 10 rows are new"]
+
+
+def test_table_of_other_buckets_starts_fresh_with_a_warning(
+    older: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    user = msgspec.structs.replace(USER, num_buckets=70)
+    run = train(tmp_path / "run", schema_of((user, *FEATURES[1:])), still=True, warm_start=older)
+    (line,) = fresh(run)
+    assert line == "embedding table of 'user': num_buckets is 70, no multiple of the 50 it was"
+    assert f"fresh: {line}" in caplog.text
+
+
+def test_added_feature_leaves_the_weights_of_the_others(older: Path, tmp_path: Path) -> None:
+    run = train(tmp_path / "run", schema_of((*FEATURES, GENRE)), still=True, warm_start=older)
+    before, after = (
+        TrainedRanker.load(path).model.state_dict()["network.layers.bottom.0.weight"] for path in (older, run)
+    )
+    assert_allclose(after[:, :8].numpy(), before[:, :8].numpy(), atol=1e-6)
+    assert_allclose(after[:, 10:].numpy(), before[:, 8:].numpy(), atol=1e-6)
+    assert fresh(run) == [
+        "embedding table of 'genre': the older run has no such table",
+        "network.layers.bottom.0.weight: 16 of its 136 numbers are new",
+    ]
+
+
+def test_left_out_feature_leaves_the_weights_of_the_others(older: Path, tmp_path: Path) -> None:
+    run = train(tmp_path / "run", schema_of(FEATURES[:-1]), still=True, warm_start=older)
+    before, after = (
+        TrainedRanker.load(path).model.state_dict()["network.layers.bottom.0.weight"] for path in (older, run)
+    )
+    assert_allclose(after.numpy(), before[:, : after.shape[1]].numpy(), atol=1e-6)
+    assert fresh(run) == []
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_added_task_leaves_the_answers_of_the_others(architecture: Any, tmp_path: Path) -> None:
+    model = msgspec.structs.replace(SMALL, architecture=architecture)
+    first = train(tmp_path / "a", schema_of(), model=model)
+    second = train(
+        tmp_path / "b", schema_of(tasks=(PRICE_TASK, CLICK, STARS)), model=model, still=True, warm_start=first
+    )
+    found = answers(second, like=first)
+    tolerance = 1e-6 if architecture != "stem" else 0.2  # a gate of STEM weighs the experts of the new task too
+    assert_allclose(found, answers(first), atol=tolerance)
+    assert any("towers.output.weight" in line for line in fresh(second))
+
+
+def test_statistics_of_the_older_run_are_kept(older: Path, tmp_path: Path) -> None:
+    run = train(tmp_path / "run", schema_of(), still=True, warm_start=older, seed=3)
+    assert TrainedRanker.load(run).schema == TrainedRanker.load(older).schema
+
+
+def test_statistics_of_another_transform_are_fitted(older: Path, tmp_path: Path) -> None:
+    price = msgspec.structs.replace(PRICE, transform=())
+    run = train(tmp_path / "run", schema_of((USER, ITEM, price, AGE, LOOKS)), still=True, warm_start=older, seed=3)
+    feature = TrainedRanker.load(run).schema.numeric_features[0]
+    assert feature.mean == pytest.approx(8.0, abs=0.5)
+
+
+def test_other_architecture_takes_the_tables_and_says_what_is_fresh(older: Path, tmp_path: Path) -> None:
+    model = msgspec.structs.replace(SMALL, architecture="mmoe")
+    run = train(tmp_path / "run", schema_of(), model=model, still=True, warm_start=older)
+    name = "inputs.0.embeddings.tables.dim_4.weight"
+    before, after = (TrainedRanker.load(path).model.state_dict()[name] for path in (older, run))
+    assert_allclose(after.numpy(), before.numpy(), atol=1e-6)
+    assert "network.layers.gates.linear.weight: the older run has no such layer" in fresh(run)
+
+
+def test_other_width_starts_fresh(older: Path, tmp_path: Path) -> None:
+    model = msgspec.structs.replace(SMALL, hidden_dims=(16,))
+    run = train(tmp_path / "run", schema_of(), model=model, still=True, warm_start=older)
+    assert "network.layers.bottom.0.bias: its shape is 16, and was 8" in fresh(run)
+
+
+def test_run_says_where_it_started(older: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "polyrank")
+    run = train(tmp_path / "run", schema_of(), still=True, warm_start=older)
+    origin = json.loads((run / "metrics.json").read_text())["warm_start"]
+    assert (origin["run"], origin["run_id"]) == (str(older), TrainedRanker.load(older).run_id)
+    assert f"training starts from {older} (run {origin['run_id']})" in caplog.text
+
+
+def test_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"is not a run directory: schema\.toml is missing"):
+        train(tmp_path / "run", schema_of(), warm_start=tmp_path)
+
+
+def test_model_is_left_as_it_is_where_nothing_matches(older: Path) -> None:
+    from polyrank.train.warm import take_over
+
+    torch.manual_seed(0)
+    schema = schema_of((GENRE,), (PRICE_TASK,)).resolved()
+    model = MultiTaskRanker(schema, SMALL)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    take_over(model, schema, SMALL, older)
+    changed = [name for name, tensor in model.state_dict().items() if not torch.equal(tensor, before[name])]
+    assert changed == ["network.layers.bottom.0.bias"]

@@ -1,0 +1,134 @@
+"""What a training takes over from an older run, and what starts fresh."""
+
+import dataclasses
+import logging
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import torch
+
+from polyrank.features import BucketizedFeature, Feature, NumericFeature
+from polyrank.models import ModelConfig, MultiTaskRanker, TrainedRanker
+from polyrank.models.ranker import Inputs
+from polyrank.schema import Schema
+
+from .labels import SHARED, Part, input_names, labelled_parts
+from .tables import own_tables, take_rows
+
+_FITTED = ("mean", "std", "minimum", "maximum", "knots", "levels")
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """Where the first weights of a training come from.
+
+    Attributes:
+        run: the older run.
+        run_id: of it.
+        fresh: what starts from random weights, in whole or in part, and why: one line each.
+    """
+
+    run: str
+    run_id: str
+    fresh: tuple[str, ...]
+
+
+def kept_statistics(schema: Schema, older: Schema) -> Schema:
+    """Give numbers that are transformed as in an older run its statistics, so that its weights keep their sense.
+
+    Args:
+        schema: with statistics fitted on new rows.
+        older: that of the older run.
+    """
+    known = {feature.name: feature for feature in older.features}
+    features = tuple(_kept(feature, known.get(feature.name)) for feature in schema.features)
+    return msgspec.structs.replace(schema, features=features)
+
+
+def take_over(model: MultiTaskRanker, schema: Schema, config: ModelConfig, run: Path) -> Origin:
+    """Copy what an older run has learned of the same features, tasks and layers into a model.
+
+    Raises:
+        DataError: `run` is no complete run directory.
+    """
+    older = TrainedRanker.load(run)
+    fresh = [*_take_tables(model, schema, config, older), *_take_layers(model, schema, config, older)]
+    logger.info("training starts from %s (run %s)", run, older.run_id)
+    for line in fresh:
+        logger.warning("fresh: %s", line)
+    return Origin(str(run), older.run_id, tuple(fresh))
+
+
+def _kept(feature: Feature, older: Feature | None) -> Feature:
+    if type(feature) is not type(older):
+        return feature
+    if isinstance(feature, NumericFeature):
+        fitted = {name: getattr(older, name) for name in _FITTED}
+        same = all(getattr(feature, name) == getattr(older, name) for name in ("transform", "clip", "quantiles"))
+        return msgspec.structs.replace(feature, **fitted) if same else feature
+    if isinstance(feature, BucketizedFeature) and feature.quantiles is not None:
+        old = cast("BucketizedFeature", older)
+        is_same = feature.quantiles == old.quantiles
+        return msgspec.structs.replace(feature, boundaries=old.boundaries) if is_same else feature
+    return feature
+
+
+def _take_tables(model: MultiTaskRanker, schema: Schema, config: ModelConfig, older: TrainedRanker) -> Iterator[str]:
+    known = dict(zip(input_names(older.schema, older.config), _inputs(older.model), strict=True))
+    for name, inputs in zip(input_names(schema, config), _inputs(model), strict=True):
+        source = known.get(name, known.get(SHARED))
+        tables = {} if source is None else own_tables(source)
+        where = "" if name == SHARED else f" of {name}"
+        for feature, table in own_tables(inputs).items():
+            reason = take_rows(table, tables.get(feature))
+            if reason is not None:
+                yield f"embedding table of {feature!r}{where}: {reason}"
+
+
+def _take_layers(model: MultiTaskRanker, schema: Schema, config: ModelConfig, older: TrainedRanker) -> Iterator[str]:
+    known = labelled_parts(older.model, older.schema, older.config)
+    for name, part in labelled_parts(model, schema, config).items():
+        reason = "the older run has no such layer" if name not in known else _take_part(part, known[name])
+        if reason is not None and "num_batches" not in name:
+            yield f"{name}: {reason}"
+
+
+def _take_part(new: Part, old: Part) -> str | None:
+    """Copy the numbers whose labels are the same along every axis; return what is not copied, None for nothing."""
+    if new.tensor.dim() != old.tensor.dim():
+        return f"its shape is {_shape(new)}, and was {_shape(old)}"
+    chosen: list[torch.Tensor] = []
+    sources: list[torch.Tensor] = []
+    for axis, (here, there) in enumerate(zip(new.axes, old.axes, strict=True)):
+        found = _matching(here, there, new.tensor.shape[axis], old.tensor.shape[axis])
+        if not found:
+            return f"its shape is {_shape(new)}, and was {_shape(old)}" if here is None else "nothing of it is known"
+        chosen.append(torch.tensor([to for to, _ in found]))
+        sources.append(torch.tensor([at for _, at in found]))
+    if not chosen:
+        new.tensor.detach().copy_(old.tensor)
+        return None
+    new.tensor.detach()[torch.meshgrid(*chosen, indexing="ij")] = old.tensor[torch.meshgrid(*sources, indexing="ij")]
+    total, taken = new.tensor.numel(), math.prod(len(places) for places in chosen)
+    return None if taken == total else f"{total - taken} of its {total} numbers are new"
+
+
+def _matching(here: Any, there: Any, new_size: int, old_size: int) -> list[tuple[int, int]]:
+    """Return places along an axis, and where they are in the older one."""
+    if here is None or there is None:
+        return [(at, at) for at in range(new_size)] if new_size == old_size else []
+    places = {label: at for at, label in enumerate(there)}
+    return [(at, places[label]) for at, label in enumerate(here) if label in places]
+
+
+def _inputs(model: MultiTaskRanker) -> list[Inputs]:
+    return [part for part in model.inputs if isinstance(part, Inputs)]
+
+
+def _shape(part: Part) -> str:
+    return " x ".join(str(size) for size in part.tensor.shape)
