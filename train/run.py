@@ -25,6 +25,7 @@ from .starting import begin, go_on
 from .threads import torch_threads
 from .training import Training
 from .validation import validate
+from .warnings import warn_of_chance
 
 METRICS_FILE = "metrics.json"
 SAMPLE_ROWS = 1000
@@ -104,6 +105,7 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
         TrainedRanker.save(stage, training.schema, toml_text(config), training.model, sample)
         run = Run(target, content_hash(stage), _final_evaluation(training, prepared, config))
         _warn_undefined(run.evaluation)
+        warn_of_chance(run.evaluation)
         _write_metrics(stage / METRICS_FILE, run, prepared, training)
     checkpoints.remove()
     return run
