@@ -5,6 +5,7 @@ from polyrank.models import ModelConfig
 from .balancing.config import BalancingConfig
 from .config import TrainConfig
 from .config_sections import CheckpointConfig, EarlyStoppingConfig, OptimizerConfig, RareIdsConfig, ValidationConfig
+from .dry_run import Plan, dry_run
 from .run import Run, fit
 from .sources import read_rows
 
@@ -14,10 +15,12 @@ __all__ = [
     "EarlyStoppingConfig",
     "ModelConfig",
     "OptimizerConfig",
+    "Plan",
     "RareIdsConfig",
     "Run",
     "TrainConfig",
     "ValidationConfig",
+    "dry_run",
     "fit",
     "read_rows",
 ]

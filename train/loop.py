@@ -61,7 +61,7 @@ class Trainer:
         self._weights = [weight for group in self.dense.param_groups for weight in group["params"]]
         decay = config.ema_decay
         self.average = None if decay is None else AverageWeights(self._weights, self._tables, decay)
-        self._compiles = compiles
+        self.compiles = compiles
         self._compiled: Losses | None = None
 
     def step(self, batch: TrainingBatch) -> Tensor:
@@ -140,7 +140,7 @@ class Trainer:
 
     def _losses(self, num_rows: int) -> Losses:
         """Return the losses as a function of inputs: compiled for full batches, once that is due."""
-        if not self._compiles or self.num_done < STEPS_BEFORE or num_rows != self._config.batch_size:
+        if not self.compiles or self.num_done < STEPS_BEFORE or num_rows != self._config.batch_size:
             return self._eager
         if self._compiled is None:
             self._compiled = compiled(self._eager)

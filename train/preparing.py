@@ -17,6 +17,7 @@ from .labels import mean_weight
 from .processes import ALONE, Processes
 from .splits import held_out
 from .statistics import NumberSample, fit_statistics
+from .warnings import warn_one_class
 
 Progress = Callable[[int], object]
 
@@ -107,19 +108,22 @@ def _split_keys(storage: Storage) -> NDArray[np.int64] | None:
 def _fitted(schema: Schema, train: Selection, generator: np.random.Generator) -> tuple[Schema, float]:
     """Look once at all training rows: for statistics, for tasks without a label, for the unit of the weights."""
     sample = NumberSample(schema, len(train), generator)
-    is_observed = np.zeros(len(schema.tasks), bool)
+    lowest = np.full(len(schema.tasks), np.inf, np.float32)
+    highest = -lowest
     weights = []
     for rows in train.chunks():
         sample.add(rows.dense)
-        is_observed |= ~np.isnan(rows.labels).all(axis=0)
+        lowest = np.fmin(lowest, np.fmin.reduce(rows.labels, axis=0, initial=np.inf))
+        highest = np.fmax(highest, np.fmax.reduce(rows.labels, axis=0, initial=-np.inf))
         if rows.sample_weights is not None:
             weights.append(rows.sample_weights)
-    for task, observed in zip(schema.tasks, is_observed, strict=True):
+    for task, observed in zip(schema.tasks, lowest <= highest, strict=True):
         if not observed:
             where = "" if task.when is None else f" where {task.when!r} is 1"
             raise DataError(
                 f"label column {task.label!r} has no observed value to train on{where} (task {task.name!r}); "
                 f"leave the task out, or bring rows that have one"
             )
+    warn_one_class(schema.tasks, lowest, highest)
     mean = mean_weight(schema, np.concatenate(weights)) if weights else 1.0
     return fit_statistics(schema, sample.numbers), mean

@@ -28,6 +28,7 @@ from .starting import begin, go_on
 from .threads import torch_threads
 from .training import Training
 from .validation import validate
+from .warnings import warn_of_chance
 
 METRICS_FILE = "metrics.json"
 SAMPLE_ROWS = 1000
@@ -106,6 +107,7 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
             training = _train(prepared, config, checkpoints, older, processes, progress=progress)
             run = Run(target, "", _final_evaluation(training, prepared, config, processes))
             _warn_undefined(run.evaluation)
+            warn_of_chance(run.evaluation)
             if stage is not None:
                 run = _write(stage, run, prepared, training, config)
         if processes.size == 1:

@@ -134,15 +134,15 @@ def test_table_of_other_buckets_starts_fresh_with_a_warning(
 
 
 def test_added_feature_leaves_the_weights_of_the_others(older: Path, tmp_path: Path) -> None:
-    run = train(tmp_path / "run", schema_of((GENRE, *FEATURES)), still=True, warm_start=older)
+    run = train(tmp_path / "run", schema_of((*FEATURES, GENRE)), still=True, warm_start=older)
     before, after = (
         TrainedRanker.load(path).model.state_dict()["network.layers.bottom.0.weight"] for path in (older, run)
     )
-    assert_allclose(after[:, torch.arange(8)].numpy(), before[:, :8].numpy(), atol=1e-6)
+    assert_allclose(after[:, :8].numpy(), before[:, :8].numpy(), atol=1e-6)
     assert_allclose(after[:, 10:].numpy(), before[:, 8:].numpy(), atol=1e-6)
     assert fresh(run) == [
         "embedding table of 'genre': the older run has no such table",
-        "network.layers.bottom.0.weight: 16 of its 144 numbers are new",
+        "network.layers.bottom.0.weight: 16 of its 136 numbers are new",
     ]
 
 

@@ -1,8 +1,8 @@
 """What each weight of a model belongs to, so that two models of other features, tasks or sizes can be compared."""
 
 import itertools
-from collections.abc import Hashable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, cast
 
 from torch import Tensor, nn
 
@@ -13,9 +13,11 @@ from polyrank.models.dense import DenseBlock
 from polyrank.models.embedding import FusedTable
 from polyrank.models.layers import GroupedLinear, GroupedNorm
 from polyrank.models.ranker import Inputs
+from polyrank.models.towers import Baseline
+from polyrank.models.vectors import VectorBlock
 from polyrank.schema import Schema
 
-Labels = list[Hashable] | None
+Labels = list[Any] | None
 """Of the places along an axis; None where they have no meaning of their own, and all of them are one layer's."""
 
 SHARED = "shared"
@@ -49,9 +51,9 @@ def labelled_parts(model: MultiTaskRanker, schema: Schema, config: ModelConfig) 
     return found
 
 
-def input_labels(inputs: Inputs, schema: Schema) -> list[Hashable]:
+def input_labels(inputs: Inputs, schema: Schema) -> list[Any]:
     """Return the feature that each input of the layers comes from, and which of its numbers it is."""
-    labels: list[Hashable] = []
+    labels: list[Any] = []
     if inputs.embeddings is not None:
         for table in inputs.embeddings.tables.values():
             assert isinstance(table, FusedTable)  # noqa: S101 (tells the type checker)
@@ -64,12 +66,12 @@ def input_labels(inputs: Inputs, schema: Schema) -> list[Hashable]:
     return labels
 
 
-def _dense_labels(dense: DenseBlock, schema: Schema) -> list[Hashable]:
+def _dense_labels(dense: DenseBlock, schema: Schema) -> list[Any]:
     numeric = schema.numeric_features
-    labels: list[Hashable] = [(each.name, each.transform, each.clip, each.quantiles) for each in numeric]
+    labels: list[Any] = [(each.name, each.transform, each.clip, each.quantiles) for each in numeric]
     labels += [(each.name, "missing") for each in numeric]
-    widths = [table.weight.shape[1] for table in dense.buckets]  # type: ignore[index]
-    widths += [block.output_dim for block in dense.vectors]
+    widths = [table.weight.shape[1] for table in dense.buckets if isinstance(table, BucketTable)]
+    widths += [block.output_dim for block in dense.vectors if isinstance(block, VectorBlock)]
     for name, width in zip([*_bucketized(schema), *_vectors(schema)], widths, strict=True):
         labels += [(name, at, width) for at in range(width)]
     return labels
@@ -79,11 +81,9 @@ class _Described:
     """Labels the axes of the layers of one model."""
 
     def __init__(self, model: MultiTaskRanker, schema: Schema, config: ModelConfig) -> None:
-        self.tasks: list[Hashable] = [task.name for task in schema.tasks]
+        self.tasks: list[Any] = [task.name for task in schema.tasks]
         self.inputs, self.config = input_labels(model.inputs[0], schema), config  # type: ignore[arg-type]
-        self.logits = _repeated(self.tasks, [task.num_logits for task in schema.tasks])
-        widths = [] if model.network.towers is None else model.network.towers.widths
-        self.outputs = _repeated(self.tasks, widths) if widths else self.logits
+        self.outputs = _repeated(self.tasks, model.network.baseline.widths)
 
     def axes(self, path: str, module: nn.Module) -> Iterator[tuple[str, tuple[Labels, ...]]]:
         """Yield the tensors of a module whose axes have labels."""
@@ -104,9 +104,11 @@ class _Described:
             yield "weight", (rows, columns)[: module.weight.dim()]
             for name in ("bias", "running_mean", "running_var"):
                 yield name, (rows,)
-        elif path.endswith("machine.weights"):
+        elif isinstance(module, Baseline):
+            yield "bias", (self.outputs,)
+        elif isinstance(module, nn.ParameterList):
             for name, _ in module.named_parameters():
-                yield name, (self.logits, None)
+                yield name, (self._of_machine(path), None)
 
     def _groups(self, path: str) -> Labels:
         """Return the networks that lie side by side: those of tasks by task."""
@@ -116,6 +118,13 @@ class _Described:
         if "task_experts" in own:
             return _repeated(self.tasks, [self._own_experts()] * len(self.tasks))
         return None
+
+    def _of_machine(self, path: str) -> Labels:
+        """Return the outputs of a factorization machine: all, or those of the task that it is of."""
+        if self.config.architecture != "single_task":
+            return self.outputs
+        task = self.tasks[int(path.partition("machines.")[2].partition(".")[0])]
+        return [label for label in self.outputs if label[0] == task]
 
     def _own_experts(self) -> int:
         return self.config.num_experts if self.config.architecture == "stem" else self.config.num_task_experts
@@ -127,8 +136,8 @@ class _Described:
 
     def _units(self, path: str, groups: Labels, count: int) -> Labels:
         """Return the owner of each of the units of a layer of several networks."""
-        if path.endswith("machine.linear"):
-            return self.logits
+        if "machines." in path:
+            return self._of_machine(path)
         if path.endswith("towers.output"):
             return self.outputs
         if path.endswith("shared_gate"):
@@ -144,11 +153,12 @@ class _Described:
         if "extractions." in path and "extractions.0." not in path:
             return None
         first = ".layers.0" in path.partition("network.layers.")[2]
-        ends = ("bottom.0", "machine.linear", "gates", "gates.linear", "shared_gate")
-        return self.inputs if first or ".narrow." in path or path.endswith(ends) else None
+        ends = ("bottom.0", "gates", "gates.linear", "shared_gate")
+        reads = first or ".narrow." in path or "machines." in path or path.endswith(ends)
+        return self.inputs if reads else None
 
 
-def _repeated(owners: Sequence[Hashable], counts: Sequence[int]) -> list[Hashable]:
+def _repeated(owners: Sequence[Any], counts: Sequence[int]) -> list[Any]:
     """Label as many places for each owner as it has; those of another number of places are others."""
     return [(owner, at, count) for owner, count in zip(owners, counts, strict=True) for at in range(count)]
 
@@ -159,6 +169,7 @@ def _renamed(path: str, model: MultiTaskRanker, schema: Schema, inputs: Sequence
     lists: dict[str, Any] = {
         "inputs": inputs,
         "crosses": inputs,
+        "machines": [SHARED] if model.network.shares_input else inputs,
         "buckets": _bucketized(schema),
         "vectors": _vectors(schema),
         "transfers": [schema.tasks[place].name for place in getattr(model.network.layers, "chain", ())[1:]],
@@ -167,10 +178,10 @@ def _renamed(path: str, model: MultiTaskRanker, schema: Schema, inputs: Sequence
         if step in lists and steps[at + 1].isdigit():
             steps[at + 1] = lists[step][int(steps[at + 1])]
         elif step == "attention" and steps[at + 1].isdigit():
-            owner = model.get_submodule(".".join(path.split(".")[:at]))
-            steps[at + 1] = str(owner.attending[int(steps[at + 1])])  # type: ignore[index]
-        elif step == "thresholds":
-            steps[at + 1] = schema.tasks[int(steps[at + 1].removeprefix("task_"))].name
+            owner = cast("FusedTable", model.get_submodule(".".join(path.split(".")[:at])))
+            steps[at + 1] = owner.attending[int(steps[at + 1])]
+        if (number := steps[at + 1].removeprefix("task_")).isdigit() and number != steps[at + 1]:
+            steps[at + 1] = schema.tasks[int(number)].name
     return ".".join(steps)
 
 

@@ -1,12 +1,18 @@
 """`polyrank train`: logs to a run directory."""
 
 import argparse
+import dataclasses
+import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from polyrank.files import kinds
 
 from .output import say
+
+if TYPE_CHECKING:
+    from polyrank.train import Plan
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -18,7 +24,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help=f"a file ({kinds()}), a directory of them, or a quoted pattern such as 'logs/2026-*/*.parquet'",
     )
     parser.add_argument("--schema", type=Path, required=True, help="schema.toml: features and tasks")
-    parser.add_argument("--out", type=Path, required=True, help="the run directory to make")
+    parser.add_argument("--out", type=Path, help="the run directory to make")
+    parser.add_argument("--dry-run", action="store_true", help="say what a training would take, and train nothing")
+    parser.add_argument("--json", action="store_true", help="print what --dry-run finds as JSON")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint of an interrupted training")
     parser.add_argument(
         "--from", type=Path, dest="warm_start", metavar="RUN", help="an older run, whose weights training starts from"
@@ -44,20 +52,29 @@ def run(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace, *, prints: bool = True) -> int:
     import msgspec
 
+    from polyrank.errors import ConfigError
     from polyrank.files import check_encoding
     from polyrank.schema import Schema
     from polyrank.staging import refuse_existing
-    from polyrank.train import TrainConfig, fit
+    from polyrank.train import TrainConfig, dry_run, fit
     from polyrank.train.checkpoints import refuse_checkpoint
     from polyrank.train.metrics import headline
 
-    refuse_existing(args.out)
-    if not args.resume:
-        refuse_checkpoint(args.out)
+    if args.out is None and not args.dry_run:
+        raise ConfigError("--out is missing; name the run directory to make, or ask with --dry-run what it would take")
+    if args.json and not args.dry_run:
+        raise ConfigError("--json goes with --dry-run; the metrics of a training are in metrics.json of its run")
+    if not args.dry_run:
+        refuse_existing(args.out)
+        if not args.resume:
+            refuse_checkpoint(args.out)
     schema = Schema.load(args.schema)
     config = TrainConfig() if args.config is None else TrainConfig.load(args.config)
     if args.encoding is not None:
         config = msgspec.structs.replace(config, encoding=check_encoding("--encoding", args.encoding))
+    if args.dry_run:
+        _say_plan(dry_run(schema, args.data, config=config, cache=args.cache), as_json=args.json)
+        return 0
     result = fit(
         schema,
         args.data,
@@ -74,6 +91,21 @@ def _run(args: argparse.Namespace, *, prints: bool = True) -> int:
     if prints:
         say(f"run {result.run_id} in {result.path}")
     return 0
+
+
+def _say_plan(plan: "Plan", *, as_json: bool) -> None:
+    if as_json:
+        say(json.dumps(dataclasses.asdict(plan), indent=2))
+        return
+    say(f"rows        {plan.train_rows:,} to train on, {plan.validation_rows:,} to validate on")
+    say(f"steps       {plan.steps_per_epoch:,} an epoch")
+    say(f"parameters  {sum(plan.table_parameters.values()):,} of embedding tables, {plan.layer_parameters:,} of layers")
+    for name, count in sorted(plan.table_parameters.items(), key=lambda item: -item[1]):
+        say(f"              {name} {count:,}")
+    parts = ", ".join(f"{name} {size:,.1f}" for name, size in plan.memory_mb.items())
+    say(f"memory      {sum(plan.memory_mb.values()):,.1f} MiB: {parts}; the process itself and a batch come on top")
+    estimate = "unknown, of too few steps" if plan.epoch_s is None else f"about {plan.epoch_s:,.1f} s"
+    say(f"epoch       {estimate}, an estimate without validation; layers compiled: {'yes' if plan.compiles else 'no'}")
 
 
 def _shown(name: str, value: float, interval: tuple[float, float] | None) -> str:

@@ -1,0 +1,57 @@
+import logging
+
+import numpy as np
+import pytest
+from toy import toy_table
+
+from polyrank.schema import Schema
+from polyrank.tasks import BinaryTask, RegressionTask
+from polyrank.train import TrainConfig
+from polyrank.train.metrics import Evaluation
+from polyrank.train.preparing import prepare
+from polyrank.train.warnings import warn_of_chance, warn_one_class
+
+CLICK = BinaryTask(name="click", label="is_click")
+RATING = RegressionTask(name="rating", label="stars")
+
+
+def evaluation(auc: float, low: float, high: float) -> Evaluation:
+    return Evaluation({"click": {"auc": auc}}, {}, {}, {"click": {"auc": (low, high)}})
+
+
+@pytest.mark.parametrize(("label", "missing"), [(0, 1), (1, 0)])
+def test_labels_of_one_class_are_a_warning(label: int, missing: int, caplog: pytest.LogCaptureFixture) -> None:
+    labels = np.full(1, label, np.float32)
+    warn_one_class([CLICK], labels, labels)
+    assert f"task 'click' has no training label of {missing}: all are {label}" in caplog.text
+    assert "look at the column 'is_click'" in caplog.text
+
+
+def test_labels_of_both_classes_and_constant_numbers_are_none(caplog: pytest.LogCaptureFixture) -> None:
+    warn_one_class([CLICK, RATING], np.array([0, 3], np.float32), np.array([1, 3], np.float32))
+    assert caplog.text == ""
+
+
+def test_training_rows_of_one_class_are_found(toy_schema: Schema, caplog: pytest.LogCaptureFixture) -> None:
+    table = toy_table(200)
+    index = table.column_names.index("is_click")
+    prepare(toy_schema, table.set_column(index, "is_click", [np.ones(200, np.int64)]), TrainConfig())
+    assert "task 'click' has no training label of 0" in caplog.text
+
+
+def test_chance_is_a_warning_with_the_interval(caplog: pytest.LogCaptureFixture) -> None:
+    warn_of_chance(evaluation(0.51, 0.48, 0.54))
+    assert "task 'click' orders validation rows no better than chance (auc 0.5100, 0.5 is in [0.4800, 0.5400])" in (
+        caplog.text
+    )
+
+
+def test_equal_answers_are_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    warn_of_chance(evaluation(0.5, 0.5, 0.5))
+    assert "task 'click' answers every validation row alike" in caplog.text
+
+
+def test_better_than_chance_is_none(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    warn_of_chance(evaluation(0.6, 0.55, 0.65))
+    assert caplog.text == ""

@@ -1,0 +1,51 @@
+"""What a finished training, or its labels, give reason to doubt: warnings with the task and the likely cause."""
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyrank.tasks import BinaryTask, Task
+
+from .metrics import Evaluation
+
+CHANCE = 0.5
+
+logger = logging.getLogger(__name__)
+
+
+def warn_one_class(tasks: Sequence[Task], lowest: NDArray[np.float32], highest: NDArray[np.float32]) -> None:
+    """Warn of binary tasks whose training labels are all alike: lowest and highest label of each, float32 (T,)."""
+    for task, low, high in zip(tasks, lowest, highest, strict=True):
+        if isinstance(task, BinaryTask) and low == high:
+            logger.warning(
+                "task %r has no training label of %d: all are %d, so it learns nothing but that; look at the column %r "
+                "and at the split",
+                task.name,
+                1 - int(low),
+                int(low),
+                task.label,
+            )
+
+
+def warn_of_chance(evaluation: Evaluation) -> None:
+    """Warn of tasks that order the validation rows no better than chance: 0.5 lies in the interval of their AUC."""
+    for task, intervals in evaluation.intervals.items():
+        low, high = intervals.get("auc", (1.0, 1.0))
+        value = evaluation.values[task].get("auc")
+        if low == high == CHANCE:
+            logger.warning(
+                "task %r answers every validation row alike (auc 0.5): it has not learned; raise epochs or "
+                "optimizer.lr, or look for features that are missing in all rows",
+                task,
+            )
+        elif low <= CHANCE <= high:
+            logger.warning(
+                "task %r orders validation rows no better than chance (auc %.4f, 0.5 is in [%.4f, %.4f]): too few rows "
+                "or epochs, features that say nothing of it, or labels that do not belong to their rows",
+                task,
+                value,
+                low,
+                high,
+            )
