@@ -39,6 +39,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         validation: which rows validate.
         early_stopping: when training ends before its last epoch; None never.
         balancing: how the tasks' losses become one step.
+        task_weights: of the losses, by task; takes the place of the schema's `weight` of each task that it names.
     """
 
     epochs: int = 1
@@ -56,6 +57,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     validation: ValidationConfig = ValidationConfig()
     early_stopping: EarlyStoppingConfig | None = None
     balancing: BalancingConfig = BalancingConfig()
+    task_weights: dict[str, float] = {}
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -67,6 +69,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         if self.ema_decay is not None:
             require("ema_decay", self.ema_decay, "in (0, 1)", holds=0.0 < self.ema_decay < 1.0)
         check_encoding("$.encoding", self.encoding)
+        for task, weight in self.task_weights.items():
+            require(f"task_weights.{task}", weight, "above 0", holds=weight > 0.0)
         self.balancing.check_epochs(self.epochs)
 
     @classmethod

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import logging
 import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ from .config import TrainConfig
 from .metrics import Bootstrap, Evaluation, Metrics
 from .neighbors import fit_neighbors
 from .preparing import TrainingData, prepare
+from .task_weights import weighted
 from .threads import torch_threads
-from .training import Training
+from .training import OnValidation, Training
 from .validation import validate
 
 METRICS_FILE = "metrics.json"
@@ -81,15 +83,34 @@ def fit(
     config = config or TrainConfig()
     target = Path(out)
     refuse_existing(target)
+    schema = weighted(schema, config.task_weights)
     with staged_directory(target) as stage:
         with _bar("encode", "row", shown=progress) as bar:
             prepared = prepare(schema, data, config, cache=None if cache is None else Path(cache), progress=bar.update)
-        training = _train(prepared, config, progress=progress)
-        sample = prepared.validation.read((0, min(SAMPLE_ROWS, len(prepared.validation)))).batch
-        TrainedRanker.save(stage, prepared.schema, toml_text(config), training.model, sample)
-        run = Run(target, content_hash(stage), _final_evaluation(training, prepared, config))
-        _warn_undefined(run.evaluation)
-        _write_metrics(stage / METRICS_FILE, run, prepared, training.history)
+        return _fit(prepared, config, stage, target, progress=progress)
+
+
+def fit_prepared(data: TrainingData, *, out: Path, config: TrainConfig, progress: bool = True) -> Run:
+    """Train on rows that are encoded and split already, as `fit` does.
+
+    Raises:
+        DataError: the training diverged.
+        OutputError: `out` exists, or cannot be written.
+    """
+    with staged_directory(out) as stage:
+        return _fit(data, config, stage, out, progress=progress)
+
+
+def _fit(data: TrainingData, config: TrainConfig, stage: Path, target: Path, *, progress: bool) -> Run:
+    data = dataclasses.replace(data, schema=weighted(data.schema, config.task_weights))
+    start = time.perf_counter()
+    training = train_model(data, config, progress=progress)
+    train_s = time.perf_counter() - start
+    sample = data.validation.read((0, min(SAMPLE_ROWS, len(data.validation)))).batch
+    TrainedRanker.save(stage, data.schema, toml_text(config), training.model, sample)
+    run = Run(target, content_hash(stage), _final_evaluation(training, data, config))
+    _warn_undefined(run.evaluation)
+    _write_metrics(stage / METRICS_FILE, run, data, training.history, train_s)
     return run
 
 
@@ -97,14 +118,20 @@ def _bar(what: str, unit: str, *, shown: bool) -> "tqdm[Any]":
     return tqdm(desc=what, unit=unit, unit_scale=True, delay=2.0, disable=None if shown else True)
 
 
-def _train(data: TrainingData, config: TrainConfig, *, progress: bool) -> Training:
-    """Train from seeded initial weights."""
+def train_model(
+    data: TrainingData, config: TrainConfig, *, progress: bool, on_validation: OnValidation | None = None
+) -> Training:
+    """Train from seeded initial weights; `on_validation` is told of each validation, and ends the training by raising.
+
+    Raises:
+        DivergedError: a loss or an answer is no longer finite.
+    """
     with torch_threads(config.threads), torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         model = MultiTaskRanker(data.schema, config.model)
         engagements = ((rows.ids, rows.labels) for rows in data.train.chunks())
         load_neighbors(model, fit_neighbors(data.schema, engagements, progress=progress))
-        training = Training(model, data, config)
+        training = Training(model, data, config, on_validation)
         training.run(progress=progress)
     return training
 
@@ -124,12 +151,13 @@ def _warn_undefined(evaluation: Evaluation) -> None:
             logger.warning("task %r has no validation %s: %s", task, names, reason)
 
 
-def _write_metrics(path: Path, run: Run, data: TrainingData, history: list[dict[str, Any]]) -> None:
+def _write_metrics(path: Path, run: Run, data: TrainingData, history: list[dict[str, Any]], train_s: float) -> None:
     """Write JSON; an undefined metric is null, since JSON has no NaN."""
     report = {
         "run_id": run.run_id,
         "train_rows": len(data.train),
         "validation_rows": len(data.validation),
+        "train_s": train_s,
         "validation": run.metrics,
         "undefined": run.evaluation.undefined,
         "counts": run.evaluation.counts,

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -25,6 +25,9 @@ BYTES_PER_MB = 2**20
 FEW_STEPS = 50
 """Below this many gradient steps a model has hardly left its initial weights, so the trainer says so."""
 
+OnValidation = Callable[[dict[str, Any]], object]
+"""Told of a validation: its epoch, its steps and its metrics by task, as `metrics.json` has them under `history`."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -44,9 +47,16 @@ class Training:
         model: with its initial weights.
         data: both sides of the split.
         config: how to train.
+        on_validation: called with each entry of the history.
     """
 
-    def __init__(self, model: MultiTaskRanker, data: TrainingData, config: TrainConfig) -> None:
+    def __init__(
+        self,
+        model: MultiTaskRanker,
+        data: TrainingData,
+        config: TrainConfig,
+        on_validation: OnValidation | None = None,
+    ) -> None:
         self.model, self._data, self._config = model, data, config
         self.rows = Shuffler(
             data.train, batch_size=config.batch_size, seed=config.seed, memory_bytes=config.memory_mb * BYTES_PER_MB
@@ -62,6 +72,7 @@ class Training:
         )
         self.stopping = Stopping(config.early_stopping, data.schema)
         self.history: list[dict[str, Any]] = []
+        self.on_validation = on_validation
         self.at = Position(1, 0, torch.zeros(len(model.tasks)))
         mask_rare_rows(model, data.train, config.rare_ids)
 
@@ -109,6 +120,8 @@ class Training:
         logger.info(
             "epoch %d of %d: %s", self.at.epoch, self._config.epochs, describe(headline(self._data.schema, metrics))
         )
+        if self.on_validation is not None:
+            self.on_validation(entry)
 
     @contextlib.contextmanager
     def _averaged(self) -> Iterator[None]:

@@ -1,15 +1,17 @@
 """What the rows that validate say of a model."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.errors import DataError
+from polyrank.errors import DivergedError
 from polyrank.models import MultiTaskRanker
 from polyrank.models.trained import predict
 
+from .encoded import Selection
 from .metrics import Bootstrap, Evaluation, Metrics, evaluate
 from .preparing import TrainingData
 
@@ -20,18 +22,36 @@ def validate(model: MultiTaskRanker, data: TrainingData, epoch: int, intervals: 
     """Answer the validation rows, and measure the answers, with confidence intervals where they are asked for.
 
     Raises:
-        DataError: an answer is not finite.
+        DivergedError: an answer is not finite.
     """
+    answered = answer_rows(model, data.validation)
+    _require_finite(answered.answers, epoch)
+    return evaluate(
+        data.schema, answered.answers, answered.labels, answered.groups, answered.weights, intervals=intervals
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class AnsweredRows:
+    """Answers of a model, and what they are measured against; as `evaluate` takes them."""
+
+    answers: dict[str, NDArray[np.float32]]
+    labels: NDArray[np.float32]
+    groups: NDArray[np.int64] | None
+    weights: NDArray[np.float32] | None
+
+
+def answer_rows(model: MultiTaskRanker, rows: Selection) -> AnsweredRows:
+    """Answer all rows of a side of the split."""
     answers: list[dict[str, NDArray[np.float32]]] = []
     labels, groups, weights = [], [], []
-    for rows in data.validation.chunks():
-        answers.append(predict(model, rows.batch))
-        labels.append(rows.labels)
-        groups.append(rows.groups)
-        weights.append(rows.sample_weights)
+    for part in rows.chunks():
+        answers.append(predict(model, part.batch))
+        labels.append(part.labels)
+        groups.append(part.groups)
+        weights.append(part.sample_weights)
     joined = {name: np.concatenate([part[name] for part in answers]) for name in answers[0]}
-    _require_finite(joined, epoch)
-    return evaluate(data.schema, joined, np.concatenate(labels), _joined(groups), _joined(weights), intervals=intervals)
+    return AnsweredRows(joined, np.concatenate(labels), _joined(groups), _joined(weights))
 
 
 def _joined(parts: list[NDArray[Scalar] | None]) -> NDArray[Scalar] | None:
@@ -44,9 +64,9 @@ def describe(metrics: Metrics) -> str:
     return ", ".join(f"{task} {name} {value:.4f}" for task, values in metrics.items() for name, value in values.items())
 
 
-def diverged(what: str, epoch: int) -> DataError:
+def diverged(what: str, epoch: int) -> DivergedError:
     """Return the error for a model that is no longer finite."""
-    return DataError(
+    return DivergedError(
         f"training diverged: {what} in epoch {epoch}; lower $.optimizer.lr and $.optimizer.embedding_lr, or look for "
         f"extreme values in the labels and numeric features"
     )

@@ -35,6 +35,10 @@ class RowError(DataError):
         return RowError(self.fault, self.row + rows, self.rest)
 
 
+class DivergedError(DataError):
+    """A training has left the finite numbers: lower its learning rates."""
+
+
 class OutputError(PolyrankError, OSError):
     """A result cannot be written: choose another place, or make room."""
 

@@ -1,6 +1,8 @@
 """One side of a split."""
 
+import dataclasses
 from collections.abc import Iterator
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,7 @@ class Selection:
     def __init__(self, storage: Storage, is_chosen: NDArray[np.bool_]) -> None:
         """Select the rows that `is_chosen`, bool of the storage's length, marks."""
         self._storage = storage
+        self._tasks = slice(None)
         self._is_chosen = is_chosen
         self._first_rows = np.concatenate([[0], np.cumsum(storage.lengths, dtype=np.int64)])
         marks = (is_chosen[first:last] for first, last in zip(self._first_rows, self._first_rows[1:], strict=False))
@@ -28,6 +31,12 @@ class Selection:
         """Return how many rows are selected."""
         return int(self._positions[-1])
 
+    def of_task(self, index: int) -> Self:
+        """Return the same rows with the labels of one task alone."""
+        other = type(self)(self._storage, self._is_chosen)
+        other._tasks = slice(index, index + 1)  # noqa: SLF001 (a copy of this one)
+        return other
+
     @property
     def rows(self) -> NDArray[np.int64]:
         """Which rows of the data set these are, ascending."""
@@ -36,7 +45,7 @@ class Selection:
     @property
     def row_bytes(self) -> int:
         """How many bytes an encoded row takes."""
-        return self._storage.piece(0).row_bytes
+        return self._piece(0).row_bytes
 
     def read(self, *ranges: tuple[int, int], over: EncodedRows | None = None) -> EncodedRows:
         """Copy the rows at the positions in [start, stop) of each range, one range after the other; all without one.
@@ -47,7 +56,7 @@ class Selection:
         ranges = ranges or ((0, len(self)),)
         count = sum(stop - start for start, stop in ranges)
         is_enough = over is not None and len(over) >= count
-        copy = over.head(count) if over is not None and is_enough else self._storage.piece(0).empty(count)
+        copy = over.head(count) if over is not None and is_enough else self._piece(0).empty(count)
         filled = 0
         for start, stop in ranges:
             self._fill(copy, filled, start, stop)
@@ -68,9 +77,13 @@ class Selection:
 
     def _fill(self, copy: EncodedRows, filled: int, start: int, stop: int) -> None:
         for index, chosen in self._parts(start, stop):
-            copy.copy_from(self._storage.piece(index), chosen, filled)
+            copy.copy_from(self._piece(index), chosen, filled)
             filled += len(chosen)
             self._storage.release()
+
+    def _piece(self, index: int) -> EncodedRows:
+        rows = self._storage.piece(index)
+        return dataclasses.replace(rows, labels=rows.labels[:, self._tasks])
 
     def _parts(self, start: int, stop: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
         """Yield the pieces that hold the positions of a range, each with the numbers of its rows there."""
