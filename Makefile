@@ -1,7 +1,7 @@
 # make demo and make test set up everything they need: system packages (with apt-get, where root or sudo allow it), a
 # virtual environment in .venv with the exact versions of constraints.txt, and the compiled extension.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all fuzz lint format bench-fingerprint bench-encoding clean FORCE
+.PHONY: help setup demo test test-all fuzz lint format bench-fingerprint bench-encoding bench-embedding-rows clean FORCE
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -25,6 +25,7 @@ help:
 	@echo "make format    format Python and C++"
 	@echo "make bench-fingerprint  measure fingerprints beside what others do"
 	@echo "make bench-encoding     measure how fast rows of a Parquet file become arrays"
+	@echo "make bench-embedding-rows  measure lookups and updates of embedding tables"
 	@echo "make clean     remove .venv and build"
 
 setup: $(INSTALLED)
@@ -46,7 +47,7 @@ $(MODULES): FORCE | $(DEPENDENCIES)
 
 $(INSTALLED): $(DEPENDENCIES) $(MODULES) $(NATIVE_SOURCES)
 	@flock .venv.lock sh -ec '\
-	  $(PIP) install -qq --constraint constraints.txt --no-build-isolation --editable ".[all,balancing]"; \
+	  $(PIP) install -qq --constraint constraints.txt --no-build-isolation --editable ".[all,balancing,tune]"; \
 	  touch $(INSTALLED)'
 
 # Spark, its Java and ClickHouse, for the tests of the SQL we print: a gigabyte that only test-all needs.
@@ -88,6 +89,9 @@ bench-fingerprint: $(INSTALLED)
 
 bench-encoding: $(INSTALLED)
 	@$(BIN)/python benchmarks/encoding.py
+
+bench-embedding-rows: $(INSTALLED)
+	@$(BIN)/python benchmarks/embedding_rows.py
 
 clean:
 	rm -rf $(VENV) build

@@ -1,4 +1,5 @@
 import logging
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,9 @@ from artefacts.served import served_folder
 from toy import TOY_TOML, ToyRows, toy_table
 
 from polyrank.schema import Schema
+
+# Small tensors gain nothing by threads, and lose much where those of several processes wait for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 KUAIRAND = Path(__file__).parents[1] / "examples" / "kuairand"
 KUAIRAND_ROWS = 8_000

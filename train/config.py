@@ -12,6 +12,7 @@ from polyrank.schema import located_message
 
 from .balancing.config import BalancingConfig
 from .config_sections import EarlyStoppingConfig, OptimizerConfig, RareIdsConfig, ValidationConfig, require
+from .search_space import SearchSpace
 
 
 class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,6 +41,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         early_stopping: when training ends before its last epoch; None never.
         balancing: how the tasks' losses become one step.
         task_weights: of the losses, by task; takes the place of the schema's `weight` of each task that it names.
+        tune: where `polyrank tune` searches; training does not read it.
     """
 
     epochs: int = 1
@@ -58,6 +60,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     early_stopping: EarlyStoppingConfig | None = None
     balancing: BalancingConfig = BalancingConfig()
     task_weights: dict[str, float] = {}
+    tune: SearchSpace | None = None
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -71,7 +74,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         check_encoding("$.encoding", self.encoding)
         for task, weight in self.task_weights.items():
             require(f"task_weights.{task}", weight, "above 0", holds=weight > 0.0)
-        self.balancing.check_epochs(self.epochs)
+        self.balancing.check(epochs=self.epochs, compiles=self.compile is True)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

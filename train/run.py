@@ -18,6 +18,7 @@ from polyrank.rows import Rows
 from polyrank.schema import Schema, toml_text
 from polyrank.staging import refuse_existing, staged_directory
 
+from .balancing import build_balancer
 from .config import TrainConfig
 from .metrics import Bootstrap, Evaluation, Metrics
 from .neighbors import fit_neighbors
@@ -77,6 +78,8 @@ def fit(
         progress: show bars on standard error, when that is a terminal.
 
     Raises:
+        ConfigError: the way of balancing losses does not go with the schema's tasks.
+        MissingExtraError: it needs the extra `balancing`.
         DataError: the data cannot be read, or do not fit the schema.
         OutputError: `out` exists, or it or `cache` cannot be written.
     """
@@ -84,6 +87,7 @@ def fit(
     target = Path(out)
     refuse_existing(target)
     schema = weighted(schema, config.task_weights)
+    build_balancer(config.balancing, schema.tasks, seed=config.seed)  # refuses before hours of encoding
     with staged_directory(target) as stage:
         with _bar("encode", "row", shown=progress) as bar:
             prepared = prepare(schema, data, config, cache=None if cache is None else Path(cache), progress=bar.update)

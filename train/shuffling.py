@@ -36,7 +36,7 @@ class TrainingBatch(NamedTuple):
 
     def pick(self, rows: Tensor) -> "TrainingBatch":
         """Copy rows."""
-        return TrainingBatch(*(None if tensor is None else tensor[rows] for tensor in self))  # type: ignore[arg-type]
+        return TrainingBatch(*(None if tensor is None else tensor.index_select(0, rows) for tensor in self))  # type: ignore[arg-type]
 
     def with_rows(self, others: "TrainingBatch") -> "TrainingBatch":
         """Return these rows, and others after them."""

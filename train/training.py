@@ -68,7 +68,8 @@ class Training:
             config,
             num_steps=steps,
             mean_weight=data.mean_weight,
-            compiles=should_compile(model, config.epochs * len(data.train), wanted=config.compile),
+            compiles=not config.balancing.takes_tasks_apart
+            and should_compile(model, config.epochs * len(data.train), wanted=config.compile),
         )
         self.stopping = Stopping(config.early_stopping, data.schema)
         self.history: list[dict[str, Any]] = []

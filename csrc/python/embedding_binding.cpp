@@ -23,7 +23,7 @@ using Floats = NumberArray<float>;
 using Rows = NumberArray<std::int64_t>;
 
 // Fewer are done before a second thread has started.
-constexpr std::size_t kMinRowsOfThread = 8192;
+constexpr std::size_t kMinRowsOfThread = 32768;
 
 void in_shares(std::size_t num_rows, std::size_t num_threads,
                const std::function<void(std::size_t begin, std::size_t count)>& share) {

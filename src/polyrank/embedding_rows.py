@@ -46,7 +46,7 @@ def gather_rows(
         table: float32 [R, D].
         rows: int64 [N], each in [0, R).
         out: float32 [N, D], apart from both.
-        threads: how many share the work, where there are 8,192 rows for each.
+        threads: how many share the work, where there are 32,768 rows for each.
 
     Raises:
         DataError: a row is out of range, or an array is not as described; nothing is written.
@@ -101,7 +101,7 @@ def update_rowwise_adagrad(  # noqa: PLR0913 (a table, its gradient, and the thr
         lr: the learning rate.
         epsilon: above 0 in float32.
         scale: what the values are multiplied with, such as that of gradient clipping.
-        threads: how many share the work, where there are 8,192 rows for each.
+        threads: how many share the work, where there are 32,768 rows for each.
 
     Raises:
         DataError: a row is out of range, or an array is not as described; nothing is written.

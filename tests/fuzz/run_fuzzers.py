@@ -1,6 +1,6 @@
-"""Both fuzzers, one after the other, each for a given time: the kernels in C++, then the extension with Arrow data.
+"""All fuzzers, one after the other, each for a given time: the kernels in C++, then the extension with Arrow data.
 
-Usage: run_fuzzers.py [--seconds 600] [--seed SEED]. New inputs of the kernels' fuzzer stay in build/fuzz/corpus.
+Usage: run_fuzzers.py [--seconds 600] [--seed SEED]. New inputs of the kernels' fuzzers stay in build/fuzz/corpus.
 """
 
 import argparse
@@ -14,15 +14,18 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from native.native_build import ROOT, build, sanitizer_environment
 
+KERNELS = ("kernels_fuzz", "embedding_rows_fuzz")
+"""What fuzzes the kernels: those of fingerprints, and those of embedding tables."""
 
-def kernels_command(seconds: float) -> list[str]:
-    """Return the command that fuzzes the kernels, built if need be."""
+
+def kernels_command(fuzzer: str, seconds: float) -> list[str]:
+    """Return the command of one of `KERNELS`, built if need be."""
     folder = build("fuzz")
-    corpus = folder / "corpus"
-    corpus.mkdir(exist_ok=True)
+    corpus = folder / "corpus" / fuzzer
+    corpus.mkdir(parents=True, exist_ok=True)
     limits = [f"-max_total_time={seconds:.0f}", "-max_len=8192", "-timeout=10", f"-artifact_prefix={folder}/"]
     return [
-        str(folder / "kernels_fuzz"),
+        str(folder / fuzzer),
         *limits,
         "-verbosity=0",
         "-print_funcs=0",
@@ -38,14 +41,15 @@ def arrow_command(seconds: float, seed: int) -> list[str]:
 
 
 def main() -> int:
-    """Run both; the exit status of the first that fails."""
+    """Run all; the exit status of the first that fails."""
     parser = argparse.ArgumentParser(description="Fuzz the kernels and the extension.")
     parser.add_argument("--seconds", type=float, default=600.0, help="for each (default 600)")
     parser.add_argument("--seed", type=int, default=int(time.time()) * 1000, help="first case of the Arrow data")
     args = parser.parse_args()
-    kernels = subprocess.run(kernels_command(args.seconds), check=False)
-    if kernels.returncode != 0:
-        return kernels.returncode
+    for fuzzer in KERNELS:
+        kernels = subprocess.run(kernels_command(fuzzer, args.seconds), check=False)
+        if kernels.returncode != 0:
+            return kernels.returncode
     environment = os.environ | sanitizer_environment()
     return subprocess.run(arrow_command(args.seconds, args.seed), env=environment, check=False).returncode
 

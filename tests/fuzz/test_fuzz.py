@@ -1,20 +1,21 @@
-"""Both fuzzers for some seconds; `make fuzz` runs them for longer."""
+"""All fuzzers for some seconds; `make fuzz` runs them for longer."""
 
 import re
 import shutil
 
 import pytest
-from fuzz.run_fuzzers import arrow_command, kernels_command
+from fuzz.run_fuzzers import KERNELS, arrow_command, kernels_command
 from native.native_build import run, sanitizer_environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.native, pytest.mark.timeout(900)]
 SECONDS = 20.0
 
 
-def test_kernels_equal_xxh64_on_random_keys() -> None:
+@pytest.mark.parametrize("fuzzer", KERNELS)
+def test_kernels_equal_plain_loops_on_random_inputs(fuzzer: str) -> None:
     if shutil.which("clang++") is None:
         pytest.skip("libFuzzer needs Clang; make test-all installs it")
-    done = run(*kernels_command(SECONDS))
+    done = run(*kernels_command(fuzzer, SECONDS))
     assert done.returncode == 0, done.stderr[-10_000:]
     runs = re.search(r"stat::number_of_executed_units: *(\d+)", done.stderr)
     assert runs is not None

@@ -40,7 +40,7 @@ def test_floor_reads_every_byte(yardsticks: ModuleType, lengths: list[int]) -> N
 
 
 @pytest.mark.native
-@pytest.mark.parametrize(("script", "count"), [("fingerprint.py", 23), ("encoding.py", 6)])
+@pytest.mark.parametrize(("script", "count"), [("fingerprint.py", 23), ("encoding.py", 6), ("embedding_rows.py", 45)])
 def test_quick_run_says_every_row(script: str, count: int, tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     command: list[str | Path] = [sys.executable, BENCHMARKS / script, "--quick", "--json", report]

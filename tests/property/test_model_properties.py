@@ -14,7 +14,7 @@ from polyrank.models import ModelConfig, MultiTaskRanker
 from polyrank.models.trained import tensors
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask, CountTask, MulticlassTask, OrdinalTask, RegressionTask, Task
-from polyrank.train.config import OptimizerConfig
+from polyrank.train.config_sections import OptimizerConfig
 from polyrank.train.optimizers import build_optimizers
 
 ROWS = 64

@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from typing import Any, cast
 
 import numpy as np
@@ -9,8 +10,15 @@ from small_network import CLICK, LIKE, RATING, SmallCase, balancer_of, found_gra
 
 from polyrank.train.balancing.gradients import last_shared_weight
 from polyrank.train.balancing.gradnorm import gradient_norms, weight_gradient
+from polyrank.train.threads import torch_threads
 
 TASK_WEIGHTS = np.array([0.7, 1.5])
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    with torch_threads(1):
+        yield
 
 
 def measured_norms(case: SmallCase, tensors: list[torch.Tensor], step: float = 1e-5) -> NDArray[np.float64]:

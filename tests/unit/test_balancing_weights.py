@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,15 @@ from small_network import CLICK, LIKE, RATING, SmallCase, balancer_of, found_gra
 from polyrank.tasks import RegressionTask
 from polyrank.train.balancing import Balancer
 from polyrank.train.balancing.adam import TaskAdam
+from polyrank.train.threads import torch_threads
 
 HUBER = RegressionTask(name="huber", label="stars", loss="huber")
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    with torch_threads(1):
+        yield
 
 
 def step(balancer: Balancer, case: SmallCase) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ Floats = NDArray[np.float32]
 LR = 0.1
 EPSILON = 1e-8
 WIDTHS = [1, 8, 16, 17, 32, 64]
-MANY = 50_000  # enough for several threads
+MANY = 100_000  # enough for several threads
 
 
 def floats(*shape: int) -> Floats:
@@ -35,7 +35,7 @@ def expected_update(
     return weights, squares
 
 
-@pytest.mark.parametrize("num_rows", [0, 1, 3, 100_000])
+@pytest.mark.parametrize("num_rows", [1, 3, 100_000])
 def test_empty_table_starts_on_a_cache_line(num_rows: int) -> None:
     table = empty_table(num_rows, 17)
     assert table.shape == (num_rows, 17)

@@ -41,7 +41,7 @@ def test_training_and_validation_use_the_configured_threads(
     monkeypatch.setattr("polyrank.train.validation.predict", watched("validate", predict))
     config = TrainConfig(batch_size=90, threads=threads)
     fit(toy_schema, toy_rows(200), out=tmp_path / "run", config=config, progress=False)
-    assert seen == [*[("train", threads)] * 4, ("validate", threads)]  # layers and lookups of two steps
+    assert seen == [*[("train", threads)] * 4, *[("validate", threads)] * 2]  # layers, lookups; epoch, run
 
 
 def test_threads_of_the_caller_are_restored(toy_schema: Schema, toy_rows: ToyRows, tmp_path: Path) -> None:

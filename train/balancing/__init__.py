@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from polyrank.tasks import Task
+from polyrank.errors import ConfigError
+from polyrank.tasks import CountTask, Task
 
 from .combining import GradientCombination
 from .config import BalancingConfig
@@ -24,10 +25,12 @@ def build_balancer(config: BalancingConfig, tasks: Sequence[Task], *, seed: int)
         seed: of the run; PCGrad projects in random order.
 
     Raises:
+        ConfigError: the method compares losses, and a task's may be below 0.
         MissingExtraError: the method needs the extra `balancing`.
     """
     if len(tasks) == 1:
         return FixedWeights(tasks)
+    _check_losses(config, tasks)
     match config.method:
         case "fixed":
             return FixedWeights(tasks)
@@ -38,3 +41,12 @@ def build_balancer(config: BalancingConfig, tasks: Sequence[Task], *, seed: int)
         case "gradnorm":
             return GradientNormalization(tasks, config.alpha, config.lr)
     return GradientCombination(tasks, build_weighting(config, seed))
+
+
+def _check_losses(config: BalancingConfig, tasks: Sequence[Task]) -> None:
+    for task in tasks:
+        if isinstance(task, CountTask) and config.method in ("uncertainty", "dwa", "gradnorm"):
+            raise ConfigError(
+                f"$.balancing.method = {config.method!r} needs losses of 0 and above, and that of a count task may be "
+                f"below (task {task.name!r}); use 'fixed', 'pcgrad', 'cagrad', 'upgrad', 'mgda' or 'nash_mtl'"
+            )

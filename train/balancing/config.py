@@ -42,16 +42,27 @@ class BalancingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         self._require("alpha", "0 or above and finite", holds=0.0 <= self.alpha < math.inf)
         self._require("c", "in [0, 1)", holds=0.0 <= self.c < 1.0)
 
-    def check_epochs(self, epochs: int) -> None:
-        """Refuse a method that would not act in so few epochs.
+    @property
+    def takes_tasks_apart(self) -> bool:
+        """Whether a step has a backward pass for each task."""
+        return self.method not in ("fixed", "uncertainty", "dwa")
+
+    def check(self, *, epochs: int, compiles: bool) -> None:
+        """Refuse a method that does not go with the rest of the training.
 
         Raises:
-            ConfigError: `dwa` in fewer than three.
+            ConfigError: `dwa` in fewer than three epochs, in which it would not act, or compiled layers under a method
+                that takes tasks apart: they have one backward pass, for all.
         """
         if self.method == "dwa" and epochs < FIRST_EPOCH_OF_DWA:
             raise ConfigError(
                 f"$.balancing.method = 'dwa' weighs tasks from epoch {FIRST_EPOCH_OF_DWA} on; $.epochs must be "
                 f"{FIRST_EPOCH_OF_DWA} or above, got {epochs}"
+            )
+        if compiles and self.takes_tasks_apart:
+            raise ConfigError(
+                f"$.compile = true goes with one backward pass a step, and $.balancing.method = {self.method!r} takes "
+                f"one for each task; leave compile out"
             )
 
     def _require(self, field: str, limit: str, *, holds: bool) -> None:

@@ -15,6 +15,7 @@ from polyrank.models import TrainedRanker
 from polyrank.models.trained import CONFIG_FILE, SCHEMA_FILE
 from polyrank.rows import Rows
 from polyrank.schema import Schema, toml_text
+from polyrank.train.balancing import build_balancer
 from polyrank.train.config import TrainConfig
 from polyrank.train.metrics import Bootstrap
 from polyrank.train.preparing import TrainingData, prepare
@@ -86,6 +87,7 @@ def compare(
     """
     config, comparison, out = config or TrainConfig(), comparison or ComparisonConfig(), Path(out)
     jobs = plan(schema, config, comparison)
+    build_balancer(config.balancing, schema.tasks, seed=config.seed)  # refuses before the first training
     with tqdm(desc="encode", unit="row", unit_scale=True, delay=2.0, disable=None) as bar:
         prepared = prepare(
             schema, data, jobs[0].config, cache=None if cache is None else Path(cache), progress=bar.update
