@@ -19,6 +19,7 @@ from .config_sections import (
     ValidationConfig,
     require,
 )
+from .search_space import SearchSpace
 
 
 class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,6 +48,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         early_stopping: when training ends before its last epoch; None never.
         balancing: how the tasks' losses become one step.
         checkpoint: how often the state of the training is kept, to go on from when it is interrupted.
+        task_weights: of the losses, by task; takes the place of the schema's `weight` of each task that it names.
+        tune: where `polyrank tune` searches; training does not read it.
     """
 
     epochs: int = 1
@@ -65,6 +68,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     early_stopping: EarlyStoppingConfig | None = None
     balancing: BalancingConfig = BalancingConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
+    task_weights: dict[str, float] = {}
+    tune: SearchSpace | None = None
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -76,6 +81,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         if self.ema_decay is not None:
             require("ema_decay", self.ema_decay, "in (0, 1)", holds=0.0 < self.ema_decay < 1.0)
         check_encoding("$.encoding", self.encoding)
+        for task, weight in self.task_weights.items():
+            require(f"task_weights.{task}", weight, "above 0", holds=weight > 0.0)
         self.balancing.check(epochs=self.epochs, compiles=self.compile is True)
 
     @classmethod

@@ -123,6 +123,8 @@ class ValidationConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         hours: the newest hours of the data; of a time split.
         every_steps: validates after so many steps too, not only after each epoch.
         share: share of the rows, in (0, 1), of the other splits and of a time split without `hours`.
+        seed: of a split at random; None takes the seed of the training. Trainings that are compared have one split and
+            different seeds.
         resamples: of the bootstrap that gives the final metrics their confidence intervals; 0 gives none.
     """
 
@@ -130,6 +132,7 @@ class ValidationConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     column: str | None = None
     hours: float | None = None
     share: float = 0.1
+    seed: int | None = None
     every_steps: int | None = None
     resamples: int = 200
 
@@ -138,6 +141,8 @@ class ValidationConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         if self.hours is not None:
             require("validation.hours", self.hours, "above 0", holds=self.hours > 0.0)
         require("validation.resamples", self.resamples, "in [0, 2**31)", holds=0 <= self.resamples < 2**31)
+        if self.seed is not None:
+            require("validation.seed", self.seed, "in [0, 2**63)", holds=0 <= self.seed < 2**63)
         if self.every_steps is not None:
             require("validation.every_steps", self.every_steps, "in [1, 2**31)", holds=1 <= self.every_steps < 2**31)
         if self.split == "column" and not self.column:

@@ -87,7 +87,8 @@ def _split_files(schema: Schema, data: Path, stored: Storage, config: TrainConfi
 
 
 def _split(schema: Schema, storage: Storage, config: TrainConfig) -> TrainingData:
-    generator = np.random.default_rng(config.seed)
+    seed = config.validation.seed
+    generator = np.random.default_rng(config.seed if seed is None else seed)
     validates = held_out(schema, config.validation, _split_keys(storage), sum(storage.lengths), generator)
     train, validation = Selection(storage, ~validates), Selection(storage, validates)
     fitted, mean = _fitted(schema, train, generator)

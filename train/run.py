@@ -23,10 +23,11 @@ from .checkpoints import Checkpoints, checkpoint_path, identity_of, refuse_check
 from .config import TrainConfig
 from .metrics import Bootstrap, Evaluation, Metrics
 from .preparing import TrainingData, prepare
-from .processes import Processes, joined, require_rows_for_all
+from .processes import ALONE, Processes, joined, require_rows_for_all
 from .starting import begin, go_on
+from .task_weights import weighted
 from .threads import torch_threads
-from .training import Training
+from .training import OnValidation, Training
 from .validation import validate
 from .warnings import warn_of_chance
 
@@ -93,6 +94,7 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
         OutputError: `out` exists, or a checkpoint of it without `resume`; or it or `cache` cannot be written.
     """
     config, target = config or TrainConfig(), Path(out)
+    schema = weighted(schema, config.task_weights)
     older = None if warm_start is None else Path(warm_start)
     with joined() as processes:
         _refuse_early(schema, target, config, processes, resume=resume)
@@ -113,6 +115,37 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
         if processes.size == 1:
             checkpoints.remove()
         return processes.share(run)
+
+
+def fit_prepared(data: TrainingData, *, out: Path, config: TrainConfig, progress: bool = True) -> Run:
+    """Train on rows that are encoded and split already, as `fit` does.
+
+    Raises:
+        DataError: the training diverged.
+        OutputError: `out` exists, or cannot be written.
+    """
+    data = dataclasses.replace(data, schema=weighted(data.schema, config.task_weights))
+    with staged_directory(out) as stage:
+        training = train_model(data, config, progress=progress)
+        run = Run(out, "", _final_evaluation(training, data, config, ALONE))
+        _warn_undefined(run.evaluation)
+        warn_of_chance(run.evaluation)
+        return _write(stage, run, data, training, config)
+
+
+def train_model(
+    data: TrainingData, config: TrainConfig, *, progress: bool, on_validation: OnValidation | None = None
+) -> Training:
+    """Train from seeded initial weights; `on_validation` is told of each validation, and ends the training by raising.
+
+    Raises:
+        DivergedError: a loss or an answer is no longer finite.
+    """
+    with torch_threads(config.threads), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        training = begin(data, config, on_validation=on_validation, progress=progress)
+        training.run(progress=progress)
+    return training
 
 
 def _refuse_early(schema: Schema, target: Path, config: TrainConfig, processes: Processes, *, resume: bool) -> None:
@@ -195,6 +228,7 @@ def _write_metrics(path: Path, run: Run, data: TrainingData, training: Training)
         "undefined": run.evaluation.undefined,
         "counts": run.evaluation.counts,
         "intervals": run.evaluation.intervals,
+        "train_s": training.train_s,
         "history": training.history,
     } | ({} if training.origin is None else {"warm_start": training.origin})
     path.write_text(json.dumps(_nan_to_none(report), indent=2, allow_nan=False) + "\n", encoding="utf-8")

@@ -14,7 +14,7 @@ from .config import TrainConfig
 from .neighbors import fit_neighbors
 from .preparing import TrainingData
 from .processes import ALONE, Processes
-from .training import Training
+from .training import OnValidation, Training
 from .warm import kept_statistics, take_over
 
 logger = logging.getLogger(__name__)
@@ -26,6 +26,7 @@ def begin(
     *,
     warm_start: Path | None = None,
     processes: Processes = ALONE,
+    on_validation: OnValidation | None = None,
     progress: bool,
 ) -> Training:
     """Start a training from random weights, which the generator of PyTorch gives as it stands, or from an older run.
@@ -39,7 +40,7 @@ def begin(
     origin = None if warm_start is None else take_over(model, data.schema, config.model, warm_start)
     engagements = ((rows.ids, rows.labels) for rows in data.train.chunks())
     load_neighbors(model, fit_neighbors(data.schema, engagements, progress=progress and processes.is_first))
-    training = Training(model, data, config, processes)
+    training = Training(model, data, config, processes, on_validation)
     training.origin = None if origin is None else dataclasses.asdict(origin)
     return training
 

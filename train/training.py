@@ -3,7 +3,8 @@
 import contextlib
 import dataclasses
 import logging
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -31,6 +32,8 @@ FEW_STEPS = 50
 
 logger = logging.getLogger(__name__)
 
+OnValidation = Callable[[dict[str, Any]], object]
+
 
 @dataclasses.dataclass
 class Position:
@@ -49,14 +52,22 @@ class Training:
         data: both sides of the split.
         config: how to train.
         processes: those that train the model together.
+        on_validation: called with each entry of the history; ends the training by raising.
     """
 
     def __init__(
-        self, model: MultiTaskRanker, data: TrainingData, config: TrainConfig, processes: Processes = ALONE
+        self,
+        model: MultiTaskRanker,
+        data: TrainingData,
+        config: TrainConfig,
+        processes: Processes = ALONE,
+        on_validation: OnValidation | None = None,
     ) -> None:
         self.model, self._data, self._config, self._processes = model, data, config, processes
         self.schema = data.schema
         self.origin: dict[str, Any] | None = None
+        self.train_s = 0.0
+        self._on_validation = on_validation
         self.rows = Shuffler(
             data.train,
             batch_size=config.batch_size,
@@ -108,9 +119,11 @@ class Training:
         Raises:
             DataError: a loss or an answer is no longer finite.
         """
+        start = time.perf_counter()
         with _matmul_precision(), self._bar(shown=progress) as bar:
             while self.at.epoch <= self._config.epochs and not self.stopping.is_due:
                 self._finish_epoch(bar, checkpoints)
+        self.train_s = time.perf_counter() - start
         if self.trainer.average is not None:
             self.trainer.average.exchange()
         self.stopping.restore(self.model)
@@ -145,6 +158,8 @@ class Training:
             self.stopping.judge(metrics, self.model)
         entry = {"epoch": self.at.epoch, "steps": self.trainer.num_done, "train_loss": losses, "validation": metrics}
         self.history.append(entry)
+        if self._on_validation is not None:
+            self._on_validation(entry)
         logger.info(
             "epoch %d of %d: %s", self.at.epoch, self._config.epochs, describe(headline(self._data.schema, metrics))
         )

@@ -1,8 +1,9 @@
 """What the rows that validate say of a model."""
 
+import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from polyrank.errors import DataError
 from polyrank.models import MultiTaskRanker
 from polyrank.models.trained import predict
 
+from .encoded import Selection
 from .metrics import Bootstrap, Evaluation, Metrics, evaluate
 from .preparing import TrainingData
 from .processes import ALONE, Processes
@@ -18,7 +20,8 @@ from .processes import ALONE, Processes
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
-class Answered(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class AnsweredRows:
     """Validation rows with the answers to them."""
 
     answers: dict[str, NDArray[np.float32]]
@@ -41,27 +44,37 @@ def validate(
     Raises:
         DataError: an answer is not finite.
     """
-    found = processes.collect(list(_answered(model, data, processes)))
-    return processes.share(None if found is None else _evaluated(data, _in_order(found), epoch, intervals))  # type: ignore[return-value]
+    found = processes.collect(list(_answered(model, data.validation, processes)))
+    return processes.share(None if found is None else _evaluated(data, _together(_in_order(found)), epoch, intervals))  # type: ignore[return-value]
 
 
-def _answered(model: MultiTaskRanker, data: TrainingData, processes: Processes) -> Iterator[Answered]:
-    for rows in data.validation.chunks(rank=processes.rank, world_size=processes.size):
-        yield Answered(predict(model, rows.batch), rows.labels, rows.groups, rows.sample_weights)
+def answer_rows(model: MultiTaskRanker, rows: Selection) -> AnsweredRows:
+    """Answer all rows of a side of the split."""
+    return _together(list(_answered(model, rows, ALONE)))
 
 
-def _in_order(by_rank: Sequence[Sequence[Answered]]) -> list[Answered]:
+def _answered(model: MultiTaskRanker, rows: Selection, processes: Processes) -> Iterator[AnsweredRows]:
+    for part in rows.chunks(rank=processes.rank, world_size=processes.size):
+        yield AnsweredRows(predict(model, part.batch), part.labels, part.groups, part.sample_weights)
+
+
+def _in_order(by_rank: Sequence[Sequence[AnsweredRows]]) -> list[AnsweredRows]:
     """Put the ranks' blocks, of which each had every so-manieth, in the order of the rows."""
     turns = itertools.zip_longest(*by_rank)
     return [part for turn in turns for part in turn if part is not None]
 
 
-def _evaluated(data: TrainingData, parts: Sequence[Answered], epoch: int, intervals: Bootstrap | None) -> Evaluation:
+def _evaluated(data: TrainingData, found: AnsweredRows, epoch: int, intervals: Bootstrap | None) -> Evaluation:
+    _require_finite(found.answers, epoch)
+    return evaluate(data.schema, found.answers, found.labels, found.groups, found.weights, intervals=intervals)
+
+
+def _together(parts: Sequence[AnsweredRows]) -> AnsweredRows:
     answers = {name: np.concatenate([part.answers[name] for part in parts]) for name in parts[0].answers}
-    _require_finite(answers, epoch)
     labels = np.concatenate([part.labels for part in parts])
-    groups, weights = _joined([part.groups for part in parts]), _joined([part.weights for part in parts])
-    return evaluate(data.schema, answers, labels, groups, weights, intervals=intervals)
+    return AnsweredRows(
+        answers, labels, _joined([part.groups for part in parts]), _joined([part.weights for part in parts])
+    )
 
 
 def _joined(parts: list[NDArray[Scalar] | None]) -> NDArray[Scalar] | None:

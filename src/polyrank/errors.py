@@ -47,6 +47,10 @@ class OtherRankError(PolyrankError, RuntimeError):
         self.is_told = is_told
 
 
+class DivergedError(DataError):
+    """A training has left the finite numbers: lower its learning rates."""
+
+
 class OutputError(PolyrankError, OSError):
     """A result cannot be written: choose another place, or make room."""
 

@@ -1,6 +1,8 @@
 """One side of a split."""
 
+import dataclasses
 from collections.abc import Iterator
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +21,17 @@ class Selection:
     def __init__(self, storage: Storage, is_chosen: NDArray[np.bool_]) -> None:
         """Select the rows that `is_chosen`, bool of the storage's length, marks."""
         self._storage = storage
+        self._tasks = slice(None)
         self._is_chosen = is_chosen
         self._first_rows = np.concatenate([[0], np.cumsum(storage.lengths, dtype=np.int64)])
         marks = (is_chosen[first:last] for first, last in zip(self._first_rows, self._first_rows[1:], strict=False))
         self._positions = np.concatenate([[0], np.cumsum([np.count_nonzero(part) for part in marks], dtype=np.int64)])
+
+    def of_task(self, index: int) -> Self:
+        """Return the same rows with the labels of one task alone."""
+        other = type(self)(self._storage, self._is_chosen)
+        other._tasks = slice(index, index + 1)  # noqa: SLF001 (a copy of this one)
+        return other
 
     def __len__(self) -> int:
         """Return how many rows are selected."""
@@ -40,7 +49,7 @@ class Selection:
     @property
     def row_bytes(self) -> int:
         """How many bytes an encoded row takes."""
-        return self._storage.piece(0).row_bytes
+        return self._piece(0).row_bytes
 
     def read(
         self, *ranges: tuple[int, int], over: EncodedRows | None = None, kept: NDArray[np.bool_] | None = None
@@ -55,12 +64,12 @@ class Selection:
         marks = np.ones(sum(stop - start for start, stop in ranges), bool) if kept is None else kept
         count = int(np.count_nonzero(marks))
         is_enough = over is not None and len(over) >= count
-        copy = over.head(count) if over is not None and is_enough else self._storage.piece(0).empty(count)
+        copy = over.head(count) if over is not None and is_enough else self._piece(0).empty(count)
         filled = seen = 0
         for start, stop in ranges:
             for index, chosen in self._parts(start, stop):
                 wanted = chosen[marks[seen : seen + len(chosen)]]
-                copy.copy_from(self._storage.piece(index), wanted, filled)
+                copy.copy_from(self._piece(index), wanted, filled)
                 filled, seen = filled + len(wanted), seen + len(chosen)
                 self._storage.release()
         return copy
@@ -81,6 +90,10 @@ class Selection:
         for start, stop in ranges:
             for index, chosen in self._parts(start, stop):
                 self._storage.expect(index, int(chosen[0]), int(chosen[-1]) + 1)
+
+    def _piece(self, index: int) -> EncodedRows:
+        rows = self._storage.piece(index)
+        return dataclasses.replace(rows, labels=rows.labels[:, self._tasks])
 
     def _parts(self, start: int, stop: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
         """Yield the pieces that hold the positions of a range, each with the numbers of its rows there."""

@@ -1,5 +1,5 @@
 """One small module per verb: `add_parser` describes it, `run` does it. Heavy libraries are imported in `run`."""
 
-from . import dataset, export, fingerprint, publish, schema, score, serve, server, train
+from . import compare, dataset, export, fingerprint, publish, schema, score, serve, server, train, tune
 
-VERBS = (dataset, schema, fingerprint, train, export, publish, serve, score, server)
+VERBS = (dataset, schema, fingerprint, train, compare, tune, export, publish, serve, score, server)
