@@ -45,7 +45,7 @@ main(arguments)
 POINTS = {
     "stage just made": ("before", "polyrank.train.run", "prepare"),
     "rows encoded": ("before", "polyrank.train.run", "train_model"),
-    "first epoch done": ("before", "polyrank.train.run", "evaluate"),
+    "first epoch done": ("before", "polyrank.train.validation", "evaluate"),
     "trained, nothing written": ("before", "polyrank.train.run", "TrainedRanker.save"),
     "schema written": ("before", "polyrank.models.trained", "save_file"),
     "weights written": ("after", "polyrank.models.trained", "save_file"),
