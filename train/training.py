@@ -18,6 +18,7 @@ from .config import TrainConfig
 from .loop import Trainer, part_of
 from .metrics import headline
 from .preparing import TrainingData
+from .progress import ProgressLines
 from .rare_ids import fold_rare_rows, mask_rare_rows
 from .shuffling import Shuffler
 from .stopping import Stopping
@@ -97,7 +98,10 @@ class Training:
         Raises:
             DataError: a loss or an answer is no longer finite.
         """
-        with _matmul_precision(), self._bar(shown=progress) as bar:
+        total = self._config.epochs * len(self._data.train)
+        done = min(self.trainer.num_done * self._config.batch_size, total)
+        self._lines = ProgressLines(total, done, shown=progress)
+        with _matmul_precision(), _bar(total, done, shown=progress) as bar:
             while self.at.epoch <= self._config.epochs and not self.stopping.is_due:
                 self._finish_epoch(bar, checkpoints)
         if self.trainer.average is not None:
@@ -112,6 +116,7 @@ class Training:
             self.at.losses += self.trainer.step(batch)
             self.at.step += 1
             bar.update(batch.num_rows)
+            self._lines.update(batch.num_rows)
             if self._is_time_to_validate():
                 self._validate()
                 self.model.train()
@@ -156,13 +161,6 @@ class Training:
                 raise diverged(f"the loss of task {name!r} is {value}", self.at.epoch)
         return losses
 
-    def _bar(self, *, shown: bool) -> "tqdm[Any]":
-        total = self._config.epochs * len(self._data.train)
-        done = min(self.trainer.num_done * self._config.batch_size, total)
-        return tqdm(
-            total=total, initial=done, desc="train", unit="row", unit_scale=True, disable=None if shown else True
-        )
-
 
 @contextlib.contextmanager
 def _matmul_precision() -> Iterator[None]:
@@ -173,6 +171,10 @@ def _matmul_precision() -> Iterator[None]:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+def _bar(total: int, done: int, *, shown: bool) -> "tqdm[Any]":
+    return tqdm(total=total, initial=done, desc="train", unit="row", unit_scale=True, disable=None if shown else True)
 
 
 def _warn_few_steps(steps: int, count: int) -> None:
