@@ -21,6 +21,7 @@ from .checkpoints import Checkpoints, checkpoint_path, identity_of, refuse_check
 from .config import TrainConfig
 from .metrics import Bootstrap, Evaluation, Metrics
 from .preparing import TrainingData, prepare
+from .scalars import Scalars
 from .starting import begin, go_on
 from .threads import torch_threads
 from .training import Training
@@ -62,6 +63,7 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
     cache: str | Path | None = None,
     resume: bool = False,
     warm_start: str | Path | None = None,
+    tensorboard: str | Path | None = None,
     progress: bool = True,
 ) -> Run:
     """Train a multi-task ranker and write a run directory, which appears whole or not at all.
@@ -77,6 +79,7 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
             data, schema and configuration the run is that of a training that was never interrupted, bit for bit.
         warm_start: an older run, whose weights the training starts from: those of the same features, tasks and layers,
             by name. What starts fresh is logged, and written into `metrics.json`.
+        tensorboard: folder for TensorBoard's event files, to be watched while it trains; None writes none.
         progress: show bars on standard error, when that is a terminal.
 
     Raises:
@@ -95,12 +98,13 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
     older = None if warm_start is None else Path(warm_start)
     if older is not None:
         TrainedRanker.load(older)
+    scalars = None if tensorboard is None else Scalars(Path(tensorboard))
     with staged_directory(target) as stage:
         with _bar("encode", "row", shown=progress) as bar:
             prepared = prepare(schema, data, config, cache=None if cache is None else Path(cache), progress=bar.update)
         identity = identity_of(schema, config, prepared, None if older is None else content_hash(older))
         checkpoints = Checkpoints(checkpoint_path(target), config.checkpoint, identity, is_used=resume)
-        training = _train(prepared, config, checkpoints, older, progress=progress)
+        training = _train(prepared, config, checkpoints, older, scalars, progress=progress)
         sample = prepared.validation.read((0, min(SAMPLE_ROWS, len(prepared.validation)))).batch
         TrainedRanker.save(stage, training.schema, toml_text(config), training.model, sample)
         run = Run(target, content_hash(stage), _final_evaluation(training, prepared, config))
@@ -116,7 +120,13 @@ def _bar(what: str, unit: str, *, shown: bool) -> "tqdm[Any]":
 
 
 def _train(
-    data: TrainingData, config: TrainConfig, checkpoints: Checkpoints, older: Path | None, *, progress: bool
+    data: TrainingData,
+    config: TrainConfig,
+    checkpoints: Checkpoints,
+    older: Path | None,
+    scalars: Scalars | None,
+    *,
+    progress: bool,
 ) -> Training:
     """Train from seeded initial weights, from those of an older run, or on from a checkpoint."""
     with torch_threads(config.threads), torch.random.fork_rng(devices=[]):
@@ -126,6 +136,7 @@ def _train(
             training = begin(data, config, warm_start=older, progress=progress)
         else:
             training = go_on(data, config, state, checkpoints.path)
+        training.scalars = scalars
         training.run(progress=progress, checkpoints=checkpoints)
     return training
 

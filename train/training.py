@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import logging
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from tqdm import tqdm
@@ -23,6 +23,9 @@ from .rare_ids import fold_rare_rows, mask_rare_rows
 from .shuffling import Shuffler
 from .stopping import Stopping
 from .validation import describe, diverged, validate
+
+if TYPE_CHECKING:
+    from .scalars import Scalars
 
 BYTES_PER_MB = 2**20
 FEW_STEPS = 50
@@ -53,6 +56,7 @@ class Training:
         self.model, self._data, self._config = model, data, config
         self.schema = data.schema
         self.origin: dict[str, Any] | None = None
+        self.scalars: Scalars | None = None
         self.rows = Shuffler(
             data.train, batch_size=config.batch_size, seed=config.seed, memory_bytes=config.memory_mb * BYTES_PER_MB
         )
@@ -139,6 +143,9 @@ class Training:
             self.stopping.judge(metrics, self.model)
         entry = {"epoch": self.at.epoch, "steps": self.trainer.num_done, "train_loss": losses, "validation": metrics}
         self.history.append(entry)
+        if self.scalars is not None:
+            done, rate = self.trainer.num_done, self.trainer.dense.param_groups[0]["lr"]
+            self.scalars.write(done, done * self._config.batch_size, rate, losses, metrics)
         logger.info(
             "epoch %d of %d: %s", self.at.epoch, self._config.epochs, describe(headline(self._data.schema, metrics))
         )
