@@ -24,6 +24,7 @@ from .config import TrainConfig
 from .metrics import Bootstrap, Evaluation, Metrics
 from .preparing import TrainingData, prepare
 from .processes import ALONE, Processes, joined, require_rows_for_all
+from .scalars import Scalars
 from .starting import begin, go_on
 from .task_weights import weighted
 from .threads import torch_threads
@@ -67,6 +68,7 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
     cache: str | Path | None = None,
     resume: bool = False,
     warm_start: str | Path | None = None,
+    tensorboard: str | Path | None = None,
     progress: bool = True,
 ) -> Run:
     """Train a multi-task ranker and write a run directory, which appears whole or not at all.
@@ -84,6 +86,7 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
             data, schema and configuration the run is that of a training that was never interrupted, bit for bit.
         warm_start: an older run, whose weights the training starts from: those of the same features, tasks and layers,
             by name. What starts fresh is logged, and written into `metrics.json`.
+        tensorboard: folder for TensorBoard's event files, to be watched while it trains; None writes none.
         progress: show bars on standard error, when that is a terminal.
 
     Raises:
@@ -100,13 +103,14 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
         _refuse_early(schema, target, config, processes, resume=resume)
         if older is not None:
             TrainedRanker.load(older)
+        scalars = Scalars(Path(tensorboard)) if tensorboard is not None and processes.is_first else None
         with staged_directory(target) if processes.is_first else contextlib.nullcontext() as stage:
             with _bar("encode", "row", shown=progress and processes.is_first) as bar:
                 kept = None if cache is None else Path(cache)
                 prepared = prepare(schema, data, config, cache=kept, progress=bar.update, processes=processes)
             identity = identity_of(schema, config, prepared, None if older is None else content_hash(older))
             checkpoints = Checkpoints(checkpoint_path(target), config.checkpoint, identity, is_used=resume)
-            training = _train(prepared, config, checkpoints, older, processes, progress=progress)
+            training = _train(prepared, config, checkpoints, older, processes, scalars, progress=progress)
             run = Run(target, "", _final_evaluation(training, prepared, config, processes))
             _warn_undefined(run.evaluation)
             warn_of_chance(run.evaluation)
@@ -175,12 +179,13 @@ def _write(stage: Path, run: Run, data: TrainingData, training: Training, config
     return run
 
 
-def _train(
+def _train(  # noqa: PLR0913 (what a training begins with)
     data: TrainingData,
     config: TrainConfig,
     checkpoints: Checkpoints,
     older: Path | None,
     processes: Processes,
+    scalars: Scalars | None,
     *,
     progress: bool,
 ) -> Training:
@@ -193,6 +198,7 @@ def _train(
             training = begin(data, config, warm_start=older, processes=processes, progress=progress)
         else:
             training = go_on(data, config, state, checkpoints.path)
+        training.scalars = scalars
         if processes.rank > 0:  # else the layers of all ranks would drop the same units
             torch.manual_seed((config.seed + processes.rank * _GOLDEN_RATIO) % 2**63)
         training.run(progress=progress, checkpoints=checkpoints if processes.size == 1 else None)

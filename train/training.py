@@ -5,7 +5,7 @@ import dataclasses
 import logging
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from tqdm import tqdm
@@ -21,10 +21,14 @@ from .loop import Trainer, part_of
 from .metrics import headline
 from .preparing import TrainingData
 from .processes import ALONE, Processes
+from .progress import ProgressLines
 from .rare_ids import fold_rare_rows, mask_rare_rows
 from .shuffling import Shuffler
 from .stopping import Stopping
 from .validation import describe, diverged, validate
+
+if TYPE_CHECKING:
+    from .scalars import Scalars
 
 BYTES_PER_MB = 2**20
 FEW_STEPS = 50
@@ -68,6 +72,7 @@ class Training:
         self.origin: dict[str, Any] | None = None
         self.train_s = 0.0
         self._on_validation = on_validation
+        self.scalars: Scalars | None = None
         self.rows = Shuffler(
             data.train,
             batch_size=config.batch_size,
@@ -120,7 +125,10 @@ class Training:
             DataError: a loss or an answer is no longer finite.
         """
         start = time.perf_counter()
-        with _matmul_precision(), self._bar(shown=progress) as bar:
+        total = self._config.epochs * len(self._data.train)
+        done = min(self.trainer.num_done * self._config.batch_size, total)
+        self._lines = ProgressLines(total, done, shown=progress and self._processes.is_first)
+        with _matmul_precision(), _bar(total, done, shown=progress and self._processes.is_first) as bar:
             while self.at.epoch <= self._config.epochs and not self.stopping.is_due:
                 self._finish_epoch(bar, checkpoints)
         self.train_s = time.perf_counter() - start
@@ -135,7 +143,9 @@ class Training:
         for batch in self.rows.batches(self.at.epoch, self.at.step):
             self.at.losses += self.trainer.step(batch)
             self.at.step += 1
-            bar.update(self.rows.num_rows(self.at.step - 1))
+            num_rows = self.rows.num_rows(self.at.step - 1)
+            bar.update(num_rows)
+            self._lines.update(num_rows)
             if self._is_time_to_validate():
                 self._validate()
                 self.model.train()
@@ -158,6 +168,9 @@ class Training:
             self.stopping.judge(metrics, self.model)
         entry = {"epoch": self.at.epoch, "steps": self.trainer.num_done, "train_loss": losses, "validation": metrics}
         self.history.append(entry)
+        if self.scalars is not None:
+            done, rate = self.trainer.num_done, self.trainer.dense.param_groups[0]["lr"]
+            self.scalars.write(done, done * self._config.batch_size, rate, losses, metrics)
         if self._on_validation is not None:
             self._on_validation(entry)
         logger.info(
@@ -182,18 +195,6 @@ class Training:
                 raise diverged(f"the loss of task {name!r} is {value}", self.at.epoch)
         return losses
 
-    def _bar(self, *, shown: bool) -> "tqdm[Any]":
-        total = self._config.epochs * len(self._data.train)
-        done = min(self.trainer.num_done * self._config.batch_size, total)
-        return tqdm(
-            total=total,
-            initial=done,
-            desc="train",
-            unit="row",
-            unit_scale=True,
-            disable=None if shown and self._processes.is_first else True,
-        )
-
 
 @contextlib.contextmanager
 def _matmul_precision() -> Iterator[None]:
@@ -214,6 +215,10 @@ def _compiles(model: MultiTaskRanker, data: TrainingData, config: TrainConfig, p
     if config.compile is True:
         logger.warning("layers are not compiled, since %d processes train together", processes.size)
     return False
+
+
+def _bar(total: int, done: int, *, shown: bool) -> "tqdm[Any]":
+    return tqdm(total=total, initial=done, desc="train", unit="row", unit_scale=True, disable=None if shown else True)
 
 
 def _warn_few_steps(steps: int, count: int) -> None:

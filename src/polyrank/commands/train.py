@@ -31,6 +31,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--from", type=Path, dest="warm_start", metavar="RUN", help="an older run, whose weights training starts from"
     )
+    parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="write event files for TensorBoard there")
     parser.add_argument("--config", type=Path, help="train.toml: how to train; the defaults when left out")
     parser.add_argument(
         "--cache", type=Path, help="directory to keep encoded rows in; 'encoded' in the cache folder when left out"
@@ -83,6 +84,7 @@ def _run(args: argparse.Namespace, *, prints: bool = True) -> int:
         cache=args.cache,
         resume=args.resume,
         warm_start=args.warm_start,
+        tensorboard=args.tensorboard,
         progress=not args.quiet,
     )
     for task, metrics in headline(schema, result.metrics).items() if prints else ():

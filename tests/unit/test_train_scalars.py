@@ -1,0 +1,30 @@
+import sys
+from pathlib import Path
+
+import pytest
+from toy import toy_table
+
+from polyrank.errors import MissingExtraError
+from polyrank.schema import Schema
+from polyrank.train import TrainConfig, fit
+
+
+def test_event_files_hold_losses_metrics_and_rates(toy_schema: Schema, tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    config = TrainConfig(batch_size=64, epochs=2)
+    fit(
+        toy_schema, toy_table(300), out=tmp_path / "run", config=config, tensorboard=tmp_path / "events", progress=False
+    )
+    events = EventAccumulator(str(tmp_path / "events"))
+    events.Reload()
+    assert {"loss/click", "auc/click", "rmse/rating", "lr", "rows_per_s"} <= set(events.Tags()["scalars"])
+    assert [event.step for event in events.Scalars("loss/click")] == [5, 10]
+
+
+def test_missing_tensorboard_names_the_extra(
+    toy_schema: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'polyrank\[tensorboard\]'"):
+        fit(toy_schema, toy_table(50), out=tmp_path / "run", tensorboard=tmp_path / "events")
