@@ -29,18 +29,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         with stoppable():
             return _run(argv)
     except OtherRankError as err:
-        if not err.is_told:
+        if not _is_told(err):
             tell(f"polyrank: {err}\n")
         return 1
     except PolyrankError as err:
         tell(f"polyrank: {' '.join(str(err).splitlines())}\n")
         return 1
     except StopRequested as stop:
-        tell(f"polyrank: {stop}\n")
+        if not _is_told(stop.__cause__):
+            tell(f"polyrank: {stop}\n")
         return 128 + stop.number
     except KeyboardInterrupt:
         tell("polyrank: interrupted\n")
         return 128 + signal.SIGINT
+
+
+def _is_told(err: BaseException | None) -> bool:
+    """Say whether another rank of a training has said why all end."""
+    return isinstance(err, OtherRankError) and err.is_told
 
 
 def _run(argv: Sequence[str] | None) -> int:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.testing import assert_allclose
 from safetensors.numpy import load_file
-from torch.distributed import TCPStore  # type: ignore[attr-defined]
+from torch._C._distributed_c10d import TCPStore
 from toy import TOY_TOML, toy_table
 
 from polyrank.schema import Schema
