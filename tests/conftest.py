@@ -1,5 +1,6 @@
 import logging
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,10 @@ from polyrank.schema import Schema
 
 # Small tensors gain nothing by threads, and lose much where those of several processes wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# What a shell runs in the background ignores Ctrl-C, and so would the commands that tests start and interrupt.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 KUAIRAND = Path(__file__).parents[1] / "examples" / "kuairand"
 KUAIRAND_ROWS = 8_000

@@ -23,10 +23,11 @@ PACKAGES = (
     "torch",
     "fbgemm-gpu-cpu",
 )
+MILLION = 1_000_000
 HEADINGS = ("workload", "polyrank", "against", "its speed", "ratio", "target", "outcome")
 
 
-def machine() -> dict[str, object]:
+def machine(packages: Sequence[str] = PACKAGES) -> dict[str, object]:
     """Describe what the numbers depend on."""
     compiler = subprocess.run(
         [os.environ.get("CXX", "c++"), "--version"], capture_output=True, text=True, check=False
@@ -38,7 +39,7 @@ def machine() -> dict[str, object]:
         "python": platform.python_version(),
         "compiler": compiler.partition("\n")[0],
         "load": round(os.getloadavg()[0], 1),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: _version(name) for name in packages},
     }
 
 
@@ -64,17 +65,32 @@ def describe(facts: dict[str, object], rounds: int) -> str:
 
 def as_markdown(rows: Sequence[Row]) -> str:
     """Return the table as Markdown."""
-    lines = [HEADINGS, ["---"] * len(HEADINGS), *map(_cells, rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown([HEADINGS, *map(cells, rows)])
+
+
+def markdown(lines: Sequence[Sequence[str]]) -> str:
+    """Return a table as Markdown; its first line is the heading."""
+    ruled = [lines[0], ["---"] * len(lines[0]), *lines[1:]]
+    return "\n".join(f"| {' | '.join(line)} |" for line in ruled)
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Return a table in aligned columns."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
 
 
 def as_text(rows: Sequence[Row]) -> str:
     """Return the table in aligned columns, followed by how many targets are reached."""
-    lines = [HEADINGS, *map(_cells, rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    table = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    return "\n".join([aligned([HEADINGS, *map(cells, rows)]), "", reached(rows)])
+
+
+def reached(rows: Sequence[Row]) -> str:
+    """Say how many targets are reached."""
     verdicts = [row.verdict for row in rows if row.target.least is not None]
-    return "\n".join([*table, "", f"{verdicts.count('reached')} of {len(verdicts)} targets reached"])
+    return f"{verdicts.count('reached')} of {len(verdicts)} targets reached"
 
 
 def as_json(rows: Sequence[Row], facts: dict[str, object]) -> dict[str, object]:
@@ -98,7 +114,8 @@ def as_json(rows: Sequence[Row], facts: dict[str, object]) -> dict[str, object]:
     }
 
 
-def _cells(row: Row) -> list[str]:
+def cells(row: Row) -> list[str]:
+    """Return the line of a table."""
     target = row.target
     ratio = "-" if row.ratio is None else f"{row.ratio:.3g}"
     ours, theirs = _speed(row, row.ours_s), _speed(row, row.theirs_s)
@@ -108,7 +125,10 @@ def _cells(row: Row) -> list[str]:
 def _speed(row: Row, seconds: float | None) -> str:
     if seconds is None:
         return "-"
-    return f"{seconds * 1e6:.1f} µs" if row.keys < FEW_KEYS else f"{row.keys / seconds / 1e6:.1f} M {row.unit}/s"
+    if row.keys < FEW_KEYS:
+        return f"{seconds * 1e6:.1f} µs"
+    speed = row.keys / seconds
+    return f"{speed / 1e6:.1f} M {row.unit}/s" if speed >= MILLION else f"{speed / 1e3:.0f} k {row.unit}/s"
 
 
 def _version(package: str) -> str:

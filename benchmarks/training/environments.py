@@ -1,0 +1,56 @@
+"""Virtual environments of peers, made once in the cache folder: exact versions, away from our own packages."""
+
+import dataclasses
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from importlib.metadata import version
+from pathlib import Path
+
+from polyrank.caches import cache_folder
+
+CONSTRAINTS = Path(__file__).parents[2] / "constraints.txt"
+MARKER = ".complete"
+
+
+@dataclasses.dataclass(frozen=True)
+class Environment:
+    """What a peer needs: its packages, each with its version; PyTorch is that of this process."""
+
+    name: str
+    packages: tuple[str, ...]
+
+    @property
+    def pins(self) -> tuple[str, ...]:
+        """Every package that is asked for."""
+        return (*self.packages, f"torch=={version('torch').partition('+')[0]}")
+
+    def python(self) -> Path:
+        """Return the interpreter of the environment, which is made first when it is absent: a minute, 1.3 GB."""
+        key = hashlib.sha256("\n".join(self.pins).encode()).hexdigest()[:12]
+        folder = cache_folder() / "benchmarks" / f"{self.name}-py{sys.version_info.major}{sys.version_info.minor}-{key}"
+        if not (folder / MARKER).exists():
+            self._make(folder)
+        return folder / "bin" / "python"
+
+    def _make(self, folder: Path) -> None:
+        print(f"installing {', '.join(self.pins)} in {folder} ...", file=sys.stderr, flush=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        venv.create(folder, with_pip=True)
+        command = [folder / "bin" / "python", "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+        subprocess.run([*command, "--constraint", CONSTRAINTS, *self.pins], check=True, env=clean_environment())
+        (folder / MARKER).touch()
+
+
+RECHUB = Environment("torch-rechub", ("torch-rechub==0.9.0",))
+DEEPCTR = Environment("deepctr-torch", ("deepctr-torch==0.3.0", "requests==2.34.2"))  # it imports what it does not name
+
+
+def clean_environment() -> dict[str, str]:
+    """Return the environment variables of a process with other packages, and with one thread."""
+    unwanted = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+    kept = {name: value for name, value in os.environ.items() if name not in unwanted}
+    return kept | dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
