@@ -57,7 +57,8 @@ def whole_moments(inputs: Tensor, processes: Processes) -> tuple[Tensor, Tensor,
     count, dim = inputs.shape
     own = inputs.new_zeros(2 * dim + 1, dtype=torch.float64)
     if count > 0:
-        variance, mean = torch.var_mean(inputs, 0, correction=0)
+        mean = inputs.mean(0)
+        variance = (inputs - mean).square_().mean(0)  # torch.var_mean over rows takes nine times as long on a CPU
         own = torch.cat([mean, variance, mean.new_tensor([count])]).double()
     found = torch.stack(processes.gather(own))  # (ranks, 2 C + 1)
     means, variances, counts = found[:, :dim], found[:, dim:-1], found[:, -1:]
