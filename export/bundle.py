@@ -86,7 +86,7 @@ class Golden:
 
     Attributes:
         inputs: tensors of the wire contract by name.
-        outputs: float32 [B] by task.
+        outputs: float32 [B] by task; [B, C] of a multiclass one.
         digest: SHA-256 of the model file, hexadecimal. Rows reach few embeddings; the digest covers all.
     """
 

@@ -112,7 +112,7 @@ class _Answers(nn.Module):
         self.inputs = inputs
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        """Answer rows: tensors named by `inputs`, (B, ·) each, to one (B, 1) per task."""
+        """Answer rows: tensors named by `inputs`, (B, ·) each, to one (B, num_answers) per task."""
         by_name = dict(zip(self.inputs, tensors, strict=True))
         answers = self.model.answers(by_name.get("ids"), by_name.get("dense"), by_name.get("weights"))
         return tuple(answers[task.name] for task in self.model.tasks)

@@ -17,7 +17,7 @@ BATCH_SIZES = (1, 2, 33, 1000)
 TOLERANCE = 1e-5
 
 Answers = dict[str, NDArray[np.float32]]
-"""float32 [B] by task."""
+"""float32 [B] by task; [B, C] of a multiclass one."""
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,10 +67,10 @@ def open_session(model: bytes | Path) -> Any:
 
 
 def run_session(session: Any, inputs: Mapping[str, NDArray[Any]]) -> Answers:
-    """Answer rows, float32 [B] by output name."""
+    """Answer rows, float32 [B] by output name; [B, C] of a multiclass task."""
     names = [output.name for output in session.get_outputs()]
     values = session.run(names, dict(inputs))
-    return {name: value[:, 0] for name, value in zip(names, values, strict=True)}
+    return {name: value if value.shape[1] > 1 else value[:, 0] for name, value in zip(names, values, strict=True)}
 
 
 def compare(ranker: TrainedRanker, session: Any) -> Parity:

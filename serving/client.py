@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Answers = dict[str, NDArray[np.float32]]
-"""float32 [B] by task."""
+"""float32 [B, 1] by task; [B, C] of a multiclass one."""
 
 _ATTEMPTS = 3
 """How often a call begins anew because another version of the model went live meanwhile."""
@@ -95,7 +95,8 @@ class Ranker:
                 are ignored. More rows than the model takes in a request are split.
 
         Returns:
-            A table in the order of `rows`, one float32 column per task.
+            A table in the order of `rows`, one float32 column per task; of a multiclass one a column of lists of fixed
+            size, the probabilities of its classes.
 
         Raises:
             DataError: no rows, a feature's column is missing, or a value does not fit its feature.
@@ -117,7 +118,7 @@ class Ranker:
                     raise
                 continue
             if version == served.version:
-                return pa.table({name: answers[name] for name in served.signature.outputs})
+                return pa.table({name: _column(answers[name]) for name in served.signature.outputs})
             # A new version went live since the schema was read: what was sent may mean something else to it.
             self._served = self._read_served(deadline)
         raise RequestError(f"{self._place()}: the model changed version {_ATTEMPTS} times within one call; call again")
@@ -150,20 +151,21 @@ class Ranker:
         return {name: np.concatenate([part[name] for part in parts]) for name in served.signature.outputs}, version
 
     def _infer(self, served: _Served, batch: Batch, deadline: float) -> tuple[Answers, str]:
-        outputs = served.signature.outputs
         with self._calling(deadline) as timeout:
             result = self._client.infer(
                 self.model,
                 [self._input(name, tensor) for name, tensor in batch.named().items()],
-                outputs=[self._grpc.InferRequestedOutput(name) for name in outputs],
+                outputs=[self._grpc.InferRequestedOutput(name) for name in served.signature.outputs],
                 client_timeout=timeout,
             )
-        answers = {name: result.as_numpy(name) for name in outputs}
-        for name, values in answers.items():
-            if values is None or values.shape != (len(batch), 1):
+        answers = {}
+        for task in served.signature.schema.tasks:
+            values, shape = result.as_numpy(task.name), (len(batch), task.num_answers)
+            if values is None or values.shape != shape:
                 found = None if values is None else list(values.shape)
-                raise RequestError(f"{self._place()}: output {name!r} has shape {found}, expected {[len(batch), 1]}")
-        return {name: values[:, 0] for name, values in answers.items()}, str(result.get_response().model_version)
+                raise RequestError(f"{self._place()}: output {task.name!r} has shape {found}, expected {list(shape)}")
+            answers[task.name] = values
+        return answers, str(result.get_response().model_version)
 
     def _input(self, name: str, tensor: NDArray[Any]) -> Any:
         entry = self._grpc.InferInput(name, list(tensor.shape), _TYPES[tensor.dtype.name])
@@ -204,6 +206,14 @@ class Ranker:
 
     def _place(self) -> str:
         return f"{getattr(self, 'model', 'server')} at {self.url}"
+
+
+def _column(values: NDArray[np.float32]) -> "pa.Array":
+    """Return answers [B, 1] as a column of numbers, [B, C] as one of lists."""
+    import pyarrow as pa
+
+    numbers = pa.array(values.reshape(-1))
+    return numbers if values.shape[1] == 1 else pa.FixedSizeListArray.from_arrays(numbers, values.shape[1])
 
 
 def _check(url: str, timeout_s: float) -> None:

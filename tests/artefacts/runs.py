@@ -137,14 +137,14 @@ def make_rows(count: int, seed: int = 0) -> list[dict[str, Any]]:
 def labelled(rows: list[dict[str, Any]], seed: int = 0) -> list[dict[str, Any]]:
     """Return the rows with a label of each task above; some are null."""
     rng = np.random.default_rng(seed)
-    return [{**row, **_labels(rng, "a" if row["word"] is None else row["word"])} for row in rows]
+    return [{**row, **_labels(rng, row["age"] or 0.0)} for row in rows]
 
 
-def _labels(rng: np.random.Generator, word: str) -> dict[str, Any]:
-    tendency = 0.2 + 0.2 * len(word)
+def _labels(rng: np.random.Generator, age: float) -> dict[str, Any]:
+    tendency = float(np.clip(0.5 + 0.4 * age, 0.05, 0.95))
     click = int(rng.random() < tendency)
     labels: dict[str, Any] = {
-        "is_like": int(rng.random() < 0.5 * tendency) if click else 0,
+        "is_like": int(rng.random() < tendency) if click else 0,
         "watch_ratio": float(rng.exponential(1.0 + tendency)),
         "watch_s": float(rng.normal(3000.0 + 500.0 * tendency, 300.0)),
         "stars": float(rng.choice([1, 2, 3.5, 5], p=[0.1, 0.2, 0.3, 0.4])),
@@ -199,6 +199,8 @@ def make_model(schema: Schema, *, seed: int = 0, config: ModelConfig = SMALL) ->
                 value.normal_(std=2.0)
             elif name.endswith(("running_mean", "running_var")):
                 value.uniform_(0.2, 0.5)
+            elif "crosses" in name or "machines" in name:
+                value.mul_(0.02)  # they multiply vectors too, all with all
             elif name.endswith("baseline.bias"):
                 value.uniform_(-0.5, 0.5)
             elif name.endswith("weight") and value.ndim == 2:

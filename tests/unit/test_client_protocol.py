@@ -1,13 +1,16 @@
+import re
 import time
 from collections.abc import Callable
 
 import grpc
 import msgspec
+import pyarrow as pa
 import pytest
 from artefacts.fake_triton import SIGNATURE, FakeTriton, Refusal
 
 from polyrank.errors import DeadlineExceededError, RepositoryError, RequestError, ServerUnavailableError
 from polyrank.serving import Ranker
+from polyrank.tasks import MulticlassTask
 
 ROWS = [{"item": number} for number in range(10)]
 INVALID: Refusal = (grpc.StatusCode.INVALID_ARGUMENT, "unexpected shape")
@@ -30,6 +33,26 @@ def test_answer_of_another_shape_is_refused(shape: list[int] | None, shown: str)
         Ranker(url) as ranker,
         pytest.raises(RequestError, match=rf"^fake at .*: output 'click' has shape {shown}, expected \[4, 1\]$"),
     ):
+        ranker.score(ROWS)
+
+
+GENRE = MulticlassTask(name="click", label="genre", num_classes=3)
+CLASSES = msgspec.structs.replace(SIGNATURE, schema=msgspec.structs.replace(SIGNATURE.schema, tasks=(GENRE,))).to_json()
+
+
+def test_classes_are_a_column_of_lists_of_fixed_size() -> None:
+    fake = FakeTriton(signature=CLASSES, shape=lambda rows: [rows, 3])
+    with fake.listening() as url, Ranker(url) as ranker:
+        scores = ranker.score(ROWS)
+    assert scores.schema.types == [pa.list_(pa.float32(), 3)]
+    assert scores["click"].to_pylist() == [[0.5] * 3] * 10
+
+
+@pytest.mark.parametrize("shape", [[4, 1], [4, 2], [4, 3, 1], [3, 4]])
+def test_answer_of_other_classes_is_refused(shape: list[int]) -> None:
+    fake = FakeTriton(signature=CLASSES, shape=lambda _rows: shape)
+    message = rf"^fake at .*: output 'click' has shape {re.escape(str(shape))}, expected \[4, 3\]$"
+    with fake.listening() as url, Ranker(url) as ranker, pytest.raises(RequestError, match=message):
         ranker.score(ROWS)
 
 
