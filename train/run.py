@@ -19,6 +19,7 @@ from polyrank.schema import Schema, toml_text
 from polyrank.staging import refuse_existing, staged_directory
 
 from .balancing import build_balancer
+from .calibration import calibrate
 from .checkpoints import Checkpoints, checkpoint_path, identity_of, refuse_checkpoint
 from .config import TrainConfig
 from .metrics import Bootstrap, Evaluation, Metrics
@@ -90,7 +91,7 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
         progress: show bars on standard error, when that is a terminal.
 
     Raises:
-        ConfigError: the way of balancing losses does not go with the schema's tasks.
+        ConfigError: the architecture, or the way of balancing losses, does not go with the schema's tasks.
         MissingExtraError: it needs the extra `balancing`.
         DataError: the data cannot be read, or do not fit the schema; or the checkpoint is damaged, or that of another
             training.
@@ -210,10 +211,11 @@ def _described(data: TrainingData) -> tuple[str, int, int, float]:
 
 
 def _final_evaluation(training: Training, data: TrainingData, config: TrainConfig, processes: Processes) -> Evaluation:
-    """Validate the model that is kept, with confidence intervals of the metrics that are worth a line."""
+    """Calibrate and validate the model that is kept, with confidence intervals of the metrics that are worth a line."""
     resamples = config.validation.resamples
     intervals = Bootstrap(resamples=resamples, seed=config.seed, headline_only=True) if resamples else None
     with torch_threads(config.threads):
+        calibrate(training.model, data.validation, processes)
         return validate(training.model, data, training.at.epoch, intervals, processes)
 
 

@@ -18,6 +18,7 @@ from .preparing import TrainingData
 from .processes import ALONE, Processes
 
 Scalar = TypeVar("Scalar", bound=np.generic)
+Block = TypeVar("Block")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +46,7 @@ def validate(
         DataError: an answer is not finite.
     """
     found = processes.collect(list(_answered(model, data.validation, processes)))
-    return processes.share(None if found is None else _evaluated(data, _together(_in_order(found)), epoch, intervals))  # type: ignore[return-value]
+    return processes.share(None if found is None else _evaluated(data, _together(in_order(found)), epoch, intervals))  # type: ignore[return-value]
 
 
 def answer_rows(model: MultiTaskRanker, rows: Selection) -> AnsweredRows:
@@ -58,7 +59,7 @@ def _answered(model: MultiTaskRanker, rows: Selection, processes: Processes) -> 
         yield AnsweredRows(predict(model, part.batch), part.labels, part.groups, part.sample_weights)
 
 
-def _in_order(by_rank: Sequence[Sequence[AnsweredRows]]) -> list[AnsweredRows]:
+def in_order(by_rank: Sequence[Sequence[Block]]) -> list[Block]:
     """Put the ranks' blocks, of which each had every so-manieth, in the order of the rows."""
     turns = itertools.zip_longest(*by_rank)
     return [part for turn in turns for part in turn if part is not None]

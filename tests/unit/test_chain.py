@@ -13,7 +13,17 @@ from torch.nn import functional
 
 from polyrank.features import NumericFeature
 from polyrank.models import ModelConfig, MultiTaskRanker
-from polyrank.models.chain import Chain, chain_of, conditional_logits, disorder, entire_space_labels, joint_logits
+from polyrank.models.chain import (
+    Chain,
+    answered_labels,
+    answered_logits,
+    chain_of,
+    conditional_probabilities,
+    disorder,
+    entire_space_labels,
+    joint_logits,
+)
+from polyrank.models.heads import split
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask, MulticlassTask, Task
 
@@ -23,7 +33,10 @@ CART = BinaryTask(name="cart", label="is_cart", when="is_click")
 BUY = BinaryTask(name="buy", label="is_bought", when="is_cart")
 GENRE = MulticlassTask(name="genre", label="genre", num_classes=3)
 TASKS = (BUY, GENRE, CART, CLICK)
-CHAIN = Chain(tasks=(3, 2, 0), columns=(5, 4, 0))
+CART_OF_ALL = BinaryTask(name="cart", label="is_cart")
+CHAIN = Chain(tasks=(3, 2, 0), columns=(5, 4, 0), multiplies=True)
+RATIOS = CHAIN._replace(multiplies=False)
+PAIR = Chain((0, 1), (0, 1), multiplies=True)
 
 
 def schema_of(*tasks: Task) -> Schema:
@@ -40,9 +53,10 @@ def logits_of(count: int, scale: float = 3.0) -> torch.Tensor:
     return torch.randn(count, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(2)) * scale
 
 
-def test_chain_names_columns_of_logits() -> None:
-    config = ModelConfig(architecture="esmm", chain=("click", "cart", "buy"))
-    assert chain_of(schema_of(*TASKS), config) == CHAIN
+@pytest.mark.parametrize(("architecture", "expected"), [("esmm", CHAIN), ("aitm", RATIOS)])
+def test_chain_names_columns_of_logits(architecture: Any, expected: Chain) -> None:
+    config = ModelConfig(architecture=architecture, chain=("click", "cart", "buy"))
+    assert chain_of(schema_of(*TASKS), config) == expected
 
 
 def test_other_architectures_have_no_chain() -> None:
@@ -68,7 +82,7 @@ EXTREMES = torch.tensor([[a, b] for a in (-1e4, -90.0, 0.0, 17.0, 90.0, 1e4) for
 
 
 def test_joint_logit_of_extreme_logits_is_exact() -> None:
-    found = joint_logits(EXTREMES, Chain((0, 1), (0, 1)))[:, 1].double().numpy()
+    found = joint_logits(EXTREMES, PAIR)[:, 1].double().numpy()
     first, second = EXTREMES.double().numpy().T
     log_rest = np.logaddexp(log_expit(-first), log_expit(first) + log_expit(-second))
     expected = log_expit(first) + log_expit(second) - log_rest
@@ -77,7 +91,7 @@ def test_joint_logit_of_extreme_logits_is_exact() -> None:
 
 def gradient_of_joint_loss(logits: torch.Tensor, label: float) -> NDArray[np.float64]:
     logits = logits.clone().requires_grad_()
-    joint = joint_logits(logits, Chain((0, 1), (0, 1)))[:, 1]
+    joint = joint_logits(logits, PAIR)[:, 1]
     losses = functional.binary_cross_entropy_with_logits(joint, torch.full_like(joint, label), reduction="sum")
     losses.backward()  # type: ignore[no-untyped-call]
     return array(logits.grad)
@@ -113,31 +127,54 @@ def test_task_did_not_happen_where_the_one_before_did_not() -> None:
     )
 
 
-def test_answer_is_given_the_task_before_where_labels_are() -> None:
-    joint = joint_logits(logits_of(50), CHAIN)
-    found = conditional_logits(joint, TASKS, CHAIN)
-    assert_allclose(found.numpy(), logits_of(50).numpy(), rtol=1e-5, atol=1e-6)
+def test_esmm_answers_what_is_given_the_task_before_where_labels_are() -> None:
+    logits = logits_of(50)
+    assert_allclose(answered_logits(logits, TASKS, CHAIN).numpy(), logits.numpy(), rtol=0)
 
 
-def test_answer_without_condition_is_of_all_rows() -> None:
-    tasks = (BinaryTask(name="buy", label="is_bought"), GENRE, BinaryTask(name="cart", label="is_cart"), CLICK)
-    joint = joint_logits(logits_of(50), CHAIN)
-    assert_allclose(conditional_logits(joint, tasks, CHAIN).numpy(), joint.numpy(), rtol=0)
+def test_esmm_answers_what_is_over_all_rows_elsewhere() -> None:
+    tasks = (BUY, GENRE, CART_OF_ALL, CLICK)
+    logits = logits_of(50)
+    found, joint = answered_logits(logits, tasks, CHAIN).numpy(), joint_logits(logits, CHAIN).numpy()
+    assert_allclose(found[:, 4], joint[:, 4], rtol=0)
+    assert_allclose(found[:, [0, 1, 2, 3, 5]], logits[:, [0, 1, 2, 3, 5]].numpy(), rtol=0)
+    assert np.abs(joint[:, 4] - logits[:, 4].numpy()).max() > 1.0
 
 
-def test_condition_of_one_task_leaves_the_others_joint() -> None:
-    tasks = (BUY, GENRE, BinaryTask(name="cart", label="is_cart"), CLICK)
-    joint = joint_logits(logits_of(50, 1.0), CHAIN)
-    found = conditional_logits(joint, tasks, CHAIN).numpy()
-    buy, cart = (expit(joint[:, column].numpy()) for column in (0, 4))
-    assert_allclose(expit(found[:, 0]), buy / cart, rtol=1e-6)
-    assert_allclose(found[:, 4], joint[:, 4].numpy(), rtol=0)
+def test_logits_of_aitm_stay_over_all_rows() -> None:
+    logits = logits_of(50)
+    assert answered_logits(logits, TASKS, RATIOS) is logits
+
+
+LABELS = torch.tensor([[NAN, 2.0, NAN, 0.0], [NAN, 1.0, 0.0, 1.0], [1.0, 0.0, 1.0, 1.0]])
+
+
+def test_labels_are_given_the_task_before_where_answers_are() -> None:
+    assert_allclose(answered_labels(LABELS, TASKS, CHAIN).numpy(), LABELS.numpy())
+    assert_allclose(
+        answered_labels(LABELS, (BUY, GENRE, CART_OF_ALL, CLICK), CHAIN).numpy(),
+        [[NAN, 2.0, 0.0, 0.0], [NAN, 1.0, 0.0, 1.0], [1.0, 0.0, 1.0, 1.0]],
+    )
+
+
+def test_labels_of_aitm_are_those_of_all_rows() -> None:
+    assert_allclose(answered_labels(LABELS, TASKS, RATIOS).numpy(), entire_space_labels(LABELS, RATIOS).numpy())
+
+
+def test_aitm_divides_by_the_task_before_where_labels_are_given_it() -> None:
+    logits = logits_of(50, 1.0)
+    logits[:, 4:] += torch.tensor([4.0, 9.0])
+    click, cart, buy = (expit(logits[:, column].numpy()) for column in CHAIN.columns)
+    found = conditional_probabilities(split(TASKS, logits), TASKS, RATIOS)
+    assert_allclose(found["cart"].numpy()[:, 0], cart / click, rtol=1e-9)
+    assert_allclose(found["buy"].numpy()[:, 0], buy / cart, rtol=1e-9)
+    assert list(conditional_probabilities(split(TASKS, logits), (BUY, GENRE, CART_OF_ALL, CLICK), RATIOS)) == ["buy"]
 
 
 def test_task_more_probable_than_the_one_before_is_certain_given_it() -> None:
-    joint = torch.tensor([[2.0, 0.0], [-1e4, -1e4], [90.0, 90.0]])
-    found = conditional_logits(joint, (CART, CLICK), Chain((1, 0), (1, 0)))
-    assert_allclose(expit(found[:, 0].double().numpy()), [1.0, 1.0, 1.0], atol=1e-6)
+    before, after = torch.tensor([[-2.0], [-1e4], [90.0]]), torch.tensor([[0.0], [-1e4], [90.0]])
+    found = conditional_probabilities((after, before), (CART, CLICK), Chain((1, 0), (1, 0), multiplies=False))
+    assert_allclose(found["cart"].numpy(), [[1.0]] * 3, atol=1e-6)
 
 
 def test_disorder_adds_up_how_far_a_task_exceeds_the_one_before() -> None:
@@ -158,10 +195,7 @@ def answers_of(model: MultiTaskRanker, rows: torch.Tensor) -> dict[str, NDArray[
 def test_esmm_answers_products_of_its_towers() -> None:
     tasks = (CLICK, BinaryTask(name="buy", label="is_bought"))
     model, rows = ranker("esmm", *tasks), numbers()
-    network = model.network
-    parts = [part(None, rows) for part in model.inputs]
-    towers = network.baseline(network.towers(network.layers(parts)))  # type: ignore[misc]
-    click, conditional = expit(array(towers)).T
+    click, conditional = expit(array(model(None, rows))).T
     found = answers_of(model, rows)
     assert_allclose(found["click"], click, rtol=1e-5)
     assert_allclose(found["buy"], click * conditional, rtol=1e-5)
@@ -169,17 +203,28 @@ def test_esmm_answers_products_of_its_towers() -> None:
 
 def test_esmm_answers_the_conditional_where_it_is_asked_for() -> None:
     model, rows = ranker("esmm", CLICK, CART), numbers()
-    logits = model(None, rows)
-    click, both = expit(array(logits)).T
-    assert_allclose(answers_of(model, rows)["cart"], both / click, rtol=1e-5)
+    click, conditional = expit(array(model(None, rows))).T
+    found = answers_of(model, rows)
+    assert_allclose(found["click"], click, rtol=1e-5)
+    assert_allclose(found["cart"], conditional, rtol=1e-5)
 
 
-def test_esmm_learns_the_conditional_task_from_all_rows() -> None:
+def test_aitm_answers_the_ratio_where_it_is_asked_for() -> None:
+    model, rows = ranker("aitm", CLICK, CART), numbers()
+    model.network.baseline.bias.data.copy_(torch.tensor([3.0, 0.0]))
+    click, both = expit(array(model(None, rows))).T
+    found = answers_of(model, rows)
+    assert_allclose(found["click"], click, rtol=1e-5)
+    assert_allclose(found["cart"], both / click, rtol=1e-5)
+
+
+def test_esmm_learns_the_product_from_all_rows() -> None:
     model = ranker("esmm", CLICK, CART)
     logits = torch.tensor([[0.3, -0.4], [1.2, 0.9]])
     labels = torch.tensor([[0.0, NAN], [1.0, 1.0]])
-    click, both = -log_expit(np.array([[-0.3, 1.2], [0.4, 0.9]]))
-    assert_allclose(array(model.losses(logits, labels)), [click.mean(), both.mean()], rtol=1e-6)
+    click, both = expit(array(logits)).cumprod(axis=1).T
+    expected = [-np.log([1 - click[0], click[1]]).mean(), -np.log([1 - both[0], both[1]]).mean()]
+    assert_allclose(array(model.losses(logits, labels)), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("calibrator", [0.0, 0.6])
@@ -194,4 +239,5 @@ def test_aitm_adds_its_calibrator_to_the_last_task(calibrator: float) -> None:
 def test_esmm_has_no_calibrator() -> None:
     model = ranker("esmm", CLICK, CART, calibrator=0.6)
     logits, labels = torch.tensor([[-5.0, 5.0]]), torch.tensor([[1.0, 1.0]])
-    assert_allclose(array(model.losses(logits, labels)), -log_expit(np.array([-5.0, 5.0])), rtol=1e-5)
+    expected = -log_expit(np.array([-5.0, 5.0])).cumsum()
+    assert_allclose(array(model.losses(logits, labels)), expected, rtol=1e-5)

@@ -37,11 +37,16 @@ def input_names(schema: Schema, config: ModelConfig) -> list[str]:
 
 
 def labelled_parts(model: MultiTaskRanker, schema: Schema, config: ModelConfig) -> dict[str, Part]:
-    """Return every tensor but the embedding tables of ids, by a name that does not depend on what else there is."""
+    """Return every tensor that trains but the embedding tables of ids, by a name that depends on nothing else there is.
+
+    A calibration is of the older model's answers, and fitted anew.
+    """
     names = input_names(schema, config)
     described = _Described(model, schema, config)
     found = {}
     for name, module in model.named_modules():
+        if name.startswith("calibration."):
+            continue
         known = dict(described.axes(name, module))
         for own, tensor in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)):
             if own in module._non_persistent_buffers_set or _is_table(name, module):  # noqa: SLF001 (no other way to ask)

@@ -1,7 +1,7 @@
 """Tasks that follow one another, such as click and purchase: their probabilities over all rows.
 
-The tasks of a chain are trained on all rows: what was not clicked was not bought either. A logit of theirs is that of
-the probability that the task and all before it come true.
+The tasks of a chain are trained on all rows: what was not clicked was not bought either. Under `esmm` a logit of
+theirs is given the task before, and the loss is that of the product; under `aitm` it is over all rows.
 """
 
 import itertools
@@ -17,15 +17,19 @@ from polyrank.tasks import Task
 
 from .config import ModelConfig
 
-CLOSEST_TO_CERTAIN = -1e-7
-"""Largest logarithm of a probability: above it there is no logit of 32 bits."""
-
 
 class Chain(NamedTuple):
-    """Tasks that follow one another: their positions in the schema, and the columns of their logits."""
+    """Tasks that follow one another.
+
+    Attributes:
+        tasks: their positions in the schema.
+        columns: of their logits.
+        multiplies: a logit is given the task before, not over all rows.
+    """
 
     tasks: tuple[int, ...]
     columns: tuple[int, ...]
+    multiplies: bool
 
 
 def chain_of(schema: Schema, config: ModelConfig) -> Chain | None:
@@ -36,7 +40,7 @@ def chain_of(schema: Schema, config: ModelConfig) -> Chain | None:
     """
     positions = config.chained_tasks(schema)
     starts = (sum(task.num_logits for task in schema.tasks[:position]) for position in positions)
-    return Chain(positions, tuple(starts)) if positions else None
+    return Chain(positions, tuple(starts), config.architecture == "esmm") if positions else None
 
 
 def joint_logits(logits: Tensor, chain: Chain) -> Tensor:
@@ -63,15 +67,44 @@ def entire_space_labels(labels: Tensor, chain: Chain) -> Tensor:
     return torch.stack(columns, dim=1)
 
 
-def conditional_logits(logits: Tensor, tasks: Sequence[Task], chain: Chain) -> Tensor:
-    """Return logits (B, O) in which those of the chain are given the one before, where their labels are so (`when`)."""
-    columns = list(logits.unbind(1))
-    for (_, before), (position, after) in itertools.pairwise(zip(chain.tasks, chain.columns, strict=True)):
+def answered_logits(logits: Tensor, tasks: Sequence[Task], chain: Chain) -> Tensor:
+    """Return logits (B, O) in which those of the chain are over all rows.
+
+    Under `esmm` those of a task with `when` stay given the task before, as its labels are. Under `aitm` they cannot be:
+    a probability near 1 is the ratio of two whose last bits decide its logit.
+    """
+    if not chain.multiplies:
+        return logits
+    own, joint = logits.unbind(1), list(joint_logits(logits, chain).unbind(1))
+    for position, column in zip(chain.tasks, chain.columns, strict=True):
         if tasks[position].when is not None:
-            given = functional.logsigmoid(logits[:, after]) - functional.logsigmoid(logits[:, before])
-            given = given.clamp(max=CLOSEST_TO_CERTAIN)
-            columns[after] = given - torch.log(-torch.expm1(given))
-    return torch.stack(columns, dim=1)
+            joint[column] = own[column]
+    return torch.stack(joint, dim=1)
+
+
+def answered_labels(labels: Tensor, tasks: Sequence[Task], chain: Chain) -> Tensor:
+    """Return the labels (B, T) that `answered_logits` stand for."""
+    own, everywhere = labels.unbind(1), list(entire_space_labels(labels, chain).unbind(1))
+    for position in chain.tasks:
+        if chain.multiplies and tasks[position].when is not None:
+            everywhere[position] = own[position]
+    return torch.stack(everywhere, dim=1)
+
+
+def conditional_probabilities(logits: Sequence[Tensor], tasks: Sequence[Task], chain: Chain) -> dict[str, Tensor]:
+    """Return the probabilities (B, 1) given the task before of those whose labels are so (`when`), by name.
+
+    Args:
+        logits: (B, num_logits) of each task, over all rows.
+        tasks: of the schema.
+        chain: which follow one another.
+    """
+    found: dict[str, Tensor] = {}
+    for before, after in itertools.pairwise(chain.tasks):
+        if tasks[after].when is not None:
+            given = functional.logsigmoid(logits[after]) - functional.logsigmoid(logits[before])
+            found[tasks[after].name] = given.clamp(max=0.0).exp()
+    return found
 
 
 def disorder(logits: Tensor, chain: Chain, num_rows: Tensor | None = None) -> Tensor:

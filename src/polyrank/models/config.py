@@ -10,6 +10,7 @@ from polyrank.schema import Schema
 from polyrank.spelling import suggestion
 from polyrank.tasks import BinaryTask
 
+from .calibration import Method
 from .layers import LayerOptions, Normalization
 
 Architecture = Literal["single_task", "shared_bottom", "mmoe", "ple", "esmm", "aitm", "stem"]
@@ -39,6 +40,9 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         cross_rank: of the weight of a cross layer, of `dcn_v2`.
         chain: tasks that follow one another, of `esmm` and `aitm`; empty takes all binary ones, in schema order.
         calibrator: weight of the penalty where a task is more probable than the one before it, of `aitm`.
+        calibration: map of the logits of each binary task, fitted to validation rows after training: `temperature`
+            divides them, `platt` adds a shift, `isotonic` is any rising line; a multiclass task has a temperature under
+            each. `none` leaves answers as they are.
     """
 
     architecture: Architecture = "shared_bottom"
@@ -54,6 +58,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     cross_rank: int = 32
     chain: tuple[str, ...] = ()
     calibrator: float = 0.6
+    calibration: Method = "none"
 
     def __post_init__(self) -> None:
         """Check ranges.

@@ -9,6 +9,7 @@ from polyrank.schema import Schema
 
 from . import chain as chains
 from .architectures import build_architecture
+from .calibration import Calibration
 from .config import ModelConfig
 from .dense import DenseBlock
 from .embedding import Embeddings
@@ -43,7 +44,6 @@ class Network(nn.Module):
     def __init__(self, schema: Schema, config: ModelConfig, inputs: Inputs) -> None:
         super().__init__()
         self.chain = chains.chain_of(schema, config)
-        self.multiplies = config.architecture == "esmm"
         self.layers = build_architecture(inputs.output_dim, schema, config) if config.interaction != "fm" else None
         self.shares_input = config.architecture != "single_task"
         self.num_inputs = 1 if self.layers is None else self.layers.num_inputs
@@ -71,7 +71,7 @@ class Network(nn.Module):
             own = zip(self.machines, inputs[-1:] if self.shares_input else inputs, strict=True)
             parts.append(torch.cat([machine(part) for machine, part in own], dim=1))
         logits: Tensor = self.baseline(sum(parts[1:], start=parts[0]))
-        return chains.joint_logits(logits, self.chain) if self.chain is not None and self.multiplies else logits
+        return logits
 
     def shared_parameters(self) -> list[nn.Parameter]:
         """Return the parameters that several tasks train."""
@@ -91,6 +91,7 @@ class MultiTaskRanker(nn.Module):
         self.network = Network(schema, config, first)
         others = [Inputs(schema) for _ in range(self.network.num_inputs - 1)]
         self.inputs = nn.ModuleList([first, *others])
+        self.calibration = Calibration(schema.tasks, config.calibration)
 
     def forward(self, ids: Tensor | None, dense: Tensor | None, weights: Tensor | None = None) -> Tensor:
         """Return the logits of all tasks side by side; `heads.split` takes them apart.
@@ -101,7 +102,7 @@ class MultiTaskRanker(nn.Module):
             weights: float32 (B, W) of the values of weighted bags; None when no bag is weighted.
 
         Returns:
-            float32 (B, O); of a task of a chain that of it and all before it coming true.
+            float32 (B, O).
         """
         logits: Tensor = self.network([part(ids, dense, weights) for part in self.inputs])
         return logits
@@ -112,13 +113,22 @@ class MultiTaskRanker(nn.Module):
 
     def answers_of(self, logits: Tensor) -> dict[str, Tensor]:
         """Return each task's answer, float32 (B, num_answers), of logits (B, O)."""
-        parts = split(self.tasks, self.answered_logits(logits))
-        return {task.name: answer(task, own) for task, own in zip(self.tasks, parts, strict=True)}
+        parts = self.calibration(split(self.tasks, self.answered_logits(logits)))
+        found = {task.name: answer(task, own) for task, own in zip(self.tasks, parts, strict=True)}
+        chain = self.network.chain
+        if chain is not None and not chain.multiplies:
+            found |= chains.conditional_probabilities(parts, self.tasks, chain)
+        return found
 
     def answered_logits(self, logits: Tensor) -> Tensor:
-        """Return the logits (B, O) of what is answered: given the task before, of a task of a chain with `when`."""
+        """Return what is calibrated and answered, of logits (B, O): see `chain.answered_logits`."""
         chain = self.network.chain
-        return logits if chain is None else chains.conditional_logits(logits, self.tasks, chain)
+        return logits if chain is None else chains.answered_logits(logits, self.tasks, chain)
+
+    def answered_labels(self, labels: Tensor) -> Tensor:
+        """Return the labels (B, T), NaN where unobserved, that `answered_logits` stand for."""
+        chain = self.network.chain
+        return labels if chain is None else chains.answered_labels(labels, self.tasks, chain)
 
     def losses(
         self, logits: Tensor, labels: Tensor, weights: Tensor | None = None, counts: Tensor | None = None
@@ -131,6 +141,7 @@ class MultiTaskRanker(nn.Module):
         chain = self.network.chain
         if chain is not None:
             labels = chains.entire_space_labels(labels, chain)
+            logits = chains.joint_logits(logits, chain) if chain.multiplies else logits
         found = [
             loss(task, own, labels[:, index], weights, None if counts is None else counts[index])
             for index, (task, own) in enumerate(zip(self.tasks, split(self.tasks, logits), strict=True))
