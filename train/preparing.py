@@ -11,6 +11,7 @@ from polyrank.errors import DataError
 from polyrank.rows import Rows
 from polyrank.schema import Schema
 
+from .base_rates import BaseRates
 from .config import TrainConfig
 from .encoded import DamagedRowsError, MappedStorage, MemoryStorage, RowEncoder, Selection, Storage, cached_rows
 from .labels import mean_weight
@@ -31,12 +32,14 @@ class TrainingData:
         train: rows to train on.
         validation: rows to validate on.
         mean_weight: of the training rows' sample weights, 1 where there are none.
+        base_logits: of each task, float32 (num_logits,): where its outputs start from.
     """
 
     schema: Schema
     train: Selection
     validation: Selection
     mean_weight: float
+    base_logits: tuple[NDArray[np.float32], ...]
 
     @property
     def digest(self) -> str:
@@ -59,10 +62,12 @@ def prepare(
     the processes of a machine one does so, and the others read them too.
 
     Raises:
+        ConfigError: the architecture needs a chain of tasks, and the schema has none.
         DataError: the data cannot be read, or do not fit the schema; the message names the file.
         OutputError: `cache` cannot be written.
     """
     schema = schema.resolved()
+    config.model.chained_tasks(schema)  # refused before rows are read
     if not isinstance(data, str | Path):
         storage: Storage = MemoryStorage(RowEncoder(schema, config.validation).encode(data))
         return _split(schema, storage, config)
@@ -91,8 +96,9 @@ def _split(schema: Schema, storage: Storage, config: TrainConfig) -> TrainingDat
     generator = np.random.default_rng(config.seed if seed is None else seed)
     validates = held_out(schema, config.validation, _split_keys(storage), sum(storage.lengths), generator)
     train, validation = Selection(storage, ~validates), Selection(storage, validates)
-    fitted, mean = _fitted(schema, train, generator)
-    return TrainingData(fitted, train, validation, mean)
+    rates = BaseRates(schema, config.model)
+    fitted, mean = _fitted(schema, train, generator, rates)
+    return TrainingData(fitted, train, validation, mean, rates.logits())
 
 
 def _split_keys(storage: Storage) -> NDArray[np.int64] | None:
@@ -106,7 +112,7 @@ def _split_keys(storage: Storage) -> NDArray[np.int64] | None:
     return np.concatenate(parts)
 
 
-def _fitted(schema: Schema, train: Selection, generator: np.random.Generator) -> tuple[Schema, float]:
+def _fitted(schema: Schema, train: Selection, generator: np.random.Generator, rates: BaseRates) -> tuple[Schema, float]:
     """Look once at all training rows: for statistics, for tasks without a label, for the unit of the weights."""
     sample = NumberSample(schema, len(train), generator)
     lowest = np.full(len(schema.tasks), np.inf, np.float32)
@@ -114,6 +120,7 @@ def _fitted(schema: Schema, train: Selection, generator: np.random.Generator) ->
     weights = []
     for rows in train.chunks():
         sample.add(rows.dense)
+        rates.add(rows.labels, rows.sample_weights)
         lowest = np.fmin(lowest, np.fmin.reduce(rows.labels, axis=0, initial=np.inf))
         highest = np.fmax(highest, np.fmax.reduce(rows.labels, axis=0, initial=-np.inf))
         if rows.sample_weights is not None:

@@ -4,6 +4,8 @@ import dataclasses
 import logging
 from pathlib import Path
 
+import torch
+
 from polyrank.errors import DataError
 from polyrank.models import MultiTaskRanker, TrainedRanker
 from polyrank.models.neighbors import load_neighbors
@@ -37,6 +39,7 @@ def begin(
     if warm_start is not None:
         data = dataclasses.replace(data, schema=kept_statistics(data.schema, TrainedRanker.load(warm_start).schema))
     model = MultiTaskRanker(data.schema, config.model)
+    model.network.baseline.start_at([torch.from_numpy(logits) for logits in data.base_logits])
     origin = None if warm_start is None else take_over(model, data.schema, config.model, warm_start)
     engagements = ((rows.ids, rows.labels) for rows in data.train.chunks())
     load_neighbors(model, fit_neighbors(data.schema, engagements, progress=progress and processes.is_first))

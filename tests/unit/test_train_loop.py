@@ -47,7 +47,7 @@ def training_of(model: MultiTaskRanker, labels: NDArray[np.float32], config: Tra
     rows = EncodedRows(ids=batch.ids, dense=batch.dense, labels=labels)
     selection = Selection(MemoryStorage(rows), np.ones(len(rows), bool))
     schema = Schema(name="toy", features=(NumericFeature(name="x"),), tasks=model.tasks).resolved()
-    return Training(model, TrainingData(schema, selection, selection, 1.0), config)
+    return Training(model, TrainingData(schema, selection, selection, 1.0, ()), config)
 
 
 def train(model: MultiTaskRanker, labels: NDArray[np.float32], config: TrainConfig) -> Training:

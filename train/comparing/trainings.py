@@ -131,6 +131,7 @@ def _data_of(data: TrainingData, job: Planned) -> TrainingData:
         schema=task_schema(data.schema, job.task),
         train=data.train.of_task(job.task),
         validation=data.validation.of_task(job.task),
+        base_logits=(data.base_logits[job.task],),
     )
 
 
