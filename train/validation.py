@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.errors import DataError
+from polyrank.errors import DivergedError
 from polyrank.models import MultiTaskRanker
 from polyrank.models.trained import predict
 
@@ -43,7 +43,7 @@ def validate(
     Each process answers its share of the rows, in the blocks in which one alone would; the first measures them all.
 
     Raises:
-        DataError: an answer is not finite.
+        DivergedError: an answer is not finite.
     """
     found = processes.collect(list(_answered(model, data.validation, processes)))
     return processes.share(None if found is None else _evaluated(data, _together(in_order(found)), epoch, intervals))  # type: ignore[return-value]
@@ -88,9 +88,9 @@ def describe(metrics: Metrics) -> str:
     return ", ".join(f"{task} {name} {value:.4f}" for task, values in metrics.items() for name, value in values.items())
 
 
-def diverged(what: str, epoch: int) -> DataError:
+def diverged(what: str, epoch: int) -> DivergedError:
     """Return the error for a model that is no longer finite."""
-    return DataError(
+    return DivergedError(
         f"training diverged: {what} in epoch {epoch}; lower $.optimizer.lr and $.optimizer.embedding_lr, or look for "
         f"extreme values in the labels and numeric features"
     )
