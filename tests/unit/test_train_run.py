@@ -97,7 +97,7 @@ def test_stored_model_answers_like_the_trained_one(toy_schema: Schema, toy_rows:
 
 def test_click_is_learned(toy_schema: Schema, toy_rows: ToyRows, tmp_path: Path) -> None:
     run = fit(toy_schema, toy_rows(4000), out=tmp_path / "run", config=TrainConfig(epochs=4, batch_size=64))
-    assert run.metrics["click"]["auc"] > 0.74
+    assert run.metrics["click"]["auc"] > 0.7
 
 
 def test_weights_follow_the_seed(toy_schema: Schema, toy_rows: ToyRows, tmp_path: Path) -> None:
