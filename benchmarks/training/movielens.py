@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FEATURES = {
-    "user_id": ("int64", 20_000),
-    "movie_id": ("int64", 10_000),
-    "gender": ("text", 10),
-    "age": ("int64", 100),
-    "occupation": ("text", 100),
-    "zip_code": ("text", 10_000),
-    "release_year": ("int64", 500),
+    "user_id": ("int64", 1_000_000),
+    "movie_id": ("int64", 500_000),
+    "gender": ("text", 1_000),
+    "age": ("int64", 1_000),
+    "occupation": ("text", 10_000),
+    "zip_code": ("text", 500_000),
+    "release_year": ("int64", 10_000),
 }
-"""Dtype and number of buckets. Peers get as many rows of a table as there are values."""
+"""Dtype and number of buckets: so many that few values share one, since peers count theirs and have a row for each."""
 NUM_GENRES = 6
 EMBEDDING_DIM = 16
 SIDES = ("train", "validation", "test")
@@ -50,7 +50,7 @@ def schema(*tasks: str) -> Schema:
         for name, (dtype, buckets) in FEATURES.items()
     ]
     features.append(
-        f'[[features]]\nname = "genres"\nkind = "bag"\ndtype = "text"\nmax_length = {NUM_GENRES}\nnum_buckets = 100\n'
+        f'[[features]]\nname = "genres"\nkind = "bag"\ndtype = "text"\nmax_length = {NUM_GENRES}\nnum_buckets = 5_000\n'
         f"embedding_dim = {EMBEDDING_DIM}\n"
     )
     labels = [f'[[tasks]]\nname = "{task}"\nkind = "binary"\nlabel = "{task}"\n' for task in tasks or TASKS]

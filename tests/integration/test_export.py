@@ -107,14 +107,15 @@ def test_older_release_is_kept_in_the_signature(tmp_path: Path) -> None:
 
 
 def with_fault(exported: Path, task: str, change: Perturb) -> Callable[..., onnx.ModelProto]:
-    """Return a `build_graph` that gives an exported graph with a fault in the last bias of one task's tower."""
+    """Return a `build_graph` that gives an exported graph with a fault in the bias of one task."""
 
     def build(*_arguments: object) -> onnx.ModelProto:
         graph = onnx.load(exported / "model.onnx")
-        names = [entry.name for entry in graph.graph.initializer if f"towers.{task}." in entry.name]
-        last = max(name for name in names if name.endswith(".bias"))
-        (entry,) = (entry for entry in graph.graph.initializer if entry.name == last)
-        entry.CopyFrom(numpy_helper.from_array(change(numpy_helper.to_array(entry)), last))
+        (entry,) = (entry for entry in graph.graph.initializer if entry.name.endswith("baseline.bias"))
+        bias = numpy_helper.to_array(entry).copy()
+        place = TASKS.index(task)
+        bias[place] = change(bias[place])
+        entry.CopyFrom(numpy_helper.from_array(bias, entry.name))
         return graph
 
     return build
@@ -212,7 +213,8 @@ def write(name: str, content: bytes) -> Callable[[Path], object]:
 
 def widen(run: Path) -> None:
     text = (run / "config.toml").read_text()
-    (run / "config.toml").write_text(text.replace("[16, 8]", "[16, 9]"))
+    assert text.count("    8,\n") == 1
+    (run / "config.toml").write_text(text.replace("    8,\n", "    9,\n"))
 
 
 def change_tensor(
@@ -242,7 +244,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "config has no model": (write("config.toml", b"epochs = 1\n"), "is damaged: "),
     "config holds a wrong width": (write("config.toml", b"[model]\nhidden_dims = [0]\n"), "is damaged: "),
     "weights have other shapes": (widen, "is damaged: "),
-    "a weight is absent": (change_tensor(WEIGHTS, "towers.click.0.weight", None), "is damaged: "),
+    "a weight is absent": (change_tensor(WEIGHTS, "network.towers.output.weight", None), "is damaged: "),
     "sample has no ids": (change_tensor(SAMPLE, "ids", None), "sample.safetensors does not fit schema.toml"),
     "sample has no dense": (change_tensor(SAMPLE, "dense", None), "sample.safetensors does not fit schema.toml"),
     "sample has no row": (change_tensor(SAMPLE, "ids", lambda ids: ids[:0]), "sample.safetensors does not fit schema."),

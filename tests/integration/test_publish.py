@@ -242,8 +242,9 @@ def change_graph(bundle: Path, change: Callable[[onnx.ModelProto], object]) -> N
 
 def change_tower(bundle: Path) -> None:
     def change(graph: onnx.ModelProto) -> None:
-        entry = next(each for each in graph.graph.initializer if "towers.like" in each.name and "bias" in each.name)
-        entry.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(entry) + np.float32(0.5), entry.name))
+        entry = next(each for each in graph.graph.initializer if each.name.endswith("baseline.bias"))
+        shifted = numpy_helper.to_array(entry) + np.array([0.0, 0.5, 0.0, 0.0], np.float32)  # of click, like, ...
+        entry.CopyFrom(numpy_helper.from_array(shifted, entry.name))
 
     change_graph(bundle, change)
 
