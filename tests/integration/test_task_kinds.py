@@ -77,7 +77,8 @@ def test_graph_of_a_shape_answers_like_pytorch(options: dict[str, Any], tmp_path
     for batch in (Encoder(schema).encode(make_rows(40, seed=1)), extreme_batch(schema)):
         answers = run_session(session, batch.named())
         for name, values in predict(ranker.model, batch).items():
-            np.testing.assert_allclose(answers[name], values, rtol=2e-5, atol=1e-5)
+            # An expected number of 1e13 is e to a logit of 30, of which the last bits are 2e-6 each.
+            np.testing.assert_allclose(answers[name], values, rtol=1e-4, atol=1e-5)
             assert np.isfinite(values).all()
     graph = onnx.load(bundle.model_file).graph
     assert not OPERATORS_WITH_BODIES & {node.op_type for node in graph.node}
