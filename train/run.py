@@ -34,6 +34,9 @@ from .validation import validate
 from .warnings import warn_of_chance
 
 METRICS_FILE = "metrics.json"
+TIMES_FILE = "times.json"
+"""Apart from the metrics, which are the same in every run of the same seed."""
+
 SAMPLE_ROWS = 1000
 _GOLDEN_RATIO = 0x9E3779B97F4A7C15
 
@@ -177,6 +180,7 @@ def _write(stage: Path, run: Run, data: TrainingData, training: Training, config
     TrainedRanker.save(stage, training.schema, toml_text(config), training.model, sample)
     run = dataclasses.replace(run, run_id=content_hash(stage))
     _write_metrics(stage / METRICS_FILE, run, data, training)
+    (stage / TIMES_FILE).write_text(json.dumps({"train_s": round(training.train_s, 3)}) + "\n", encoding="utf-8")
     return run
 
 
@@ -236,7 +240,6 @@ def _write_metrics(path: Path, run: Run, data: TrainingData, training: Training)
         "undefined": run.evaluation.undefined,
         "counts": run.evaluation.counts,
         "intervals": run.evaluation.intervals,
-        "train_s": training.train_s,
         "history": training.history,
     } | ({} if training.origin is None else {"warm_start": training.origin})
     path.write_text(json.dumps(_nan_to_none(report), indent=2, allow_nan=False) + "\n", encoding="utf-8")

@@ -1,4 +1,3 @@
-import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -89,10 +88,8 @@ def test_resumed_run_is_that_of_an_uninterrupted_one(
     whole = train(tmp_path / "whole", config, schema=toy_schema)
     interrupted(tmp_path / "run", config, toy_schema, saves=saves)
     resumed = train(tmp_path / "run", config, schema=toy_schema, resume=True)
-    names = ["weights.safetensors", "schema.toml", "config.toml"]
+    names = ["weights.safetensors", "schema.toml", "config.toml", "metrics.json"]
     assert [(whole / name).read_bytes() for name in names] == [(resumed / name).read_bytes() for name in names]
-    first, second = (json.loads((run / "metrics.json").read_text()) | {"train_s": None} for run in (whole, resumed))
-    assert first == second
 
 
 def test_run_can_be_interrupted_again_and_again(toy_schema: Schema, tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ def test_run_directory_holds_what_later_steps_read(toy_run: Path) -> None:
         "metrics.json",
         "sample.safetensors",
         "schema.toml",
+        "times.json",
         "weights.safetensors",
     ]
 

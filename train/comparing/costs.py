@@ -14,7 +14,7 @@ from polyrank.models import MultiTaskRanker, TrainedRanker
 from polyrank.models.trained import CONFIG_FILE, predict
 from polyrank.train.config import TrainConfig
 from polyrank.train.optimizers import embedding_tables
-from polyrank.train.run import METRICS_FILE
+from polyrank.train.run import METRICS_FILE, TIMES_FILE
 from polyrank.train.threads import torch_threads
 
 BATCH_SIZES = (1, 100, 1000)
@@ -123,6 +123,7 @@ def _training(run: Path) -> tuple[float, float] | None:
         report = msgspec.json.decode((run / METRICS_FILE).read_bytes())
         config = TrainConfig.load(run / CONFIG_FILE)
         steps = report["history"][-1]["steps"] * config.batch_size
-        return report["train_s"], min(steps, config.epochs * report["train_rows"])
+        times = msgspec.json.decode((run / TIMES_FILE).read_bytes())
+        return times["train_s"], min(steps, config.epochs * report["train_rows"])
     except (OSError, KeyError, IndexError, ValueError):  # a run of an older version, or copied without its metrics
         return None
