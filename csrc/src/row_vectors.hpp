@@ -18,13 +18,16 @@ inline Quad load_quad(const float* from) noexcept {
 
 inline void store_quad(Quad quad, float* to) noexcept { std::memcpy(to, &quad, sizeof(quad)); }
 
+/// How many of the columns of a row whole quads hold.
+constexpr std::size_t in_quads(std::size_t width) noexcept { return width - width % kQuad; }
+
 template <typename Width>
 void copy_row(const float* from, Width width, float* to) noexcept {
-  std::size_t i = 0;
-  for (; i + kQuad <= width; i += kQuad) {
+  const std::size_t whole = in_quads(width);
+  for (std::size_t i = 0; i < whole; i += kQuad) {
     store_quad(load_quad(from + i), to + i);
   }
-  for (; i < width; ++i) {
+  for (std::size_t i = whole; i < width; ++i) {
     to[i] = from[i];
   }
 }
@@ -32,11 +35,11 @@ void copy_row(const float* from, Width width, float* to) noexcept {
 /// Writes `combine(target, value)` over each target; `combine` takes quads and floats.
 template <typename Width, typename Combine>
 void combine_row(float* target, const float* values, Width width, const Combine& combine) noexcept {
-  std::size_t i = 0;
-  for (; i + kQuad <= width; i += kQuad) {
+  const std::size_t whole = in_quads(width);
+  for (std::size_t i = 0; i < whole; i += kQuad) {
     store_quad(combine(load_quad(target + i), load_quad(values + i)), target + i);
   }
-  for (; i < width; ++i) {
+  for (std::size_t i = whole; i < width; ++i) {
     target[i] = combine(target[i], values[i]);
   }
 }
