@@ -50,6 +50,7 @@ SHAPES: dict[str, dict[str, Any]] = {
     "fm": {"interaction": "fm"},
     "deepfm of single_task": {"architecture": "single_task", "interaction": "deepfm"},
 }
+IN_EVERY_RUN = ("shared_bottom", "ple", "esmm")
 OPERATORS_WITH_BODIES = {"Loop", "Scan", "If"}
 
 
@@ -68,7 +69,10 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return export_onnx(folder / "run", out=folder / "bundle")
 
 
-@pytest.mark.parametrize("options", SHAPES.values(), ids=SHAPES)
+@pytest.mark.parametrize(
+    "options",
+    [pytest.param(SHAPES[name], id=name, marks=() if name in IN_EVERY_RUN else pytest.mark.slow) for name in SHAPES],
+)
 def test_graph_of_a_shape_answers_like_pytorch(options: dict[str, Any], tmp_path: Path) -> None:
     schema = every_task()
     ranker = make_run(tmp_path / "run", schema, config=shape_of(options))

@@ -68,6 +68,7 @@ def test_speed_is_measured_beside_the_plain_loop(tmp_path: Path) -> None:
     assert "≥ 1.8 x the plain loop" in said
 
 
+@pytest.mark.slow
 def test_quality_is_measured_beside_the_plain_loop(tmp_path: Path) -> None:
     folder = invented.write_1m(tmp_path, invented.ratings(6_000))
     said = run("quality", "--ml-1m", folder, "--seeds", "1", "--epochs", "2", "--markdown")
