@@ -1,7 +1,5 @@
 """Rows of embedding tables that few ids of the training rows fall on: they train, and answer, as "missing" does."""
 
-import dataclasses
-
 import torch
 from torch import Tensor, nn
 
@@ -10,23 +8,6 @@ from polyrank.models.embedding import FusedTable
 
 from .config_sections import RareIdsConfig
 from .encoded import Selection
-
-
-@dataclasses.dataclass(frozen=True)
-class TableUse:
-    """How training rows use the embedding table of a feature.
-
-    Attributes:
-        rows: of the table, besides "missing".
-        seen: of those, how many a value falls on.
-        rare: of those, how many fewer than `min_count` values fall on.
-        values: how many values there are.
-    """
-
-    rows: int
-    seen: int
-    rare: int
-    values: int
 
 
 def mask_rare_rows(model: MultiTaskRanker, rows: Selection, config: RareIdsConfig) -> None:

@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from polyrank.errors import ConfigError
+from polyrank.features import BagFeature, CategoricalFeature
+from polyrank.models import ModelConfig, MultiTaskRanker
+from polyrank.models.embedding import FusedTable
+from polyrank.schema import Schema
+from polyrank.tasks import BinaryTask
+from polyrank.train import RareIdsConfig
+from polyrank.train.encoded import EncodedRows, MemoryStorage, Selection
+from polyrank.train.rare_ids import count_rows, fold_rare_rows, mask_rare_rows
+
+SCHEMA = Schema(
+    name="toy",
+    features=(
+        CategoricalFeature(name="user", dtype="int64", num_buckets=4, embedding_dim=2),
+        BagFeature(name="liked", shares="user", max_length=2),
+        CategoricalFeature(name="item", dtype="int64", num_buckets=3, embedding_dim=2),
+    ),
+    tasks=(BinaryTask(name="click", label="click"),),
+).resolved()
+# Rows of the table: users 0 to 4, of which 0 is "missing", then items 5 to 8, of which 5 is.
+IDS = np.array([[0, 1, -1, 0], [0, 2, -1, 0], [1, 0, 1, 1], [-1, -1, -1, 0]])
+
+
+@pytest.fixture
+def model() -> MultiTaskRanker:
+    torch.manual_seed(0)
+    made = MultiTaskRanker(SCHEMA, ModelConfig(hidden_dims=(4,), tower_dims=())).eval()
+    with torch.no_grad():
+        table_of(made).weight.normal_()
+    return made
+
+
+def table_of(model: MultiTaskRanker) -> FusedTable:
+    (table,) = (module for module in model.modules() if isinstance(module, FusedTable))
+    return table
+
+
+def selection(ids: NDArray[np.int64]) -> Selection:
+    count = len(ids)
+    rows = EncodedRows(ids=ids, dense=np.empty((count, 0), np.float32), labels=np.zeros((count, 1), np.float32))
+    return Selection(MemoryStorage(rows), np.ones(count, bool))
+
+
+def looked_up(model: MultiTaskRanker, ids: list[list[int]]) -> Tensor:
+    with torch.no_grad():
+        found: Tensor = model.inputs[0](torch.tensor(ids), None)
+    return found
+
+
+def test_values_are_counted_by_the_row_they_fall_on(model: MultiTaskRanker) -> None:
+    assert count_rows(table_of(model), selection(IDS)).tolist() == [0, 3, 3, 1, 0, 0, 3, 1, 0]
+
+
+def test_rare_ids_are_looked_up_as_missing(model: MultiTaskRanker) -> None:
+    mask_rare_rows(model, selection(IDS), RareIdsConfig(min_count=2))
+    rare, missing = looked_up(model, [[2, -1, -1, 1], [-1, -1, -1, -1]])
+    assert torch.equal(rare, missing)
+
+
+def test_frequent_ids_keep_their_vectors(model: MultiTaskRanker) -> None:
+    before = looked_up(model, [[0, 1, 0, 0]])
+    mask_rare_rows(model, selection(IDS), RareIdsConfig(min_count=2))
+    assert torch.equal(looked_up(model, [[0, 1, 0, 0]]), before)
+
+
+def test_folded_table_answers_like_the_map(model: MultiTaskRanker) -> None:
+    ids = [[2, 3, 0, 1], [3, 2, -1, 2], [0, -1, -1, 0], [-1, 1, 2, -1]]
+    mask_rare_rows(model, selection(IDS), RareIdsConfig(min_count=2))
+    masked = looked_up(model, ids)
+    fold_rare_rows(model)
+    assert table_of(model).stand_ins is None
+    assert torch.equal(looked_up(model, ids), masked)
+
+
+def test_rare_rows_stay_untrained(model: MultiTaskRanker) -> None:
+    mask_rare_rows(model, selection(IDS), RareIdsConfig(min_count=2))
+    model.train()
+    model.inputs[0](torch.tensor([[2, -1, -1, 0]]), None).sum().backward()
+    gradient = table_of(model).weight.grad
+    assert gradient is not None
+    assert sorted(set(gradient.coalesce().indices()[0].tolist())) == [0, 6]
+
+
+def test_no_threshold_changes_nothing(model: MultiTaskRanker) -> None:
+    mask_rare_rows(model, selection(IDS), RareIdsConfig())
+    assert table_of(model).stand_ins is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"dropout": 1.0}, r"^\$\.rare_ids\.dropout must be in \[0, 1\), got 1\.0$"),
+        ({"min_count": -1}, r"^\$\.rare_ids\.min_count must be in \[0, 2\*\*31\), got -1$"),
+    ],
+)
+def test_value_out_of_range_is_refused(arguments: dict[str, float], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        RareIdsConfig(**arguments)  # type: ignore[arg-type]
