@@ -58,6 +58,10 @@ class RowOptimizer(abc.ABC):
     def state(self) -> dict[str, Tensor]:
         """Return what the next step depends on besides the tables, by name: views, not copies."""
 
+    @abc.abstractmethod
+    def changed_rows(self) -> list[Tensor]:
+        """Return which rows of each table a step has changed, bool (R,)."""
+
     @torch.no_grad()
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Go on from what `state` gave."""
@@ -94,6 +98,10 @@ class RowwiseAdagrad(RowOptimizer):
         """Return the accumulators."""
         return {f"sums.{index}": sums for index, sums in enumerate(self.sums)}
 
+    def changed_rows(self) -> list[Tensor]:
+        """Return where an accumulator is above 0."""
+        return [sums > 0 for sums in self.sums]
+
 
 class SparseAdam(RowOptimizer):
     """Adam whose moments move where a row has a gradient, with one step count for all rows.
@@ -124,6 +132,10 @@ class SparseAdam(RowOptimizer):
         moments = {"means": self.means, "squares": self.squares}
         named = {f"{name}.{index}": value for name, values in moments.items() for index, value in enumerate(values)}
         return named | {"steps": self.steps}
+
+    def changed_rows(self) -> list[Tensor]:
+        """Return where a second moment is above 0."""
+        return [squares.any(1) for squares in self.squares]
 
 
 def embedding_tables(model: nn.Module) -> list[nn.Parameter]:

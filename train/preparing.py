@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.errors import DataError
+from polyrank.models.architectures import num_inputs
+from polyrank.models.memory import require_memory
 from polyrank.rows import Rows
 from polyrank.schema import Schema
 
@@ -65,9 +67,11 @@ def prepare(
         ConfigError: the architecture needs a chain of tasks, and the schema has none.
         DataError: the data cannot be read, or do not fit the schema; the message names the file.
         OutputError: `cache` cannot be written.
+        SchemaError: the embedding tables take more memory than there is.
     """
     schema = schema.resolved()
-    config.model.chained_tasks(schema)  # refused before rows are read
+    config.model.chained_tasks(schema)  # this and the next refuse before rows are read
+    _require_memory(schema, config)
     if not isinstance(data, str | Path):
         storage: Storage = MemoryStorage(RowEncoder(schema, config.validation).encode(data))
         return _split(schema, storage, config)
@@ -80,6 +84,21 @@ def prepare(
         return _split_files(schema, path, stored(), config)
     except DamagedRowsError:
         return _split_files(schema, path, stored(), config)  # encoded anew
+
+
+def _require_memory(schema: Schema, config: TrainConfig) -> None:
+    """Refuse embedding tables that do not fit into memory with what is kept of each weight beside it."""
+    copies, row_numbers = 1, 0
+    if config.optimizer.embedding == "sparse_adam":
+        copies += 2  # two moments
+    else:
+        row_numbers += 1
+    if config.ema_decay is not None:
+        copies += 2  # averages, and room to exchange them with the weights
+    if config.early_stopping is not None:
+        copies += 1  # the best weights so far
+    tables = num_inputs(schema, config.model)
+    require_memory(schema, "training", copies=copies * tables, row_numbers=row_numbers * tables)
 
 
 def _split_files(schema: Schema, data: Path, stored: Storage, config: TrainConfig) -> TrainingData:

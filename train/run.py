@@ -240,6 +240,7 @@ def _write_metrics(path: Path, run: Run, data: TrainingData, training: Training)
         "undefined": run.evaluation.undefined,
         "counts": run.evaluation.counts,
         "intervals": run.evaluation.intervals,
+        "tables": {name: dataclasses.asdict(rows) for name, rows in training.table_rows.items()},
         "history": training.history,
     } | ({} if training.origin is None else {"warm_start": training.origin})
     path.write_text(json.dumps(_nan_to_none(report), indent=2, allow_nan=False) + "\n", encoding="utf-8")

@@ -123,11 +123,17 @@ def test_multiclass_loss_is_that_of_sklearn() -> None:
     assert losses_of(GENRE, logits.numpy(), labels).mean() == pytest.approx(expected, rel=1e-9)
 
 
-def test_count_loss_is_the_poisson_likelihood_but_for_a_constant() -> None:
+def test_count_loss_is_half_the_poisson_deviance() -> None:
     logits, labels = np.linspace(-5, 4, 30), np.random.default_rng(0).poisson(3.0, 30)
-    expected = -stats.poisson.logpmf(labels, np.exp(logits)) - -stats.poisson.logpmf(labels, 1.0)
-    base = losses_of(PLAYS, np.zeros((30, 1)), labels)
-    assert_allclose(losses_of(PLAYS, logits[:, None], labels) - base, expected, rtol=1e-9, atol=1e-12)
+    expected = stats.poisson.logpmf(labels, labels) - stats.poisson.logpmf(labels, np.exp(logits))
+    assert_allclose(losses_of(PLAYS, logits[:, None], labels), expected, rtol=1e-9, atol=1e-12)
+
+
+def test_count_loss_of_a_good_answer_is_about_0_in_float32() -> None:
+    labels = torch.tensor([0.0, 1e-30, 0.5, 1.0, 3.0, 1e6, 1e12])
+    logits = labels.clamp(min=1e-30).log().unsqueeze(1)
+    found = array(row_losses(PLAYS, logits, labels))
+    assert_allclose(found, 0.0, atol=1e-7)
 
 
 def test_count_above_the_cap_goes_on_along_the_tangent() -> None:

@@ -1,3 +1,6 @@
+from typing import Any
+
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -10,9 +13,11 @@ from polyrank.models import ModelConfig, MultiTaskRanker
 from polyrank.models.embedding import FusedTable
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask
-from polyrank.train import RareIdsConfig
+from polyrank.train import OptimizerConfig, RareIdsConfig
 from polyrank.train.encoded import EncodedRows, MemoryStorage, Selection
+from polyrank.train.optimizers import RowGradient, build_optimizers
 from polyrank.train.rare_ids import count_rows, fold_rare_rows, mask_rare_rows
+from polyrank.train.table_rows import TableRows, count_table_rows
 
 SCHEMA = Schema(
     name="toy",
@@ -67,6 +72,24 @@ def test_frequent_ids_keep_their_vectors(model: MultiTaskRanker) -> None:
     before = looked_up(model, [[0, 1, 0, 0]])
     mask_rare_rows(model, selection(IDS), RareIdsConfig(min_count=2))
     assert torch.equal(looked_up(model, [[0, 1, 0, 0]]), before)
+
+
+@pytest.mark.parametrize("embedding", ["rowwise_adagrad", "sparse_adam"])
+def test_rows_are_counted_by_table(model: MultiTaskRanker, embedding: Any) -> None:
+    _, rows = build_optimizers(model, OptimizerConfig(embedding=embedding))
+    mask_rare_rows(model, selection(IDS), RareIdsConfig(min_count=2))
+    assert count_table_rows(model, rows) == {"user": TableRows(5, 0, 2), "item": TableRows(4, 0, 2)}
+    rows.step(0, RowGradient(torch.tensor([1, 2, 6]), torch.ones(3, 2)))
+    assert count_table_rows(model, rows) == {"user": TableRows(5, 2, 2), "item": TableRows(4, 1, 2)}
+
+
+def test_rows_of_the_tables_of_all_tasks_are_added_up() -> None:
+    tasks = (*SCHEMA.tasks, BinaryTask(name="like", label="like"))
+    schema = msgspec.structs.replace(SCHEMA, tasks=tasks)
+    model = MultiTaskRanker(schema, ModelConfig(architecture="single_task", hidden_dims=(4,), tower_dims=()))
+    _, rows = build_optimizers(model, OptimizerConfig())
+    rows.step(1, RowGradient(torch.tensor([0, 8]), torch.ones(2, 2)))
+    assert count_table_rows(model, rows) == {"user": TableRows(10, 1, 0), "item": TableRows(8, 1, 0)}
 
 
 def test_folded_table_answers_like_the_map(model: MultiTaskRanker) -> None:

@@ -59,6 +59,21 @@ def test_table_has_a_row_for_each_trial(searched: tuple[Path, Tuning]) -> None:
     assert [float(row["lr"]) for row in rows] == [trial.values["lr"] for trial in searched[1].trials]
 
 
+def test_first_trial_is_the_given_configuration(searched: tuple[Path, Tuning], schema: Schema, tmp_path: Path) -> None:
+    run = fit(schema, toy_table(ROWS), out=tmp_path / "run", config=CONFIG, progress=False)
+    assert searched[1].trials[0].value == run.metrics["click"]["auc"]
+    assert searched[1].trials[0].values["hidden_dims"] == "8"
+
+
+def test_first_trial_draws_what_the_space_lacks_of_the_given(schema: Schema, tmp_path: Path) -> None:
+    space = SearchSpace(lr=(0.5, 0.6), batch_size=(64, 128), task_weights=(2.0, 4.0))
+    values = search(schema, tmp_path, 1, tune=space).trials[0].values
+    assert 0.5 <= values["lr"] <= 0.6
+    assert values["batch_size"] in (64, 128)
+    assert 2.0 <= values["task_weights.like"] <= 4.0
+    assert values["dropout"] == SMALL.dropout
+
+
 def test_search_in_two_parts_is_that_in_one(searched: tuple[Path, Tuning], schema: Schema, tmp_path: Path) -> None:
     search(schema, tmp_path, 2)
     found = search(schema, tmp_path, 4)

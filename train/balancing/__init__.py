@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from polyrank.errors import ConfigError
-from polyrank.tasks import CountTask, Task
+from polyrank.tasks import Task
 from polyrank.train.processes import ALONE, Processes
 
 from .combining import GradientCombination
@@ -29,12 +28,10 @@ def build_balancer(
         processes: those whose losses are parts of one, see `with_total`.
 
     Raises:
-        ConfigError: the method compares losses, and a task's may be below 0.
         MissingExtraError: the method needs the extra `balancing`.
     """
     if len(tasks) == 1:
         return FixedWeights(tasks)
-    _check_losses(config, tasks)
     match config.method:
         case "fixed":
             return FixedWeights(tasks)
@@ -45,12 +42,3 @@ def build_balancer(
         case "gradnorm":
             return GradientNormalization(tasks, config.alpha, config.lr, processes)
     return GradientCombination(tasks, build_weighting(config, seed), processes)
-
-
-def _check_losses(config: BalancingConfig, tasks: Sequence[Task]) -> None:
-    for task in tasks:
-        if isinstance(task, CountTask) and config.method in ("uncertainty", "dwa", "gradnorm"):
-            raise ConfigError(
-                f"$.balancing.method = {config.method!r} needs losses of 0 and above, and that of a count task may be "
-                f"below (task {task.name!r}); use 'fixed', 'pcgrad', 'cagrad', 'upgrad', 'mgda' or 'nash_mtl'"
-            )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from polyrank.schema import Schema
+from polyrank.tasks import Task
 from polyrank.train.config import TrainConfig
 from polyrank.train.search_space import Range, SearchSpace
 from polyrank.train.task_weights import weighted
@@ -45,7 +46,7 @@ def suggest(trial: "BaseTrial", space: SearchSpace, config: TrainConfig, schema:
     """
     rates = {name: _log(trial, name, getattr(space, name)) for name in ("lr", "embedding_lr")}
     model: dict[str, Any] = {"dropout": trial.suggest_float("dropout", *(space.dropout or (0.0, 0.0)))}
-    widths = {"x".join(map(str, widths)): widths for widths in space.hidden_dims}
+    widths = {_shown(widths): widths for widths in space.hidden_dims}
     model["hidden_dims"] = widths[trial.suggest_categorical("hidden_dims", list(widths))]
     if space.num_experts:
         model["num_experts"] = trial.suggest_categorical("num_experts", space.num_experts)
@@ -62,15 +63,45 @@ def suggest(trial: "BaseTrial", space: SearchSpace, config: TrainConfig, schema:
     )
 
 
+def given_values(space: SearchSpace, config: TrainConfig, schema: Schema) -> dict[str, Any]:
+    """Return what `config` has of the values that the space searches, as `suggest` names them, where it holds them."""
+    optimizer, model = config.optimizer, config.model
+    numbers: dict[str, tuple[float, Range | None]] = {
+        "lr": (optimizer.lr, space.lr),
+        "embedding_lr": (optimizer.table_lr, space.embedding_lr),
+        "dropout": (model.dropout, space.dropout),
+    } | {_factor(task): (1.0, space.task_weights) for task in schema.tasks[1:]}
+    choices: dict[str, tuple[Any, tuple[Any, ...]]] = {
+        "hidden_dims": (model.hidden_dims, space.hidden_dims),
+        "num_experts": (model.num_experts, space.num_experts),
+        "batch_size": (config.batch_size, space.batch_size),
+    }
+    found: dict[str, Any] = {
+        name: value for name, (value, ends) in numbers.items() if ends is not None and ends[0] <= value <= ends[1]
+    }
+    found |= {name: value for name, (value, values) in choices.items() if value in values}
+    if "hidden_dims" in found:
+        found["hidden_dims"] = _shown(model.hidden_dims)
+    return found
+
+
 def _weights(trial: "BaseTrial", ends: Range, schema: Schema) -> dict[str, float]:
     """Return the weight of each task; that of the first stays, since only their ratios say which matters."""
     first, *others = schema.tasks
-    found = {task.name: task.weight * _log(trial, f"task_weights.{task.name}", ends) for task in others}
+    found = {task.name: task.weight * _log(trial, _factor(task), ends) for task in others}
     return {first.name: first.weight} | found
+
+
+def _factor(task: Task) -> str:
+    return f"task_weights.{task.name}"
 
 
 def _log(trial: "BaseTrial", name: str, ends: Range) -> float:
     return trial.suggest_float(name, *ends, log=True)
+
+
+def _shown(widths: tuple[int, ...]) -> str:
+    return "x".join(map(str, widths))
 
 
 def _tenfold(value: float) -> Range:

@@ -26,7 +26,7 @@ from polyrank.train.task_weights import weighted
 from polyrank.train.threads import torch_threads
 from polyrank.train.validation import validate
 
-from .space import space_around, suggest
+from .space import given_values, space_around, suggest
 from .storage import opened_study
 from .trials import BEST_FILE, State, Tried, finished, tried, write_files
 
@@ -66,10 +66,10 @@ def tune(  # noqa: PLR0913 (as the command has them)
 ) -> Tuning:
     """Search for the configuration whose validation metric is best, and write it to `out`.
 
-    `config.tune` says where. Trials are chosen by the tree-structured Parzen estimator (Bergstra et al., Algorithms for
-    Hyper-Parameter Optimization, NIPS 2011), from seeds that follow from `config.seed`, and end early where they are
-    worse than the median of the others at the same validation. The same call goes on where another was interrupted,
-    with the trials that it would have had.
+    `config.tune` says where. The first trial is `config` itself, where that lies in the space. Others are chosen by
+    the tree-structured Parzen estimator (Bergstra et al., Algorithms for Hyper-Parameter Optimization, NIPS 2011),
+    from seeds that follow from `config.seed`, and end early where they are worse than the median of the others at
+    the same validation. The same call goes on where another was interrupted, with the trials that it would have had.
 
     Args:
         schema: features and tasks.
@@ -128,9 +128,12 @@ class _Search:
 
 def _search(study: "Study", search: _Search, out: Path, *, trials: int, until: float) -> list[Tried]:
     import optuna
+    from optuna.trial import TrialState
 
     found = tried(study)
     write_files(out, found, _best(found, search.metric))
+    if finished(found) == 0 and not study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+        study.enqueue_trial(given_values(search.space, search.config, search.data.schema))
     while finished(found) < trials:
         # A sampler for each trial: one that goes on would draw what the first trials drew again.
         study.sampler = optuna.samplers.TPESampler(seed=(search.config.seed * 1_000_003 + finished(found)) % SEEDS)

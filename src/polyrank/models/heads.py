@@ -79,9 +79,17 @@ def row_losses(task: Task, logits: Tensor, target: Tensor) -> Tensor:
 
 
 def _poisson_losses(logit: Tensor, target: Tensor) -> Tensor:
-    """Return `exp(logit) - target * logit`; above the largest answer along the tangent, so that nothing overflows."""
+    """Return half the Poisson deviance, `exp(logit) - target + target (log(target) - logit)`, which is 0 or above.
+
+    Of a target of 1 or more it is taken as `target (exp(d) - 1 - d)` of `d = logit - log(target)`, which has no
+    difference of large numbers. Above the largest answer it goes on along the tangent, so that nothing overflows.
+    """
     capped = logit.clamp(max=MAX_LOG_ANSWER)
-    return capped.exp() * (1 + logit - capped) - target * logit
+    large = target.clamp(min=1.0)
+    difference = capped - large.log()
+    of_large = large * (torch.expm1(difference) - difference)
+    of_small = capped.exp() - target + torch.xlogy(target, target) - target * capped
+    return torch.where(target >= 1.0, of_large, of_small) + (logit - capped) * (capped.exp() - target)
 
 
 def _ordinal_losses(task: OrdinalTask, logits: Tensor, target: Tensor) -> Tensor:

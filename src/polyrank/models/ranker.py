@@ -8,13 +8,14 @@ from torch import Tensor, nn
 from polyrank.schema import Schema
 
 from . import chain as chains
-from .architectures import build_architecture
+from .architectures import build_architecture, num_inputs
 from .calibration import Calibration
 from .config import ModelConfig
 from .dense import DenseBlock
 from .embedding import Embeddings
 from .heads import answer, loss, split
 from .interactions import CrossNetwork, FactorizationMachine
+from .memory import require_memory
 from .towers import Baseline, Towers, num_outputs
 
 
@@ -46,7 +47,7 @@ class Network(nn.Module):
         self.chain = chains.chain_of(schema, config)
         self.layers = build_architecture(inputs.output_dim, schema, config) if config.interaction != "fm" else None
         self.shares_input = config.architecture != "single_task"
-        self.num_inputs = 1 if self.layers is None else self.layers.num_inputs
+        self.num_inputs = num_inputs(schema, config)
         self.crosses = nn.ModuleList(
             CrossNetwork(inputs.output_dim, config.cross_layers, config.cross_rank)
             for _ in range(self.num_inputs if config.interaction == "dcn_v2" else 0)
@@ -85,6 +86,7 @@ class MultiTaskRanker(nn.Module):
 
     def __init__(self, schema: Schema, config: ModelConfig) -> None:
         super().__init__()
+        require_memory(schema, "the model", copies=num_inputs(schema, config))
         self.tasks = schema.tasks
         self.calibrator = config.calibrator if config.architecture == "aitm" else 0.0
         first = Inputs(schema)

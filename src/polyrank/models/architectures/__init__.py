@@ -14,7 +14,7 @@ from .sharing import Architecture
 from .single_task import SingleTask
 from .stem import SharedAndTaskEmbeddings
 
-__all__ = ["Architecture", "build_architecture"]
+__all__ = ["Architecture", "build_architecture", "num_inputs"]
 
 _KINDS: dict[str, Callable[[int, int, ModelConfig], Architecture]] = {
     "single_task": SingleTask,
@@ -24,6 +24,13 @@ _KINDS: dict[str, Callable[[int, int, ModelConfig], Architecture]] = {
     "esmm": EntireSpace,
     "stem": SharedAndTaskEmbeddings,
 }
+
+
+def num_inputs(schema: Schema, config: ModelConfig) -> int:
+    """Return how many embeddings of the features the layers read, each with tables of its own."""
+    num_tasks = len(schema.tasks)
+    own = {"single_task": num_tasks, "stem": num_tasks + 1}
+    return 1 if config.interaction == "fm" else own.get(config.architecture, 1)
 
 
 def build_architecture(input_dim: int, schema: Schema, config: ModelConfig) -> Architecture:

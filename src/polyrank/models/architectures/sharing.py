@@ -10,11 +10,9 @@ class Architecture(nn.Module, ABC):
     """The layers between the inputs and the towers of the tasks.
 
     Attributes:
-        num_inputs: how many embeddings of the features it reads, each with tables of its own.
         output_dim: H, the width of what a tower reads.
     """
 
-    num_inputs: int = 1
     output_dim: int
 
     def shared_parts(self) -> list[nn.Module]:
@@ -26,7 +24,7 @@ class Architecture(nn.Module, ABC):
         """Represent rows.
 
         Args:
-            inputs: float32 (B, I) each, `num_inputs` of them.
+            inputs: float32 (B, I) each, as many as `num_inputs` says.
 
         Returns:
             float32 (B, T, H), or (B, H) where all tasks have the same.

@@ -16,7 +16,6 @@ class SingleTask(Architecture):
 
     def __init__(self, input_dim: int, num_tasks: int, config: ModelConfig) -> None:
         super().__init__()
-        self.num_inputs = num_tasks
         self.networks = GroupedMLP(
             num_tasks, input_dim, config.hidden_dims, shares_input=False, options=config.layer_options
         )

@@ -20,7 +20,6 @@ class SharedAndTaskEmbeddings(Architecture):
 
     def __init__(self, input_dim: int, num_tasks: int, config: ModelConfig) -> None:
         super().__init__()
-        self.num_inputs = num_tasks + 1
         self.num_tasks, count = num_tasks, config.num_experts
         dims, options = config.hidden_dims, config.layer_options
         self.task_experts = GroupedMLP(num_tasks * count, input_dim, dims, shares_input=False, options=options)

@@ -1,0 +1,51 @@
+"""How many rows of the embedding tables training reached: the others still have their random first vectors."""
+
+import dataclasses
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from polyrank.models import MultiTaskRanker
+from polyrank.models.embedding import FusedTable
+
+from .optimizers import RowOptimizer
+
+
+@dataclasses.dataclass(frozen=True)
+class TableRows:
+    """Rows of a feature's table, over the tables of all tasks where each has its own.
+
+    Attributes:
+        rows: with those of "missing".
+        trained: those that a step changed.
+        rare: those that train and answer as "missing", see `RareIdsConfig.min_count`.
+    """
+
+    rows: int
+    trained: int
+    rare: int
+
+    def __add__(self, other: "TableRows") -> "TableRows":
+        return TableRows(self.rows + other.rows, self.trained + other.trained, self.rare + other.rare)
+
+
+def count_table_rows(model: MultiTaskRanker, optimizer: RowOptimizer) -> dict[str, TableRows]:
+    """Count by feature, before rare rows are folded."""
+    changed = {id(table): rows for table, rows in zip(optimizer.tables, optimizer.changed_rows(), strict=True)}
+    found: dict[str, TableRows] = {}
+    for module in model.modules():
+        if isinstance(module, FusedTable):
+            for name, counts in _counted(module, changed).items():
+                found[name] = found[name] + counts if name in found else counts
+    return found
+
+
+def _counted(table: FusedTable, changed: Mapping[int, Tensor]) -> dict[str, TableRows]:
+    owners = [slots.feature.name for slots in table.layout if slots.feature.table == slots.feature.name]
+    found = {}
+    for name, (start, size) in zip(owners, table.ranges, strict=True):
+        trained = int(changed[id(table.weight)][start : start + size].sum())
+        stand_ins = None if table.stand_ins is None else table.stand_ins[start + 1 : start + size]
+        rare = 0 if stand_ins is None else int((stand_ins == start).sum())
+        found[name] = TableRows(size, trained, rare)
+    return found
