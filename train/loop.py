@@ -66,6 +66,8 @@ class Trainer:
 
     def step(self, batch: TrainingBatch) -> Tensor:
         """Take one gradient step; return each task's loss, (T,), detached."""
+        if self._processes.size > 1:
+            torch.manual_seed(self._processes.seed_of(self._config.seed, self.num_done))
         weights = None if batch.sample_weights is None else batch.sample_weights / self._mean_weight
         inputs = [part(self._known(batch.ids), batch.dense, batch.weights) for part in self.model.inputs]
         leaves = [part.detach().requires_grad_() for part in inputs]

@@ -23,6 +23,7 @@ WAIT = timedelta(days=7)
 """How long ranks wait for one another: one may encode terabytes meanwhile, and one that ends closes its connections."""
 
 _ERRORS = "polyrank/errors"
+_GOLDEN_RATIO = 0x9E3779B97F4A7C15
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +44,13 @@ class Processes:
     def is_first(self) -> bool:
         """Whether it is this one that writes, logs and shows progress."""
         return self.rank == 0
+
+    def seed_of(self, seed: int, step: int) -> int:
+        """Return what this rank draws a step from: another number for each rank, so that they drop other units.
+
+        It depends on nothing else, so that ranks go on from a checkpoint that the first one wrote.
+        """
+        return (seed + (step * self.size + self.rank) * _GOLDEN_RATIO) % 2**63
 
     def add(self, tensor: Tensor) -> Tensor:
         """Add up the tensors of all ranks in place, to the same bits on each.

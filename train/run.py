@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from polyrank.errors import ConfigError
 from polyrank.models import TrainedRanker
 from polyrank.models.trained import content_hash
 from polyrank.rows import Rows
@@ -38,7 +37,6 @@ TIMES_FILE = "times.json"
 """Apart from the metrics, which are the same in every run of the same seed."""
 
 SAMPLE_ROWS = 1000
-_GOLDEN_RATIO = 0x9E3779B97F4A7C15
 
 logger = logging.getLogger(__name__)
 
@@ -120,7 +118,7 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
             warn_of_chance(run.evaluation)
             if stage is not None:
                 run = _write(stage, run, prepared, training, config)
-        if processes.size == 1:
+        if processes.is_first:
             checkpoints.remove()
         return processes.share(run)
 
@@ -162,10 +160,6 @@ def _refuse_early(schema: Schema, target: Path, config: TrainConfig, processes: 
         refuse_existing(target)
         if not resume:
             refuse_checkpoint(target)
-    if resume and processes.size > 1:
-        raise ConfigError(
-            f"resume goes with one process, got {processes.size}: many write no checkpoints; leave it out"
-        )
     require_rows_for_all(config.batch_size, processes)
     build_balancer(config.balancing, schema.tasks, seed=config.seed)
 
@@ -199,14 +193,13 @@ def _train(  # noqa: PLR0913 (what a training begins with)
         torch.manual_seed(config.seed)
         processes.require_same(**{"schema and rows": _described(data), "the configurations": toml_text(config)})
         state = checkpoints.load()
+        processes.require_same(checkpoints=None if state is None else (state.values["epoch"], state.values["step"]))
         if state is None:
             training = begin(data, config, warm_start=older, processes=processes, progress=progress)
         else:
-            training = go_on(data, config, state, checkpoints.path)
+            training = go_on(data, config, state, checkpoints.path, processes)
         training.scalars = scalars
-        if processes.rank > 0:  # else the layers of all ranks would drop the same units
-            torch.manual_seed((config.seed + processes.rank * _GOLDEN_RATIO) % 2**63)
-        training.run(progress=progress, checkpoints=checkpoints if processes.size == 1 else None)
+        training.run(progress=progress, checkpoints=checkpoints if processes.is_first else None)
     return training
 
 

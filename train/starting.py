@@ -48,14 +48,14 @@ def begin(
     return training
 
 
-def go_on(data: TrainingData, config: TrainConfig, found: Checkpoint, path: Path) -> Training:
+def go_on(data: TrainingData, config: TrainConfig, found: Checkpoint, path: Path, processes: Processes) -> Training:
     """Take a training up where its checkpoint was written, with the state of PyTorch's generator.
 
     Raises:
         DataError: the checkpoint does not fit the model.
     """
     data = dataclasses.replace(data, schema=Schema.from_toml(found.values["schema"]))
-    training = Training(MultiTaskRanker(data.schema, config.model), data, config)
+    training = Training(MultiTaskRanker(data.schema, config.model), data, config, processes)
     _load(training, found, path)
     at = training.at
     logger.info(

@@ -22,6 +22,21 @@ from polyrank.train import TrainConfig, fit
 
 TOML = TOY_TOML.replace('time = "time_ms"\n', 'time = "time_ms"\ngroup = "user_id"\nsample_weight = "heaviness"\n')
 QUICK = "batch_size = 130\nmemory_mb = 1\n"
+RESUMED = """
+epochs = 6
+batch_size = 130
+memory_mb = 1
+threads = 1
+
+[model]
+dropout = 0.2
+
+[rare_ids]
+dropout = 0.1
+
+[checkpoint]
+every_steps = 5
+"""
 ENDLESS = "epochs = 100_000\nbatch_size = 256\n"
 TRAIN = ["-m", "polyrank", "train", "logs.parquet", "--schema", "schema.toml", "--config", "train.toml", "--out", "run"]
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -43,10 +58,14 @@ def environment(place: Path, **more: str) -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1", "POLYRANK_CACHE_DIR": str(place / "cache"), **more}
 
 
+def new_store() -> TCPStore:
+    """Return what the agent of torchrun keeps for its ranks: of each time that they start."""
+    return TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+
+
 @pytest.fixture
 def store() -> TCPStore:
-    """What the agent of torchrun keeps for its ranks."""
-    return TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    return new_store()
 
 
 def start_ranks(place: Path, store: TCPStore, *arguments: list[str]) -> "list[subprocess.Popen[str]]":
@@ -70,6 +89,13 @@ def outcomes(processes: "list[subprocess.Popen[str]]") -> list[tuple[int, list[s
     """Return the exit status and our lines of each."""
     ended = [(process.communicate(timeout=100), process.returncode) for process in processes]
     return [(code, [line for line in err.splitlines() if line.startswith("polyrank:")]) for (_, err), code in ended]
+
+
+def wait_for_file(path: Path) -> None:
+    deadline = time.monotonic() + 60.0
+    while not path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def wait_for_training(place: Path) -> None:
@@ -111,6 +137,44 @@ def test_two_ranks_give_the_run_of_one(place: Path) -> None:
     for report in reports:
         report.pop("run_id")
     assert_allclose(numbers(reports[0]), numbers(reports[1]), rtol=1e-3, atol=1e-5)
+
+
+def test_killed_ranks_go_on_to_the_same_weights(place: Path, store: TCPStore) -> None:
+    (place / "train.toml").write_text(RESUMED)
+    whole = outcomes(start_ranks(place, store, TRAIN, TRAIN))
+    assert [code for code, _ in whole] == [0, 0]
+    (place / "run").rename(place / "whole")
+    second = new_store()
+    ranks = start_ranks(place, second, TRAIN, TRAIN)
+    wait_for_file(place / "run.checkpoint")
+    for process in ranks:
+        process.kill()
+        process.wait()
+    assert not (place / "run").exists()
+    third = new_store()
+    resumed = start_ranks(place, third, [*TRAIN, "--resume"], [*TRAIN, "--resume"])
+    said = [process.communicate(timeout=100)[1] for process in resumed]
+    assert [process.returncode for process in resumed] == [0, 0], said
+    assert ["training goes on from run.checkpoint" in text for text in said] == [True, False]
+    found, expected = ((place / run / "weights.safetensors").read_bytes() for run in ("run", "whole"))
+    assert found == expected
+    assert not (place / "run.checkpoint").exists()
+
+
+def test_rank_without_the_checkpoint_ends_both(place: Path, store: TCPStore) -> None:
+    (place / "train.toml").write_text(RESUMED)
+    ranks = start_ranks(place, store, TRAIN, TRAIN)
+    wait_for_file(place / "run.checkpoint")
+    for process in ranks:
+        process.kill()
+        process.wait()
+    second = new_store()
+    elsewhere = ["elsewhere" if word == "run" else word for word in TRAIN]
+    ended = outcomes(start_ranks(place, second, [*TRAIN, "--resume"], [*elsewhere, "--resume"]))
+    assert [code for code, _ in ended] == [1, 1]
+    assert "polyrank: checkpoints of rank 1 differ from those of rank 0; give all ranks the same" in [
+        line for _, lines in ended for line in lines
+    ]
 
 
 def test_signal_to_all_ranks_is_one_line_and_leaves_nothing(place: Path, store: TCPStore) -> None:
