@@ -92,6 +92,18 @@ def test_resumed_run_is_that_of_an_uninterrupted_one(
     assert [(whole / name).read_bytes() for name in names] == [(resumed / name).read_bytes() for name in names]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("saves", [7, 25], ids=["before layers are compiled", "after"])
+def test_resumed_run_with_compiled_layers_is_that_of_an_uninterrupted_one(
+    saves: int, toy_schema: Schema, tmp_path: Path
+) -> None:
+    config = msgspec.structs.replace(FULL, compile=True, epochs=4)
+    whole = train(tmp_path / "whole", config, schema=toy_schema)
+    interrupted(tmp_path / "run", config, toy_schema, saves=saves)
+    resumed = train(tmp_path / "run", config, schema=toy_schema, resume=True)
+    assert (whole / "weights.safetensors").read_bytes() == (resumed / "weights.safetensors").read_bytes()
+
+
 def test_run_can_be_interrupted_again_and_again(toy_schema: Schema, tmp_path: Path) -> None:
     whole = train(tmp_path / "whole", FULL, schema=toy_schema)
     interrupted(tmp_path / "run", FULL, toy_schema, saves=5)

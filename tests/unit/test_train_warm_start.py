@@ -28,6 +28,7 @@ AGE = BucketizedFeature(name="age", quantiles=4, embedding_dim=2)
 LOOKS = VectorFeature(name="looks", dim=3, projection=2)
 FEATURES: tuple[Feature, ...] = (USER, ITEM, PRICE, AGE, LOOKS)
 CLICK = BinaryTask(name="click", label="is_click")
+BUY = BinaryTask(name="buy", label="is_buy")
 STARS = OrdinalTask(name="stars", label="stars", levels=(1.0, 2.0, 3.0))
 PRICE_TASK = RegressionTask(name="spent", label="spent")
 STILL = OptimizerConfig(lr=1e-12, embedding_lr=1e-12, weight_decay=0.0)
@@ -48,6 +49,7 @@ def rows(count: int = 400, seed: int = 0) -> pa.Table:
             "is_click": random.integers(0, 2, count),
             "stars": random.integers(1, 4, count),
             "spent": random.normal(size=count),
+            "is_buy": random.integers(0, 2, count),
         }
     )
 
@@ -86,6 +88,18 @@ def test_warm_start_answers_as_the_older_run(architecture: Any, interaction: Any
     first = train(tmp_path / "a", schema_of(), model=model)
     second = train(tmp_path / "b", schema_of(), model=model, still=True, warm_start=first)
     assert_allclose(answers(second, "stars", like=first), answers(first, "stars"), atol=1e-6)
+    assert fresh(second) == []
+
+
+@pytest.mark.parametrize(
+    ("architecture", "interaction"), [("esmm", "none"), ("aitm", "none"), ("aitm", "dcn_v2"), ("shared_bottom", "fm")]
+)
+def test_warm_start_of_a_chain_answers_as_the_older_run(architecture: Any, interaction: Any, tmp_path: Path) -> None:
+    model = msgspec.structs.replace(SMALL, architecture=architecture, interaction=interaction)
+    schema = schema_of(tasks=(CLICK, BUY))
+    first = train(tmp_path / "a", schema, model=model)
+    second = train(tmp_path / "b", schema, model=model, still=True, warm_start=first)
+    assert_allclose(answers(second, "buy", like=first), answers(first, "buy"), atol=1e-6)
     assert fresh(second) == []
 
 
