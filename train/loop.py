@@ -16,11 +16,9 @@ from .config import TrainConfig
 from .exchange import add_gradients, add_row_gradients, with_total
 from .optimizers import (
     RowGradient,
-    adamw_state,
     build_optimizers,
     embedding_tables,
     gradient_norm,
-    load_adamw_state,
 )
 from .processes import ALONE, Processes
 from .schedules import rate_at
@@ -58,9 +56,8 @@ class Trainer:
         self.balancer = build_balancer(config.balancing, model.tasks, seed=config.seed, processes=processes)
         self._tables = embedding_tables(model)
         self.dense, self.rows = build_optimizers(model, config.optimizer, threads=config.threads)
-        self._weights = [weight for group in self.dense.param_groups for weight in group["params"]]
         decay = config.ema_decay
-        self.average = None if decay is None else AverageWeights(self._weights, self._tables, decay)
+        self.average = None if decay is None else AverageWeights(self.dense.weights, self._tables, decay)
         self.compiles = compiles
         self._compiled: Losses | None = None
 
@@ -85,7 +82,7 @@ class Trainer:
         """Return all that later steps depend on, by name: views where they are large."""
         parts = {
             "model": self.model.state_dict(),
-            "adamw": adamw_state(self.dense),
+            "adamw": self.dense.state(),
             "rows": self.rows.state(),
             "balancer": self.balancer.state_dict(),
             "average": {} if self.average is None else self.average.state(),
@@ -96,7 +93,7 @@ class Trainer:
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Go on from what `state` gave."""
         self.model.load_state_dict(part_of(state, "model"))
-        load_adamw_state(self.dense, part_of(state, "adamw"))
+        self.dense.load_state(part_of(state, "adamw"))
         self.rows.load_state(part_of(state, "rows"))
         self.balancer.load_state_dict(part_of(state, "balancer"))
         if self.average is not None:
@@ -110,13 +107,11 @@ class Trainer:
     def _update(self) -> None:
         """Step all weights by their gradients, and forget those."""
         rate = rate_at(self.num_done, self._num_steps, self._config.optimizer)
-        add_gradients([weight.grad for weight in self._weights if weight.grad is not None], self._processes)
+        add_gradients(self._dense_gradients(), self._processes)
         gradients = add_row_gradients([RowGradient.of(table) for table in self._tables], self._processes)
         scale = self._clip(gradients)
-        for group in self.dense.param_groups:
-            group["lr"] = self._config.optimizer.lr * rate
+        self.dense.lr = self._config.optimizer.lr * rate
         self.dense.step()
-        self.dense.zero_grad()
         for index, gradient in enumerate(gradients):
             if gradient is not None:
                 if self.average is not None:
@@ -130,10 +125,13 @@ class Trainer:
         limit = self._config.optimizer.clip_norm
         if limit is None:
             return 1.0
-        dense = [weight.grad for weight in self._weights if weight.grad is not None]
+        dense = self._dense_gradients()
         scale = min(1.0, limit / max(gradient_norm(dense, gradients), 1e-12))
         torch._foreach_mul_(dense, scale)
         return scale
+
+    def _dense_gradients(self) -> list[Tensor]:
+        return [weight.grad for weight in self.dense.weights if weight.grad is not None]
 
     def _known(self, ids: Tensor) -> Tensor:
         """Take some ids for missing."""

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.optim import AdamW, Optimizer
 
 from polyrank.embedding_rows import coalesce_rows, update_rowwise_adagrad
 from polyrank.models.buckets import BucketTable
@@ -138,38 +137,73 @@ class SparseAdam(RowOptimizer):
         return [squares.any(1) for squares in self.squares]
 
 
+class FusedAdamW:
+    """AdamW for the weights that each step changes, all in one call.
+
+    Loshchilov and Hutter, Decoupled Weight Decay Regularization, ICLR 2019, algorithm 2. The numbers are those of
+    torch.optim.AdamW with `fused=True`, whose `step` takes eight times as long for the weights of a ranker: it looks at
+    each of them in Python.
+    """
+
+    def __init__(self, weights: Sequence[nn.Parameter], *, lr: float, weight_decay: float) -> None:
+        self.weights, self.lr, self.weight_decay = tuple(weights), lr, weight_decay
+        self.means = [torch.zeros_like(weight) for weight in self.weights]
+        self.squares = [torch.zeros_like(weight) for weight in self.weights]
+        self.steps = [torch.zeros((), device=weight.device) for weight in self.weights]
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Step the weights that have a gradient, and take it from them."""
+        places = [place for place, weight in enumerate(self.weights) if weight.grad is not None]
+        if not places:
+            return
+        lists = (self.weights, [weight.grad for weight in self.weights], self.means, self.squares, self.steps)
+        weights, gradients, means, squares, steps = ([values[place] for place in places] for values in lists)
+        torch._foreach_add_(steps, 1.0)
+        torch._fused_adamw_(
+            weights,
+            gradients,
+            means,
+            squares,
+            [],
+            steps,
+            lr=self.lr,
+            beta1=ADAM_BETAS[0],
+            beta2=ADAM_BETAS[1],
+            weight_decay=self.weight_decay,
+            eps=EPSILON,
+            amsgrad=False,
+            maximize=False,
+        )
+        for weight in weights:
+            weight.grad = None
+
+    def state(self) -> dict[str, Tensor]:
+        """Return moments and steps, by number of the weight and name: views, not copies."""
+        lists = {"exp_avg": self.means, "exp_avg_sq": self.squares, "step": self.steps}
+        return {f"{place}.{name}": value for name, values in lists.items() for place, value in enumerate(values)}
+
+    @torch.no_grad()
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` gave."""
+        for name, value in self.state().items():
+            value.copy_(state[name])
+
+
 def embedding_tables(model: nn.Module) -> list[nn.Parameter]:
     """Return the weights that are looked up, and so have sparse gradients, in the order of the model."""
     return [module.weight for module in model.modules() if isinstance(module, FusedTable | BucketTable)]
 
 
-def build_optimizers(model: nn.Module, config: OptimizerConfig, *, threads: int = 1) -> tuple[Optimizer, RowOptimizer]:
+def build_optimizers(model: nn.Module, config: OptimizerConfig, *, threads: int = 1) -> tuple[FusedAdamW, RowOptimizer]:
     """Give everything but the embedding tables to AdamW, and those to the row optimiser that `config` names."""
     tables = embedding_tables(model)
     owned = {id(table) for table in tables}
     others = [parameter for parameter in model.parameters() if id(parameter) not in owned]
-    dense = AdamW(others, lr=config.lr, weight_decay=config.weight_decay, fused=True)
+    dense = FusedAdamW(others, lr=config.lr, weight_decay=config.weight_decay)
     if config.embedding == "sparse_adam":
         return dense, SparseAdam(tables, config.table_lr)
     return dense, RowwiseAdagrad(tables, config.table_lr, threads=threads)
-
-
-def adamw_state(optimizer: Optimizer) -> dict[str, Tensor]:
-    """Return the moments and steps of the weights that were stepped, by number and name: views, not copies."""
-    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-    return {
-        f"{index}.{name}": value
-        for index, weight in enumerate(weights)
-        for name, value in optimizer.state.get(weight, {}).items()
-    }
-
-
-def load_adamw_state(optimizer: Optimizer, state: Mapping[str, Tensor]) -> None:
-    """Go on from what `adamw_state` gave."""
-    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-    for key, value in state.items():
-        index, _, name = key.partition(".")
-        optimizer.state[weights[int(index)]][name] = value.clone()
 
 
 def gradient_norm(dense: Sequence[Tensor], tables: Sequence[RowGradient | None]) -> float:

@@ -8,8 +8,11 @@ import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from polyrank.embedding_rows import gather_rows
 
 from .encoded import EncodedRows, Selection
 
@@ -36,7 +39,7 @@ class TrainingBatch(NamedTuple):
 
     def pick(self, rows: Tensor) -> "TrainingBatch":
         """Copy rows."""
-        return TrainingBatch(*(None if tensor is None else tensor.index_select(0, rows) for tensor in self))  # type: ignore[arg-type]
+        return TrainingBatch(*(None if tensor is None else _picked(tensor, rows) for tensor in self))  # type: ignore[arg-type]
 
     def with_rows(self, others: "TrainingBatch") -> "TrainingBatch":
         """Return these rows, and others after them."""
@@ -152,6 +155,15 @@ class Shuffler:
         if self._held is None or len(rows) > len(self._held):
             self._held = rows
         return _tensors(rows), places
+
+
+def _picked(tensor: Tensor, rows: Tensor) -> Tensor:
+    """Copy rows (N,) of a tensor whose numbers have 4 or 8 bytes: the bits, as if they were those of a table."""
+    picked = torch.empty(len(rows), *tensor.shape[1:], dtype=tensor.dtype)
+    if picked.numel() > 0:
+        table, out = (each.numpy().reshape(len(each), -1).view(np.float32) for each in (tensor, picked))
+        gather_rows(table, rows.numpy(), out, threads=torch.get_num_threads())
+    return picked
 
 
 def _tensors(rows: EncodedRows) -> TrainingBatch:

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from polyrank.models import MultiTaskRanker
 
+from .allocator import kept_memory
 from .batch_norm import share_batch_norm
 from .checkpoint_file import Checkpoint
 from .checkpoints import Checkpoints
@@ -130,7 +131,7 @@ class Training:
         total = self._config.epochs * len(self._data.train)
         done = min(self.trainer.num_done * self._config.batch_size, total)
         self._lines = ProgressLines(total, done, shown=progress and self._processes.is_first)
-        with _matmul_precision(), _bar(total, done, shown=progress and self._processes.is_first) as bar:
+        with kept_memory(), _matmul_precision(), _bar(total, done, shown=progress and self._processes.is_first) as bar:
             while self.at.epoch <= self._config.epochs and not self.stopping.is_due:
                 self._finish_epoch(bar, checkpoints)
         self.train_s = time.perf_counter() - start
@@ -172,7 +173,7 @@ class Training:
         entry = {"epoch": self.at.epoch, "steps": self.trainer.num_done, "train_loss": losses, "validation": metrics}
         self.history.append(entry)
         if self.scalars is not None:
-            done, rate = self.trainer.num_done, self.trainer.dense.param_groups[0]["lr"]
+            done, rate = self.trainer.num_done, self.trainer.dense.lr
             self.scalars.write(done, done * self._config.batch_size, rate, losses, metrics)
         if self._on_validation is not None:
             self._on_validation(entry)

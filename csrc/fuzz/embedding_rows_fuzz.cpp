@@ -9,6 +9,7 @@
 
 #include "draws.hpp"
 #include "polyrank/embedding_rows.hpp"
+#include "polyrank/pooled_rows.hpp"
 
 // libFuzzer target: lookups, sums and updates of embedding tables of any shape equal those of plain loops, bit for bit,
 // and touch nothing outside.
@@ -103,6 +104,70 @@ void check_gather(const Rows& rows, const Floats& table, std::size_t dim) {
   expect_equal("lookup", dim, out.span(), expected);
 }
 
+// Of 0, 1 and others, or none.
+Floats draw_factors(Draws& draws, std::size_t count) {
+  Floats factors(draws.in_range(0, 3) == 0 ? 0 : count);
+  for (float& factor : factors) {
+    factor = static_cast<float>(draws.in_range(0, 3)) / 2;
+  }
+  return factors;
+}
+
+std::vector<std::uint32_t> draw_widths(Draws& draws) {
+  std::vector<std::uint32_t> widths(draws.in_range(1, 4));
+  for (std::uint32_t& width : widths) {
+    width = static_cast<std::uint32_t>(draws.in_range(1, 5));
+  }
+  return widths;
+}
+
+void check_pooling(Rows rows, const Floats& table, std::size_t dim, Draws& draws) {
+  const std::vector<std::uint32_t> widths = draw_widths(draws);
+  PooledRows batch{.rows = {}, .factors = nullptr, .widths = widths};
+  const std::size_t num_columns = batch.num_columns();
+  rows.resize(rows.size() / num_columns * num_columns);
+  const Floats drawn = draw_factors(draws, rows.size());
+  const Exact<std::int64_t> exact_rows{std::span<const std::int64_t>(rows)};
+  const Exact<float> factors{std::span<const float>(drawn)};
+  batch.rows = exact_rows.span();
+  batch.factors = drawn.empty() ? nullptr : factors.span().data();
+  const std::size_t num_vectors = rows.size() / num_columns * widths.size();
+  const Floats gradients = draw_floats(draws, num_vectors * dim);
+  Floats expected(num_vectors * dim);
+  Rows expected_rows;
+  Floats expected_values;
+  std::size_t at = 0;
+  for (std::size_t vector = 0; vector < num_vectors; ++vector) {
+    bool is_first = true;
+    for (std::uint32_t i = 0; i < widths[vector % widths.size()]; ++i, ++at) {
+      const float factor = drawn.empty() ? 1.0F : drawn[at];
+      if (factor == 0.0F) {
+        is_first = false;  // the sum begins with 0
+        continue;
+      }
+      expected_rows.push_back(rows[at]);
+      for (std::size_t j = 0; j < dim; ++j) {
+        float& sum = expected[vector * dim + j];
+        const float term = factor * table[static_cast<std::size_t>(rows[at]) * dim + j];
+        sum = is_first ? term : sum + term;
+        expected_values.push_back(factor * gradients[vector * dim + j]);
+      }
+      is_first = false;
+    }
+  }
+  const Exact<float> exact_table{std::span<const float>(table)};
+  const Exact<float> out{std::span<const float>(Floats(expected.size()))};
+  pool_rows(exact_table.span().data(), dim, batch, out.span().data());
+  expect_equal("pooled vector", dim, out.span(), expected);
+  const Exact<float> exact_gradients{std::span<const float>(gradients)};
+  const Exact<std::int64_t> found_rows{std::span<const std::int64_t>(rows)};
+  const Exact<float> values{std::span<const float>(Floats(rows.size() * dim))};
+  const std::size_t count =
+      spread_rows(exact_gradients.span().data(), dim, batch, found_rows.span().data(), values.span().data());
+  check(std::ranges::equal(found_rows.span().first(count), expected_rows), "row of a gradient", dim, count);
+  expect_equal("gradient of a row", dim, values.span().first(count * dim), expected_values);
+}
+
 float mean_square(std::span<const float> gradient) {
   float partial[8]{};
   for (std::size_t i = 0; i < gradient.size(); ++i) {
@@ -157,6 +222,7 @@ void check_input(Draws& draws) {
   check_coalesce(rows, values, dim);
   const Floats table = draw_floats(draws, num_rows * dim);
   check_gather(rows, table, dim);
+  check_pooling(rows, table, dim, draws);
   const float scale = draws.in_range(0, 1) == 0 ? 1.0F : 0.3F;
   check_update(expected_sums(rows, values, dim), table, Floats(num_rows), dim, scale);
   check_range(rows, draws);

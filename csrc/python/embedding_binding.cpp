@@ -1,6 +1,7 @@
 #include "embedding_binding.hpp"
 
 #include <pybind11/numpy.h>
+#include <pybind11/stl.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include "../src/parallel.hpp"
 #include "number_array.hpp"
 #include "polyrank/embedding_rows.hpp"
+#include "polyrank/pooled_rows.hpp"
 
 namespace polyrank {
 namespace {
@@ -25,9 +27,10 @@ using Rows = NumberArray<std::int64_t>;
 // Fewer are done before a second thread has started.
 constexpr std::size_t kMinRowsOfThread = 32768;
 
+/// Shares rows among threads; each stands for `size` rows of a table.
 void in_shares(std::size_t num_rows, std::size_t num_threads,
-               const std::function<void(std::size_t begin, std::size_t count)>& share) {
-  const std::size_t count = std::clamp<std::size_t>(num_rows / kMinRowsOfThread, 1, num_threads);
+               const std::function<void(std::size_t begin, std::size_t count)>& share, std::size_t size = 1) {
+  const std::size_t count = std::clamp<std::size_t>(num_rows * size / kMinRowsOfThread, 1, num_threads);
   in_parallel(count, [&](std::size_t index) {
     const std::size_t begin = num_rows * index / count;
     share(begin, num_rows * (index + 1) / count - begin);
@@ -85,6 +88,84 @@ void gather(const py::object& given_table, const py::object& given_rows, const p
   });
 }
 
+/// Arrays that say which rows of a table the vectors of a batch add up, checked.
+class Pooling {
+ public:
+  Pooling(const py::object& rows, const py::object& factors, const std::vector<std::uint32_t>& widths)
+      : rows_(rows, "rows", 2), widths_(widths) {
+    if (std::ranges::find(widths_, 0U) != widths_.end()) {
+      throw std::invalid_argument("widths must be 1 or above, got 0");
+    }
+    rows_.check_width(batch().num_columns(), "as widths add up to");
+    if (!factors.is_none()) {
+      factors_.emplace_back(factors, "factors", 2);
+      factors_[0].check_size(rows_.size(), "as rows has");
+      factors_[0].check_width(rows_.width(), "as rows has");
+    }
+  }
+
+  [[nodiscard]] const Rows& rows() const noexcept { return rows_; }
+  [[nodiscard]] std::size_t num_vectors() const noexcept { return widths_.size(); }
+  [[nodiscard]] PooledRows batch() const { return batch(0, rows_.size()); }
+  [[nodiscard]] PooledRows batch(std::size_t begin, std::size_t count) const {
+    const std::size_t first = begin * rows_.width();
+    const float* factors = factors_.empty() ? nullptr : factors_[0].values().data() + first;
+    return {.rows = rows_.values().subspan(first, count * rows_.width()), .factors = factors, .widths = widths_};
+  }
+
+ private:
+  Rows rows_;
+  std::vector<Floats> factors_;  // one, or none
+  const std::vector<std::uint32_t>& widths_;
+};
+
+void pool(const py::object& given_table, const py::object& given_rows, const py::object& given_factors,
+          const std::vector<std::uint32_t>& widths, const py::object& given_out, std::size_t num_threads) {
+  const Floats table(given_table, "table", 2);
+  const Pooling pooling(given_rows, given_factors, widths);
+  Floats out(given_out, "out", 2, true);
+  check_threads(num_threads);
+  check_width(table);
+  out.check_size(pooling.rows().size(), "as rows has");
+  out.check_width(widths.size() * table.width(), "those of table for each of widths");
+  check_apart(out, table, "table");
+  check_apart(out, pooling.rows(), "rows");
+  check_rows(pooling.rows(), table);
+  float* const first = out.written();
+  const std::size_t num_columns = pooling.rows().width();
+  const py::gil_scoped_release unlocked;
+  in_shares(
+      pooling.rows().size(), num_threads,
+      [&](std::size_t begin, std::size_t count) {
+        pool_rows(table.values().data(), table.width(), pooling.batch(begin, count), first + begin * out.width());
+      },
+      num_columns);
+}
+
+py::tuple spread(const py::object& given_gradients, const py::object& given_rows, const py::object& given_factors,
+                 const std::vector<std::uint32_t>& widths) {
+  const Floats gradients(given_gradients, "gradients", 2);
+  const Pooling pooling(given_rows, given_factors, widths);
+  gradients.check_size(pooling.rows().size(), "as rows has");
+  if (widths.empty() || gradients.width() == 0 || gradients.width() % widths.size() != 0) {
+    gradients.refuse("must have as many columns for each of " + std::to_string(widths.size()) + " widths, got " +
+                     std::to_string(gradients.width()));
+  }
+  const std::size_t dim = gradients.width() / widths.size();
+  const std::size_t most = pooling.batch().rows.size();
+  py::array_t<std::int64_t> rows(most);
+  py::array_t<float> values({most, dim});
+  std::int64_t* const first_row = rows.mutable_data();
+  float* const first_value = values.mutable_data();
+  std::size_t count = 0;
+  {
+    const py::gil_scoped_release unlocked;
+    count = spread_rows(gradients.values().data(), dim, pooling.batch(), first_row, first_value);
+  }
+  const py::slice kept(0, static_cast<py::ssize_t>(count), 1);
+  return py::make_tuple(py::object(rows[kept]), py::object(values[kept]));
+}
+
 py::tuple coalesce(const py::object& given_rows, const py::object& given_values) {
   const Rows rows(given_rows, "rows", 1);
   const Floats values(given_values, "values", 2);
@@ -138,6 +219,10 @@ void update(const py::object& given_table, const py::object& given_sums, const p
 void bind_embedding_rows(py::module_& module) {
   module.def("gather_rows", &gather, py::arg("table"), py::arg("rows"), py::arg("out"), py::arg("threads"),
              "Copies rows of an embedding table; see polyrank.embedding_rows.");
+  module.def("pool_rows", &pool, py::arg("table"), py::arg("rows"), py::arg("factors"), py::arg("widths"),
+             py::arg("out"), py::arg("threads"), "Adds up rows of an embedding table; see polyrank.embedding_rows.");
+  module.def("spread_rows", &spread, py::arg("gradients"), py::arg("rows"), py::arg("factors"), py::arg("widths"),
+             "(rows, their gradients) of pool_rows; see polyrank.embedding_rows.");
   module.def("coalesce_rows", &coalesce, py::arg("rows"), py::arg("values"),
              "(unique rows, sums of their values); see polyrank.embedding_rows.");
   module.def("update_rowwise_adagrad", &update, py::arg("table"), py::arg("sums"), py::arg("rows"), py::arg("values"),

@@ -32,6 +32,17 @@ void copy_row(const float* from, Width width, float* to) noexcept {
   }
 }
 
+template <typename Width>
+void scale_row(const float* from, float factor, Width width, float* to) noexcept {
+  const std::size_t whole = in_quads(width);
+  for (std::size_t i = 0; i < whole; i += kQuad) {
+    store_quad(factor * load_quad(from + i), to + i);
+  }
+  for (std::size_t i = whole; i < width; ++i) {
+    to[i] = factor * from[i];
+  }
+}
+
 /// Writes `combine(target, value)` over each target; `combine` takes quads and floats.
 template <typename Width, typename Combine>
 void combine_row(float* target, const float* values, Width width, const Combine& combine) noexcept {

@@ -34,6 +34,20 @@ def fingerprint_one(value: object, dtype: object, seed: object, missing: object 
 def gather_rows(
     table: NDArray[np.float32], rows: NDArray[np.int64], out: NDArray[np.float32], threads: int
 ) -> None: ...
+def pool_rows(
+    table: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    factors: NDArray[np.float32] | None,
+    widths: Sequence[int],
+    out: NDArray[np.float32],
+    threads: int,
+) -> None: ...
+def spread_rows(
+    gradients: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    factors: NDArray[np.float32] | None,
+    widths: Sequence[int],
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]: ...
 def coalesce_rows(
     rows: NDArray[np.int64], values: NDArray[np.float32]
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]: ...

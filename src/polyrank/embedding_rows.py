@@ -6,7 +6,7 @@ threads.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -52,6 +52,59 @@ def gather_rows(
         DataError: a row is out of range, or an array is not as described; nothing is written.
     """
     _checked(_native.gather_rows, table, rows, out, threads)
+
+
+def pool_rows(
+    table: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    factors: NDArray[np.float32] | None,
+    widths: Sequence[int],
+    out: NDArray[np.float32],
+    *,
+    threads: int = 1,
+) -> None:
+    """Write the embedding vectors of a batch side by side, each one row of the table or the weighted sum of some.
+
+    >>> out = np.empty((1, 4), np.float32)
+    >>> table = np.array([[0, 0], [1, 2], [3, 4]], np.float32)
+    >>> pool_rows(table, np.array([[1, 1, 2]]), np.array([[1, 0.5, 0.5]], np.float32), [1, 2], out)
+    >>> out.tolist()
+    [[1.0, 2.0, 2.0, 3.0]]
+
+    Args:
+        table: float32 [R, D].
+        rows: int64 [B, S], each in [0, R).
+        factors: float32 [B, S], what each row is multiplied with; None is 1 for all. Of a factor of 0 the row is not
+            read.
+        widths: of F vectors, how many of the S columns each adds up, in their order.
+        out: float32 [B, F * D], apart from the others.
+        threads: how many share the work, where there are 32,768 rows for each.
+
+    Raises:
+        DataError: a row is out of range, or an array is not as described; nothing is written.
+    """
+    _checked(_native.pool_rows, table, rows, factors, widths, out, threads)
+
+
+def spread_rows(
+    gradients: NDArray[np.float32], rows: NDArray[np.int64], factors: NDArray[np.float32] | None, widths: Sequence[int]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Take gradients of the vectors of `pool_rows` to the rows that they are made of.
+
+    Args:
+        gradients: float32 [B, F * D], of the vectors.
+        rows: as `pool_rows` had them, and so the next two.
+        factors: rows of a factor of 0 are left out.
+        widths: see `pool_rows`.
+
+    Returns:
+        int64 [N] and float32 [N, D]: a row of the table, and its factor times the gradient of its vector, in the order
+        of the batch, so that a row may come more than once. Both are views of arrays with room for B * S.
+
+    Raises:
+        DataError: an array is not as described.
+    """
+    return _checked(_native.spread_rows, gradients, rows, factors, widths)
 
 
 def coalesce_rows(

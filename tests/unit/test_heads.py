@@ -11,8 +11,9 @@ from reference.networks import array
 from scipy import stats
 from scipy.special import expit
 from sklearn.metrics import log_loss
+from torch import Tensor
 
-from polyrank.models.heads import MAX_LOG_ANSWER, answer, loss, row_losses, split
+from polyrank.models.heads import MAX_LOG_ANSWER, answer, losses, row_losses, split
 from polyrank.tasks import BinaryTask, CountTask, MulticlassTask, OrdinalTask, RegressionTask, Task
 
 NAN = float("nan")
@@ -35,10 +36,15 @@ TASKS: dict[str, Task] = {
 EVERY_KIND = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 
 
-def logits_of(task: Task, count: int, scale: float = 1.0) -> torch.Tensor:
+def logits_of(task: Task, count: int, scale: float = 1.0) -> Tensor:
     """Draw logits (B, num_logits), those of levels in their order."""
     drawn = torch.randn(count, task.num_logits, generator=torch.Generator().manual_seed(1)) * scale
     return drawn.sort(dim=1, descending=True).values if isinstance(task, OrdinalTask) else drawn
+
+
+def loss(task: Task, logits: Tensor, label: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Return the mean loss of one task, a scalar, of logits (B, num_logits) and labels (B,)."""
+    return losses([task], logits, label.unsqueeze(1), weight)[0]
 
 
 def losses_of(task: Task, logits: Any, labels: Any) -> NDArray[np.float64]:

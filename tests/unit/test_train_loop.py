@@ -165,8 +165,8 @@ def test_gradients_are_scaled_down_to_the_norm(monkeypatch: pytest.MonkeyPatch) 
     model, norms = ranker(RATING), []
     config = TrainConfig(batch_size=64, optimizer=OptimizerConfig(clip_norm=0.01))
     monkeypatch.setattr(
-        "torch.optim.AdamW.step",
-        lambda optimizer: norms.append(nn.utils.get_total_norm([w.grad for w in optimizer.param_groups[0]["params"]])),
+        "polyrank.train.optimizers.FusedAdamW.step",
+        lambda optimizer: norms.append(nn.utils.get_total_norm([weight.grad for weight in optimizer.weights])),
     )
     train(model, 100 * np.ones((64, 1), np.float32), config)
     assert_allclose(float(norms[0]), 0.01, rtol=1e-4)

@@ -14,6 +14,7 @@ from polyrank.schema import Schema
 from polyrank.train.averaging import AverageWeights
 from polyrank.train.config_sections import OptimizerConfig
 from polyrank.train.optimizers import (
+    FusedAdamW,
     RowGradient,
     RowOptimizer,
     RowwiseAdagrad,
@@ -114,11 +115,40 @@ def test_tables_go_to_adagrad_and_the_rest_to_adamw(toy_schema: Schema) -> None:
     config = OptimizerConfig(lr=0.01, embedding_lr=0.02, weight_decay=0.03)
     dense, rows = build_optimizers(model, config)
     tables = {id(module.weight) for module in model.modules() if isinstance(module, FusedTable)}
-    assert isinstance(dense, AdamW)
     assert isinstance(rows, RowwiseAdagrad)
     assert {id(table) for table in rows.tables} == tables
-    assert {id(p) for p in dense.param_groups[0]["params"]} == {id(p) for p in model.parameters()} - tables
-    assert (dense.defaults["lr"], dense.defaults["weight_decay"], rows.lr) == (0.01, 0.03, 0.02)
+    assert {id(p) for p in dense.weights} == {id(p) for p in model.parameters()} - tables
+    assert (dense.lr, dense.weight_decay, rows.lr) == (0.01, 0.03, 0.02)
+
+
+def test_adamw_steps_like_that_of_pytorch() -> None:
+    torch.manual_seed(0)
+    own, theirs = ([nn.Parameter(torch.ones(*shape)) for shape in ((3, 40), (7,), (2,))] for _ in range(2))
+    ours, reference = FusedAdamW(own, lr=0.1, weight_decay=0.01), AdamW(theirs, lr=0.1, weight_decay=0.01, fused=True)
+    for count in (3, 2, 3, 0, 1):  # so many of the weights have a gradient
+        for weight, other in zip(own[:count], theirs, strict=False):
+            weight.grad = torch.randn_like(weight)
+            other.grad = weight.grad.clone()
+        ours.lr = reference.param_groups[0]["lr"] = 0.1 / (1 + count)
+        ours.step()
+        reference.step()  # type: ignore[no-untyped-call]
+        reference.zero_grad()
+        assert all(weight.grad is None for weight in own)
+    for weight, other in zip(own, theirs, strict=True):
+        assert_array_equal(weight.detach().numpy(), other.detach().numpy())
+
+
+def test_adamw_goes_on_from_its_state() -> None:
+    first, second = (nn.Parameter(torch.ones(4)) for _ in range(2))
+    gradients = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
+    whole, before, after = (FusedAdamW([weight], lr=0.1, weight_decay=0.0) for weight in (first, second, second))
+    for place, gradient in enumerate(gradients):
+        first.grad, second.grad = gradient.clone(), gradient.clone()
+        whole.step()
+        (before if place == 0 else after).step()
+        if place == 0:
+            after.load_state({name: value.clone() for name, value in before.state().items()})
+    assert_array_equal(first.detach().numpy(), second.detach().numpy())
 
 
 def test_rate_of_sparse_adam_is_that_of_adamw_unless_given() -> None:

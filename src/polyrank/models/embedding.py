@@ -7,14 +7,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from polyrank.embedding_rows import empty_table
 from polyrank.encoder import Slots, slot_layout
 from polyrank.errors import SchemaError
-from polyrank.features import PooledFeature, SequenceFeature, SharingFeature
+from polyrank.features import HashedFeature, PooledFeature, Pooling, SequenceFeature, SharingFeature
 from polyrank.schema import Schema
 
 from .attention import TargetAttention
+from .lookup import pooled_lookup
 from .neighbors import NeighborTable
-from .pooling import pool
+from .pooling import factors, pool
 
 INITIAL_STD = 0.01
 """Small on purpose: ids that training never touches keep their initial vector, and N(0, 1) there costs 0.03 AUC
@@ -48,6 +50,7 @@ class FusedTable(nn.Module):
         self.layout = [slots for slots in slot_layout(schema) if slots.feature.embedding_dim == embedding_dim]
         ranges, num_rows = _table_ranges(self.layout)
         widths = [slots.stop - slots.start for slots in self.layout]
+        self.widths = tuple(widths)
         self.ranges = [(owner.start, owner.num_buckets + 1) for owner in ranges.values()]
         repeats = torch.tensor(widths)
         owners = [ranges[slots.feature.table] for slots in self.layout]
@@ -78,6 +81,8 @@ class FusedTable(nn.Module):
             if feature.of in tables
         )
         self.runs = _runs(self.layout)
+        pooled = [slots.feature for _, _, slots in self.runs if slots is not None]
+        self.adds_up = not self.attending and all(_pooling(feature) != "max" for feature in pooled)
         self.num_vectors = len(self.layout) + len(self.neighbors)
         self.output_dim = embedding_dim * self.num_vectors
 
@@ -93,20 +98,37 @@ class FusedTable(nn.Module):
         """
         rows, present = self.rows_of(ids)  # (B, S')
         looked_up = rows if self.stand_ins is None else self.stand_ins[rows]
-        vectors = functional.embedding(looked_up, self.weight, sparse=self.training)  # (B, S', D)
-        near = [table(rows, self.weight) for table in self.neighbors]
-        return torch.cat([*self._pooled(vectors, present, weights), *near], dim=1)
+        if self.training and self.adds_up and _is_native(self.weight):
+            parts = [pooled_lookup(self.weight, looked_up, self._factors(present, weights), self.widths)]
+        else:
+            vectors = functional.embedding(looked_up, self.weight, sparse=self.training)  # (B, S', D)
+            parts = self._pooled(vectors, present, weights)
+        parts += [table(rows, self.weight) for table in self.neighbors]
+        return torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
 
     def rows_of(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         """Return the row of each id, int64 (B, S'), and whether it is one, bool; int64 (B, S) fingerprints."""
         if not self.takes_all_columns:
             ids = ids.index_select(1, self.columns)  # (B, S')
         present = (ids >= 0) & (ids <= self.lasts) if self.has_identity else ids >= 0
-        return torch.where(present, 1 + ids % self.num_buckets, 0) + self.starts, present
+        return torch.where(present, ids % self.num_buckets + (self.starts + 1), self.starts), present
 
     def first_rows(self) -> Tensor:
         """Return the row of "missing" of the table that each row belongs to, int64 (R,)."""
         return torch.cat([torch.full((size,), start) for start, size in self.ranges])
+
+    def _factors(self, present: Tensor, weights: Tensor | None) -> Tensor | None:
+        """Return what each looked-up vector is multiplied with before those of a feature are added up, (B, S')."""
+        if all(slots is None for _, _, slots in self.runs):
+            return None
+        parts = []
+        for start, stop, slots in self.runs:
+            own = present[:, start:stop]
+            if slots is None:
+                parts.append(torch.ones(own.shape))
+            else:
+                parts.append(factors(own, _pooling(slots.feature), _own_weights(slots, weights)))
+        return torch.cat(parts, dim=1)
 
     def _pooled(self, vectors: Tensor, present: Tensor, weights: Tensor | None) -> list[Tensor]:
         """Pool features of many values; runs of single-slot features pass through together."""
@@ -124,11 +146,8 @@ class FusedTable(nn.Module):
     ) -> Tensor:
         """Pool the values of one feature: (B, L, D) to (B, D)."""
         feature = slots.feature
-        if not isinstance(feature, SequenceFeature):
-            assert isinstance(feature, PooledFeature)  # noqa: S101 (runs pool no other; this tells the type checker)
-            return pool(own, present, feature.pooling, _own_weights(slots, weights))
-        if feature.target is None:
-            return pool(own, present, "mean")
+        if not isinstance(feature, SequenceFeature) or feature.target is None:
+            return pool(own, present, _pooling(feature), _own_weights(slots, weights))
         target = vectors[:, self.places[feature.target]]
         attended: Tensor = self.attention[self.attending.index(feature.name)](own, present, target)
         return attended
@@ -163,7 +182,19 @@ class Embeddings(nn.Module):
 
     def forward(self, ids: Tensor, weights: Tensor | None = None) -> Tensor:
         """Look up and pool: int64 (B, S), with float32 (B, W) if bags are weighted, to float32 (B, output_dim)."""
-        return torch.cat([table(ids, weights) for table in self.tables.values()], dim=1)
+        parts = [table(ids, weights) for table in self.tables.values()]
+        return torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
+
+
+def _pooling(feature: HashedFeature) -> Pooling:
+    if isinstance(feature, SequenceFeature):
+        return "mean"
+    assert isinstance(feature, PooledFeature)  # noqa: S101 (no other is pooled; this tells the type checker)
+    return feature.pooling
+
+
+def _is_native(table: Tensor) -> bool:
+    return table.dtype == torch.float32 and table.device.type == "cpu"
 
 
 def _own_weights(slots: Slots, weights: Tensor | None) -> Tensor | None:
@@ -174,8 +205,8 @@ def _own_weights(slots: Slots, weights: Tensor | None) -> Tensor | None:
 
 def _empty_table(num_rows: int, embedding_dim: int) -> Tensor:
     try:
-        return torch.empty(num_rows, embedding_dim)
-    except RuntimeError as err:
+        return torch.from_numpy(empty_table(num_rows, embedding_dim))
+    except MemoryError as err:
         size = num_rows * embedding_dim * torch.float32.itemsize / 2**30
         raise SchemaError(
             f"embedding tables of width {embedding_dim} take {size:,.0f} GiB, more than this machine gives; "

@@ -37,26 +37,35 @@ def answer(task: Task, logits: Tensor) -> Tensor:
     return logits
 
 
-def loss(
-    task: Task, logits: Tensor, label: Tensor, weight: Tensor | None = None, count: Tensor | None = None
+def losses(
+    tasks: Sequence[Task],
+    logits: Tensor,
+    labels: Tensor,
+    weights: Tensor | None = None,
+    counts: Tensor | None = None,
 ) -> Tensor:
-    """Return the mean loss over observed labels, a scalar; 0 when no label of the batch is observed.
+    """Return the mean loss of each task over its observed labels, (T,); 0 where no label of the batch is observed.
 
     Args:
-        task: decides the loss.
-        logits: float32 (B, num_logits).
-        label: float32 (B,), NaN where unobserved.
-        weight: float32 (B,), of each row's loss, 1 on average; None weighs all alike.
-        count: observed labels of the batch that these rows are a part of, a scalar: gives the part of its mean that
-            these rows add; None where they are the batch.
+        tasks: decide the losses.
+        logits: float32 (B, O), of all tasks side by side.
+        labels: float32 (B, T), NaN where unobserved.
+        weights: float32 (B,), of each row's losses, 1 on average; None weighs all alike.
+        counts: (T,), observed labels of the batch that these rows are a part of: gives the part of its mean that these
+            rows add; None where they are the batch.
     """
-    observed = ~label.isnan()
-    losses = row_losses(task, logits, torch.where(observed, label, _any_label(task)))
-    if weight is not None:
-        losses = losses * weight
+    observed = ~labels.isnan()
+    targets = torch.where(observed, labels, _any_labels(tasks, labels))
+    if all(isinstance(task, BinaryTask) for task in tasks):
+        found = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    else:
+        parts = zip(tasks, split(tasks, logits), targets.unbind(1), strict=True)
+        found = torch.stack([row_losses(*part) for part in parts], dim=1)
+    if weights is not None:
+        found = found * weights.unsqueeze(1)
     # A product would make of an infinite loss of an unobserved row one that is not a number.
-    total = torch.where(observed, losses, 0.0).sum()
-    return total / (observed.sum() if count is None else count).clamp(min=1)
+    totals = torch.where(observed, found, 0.0).sum(0)
+    return totals / (observed.sum(0) if counts is None else counts).clamp(min=1)
 
 
 def row_losses(task: Task, logits: Tensor, target: Tensor) -> Tensor:
@@ -109,6 +118,8 @@ def _ordinal_losses(task: OrdinalTask, logits: Tensor, target: Tensor) -> Tensor
     return -(first + second + inner)
 
 
-def _any_label(task: Task) -> float:
-    """Return a label that has a loss, to stand where none was observed."""
-    return task.levels[0] if isinstance(task, OrdinalTask) else 0.0
+def _any_labels(tasks: Sequence[Task], labels: Tensor) -> Tensor | float:
+    """Return labels that have a loss, to stand where none was observed: (T,), or one for all tasks."""
+    if any(isinstance(task, OrdinalTask) for task in tasks):
+        return labels.new_tensor([task.levels[0] if isinstance(task, OrdinalTask) else 0.0 for task in tasks])
+    return 0.0

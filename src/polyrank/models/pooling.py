@@ -22,14 +22,26 @@ def pool(vectors: Tensor, present: Tensor, pooling: Pooling, weights: Tensor | N
     """
     if pooling == "max":
         return _maximum(vectors, present)
-    counts = present.to(vectors.dtype) if weights is None else torch.where(present, weights, 0.0)  # (B, L)
-    if weights is not None and pooling != "sum":
-        counts = counts.clamp(min=0.0)
+    counts, norm = _counts(present, pooling, weights)
     total = (vectors * counts.unsqueeze(2)).sum(1)
+    return total if norm is None else total / norm
+
+
+def factors(present: Tensor, pooling: Pooling, weights: Tensor | None = None) -> Tensor:
+    """Return what `pool` multiplies each vector with before it adds them up, float32 (B, L); not of `max`."""
+    counts, norm = _counts(present, pooling, weights)
+    return counts if norm is None else counts / norm
+
+
+def _counts(present: Tensor, pooling: Pooling, weights: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """Return how often each value counts (B, L), and what their sum is divided by (B, 1), if by anything."""
+    counts = present.float() if weights is None else torch.where(present, weights, 0.0)
     if pooling == "sum":
-        return total
+        return counts, None
+    if weights is not None:
+        counts = counts.clamp(min=0.0)
     norm = counts.sum(1, keepdim=True) if pooling == "mean" else counts.square().sum(1, keepdim=True).sqrt()
-    return total / torch.where(norm > 0.0, norm, 1.0)
+    return counts, torch.where(norm > 0.0, norm, 1.0)
 
 
 def _maximum(vectors: Tensor, present: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from .calibration import Calibration
 from .config import ModelConfig
 from .dense import DenseBlock
 from .embedding import Embeddings
-from .heads import answer, loss, split
+from .heads import answer, losses, split
 from .interactions import CrossNetwork, FactorizationMachine
 from .memory import require_memory
 from .towers import Baseline, Towers, num_outputs
@@ -144,14 +144,12 @@ class MultiTaskRanker(nn.Module):
         if chain is not None:
             labels = chains.entire_space_labels(labels, chain)
             logits = chains.joint_logits(logits, chain) if chain.multiplies else logits
-        found = [
-            loss(task, own, labels[:, index], weights, None if counts is None else counts[index])
-            for index, (task, own) in enumerate(zip(self.tasks, split(self.tasks, logits), strict=True))
-        ]
+        found = losses(self.tasks, logits, labels, weights, None if counts is None else counts[:-1])
         if chain is not None and self.calibrator:
             penalty = chains.disorder(logits, chain, None if counts is None else counts[-1])
-            found[chain.tasks[-1]] = found[chain.tasks[-1]] + self.calibrator * penalty
-        return torch.stack(found)
+            is_last = torch.arange(len(found), device=found.device) == chain.tasks[-1]
+            found = found + torch.where(is_last, self.calibrator * penalty, 0.0)
+        return found
 
     def label_counts(self, labels: Tensor) -> Tensor:
         """Count the labels (B, T) that `losses` takes for observed, of each task, and the rows: int64 (T + 1,)."""
