@@ -154,11 +154,11 @@ class FusedAdamW:
     @torch.no_grad()
     def step(self) -> None:
         """Step the weights that have a gradient, and take it from them."""
-        places = [place for place, weight in enumerate(self.weights) if weight.grad is not None]
-        if not places:
+        state = zip(self.weights, self.means, self.squares, self.steps, strict=True)
+        stepped = [(*each, each[0].grad) for each in state if each[0].grad is not None]
+        if not stepped:
             return
-        lists = (self.weights, [weight.grad for weight in self.weights], self.means, self.squares, self.steps)
-        weights, gradients, means, squares, steps = ([values[place] for place in places] for values in lists)
+        weights, means, squares, steps, gradients = map(list, zip(*stepped, strict=True))
         torch._foreach_add_(steps, 1.0)
         torch._fused_adamw_(
             weights,

@@ -114,7 +114,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "factors of doubles": ({"factors": np.ones(SHAPE)}, "factors must have dtype float32, got float64"),
     "width of 0": ({"widths": [1, 8, 0]}, "widths must be 1 or above, got 0"),
 }
-WRONG_POOL = {
+WRONG_POOL: dict[str, tuple[dict[str, Any], str]] = {
     "narrow out": (
         {"out": np.ones((3, 7), np.float32)},
         "out must have 8 columns, those of table for each of widths, got 7",
@@ -122,14 +122,14 @@ WRONG_POOL = {
     "short out": ({"out": np.ones((2, 8), np.float32)}, "out must have 3 rows, as rows has, got 2"),
     "threads": ({"threads": 0}, "threads must be 1 or above, got 0"),
 }
-WRONG_SPREAD = {
+WRONG_SPREAD: dict[str, tuple[dict[str, Any], str]] = {
     "short gradients": ({"gradients": np.ones((2, 8), np.float32)}, "gradients must have 3 rows, as rows has, got 2"),
     "odd gradients": (
         {"gradients": np.ones((3, 7), np.float32)},
         "gradients must have as many columns for each of 4 widths, got 7",
     ),
 }
-FITTING = {"rows": np.zeros(SHAPE, np.int64), "factors": np.ones(SHAPE, np.float32), "widths": WIDTHS}
+FITTING: dict[str, Any] = {"rows": np.zeros(SHAPE, np.int64), "factors": np.ones(SHAPE, np.float32), "widths": WIDTHS}
 
 
 @pytest.mark.parametrize(("changed", "message"), (WRONG | WRONG_POOL).values(), ids=WRONG | WRONG_POOL)

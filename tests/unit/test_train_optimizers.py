@@ -131,7 +131,7 @@ def test_adamw_steps_like_that_of_pytorch() -> None:
             other.grad = weight.grad.clone()
         ours.lr = reference.param_groups[0]["lr"] = 0.1 / (1 + count)
         ours.step()
-        reference.step()  # type: ignore[no-untyped-call]
+        reference.step()
         reference.zero_grad()
         assert all(weight.grad is None for weight in own)
     for weight, other in zip(own, theirs, strict=True):

@@ -36,9 +36,9 @@ class _PooledLookup(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(ctx: Any, gradients: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradients: Tensor) -> tuple[Tensor, None, None, None]:
         rows, factors = ctx.saved_tensors
-        found, values = spread_rows(gradients.contiguous().numpy(), rows.numpy(), _array(factors), ctx.widths)
+        found, values = spread_rows(gradients.contiguous().numpy(), rows.numpy(), _array(factors), ctx.widths)  # type: ignore[no-untyped-call]
         indices = torch.from_numpy(found).unsqueeze(0)
         gradient = torch.sparse_coo_tensor(indices, torch.from_numpy(values), ctx.size, check_invariants=False)
         return gradient, None, None, None
