@@ -38,7 +38,7 @@ class _PooledLookup(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradients: Tensor) -> tuple[Tensor, None, None, None]:
         rows, factors = ctx.saved_tensors
-        found, values = spread_rows(gradients.contiguous().numpy(), rows.numpy(), _array(factors), ctx.widths)  # type: ignore[no-untyped-call]
+        found, values = spread_rows(gradients.contiguous().numpy(), rows.numpy(), _array(factors), ctx.widths)
         indices = torch.from_numpy(found).unsqueeze(0)
         gradient = torch.sparse_coo_tensor(indices, torch.from_numpy(values), ctx.size, check_invariants=False)
         return gradient, None, None, None
