@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polyrank.schema import Schema
+from polyrank.train import EarlyStoppingConfig
 from polyrank.train.datasets import storefront
 from polyrank.train.datasets.shipped import schema_text
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 VALIDATED = 0.1
+EPOCHS = 4
+"""At most; training ends when the next is no better on the validation rows."""
 MOST_AUC_LOST = 0.01
 
 
@@ -58,7 +61,8 @@ def _marked(rows: int) -> "Iterator[pa.RecordBatch]":
 
 def _metrics(schema: Schema, file: Path, seed: int) -> dict[str, dict[str, float]]:
     print(f"seed {seed} ...", file=sys.stderr, flush=True)
-    return fit_rows(schema, file, seed=seed).run.metrics
+    stopping = EarlyStoppingConfig(metric="click.auc")
+    return fit_rows(schema, file, seed=seed, settings={"epochs": EPOCHS, "early_stopping": stopping}).run.metrics
 
 
 def _lines(best: dict[str, dict[str, float]], metrics: list[dict[str, dict[str, float]]]) -> Lines:
