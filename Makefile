@@ -14,6 +14,8 @@ WAREHOUSES := $(VENV)/.warehouses
 MODULES := $(VENV)/.modules
 NATIVE_SOURCES := CMakeLists.txt $(wildcard csrc/*/*.cpp csrc/*/*.hpp csrc/include/polyrank/*.hpp)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# A process for each core, with whole files of tests, since those share what they prepare.
+PYTEST := $(BIN)/python -m pytest --numprocesses=auto --dist=loadfile
 CPP_FILES := $(filter %.cpp %.hpp,$(NATIVE_SOURCES)) $(wildcard benchmarks/*/*.cpp)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -61,11 +63,11 @@ demo: $(INSTALLED)
 	@$(BIN)/python examples/kuairand/demo.py --out build/demo
 
 test: lint
-	$(BIN)/python -m pytest -m "not slow and not spark and not clickhouse"
+	$(PYTEST) -m "not slow and not spark and not clickhouse"
 
 test-all: lint $(WAREHOUSES)
 	@sh .ci/system-packages.sh $(PYTHON) clang
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 fuzz: $(INSTALLED)
 	@sh .ci/system-packages.sh $(PYTHON) clang

@@ -116,7 +116,11 @@ def test_damage_is_named_with_file_and_row(adult_folder: Path, name: str, old: s
         adult.load(adult_folder)
 
 
-@pytest.mark.parametrize("content", [b"", b"\x1f\x8b damaged", gzip.compress(b"38, x\n" * 9)[:-9]])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\x1f\x8b damaged", gzip.compress(b"38, x\n" * 9)[:-9]],
+    ids=["empty", "no gzip", "cut short"],
+)
 def test_damaged_archive_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "census-income.data.gz").write_bytes(content)
     with pytest.raises(DataError, match=r"census-income\.data\.gz.*; unpack the download again$") as caught:
