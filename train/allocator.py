@@ -5,9 +5,10 @@ import ctypes
 from collections.abc import Iterator
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt(3)
-_DEFAULT = 128 * 1024
 _LARGEST_KEPT = 32 * 2**20
 _MOST_KEPT = 256 * 2**20
+_MOST_KEPT_AFTER = 2 * _LARGEST_KEPT
+"""Where glibc's own limits end that grow with what is freed; the first call of mallopt stops them from growing."""
 
 
 @contextlib.contextmanager
@@ -27,6 +28,5 @@ def kept_memory() -> Iterator[None]:
     try:
         yield
     finally:
-        set_option(_MMAP_THRESHOLD, _DEFAULT)
-        set_option(_TRIM_THRESHOLD, _DEFAULT)
+        set_option(_TRIM_THRESHOLD, _MOST_KEPT_AFTER)
         trim(0)

@@ -106,7 +106,7 @@ def _ordinal_losses(task: OrdinalTask, logits: Tensor, target: Tensor) -> Tensor
 
     With logits `a >= b`: `sigmoid(a) - sigmoid(b) = sigmoid(a) sigmoid(-b) (1 - exp(b - a))`.
     """
-    level = torch.bucketize(target, torch.tensor(task.levels, device=target.device))  # (B,), 0 to K - 1
+    level = torch.bucketize(target.contiguous(), torch.tensor(task.levels, device=target.device))  # (B,), 0 to K - 1
     last = logits.shape[1]
     below = logits.gather(1, (level - 1).clamp(min=0).unsqueeze(1)).squeeze(1)  # P(above the level below)
     above = logits.gather(1, level.clamp(max=last - 1).unsqueeze(1)).squeeze(1)
