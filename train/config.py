@@ -21,12 +21,16 @@ from .config_sections import (
 )
 from .search_space import SearchSpace
 
+MAX_AUTO_EPOCHS = 5
+
 
 class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that decides a training run, with the data and the schema.
 
     Attributes:
-        epochs: passes over the training rows; with sparse ids more than one often overfits.
+        epochs: passes over the training rows. `auto` ends after the first that makes the validation of all tasks
+            together no better, at most 5, and keeps the weights of the best: sparse ids overfit in a second, others do
+            not.
         batch_size: rows in a step.
         seed: of initial weights, row order and dropout; with one thread the same seed on the same machine
             gives the same weights, bit for bit.
@@ -52,7 +56,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         tune: where `polyrank tune` searches; training does not read it.
     """
 
-    epochs: int = 1
+    epochs: int | Literal["auto"] = "auto"
     batch_size: int = 1024
     seed: int = 0
     threads: int = 1
@@ -73,7 +77,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        require("epochs", self.epochs, "in [1, 2**31)", holds=1 <= self.epochs < 2**31)
+        require("epochs", self.max_epochs, "in [1, 2**31)", holds=1 <= self.max_epochs < 2**31)
         require("batch_size", self.batch_size, "in [2, 2**31)", holds=2 <= self.batch_size < 2**31)  # noqa: PLR2004
         require("seed", self.seed, "in [0, 2**63)", holds=0 <= self.seed < 2**63)
         require("threads", self.threads, "in [1, 1024]", holds=1 <= self.threads <= 1024)  # noqa: PLR2004
@@ -83,7 +87,22 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         check_encoding("$.encoding", self.encoding)
         for task, weight in self.task_weights.items():
             require(f"task_weights.{task}", weight, "above 0", holds=weight > 0.0)
-        self.balancing.check(epochs=self.epochs, compiles=self.compile is True)
+        self.balancing.check(epochs=self.max_epochs, compiles=self.compile is True)
+        if self.optimizer.schedule == "cosine" and self.epochs == "auto":
+            raise ConfigError(
+                "$.optimizer.schedule = 'cosine' ends with the last step, which $.epochs = 'auto' does not know; "
+                "give a number of epochs"
+            )
+
+    @property
+    def max_epochs(self) -> int:
+        """Passes over the training rows, at most."""
+        return MAX_AUTO_EPOCHS if self.epochs == "auto" else self.epochs
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether training may end early, and keeps the weights of its best validation."""
+        return self.epochs == "auto" or self.early_stopping is not None
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

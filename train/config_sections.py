@@ -82,11 +82,12 @@ class EarlyStoppingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     """When training ends before its last epoch; the weights of the best validation are kept.
 
     Attributes:
-        metric: task and metric of the validation rows, such as `click.auc`.
+        metric: task and metric of the validation rows, such as `click.auc`; None takes all tasks together, each by the
+            first of its metrics.
         patience: how many validations in a row may be no better than the best.
     """
 
-    metric: str
+    metric: str | None = None
     patience: int = 1
 
     def __post_init__(self) -> None:

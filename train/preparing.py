@@ -95,10 +95,12 @@ def _require_memory(schema: Schema, config: TrainConfig) -> None:
         row_numbers += 1
     if config.ema_decay is not None:
         copies += 2  # averages, and room to exchange them with the weights
-    if config.early_stopping is not None:
+    if config.keeps_best:
         copies += 1  # the best weights so far
     tables = num_inputs(schema, config.model)
-    require_memory(schema, "training", copies=copies * tables, row_numbers=row_numbers * tables)
+    advice = "; with a number of $.epochs no second copy is kept" if config.early_stopping is None else ""
+    advice = advice if config.keeps_best else ""
+    require_memory(schema, "training", copies=copies * tables, row_numbers=row_numbers * tables, advice=advice)
 
 
 def _split_files(schema: Schema, data: Path, stored: Storage, config: TrainConfig) -> TrainingData:

@@ -13,13 +13,14 @@ class ProgressLines:
     """Says how many rows are done, how fast, and how long the rest takes at that rate.
 
     Args:
-        total: rows of the whole training, each epoch's counted.
-        done: of those, what an earlier process did.
+        done: rows that an earlier process did, each epoch's counted.
         shown: whether to say anything.
     """
 
-    def __init__(self, total: int, done: int, *, shown: bool) -> None:
-        self._total, self._first, self._done = total, done, done
+    def __init__(self, done: int, *, shown: bool) -> None:
+        self.total = done
+        """Rows of the whole training, each epoch's counted, as far as is known."""
+        self._first, self._done = done, done
         self._shown = shown and not (sys.stderr is not None and sys.stderr.isatty())
         self._start = time.monotonic()
         self._next = self._start + PERIOD_S
@@ -32,9 +33,9 @@ class ProgressLines:
             return
         self._next = now + PERIOD_S
         rate = (self._done - self._first) / (now - self._start)
-        left = max(self._total - self._done, 0) / rate
-        share = self._done / self._total
+        left = max(self.total - self._done, 0) / rate
+        share = self._done / self.total
         logger.info(
             "train: %s of %s rows (%.0f%%), %s rows/s, %s s left",
-            *(f"{self._done:,}", f"{self._total:,}", 100 * share, f"{rate:,.0f}", f"{left:,.0f}"),
+            *(f"{self._done:,}", f"{self.total:,}", 100 * share, f"{rate:,.0f}", f"{left:,.0f}"),
         )

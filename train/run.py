@@ -49,11 +49,13 @@ class Run:
         path: the run directory.
         run_id: content hash of schema, configuration and weights.
         evaluation: metrics of the validation rows, and what they rest on.
+        epoch: whose weights are kept, from 1; the last, where no validation decides.
     """
 
     path: Path
     run_id: str
     evaluation: Evaluation
+    epoch: int
 
     @property
     def metrics(self) -> Metrics:
@@ -113,7 +115,7 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
             identity = identity_of(schema, config, prepared, None if older is None else content_hash(older))
             checkpoints = Checkpoints(checkpoint_path(target), config.checkpoint, identity, is_used=resume)
             training = _train(prepared, config, checkpoints, older, processes, scalars, progress=progress)
-            run = Run(target, "", _final_evaluation(training, prepared, config, processes))
+            run = Run(target, "", _final_evaluation(training, prepared, config, processes), training.kept["epoch"])
             _warn_undefined(run.evaluation)
             warn_of_chance(run.evaluation)
             if stage is not None:
@@ -133,7 +135,7 @@ def fit_prepared(data: TrainingData, *, out: Path, config: TrainConfig, progress
     data = dataclasses.replace(data, schema=weighted(data.schema, config.task_weights))
     with staged_directory(out) as stage:
         training = train_model(data, config, progress=progress)
-        run = Run(out, "", _final_evaluation(training, data, config, ALONE))
+        run = Run(out, "", _final_evaluation(training, data, config, ALONE), training.kept["epoch"])
         _warn_undefined(run.evaluation)
         warn_of_chance(run.evaluation)
         return _write(stage, run, data, training, config)
@@ -142,7 +144,7 @@ def fit_prepared(data: TrainingData, *, out: Path, config: TrainConfig, progress
 def train_model(
     data: TrainingData, config: TrainConfig, *, progress: bool, on_validation: OnValidation | None = None
 ) -> Training:
-    """Train from seeded initial weights; `on_validation` is told of each validation, and ends the training by raising.
+    """Train from seeded initial weights; `on_validation` is told of each validation but the last, and may raise.
 
     Raises:
         DivergedError: a loss or an answer is no longer finite.
@@ -235,6 +237,7 @@ def _write_metrics(path: Path, run: Run, data: TrainingData, training: Training)
         "intervals": run.evaluation.intervals,
         "tables": {name: dataclasses.asdict(rows) for name, rows in training.table_rows.items()},
         "history": training.history,
+        "kept": {name: training.kept[name] for name in ("epoch", "steps")},
     } | ({} if training.origin is None else {"warm_start": training.origin})
     path.write_text(json.dumps(_nan_to_none(report), indent=2, allow_nan=False) + "\n", encoding="utf-8")
 

@@ -1,7 +1,7 @@
 """Early stopping: the weights of the best validation, and when no better one is to be expected."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -9,39 +9,43 @@ from torch import Tensor, nn
 from polyrank.errors import ConfigError
 from polyrank.schema import Schema
 
+from .config import TrainConfig
 from .config_sections import EarlyStoppingConfig
-from .metrics import Metrics, find_metric
+from .metrics import Metrics, find_metric, joint_cost
 
 
 class Stopping:
-    """Judges validations by one metric; without a configuration it never stops and keeps no weights."""
+    """Judges validations; with a given number of epochs and no early stopping it never stops and keeps no weights.
 
-    def __init__(self, config: EarlyStoppingConfig | None, schema: Schema) -> None:
+    Args:
+        config: how to train.
+        schema: its tasks.
+        validations_per_epoch: how many there are; with `epochs = "auto"` a whole epoch may be no better.
+    """
+
+    def __init__(self, config: TrainConfig, schema: Schema, *, validations_per_epoch: int = 1) -> None:
         """Prepare.
 
         Raises:
             ConfigError: the schema has no such metric.
         """
-        self._config = config
+        rule = config.early_stopping or EarlyStoppingConfig(patience=validations_per_epoch)
+        self._patience = rule.patience if config.keeps_best else None
+        self._cost = _cost(schema, rule.metric)
         self.best_cost = math.inf
         self.weights: dict[str, Tensor] = {}
         self.num_worse = 0
-        if config is not None:
-            try:
-                self._task, self._metric = find_metric(schema, config.metric)
-            except ConfigError as err:
-                raise ConfigError(f"$.early_stopping.metric: {err}") from err
 
     @property
     def is_due(self) -> bool:
         """Whether `patience` validations in a row were no better than the best."""
-        return self._config is not None and self.num_worse >= self._config.patience
+        return self._patience is not None and self.num_worse >= self._patience
 
     def judge(self, metrics: Metrics, model: nn.Module) -> None:
         """Look at a validation, and keep the weights of the best one; an undefined metric is worse than any."""
-        if self._config is None:
+        if self._patience is None:
             return
-        cost = self._metric.cost(metrics[self._task.name][self._metric.name])
+        cost = self._cost(metrics)
         if cost < self.best_cost or not self.weights:
             self.best_cost, self.num_worse = cost, 0
             self.weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -61,3 +65,13 @@ class Stopping:
         """Give the model the weights of the best validation, if they were kept."""
         if self.weights:
             model.load_state_dict(self.weights)
+
+
+def _cost(schema: Schema, name: str | None) -> Callable[[Metrics], float]:
+    if name is None:
+        return lambda metrics: joint_cost(schema, metrics)
+    try:
+        task, metric = find_metric(schema, name)
+    except ConfigError as err:
+        raise ConfigError(f"$.early_stopping.metric: {err}") from err
+    return lambda metrics: metric.cost(metrics[task.name][metric.name])

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -58,7 +59,7 @@ class Training:
         data: both sides of the split.
         config: how to train.
         processes: those that train the model together.
-        on_validation: called with each entry of the history; ends the training by raising.
+        on_validation: called with each entry of the history that is not the last; ends the training by raising.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class Training:
             world_size=processes.size,
         )
         share_batch_norm(model, processes)
-        steps = config.epochs * self.rows.steps_per_epoch
+        steps = config.max_epochs * self.rows.steps_per_epoch
         _warn_few_steps(steps, len(data.train))
         self.trainer = Trainer(
             model,
@@ -95,7 +96,9 @@ class Training:
             compiles=_compiles(model, data, config, processes),
             processes=processes,
         )
-        self.stopping = Stopping(config.early_stopping, data.schema)
+        every = config.validation.every_steps or self.rows.steps_per_epoch
+        per_epoch = math.ceil(self.rows.steps_per_epoch / every)
+        self.stopping = Stopping(config, data.schema, validations_per_epoch=per_epoch)
         self.history: list[dict[str, Any]] = []
         self.at = Position(1, 0, torch.zeros(len(model.tasks)))
         mask_rare_rows(model, data.train, config.rare_ids)
@@ -128,19 +131,31 @@ class Training:
             DataError: a loss or an answer is no longer finite.
         """
         start = time.perf_counter()
-        total = self._config.epochs * len(self._data.train)
-        done = min(self.trainer.num_done * self._config.batch_size, total)
-        self._lines = ProgressLines(total, done, shown=progress and self._processes.is_first)
-        with kept_memory(), _matmul_precision(), _bar(total, done, shown=progress and self._processes.is_first) as bar:
-            while self.at.epoch <= self._config.epochs and not self.stopping.is_due:
+        done = (self.at.epoch - 1) * len(self._data.train) + self.at.step * self._config.batch_size
+        shown = progress and self._processes.is_first
+        self._lines = ProgressLines(done, shown=shown)
+        with kept_memory(), _matmul_precision(), _bar(done, shown=shown) as bar:
+            while self.at.epoch <= self._config.max_epochs and not self.stopping.is_due:
+                bar.total = self._lines.total = self._expected_epochs() * len(self._data.train)
                 self._finish_epoch(bar, checkpoints)
         self.train_s = time.perf_counter() - start
+        if self.stopping.num_worse:
+            logger.info("kept the weights of epoch %d, after %d steps", self.kept["epoch"], self.kept["steps"])
         if self.trainer.average is not None:
             self.trainer.average.exchange()
         self.stopping.restore(self.model)
         self.table_rows = count_table_rows(self.model, self.trainer.rows)
         fold_rare_rows(self.model)
         self.model.eval()
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """The entry of the history whose weights are kept."""
+        return self.history[-1 - self.stopping.num_worse]
+
+    def _expected_epochs(self) -> int:
+        """Return how many epochs there are, as far as is known in this one."""
+        return max(self.at.epoch, 2) if self._config.epochs == "auto" else self._config.max_epochs
 
     def _finish_epoch(self, bar: "tqdm[Any]", checkpoints: Checkpoints | None) -> None:
         self.model.train()
@@ -175,10 +190,15 @@ class Training:
         if self.scalars is not None:
             done, rate = self.trainer.num_done, self.trainer.dense.lr
             self.scalars.write(done, done * self._config.batch_size, rate, losses, metrics)
-        if self._on_validation is not None:
+        is_last = self.at.epoch == self._config.max_epochs and self.at.step == self.rows.steps_per_epoch
+        if self._on_validation is not None and not (is_last or self.stopping.is_due):
             self._on_validation(entry)
         logger.info(
-            "epoch %d of %d: %s", self.at.epoch, self._config.epochs, describe(headline(self._data.schema, metrics))
+            "epoch %d of %s%d: %s",
+            self.at.epoch,
+            "at most " if self._config.keeps_best else "",
+            self._config.max_epochs,
+            describe(headline(self._data.schema, metrics)),
         )
 
     @contextlib.contextmanager
@@ -214,15 +234,16 @@ def _matmul_precision() -> Iterator[None]:
 def _compiles(model: MultiTaskRanker, data: TrainingData, config: TrainConfig, processes: Processes) -> bool:
     """Say whether layers are compiled: not where their batch norm waits for other ranks."""
     if processes.size == 1:
-        is_worth_it = should_compile(model, config.epochs * len(data.train), wanted=config.compile)
+        epochs = 1 if config.epochs == "auto" else config.epochs
+        is_worth_it = should_compile(model, epochs * len(data.train), wanted=config.compile)
         return is_worth_it and not config.balancing.takes_tasks_apart
     if config.compile is True:
         logger.warning("layers are not compiled, since %d processes train together", processes.size)
     return False
 
 
-def _bar(total: int, done: int, *, shown: bool) -> "tqdm[Any]":
-    return tqdm(total=total, initial=done, desc="train", unit="row", unit_scale=True, disable=None if shown else True)
+def _bar(done: int, *, shown: bool) -> "tqdm[Any]":
+    return tqdm(initial=done, desc="train", unit="row", unit_scale=True, disable=None if shown else True)
 
 
 def _warn_few_steps(steps: int, count: int) -> None:

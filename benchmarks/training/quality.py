@@ -18,8 +18,6 @@ from .contenders import OURS, PEERS, Contender, contenders, train
 from .results import Lines, deviation, spread, verdict
 from .workers.worker import ARRAYS, TASKS, Job, Task
 
-CHOSEN = "polyrank, epochs chosen"
-"""As the others have it: the epoch of the best validation, by early stopping. The defaults are one epoch."""
 HEADINGS = [
     "architecture",
     "who",
@@ -45,18 +43,13 @@ def measure(folder: Path, *, architectures: Sequence[str], seeds: int, epochs: i
         rows = Job(**np.load(Path(job, ARRAYS)))
         for architecture in architectures:
             scores: dict[str, list[Score]] = {}
-            everyone = contenders([OURS], peers=peers) | {CHOSEN: _with_epochs_chosen(epochs)}
+            everyone = contenders([OURS], peers=peers)
             for seed, (name, contender) in itertools.product(range(seeds), everyone.items()):
                 print(f"{architecture}, {name}, seed {seed} ...", file=sys.stderr, flush=True)
                 task = Task(folder=job, architecture=architecture, batch_size=1024, seed=seed, epochs=epochs)
                 scores.setdefault(name, []).append(_score(contender, task, rows))
             lines += [_line(architecture, name, scores) for name in scores]
     return lines
-
-
-def _with_epochs_chosen(epochs: int) -> Contender:
-    stopping = f'{{metric = "{TASKS[0]}.auc", patience = {epochs}}}'
-    return Contender(script="ours.py", options=f"epochs = {epochs}\nearly_stopping = {stopping}")
 
 
 def _score(contender: Contender, task: Task, rows: Job) -> Score:
@@ -85,7 +78,7 @@ def _areas(answers: NDArray[np.float64], labels: NDArray[np.float32]) -> list[fl
 
 def _line(architecture: str, name: str, scores: dict[str, list[Score]]) -> list[str]:
     by_task = [[score.test[place] for score in scores[name]] for place in range(len(TASKS))]
-    epochs = [] if name == CHOSEN else sorted({score.epoch for score in scores[name]})
+    epochs = [] if name == OURS else sorted({score.epoch for score in scores[name]})
     outcomes = [_outcome(name, place, scores) for place in range(len(TASKS))]
     return [architecture, name, *map(spread, by_task), ", ".join(map(str, epochs)) or "by validation", *outcomes]
 
@@ -93,7 +86,7 @@ def _line(architecture: str, name: str, scores: dict[str, list[Score]]) -> list[
 def _outcome(name: str, place: int, scores: dict[str, list[Score]]) -> str:
     """Hold Polyrank to the best peer, with room for the spread of both over seeds."""
     peers = [[score.test[place] for score in scores[peer]] for peer in PEERS if peer in scores]
-    if name not in (OURS, CHOSEN) or not peers:
+    if name != OURS or not peers:
         return "-"
     ours, best = [score.test[place] for score in scores[name]], max(peers, key=statistics.fmean)
     return verdict(ours, statistics.fmean(best), (deviation(ours) ** 2 + deviation(best) ** 2) ** 0.5)

@@ -94,7 +94,7 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
             "schema.toml",
             TOY_TOML.replace("num_buckets = 500\nembedding_dim = 8", "num_buckets = 2147483647\nembedding_dim = 4096"),
         ),
-        "training needs 32,776.0 GiB for embedding tables, and ",
+        "training needs 65,544.0 GiB for embedding tables, and ",
     ),
     "file in the way": (make_file_in_the_way, "run already exists; choose another output directory or remove it"),
 }

@@ -299,7 +299,10 @@ def test_wrong_comparison_is_refused(wrong: dict[str, Any], message: str) -> Non
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"early_stopping": EarlyStoppingConfig(metric="click.auc")}, "and \\$.early_stopping ends some before"),
+        (
+            {"early_stopping": EarlyStoppingConfig(metric="click.auc")},
+            r"\$.early_stopping.metric names a task that some lack",
+        ),
         ({"validation": ValidationConfig(resamples=0)}, "resamples must be 1 or above to compare, got 0"),
         ({"task_weights": {"clik": 1.0}}, r"\$.task_weights.clik is no task of the schema; did you mean 'click'"),
     ],

@@ -74,7 +74,7 @@ def test_training_learns_a_line() -> None:
 def test_first_reported_loss_is_that_of_the_initial_model() -> None:
     model, labels = ranker(CLICK), (X > 0).astype(np.float32)[:, None]
     probability = predict(model, batch_of(X))["click"].astype(np.float64)
-    (entry,) = train(model, labels, TrainConfig(batch_size=64)).history
+    (entry,) = train(model, labels, TrainConfig(epochs=1, batch_size=64)).history
     expected = -np.mean(np.log(np.where(X > 0, probability, 1 - probability)))
     assert entry["train_loss"] == {"click": pytest.approx(expected, rel=1e-5)}
 
@@ -117,7 +117,7 @@ def test_task_weight_scales_its_gradient(monkeypatch: pytest.MonkeyPatch) -> Non
             "polyrank.train.loop.Trainer._update",
             lambda _, model=model: gradients.append(last_layer(model).weight.grad.numpy().copy()),
         )
-        train(model, labels, TrainConfig(batch_size=8))
+        train(model, labels, TrainConfig(epochs=1, batch_size=8))
     assert_allclose(gradients[1], 3.0 * gradients[0], rtol=1e-5)
 
 
@@ -126,7 +126,7 @@ def test_last_batch_of_one_row_is_left_out(count: int, expected: int) -> None:
     model = ranker(RATING, model=ModelConfig(hidden_dims=(4,)))
     sizes: list[int] = []
     note_training_inputs(model, lambda inputs: sizes.append(len(inputs)))
-    train(model, np.ones((count, 1), np.float32), TrainConfig(batch_size=4))
+    train(model, np.ones((count, 1), np.float32), TrainConfig(epochs=1, batch_size=4))
     assert len(sizes) == expected
     assert min(sizes) > 1
 
@@ -135,7 +135,7 @@ def test_every_row_is_seen_once_in_an_epoch() -> None:
     model = ranker(RATING)
     seen: list[float] = []
     note_training_inputs(model, lambda inputs: seen.extend(inputs[:, 0].tolist()))
-    train(model, np.ones((64, 1), np.float32), TrainConfig(batch_size=10))
+    train(model, np.ones((64, 1), np.float32), TrainConfig(epochs=1, batch_size=10))
     assert sorted(seen) == sorted(X.astype(np.float32).tolist())
     assert seen != X.astype(np.float32).tolist()
 
@@ -157,7 +157,7 @@ def test_loss_that_is_not_finite_stops_training() -> None:
 
 def test_progress_bar_counts_rows(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    training_of(ranker(RATING), np.ones((64, 1), np.float32), TrainConfig(batch_size=16)).run(progress=True)
+    training_of(ranker(RATING), np.ones((64, 1), np.float32), TrainConfig(epochs=1, batch_size=16)).run(progress=True)
     assert "64.0/64.0" in capfd.readouterr().err
 
 
@@ -191,6 +191,40 @@ def test_early_stopping_keeps_the_best_weights() -> None:
     assert_allclose(found, min(errors), rtol=1e-5)
 
 
+def test_epochs_end_by_themselves_when_all_tasks_together_are_no_better() -> None:
+    config = TrainConfig(batch_size=16, optimizer=OptimizerConfig(lr=0.5))
+    model = ranker(RATING, RegressionTask(name="watch", label="s"))
+    labels = np.stack([2 * X + 1, 1000 * X * X], axis=1).astype(np.float32)
+    training = train(model, labels, config)
+    joint = [
+        sum(np.log(entry["validation"][task]["rmse"]) for task in ("rating", "watch")) for entry in training.history
+    ]
+    best = int(np.argmin(joint))
+    assert len(joint) == min(best + 2, 5)
+    assert training.kept == training.history[best]
+    found = np.sqrt(np.mean((predict(model, batch_of(X))["watch"] - labels[:, 1]) ** 2))
+    assert_allclose(found, training.kept["validation"]["watch"]["rmse"], rtol=1e-5)
+
+
+@pytest.mark.parametrize(("every", "expected"), [(None, 2), (1, 5)])
+def test_a_whole_epoch_may_be_no_better_before_epochs_end(
+    every: int | None, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("polyrank.train.stopping.joint_cost", lambda *_: 1.0)
+    config = TrainConfig(batch_size=16, validation=ValidationConfig(every_steps=every))
+    assert len(train(ranker(RATING), np.ones((64, 1), np.float32), config).history) == expected
+
+
+def test_bar_ends_full_after_epochs_that_ended_by_themselves(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    costs = iter([3.0, 2.0, 1.0, 4.0])
+    monkeypatch.setattr("polyrank.train.stopping.joint_cost", lambda *_: next(costs))
+    training_of(ranker(RATING), np.ones((64, 1), np.float32), TrainConfig(batch_size=16)).run(progress=True)
+    assert "256/256" in capfd.readouterr().err
+
+
 def test_early_stopping_refuses_an_unknown_metric() -> None:
     config = TrainConfig(early_stopping=EarlyStoppingConfig(metric="rating.auc"))
     with pytest.raises(ConfigError, match=r"^\$\.early_stopping\.metric: metric 'rating.auc' is none of this schema"):
@@ -199,8 +233,8 @@ def test_early_stopping_refuses_an_unknown_metric() -> None:
 
 def test_average_weights_are_kept() -> None:
     plain, averaged, labels = ranker(RATING), ranker(RATING), np.ones((64, 1), np.float32)
-    train(plain, labels, TrainConfig(batch_size=8))
-    train(averaged, labels, TrainConfig(batch_size=8, ema_decay=0.999))
+    train(plain, labels, TrainConfig(epochs=1, batch_size=8))
+    train(averaged, labels, TrainConfig(epochs=1, batch_size=8, ema_decay=0.999))
     start = last_layer(ranker(RATING)).weight
     moved = [float((last_layer(model).weight - start).detach().abs().sum()) for model in (averaged, plain)]
     assert 0.0 < moved[0] < 0.02 * moved[1]

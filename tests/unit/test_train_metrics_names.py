@@ -6,7 +6,7 @@ from polyrank.errors import ConfigError
 from polyrank.features import NumericFeature
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask, CountTask, MulticlassTask, OrdinalTask, RegressionTask, Task
-from polyrank.train.metrics import find_metric, metric_names
+from polyrank.train.metrics import find_metric, joint_cost, metric_names
 
 CLICK = BinaryTask(name="click", label="c")
 TASKS: dict[str, tuple[Task, list[str]]] = {
@@ -79,3 +79,17 @@ def test_metric_over_groups_is_rejected_without_a_group_column() -> None:
         ConfigError, match=r"^metric 'click\.gauc' is a mean over groups, and the schema names no group"
     ):
         find_metric(schema(), "click.gauc")
+
+
+def test_joint_cost_weighs_a_tenth_of_each_metric_alike() -> None:
+    start = joint_cost(schema(), {"click": {"auc": 0.8}, "rating": {"rmse": 50.0}})
+    click = joint_cost(schema(), {"click": {"auc": 0.82}, "rating": {"rmse": 50.0}})
+    rating = joint_cost(schema(), {"click": {"auc": 0.8}, "rating": {"rmse": 45.0}})
+    assert click == pytest.approx(rating)
+    assert click == pytest.approx(start + math.log(0.9) / 2)
+
+
+def test_joint_cost_leaves_undefined_metrics_out() -> None:
+    assert joint_cost(schema(), {"click": {"auc": math.nan}, "rating": {"rmse": 2.0}}) == pytest.approx(math.log(2.0))
+    assert joint_cost(schema(), {"click": {"auc": math.nan}, "rating": {"rmse": math.nan}}) == math.inf
+    assert math.isfinite(joint_cost(schema(), {"click": {"auc": 1.0}, "rating": {"rmse": 0.0}}))

@@ -39,7 +39,7 @@ def test_training_and_validation_use_the_configured_threads(
 
     monkeypatch.setattr(torch.autograd, "backward", watched("train", torch.autograd.backward))
     monkeypatch.setattr("polyrank.train.validation.predict", watched("validate", predict))
-    config = TrainConfig(batch_size=90, threads=threads)
+    config = TrainConfig(epochs=1, batch_size=90, threads=threads)
     fit(toy_schema, toy_rows(200), out=tmp_path / "run", config=config, progress=False)
     assert seen == [*[("train", threads)] * 4, *[("validate", threads)] * 2]  # layers, lookups; epoch, run
 

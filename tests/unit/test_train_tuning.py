@@ -139,7 +139,7 @@ def test_bad_trial_ends_at_an_early_validation(schema: Schema, tmp_path: Path, m
 
 def test_last_validation_ends_no_trial_early(schema: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(optuna.pruners.MedianPruner, "prune", lambda *_arguments: True)
-    assert [trial.state for trial in search(schema, tmp_path, 1).trials] == ["complete"]
+    assert [trial.state for trial in search(schema, tmp_path, 1, epochs=1).trials] == ["complete"]
 
 
 def test_undefined_metric_is_no_value(schema: Schema, tmp_path: Path) -> None:

@@ -124,6 +124,6 @@ def _training(run: Path) -> tuple[float, float] | None:
         config = TrainConfig.load(run / CONFIG_FILE)
         steps = report["history"][-1]["steps"] * config.batch_size
         times = msgspec.json.decode((run / TIMES_FILE).read_bytes())
-        return times["train_s"], min(steps, config.epochs * report["train_rows"])
+        return times["train_s"], min(steps, config.max_epochs * report["train_rows"])
     except (OSError, KeyError, IndexError, ValueError):  # a run of an older version, or copied without its metrics
         return None

@@ -116,9 +116,10 @@ def _check(schema: Schema, config: TrainConfig) -> None:
     weighted(schema, config.task_weights)
     if len(schema.tasks) < MIN_TASKS:
         raise ConfigError(f"a comparison needs a schema of at least 2 tasks, got {len(schema.tasks)}; add [[tasks]]")
-    if config.early_stopping is not None:
+    if config.early_stopping is not None and config.early_stopping.metric is not None:
         raise ConfigError(
-            "models are compared after the same number of epochs, and $.early_stopping ends some before; leave it out"
+            "models are compared under one rule, and $.early_stopping.metric names a task that some lack; leave it "
+            "out: all tasks of a model together judge its epochs then"
         )
     if config.validation.resamples == 0:
         raise ConfigError("$.validation.resamples must be 1 or above to compare, got 0; leave it out for 200")

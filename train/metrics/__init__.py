@@ -3,7 +3,7 @@
 from .comparison import Difference, difference_intervals
 from .evaluation import Evaluation, Metrics, evaluate, headline
 from .intervals import Bootstrap, Interval
-from .registry import Metric, find_metric, metric_names
+from .registry import Metric, find_metric, joint_cost, metric_names
 
 __all__ = [
     "Bootstrap",
@@ -16,5 +16,6 @@ __all__ = [
     "evaluate",
     "find_metric",
     "headline",
+    "joint_cost",
     "metric_names",
 ]

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Literal
 
 from polyrank.errors import ConfigError
@@ -16,6 +16,7 @@ from .pairs import OrderedPairs
 from .statistics import Statistic
 
 ONE_CLASS = "its observed labels are of one class"
+TINY = 1e-12
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,22 @@ class Metric:
         if self.best == "one":
             return abs(math.log(value)) if value > 0 else math.inf
         return -value if self.best == "high" else value
+
+
+def joint_cost(schema: Schema, values: Mapping[str, Mapping[str, float]]) -> float:
+    """Return how bad all tasks are together: the lower, the better; infinity where none has a defined metric.
+
+    It is the mean over tasks of the logarithm of their first metric, of `auc` that of what it lacks to 1: a tenth less
+    of it counts alike in each task, whatever its unit.
+    """
+    costs = []
+    for task in schema.tasks:
+        metric = next(_metrics(task))
+        value = values[task.name][metric.name]
+        cost = 1.0 - value if metric.best == "high" else value
+        if math.isfinite(cost):
+            costs.append(math.log(max(cost, TINY)))
+    return sum(costs) / len(costs) if costs else math.inf
 
 
 def metrics_of(task: Task, *, grouped: bool) -> tuple[Metric, ...]:

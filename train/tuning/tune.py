@@ -182,11 +182,10 @@ def _measure(trial: "Trial", config: TrainConfig, search: _Search) -> float:
     import optuna
 
     data = dataclasses.replace(search.data, schema=weighted(search.data.schema, config.task_weights))
-    steps = config.epochs * (len(data.train) // config.batch_size)
 
     def report(entry: dict[str, Any]) -> None:
         cost = search.metric.cost(search.value(entry["validation"]))
-        if math.isfinite(cost) and entry["steps"] < steps:
+        if math.isfinite(cost):
             trial.report(cost, entry["steps"] * config.batch_size)
             if trial.should_prune():
                 raise optuna.TrialPruned

@@ -78,7 +78,7 @@ def keep_pace(schema: Schema, rows: pa.Table, task: Task, say: Say, scratch: Pat
 
 
 def answer(schema: Schema, rows: pa.Table, task: Task, scratch: Path) -> None:
-    """Train once, with the default number of epochs, and answer the validation and the test rows."""
+    """Train once, with the defaults, and answer the validation and the test rows."""
     config = configuration(task, scratch)
     known = rows.filter(pc.not_equal(rows["side"], "test"))
     run = fit(schema, known, out=scratch / "run", config=config, progress=False)

@@ -14,7 +14,7 @@ _MACHINE = Path("/proc/meminfo")
 _CONTAINER = Path("/sys/fs/cgroup")
 
 
-def require_memory(schema: Schema, what: str, *, copies: int, row_numbers: int = 0) -> None:
+def require_memory(schema: Schema, what: str, *, copies: int, row_numbers: int = 0, advice: str = "") -> None:
     """Refuse embedding tables that do not fit into the memory that is free; where that is not known, nothing.
 
     Args:
@@ -22,6 +22,7 @@ def require_memory(schema: Schema, what: str, *, copies: int, row_numbers: int =
         what: needs the memory, as the message begins.
         copies: float32 numbers for each weight.
         row_numbers: float32 numbers for each row on top.
+        advice: what else to do, at the end of the message.
 
     Raises:
         SchemaError: they take more; names the largest tables.
@@ -39,7 +40,7 @@ def require_memory(schema: Schema, what: str, *, copies: int, row_numbers: int =
     named = "; ".join(f"{feature.name!r} {_shown(tables[feature])} ({_size(feature)})" for feature in largest)
     raise SchemaError(
         f"{what} needs {_shown(total)} for embedding tables, and {_shown(free)} are free: {named}; lower num_buckets "
-        f"or embedding_dim"
+        f"or embedding_dim{advice}"
     )
 
 
