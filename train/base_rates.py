@@ -1,5 +1,7 @@
 """What labels are on average: where the outputs of a model start from."""
 
+import itertools
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -31,16 +33,25 @@ class BaseRates:
         self._chain = chain_of(schema, config)
         self._sums = [np.zeros(_num_sums(task)) for task in schema.tasks]
         self._num_rows, self._weight = 0, 0.0
+        self._observed = np.zeros(len(schema.tasks), np.int64)
 
     def add(self, labels: NDArray[np.float32], weights: NDArray[np.float32] | None = None) -> None:
         """Read the next training rows: labels [B, T], NaN where unobserved, and weights [B] if rows have any."""
         if self._chain is not None:
-            labels = _chained(labels, self._chain)
+            labels = entire_space_labels(torch.from_numpy(labels), self._chain).numpy()
+        self._observed += np.count_nonzero(~np.isnan(labels), axis=0)
+        if self._chain is not None and self._chain.multiplies:
+            labels = _given(labels, self._chain)
         counted = np.ones(len(labels)) if weights is None else weights.astype(np.float64)
         self._num_rows, self._weight = self._num_rows + len(labels), self._weight + float(counted.sum())
         for index, (task, column) in enumerate(zip(self._tasks, labels.T, strict=True)):
             observed = ~np.isnan(column)
             self._sums[index] += _sums(task, column[observed], counted[observed])
+
+    def label_shares(self) -> NDArray[np.float32]:
+        """Return how many rows have a label of each task, float32 (T,), as a share of those of the task with most."""
+        shares: NDArray[np.float64] = self._observed / max(1, self._observed.max())
+        return shares.astype(np.float32)
 
     def logits(self) -> tuple[NDArray[np.float32], ...]:
         """Return the logits of each task, float32 (num_logits,): those whose answer is the mean, or the shares."""
@@ -50,14 +61,11 @@ class BaseRates:
         )
 
 
-def _chained(labels: NDArray[np.float32], chain: Chain) -> NDArray[np.float32]:
-    """Return the labels that a logit of the chain stands for: over all rows, or where the task before came true."""
-    found: NDArray[np.float32] = entire_space_labels(torch.from_numpy(labels), chain).numpy()
-    if not chain.multiplies:
-        return found
-    given = found.copy()
-    for before, after in zip(chain.tasks, chain.tasks[1:], strict=False):
-        given[found[:, before] != 1, after] = np.nan
+def _given(labels: NDArray[np.float32], chain: Chain) -> NDArray[np.float32]:
+    """Return the labels that a logit of the chain stands for: where the task before came true."""
+    given = labels.copy()
+    for before, after in itertools.pairwise(chain.tasks):
+        given[labels[:, before] != 1, after] = np.nan
     return given
 
 

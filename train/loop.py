@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import torch
 from torch import Tensor
 
@@ -35,17 +36,19 @@ class Trainer:
         model: is trained in place.
         config: decides the steps.
         num_steps: of the whole training.
+        label_shares: what the weight of each task is multiplied by, so that each label counts alike; None leaves it.
         mean_weight: of the rows' sample weights, which are divided by it.
         compiles: whether layers are compiled after the first steps.
         processes: those that take each step together, with a part of its batch each.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (all that a step depends on)
         self,
         model: MultiTaskRanker,
         config: TrainConfig,
         *,
         num_steps: int,
+        label_shares: Sequence[float] | None = None,
         mean_weight: float = 1.0,
         compiles: bool = False,
         processes: Processes = ALONE,
@@ -53,7 +56,11 @@ class Trainer:
         self.model, self._processes = model, processes
         self.num_done = 0
         self._config, self._num_steps, self._mean_weight = config, num_steps, mean_weight
-        self.balancer = build_balancer(config.balancing, model.tasks, seed=config.seed, processes=processes)
+        tasks = [
+            msgspec.structs.replace(task, weight=task.weight * share)
+            for task, share in zip(model.tasks, label_shares or [1.0] * len(model.tasks), strict=True)
+        ]
+        self.balancer = build_balancer(config.balancing, tasks, seed=config.seed, processes=processes)
         self._tables = embedding_tables(model)
         self.dense, self.rows = build_optimizers(model, config.optimizer, threads=config.threads)
         decay = config.ema_decay

@@ -35,6 +35,8 @@ class TrainingData:
         validation: rows to validate on.
         mean_weight: of the training rows' sample weights, 1 where there are none.
         base_logits: of each task, float32 (num_logits,): where its outputs start from.
+        label_shares: float32 (T,), how many training rows have a label of each task, as a share of those of the task
+            with most.
     """
 
     schema: Schema
@@ -42,6 +44,7 @@ class TrainingData:
     validation: Selection
     mean_weight: float
     base_logits: tuple[NDArray[np.float32], ...]
+    label_shares: NDArray[np.float32]
 
     @property
     def digest(self) -> str:
@@ -119,7 +122,7 @@ def _split(schema: Schema, storage: Storage, config: TrainConfig) -> TrainingDat
     train, validation = Selection(storage, ~validates), Selection(storage, validates)
     rates = BaseRates(schema, config.model)
     fitted, mean = _fitted(schema, train, generator, rates)
-    return TrainingData(fitted, train, validation, mean, rates.logits())
+    return TrainingData(fitted, train, validation, mean, rates.logits(), rates.label_shares())
 
 
 def _split_keys(storage: Storage) -> NDArray[np.int64] | None:

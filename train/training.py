@@ -93,6 +93,7 @@ class Training:
             config,
             num_steps=steps,
             mean_weight=data.mean_weight,
+            label_shares=data.label_shares.tolist(),
             compiles=_compiles(model, data, config, processes),
             processes=processes,
         )

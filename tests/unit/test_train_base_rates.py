@@ -133,3 +133,20 @@ def test_chain_that_does_not_fit_is_refused_before_data_are_read(tmp_path: Path)
     schema, config = make_schema_of(ITEM, tasks=EVERY_TASK[2:4]), TrainConfig(model=ModelConfig(architecture="aitm"))
     with pytest.raises(ConfigError, match=r"^architecture = 'aitm' needs at least 2 binary tasks"):
         prepare(schema, tmp_path / "absent.parquet", config)
+
+
+def shares(tasks: tuple[Task, ...], labels: Any, **options: Any) -> list[float]:
+    schema = Schema(name="toy", features=(NumericFeature(name="x"),), tasks=tasks).resolved()
+    found = BaseRates(schema, ModelConfig(**options))
+    found.add(np.array(labels, np.float32))
+    return list(found.label_shares())
+
+
+def test_labels_are_counted_as_a_share_of_those_of_the_task_with_most() -> None:
+    assert shares((CLICK, WATCH), [[1, NAN], [0, 3000.0], [NAN, NAN], [0, NAN], [1, NAN]]) == [1.0, 0.25]
+
+
+def test_labels_of_a_chain_are_counted_over_all_rows() -> None:
+    labels = [[0, NAN], [0, NAN], [1, 1], [1, NAN]]
+    assert shares((CLICK, CART), labels) == [1.0, 0.25]
+    assert shares((CLICK, CART), labels, architecture="esmm") == [1.0, 0.75]

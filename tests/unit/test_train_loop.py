@@ -18,7 +18,9 @@ from polyrank.tasks import BinaryTask, RegressionTask, Task
 from polyrank.train import EarlyStoppingConfig, OptimizerConfig, TrainConfig, ValidationConfig
 from polyrank.train.compilation import should_compile
 from polyrank.train.encoded import EncodedRows, MemoryStorage, Selection
+from polyrank.train.loop import Trainer
 from polyrank.train.preparing import TrainingData
+from polyrank.train.shuffling import TrainingBatch
 from polyrank.train.training import Training
 
 LINEAR = ModelConfig(hidden_dims=(16,), tower_dims=(), normalization="none")
@@ -47,7 +49,13 @@ def training_of(model: MultiTaskRanker, labels: NDArray[np.float32], config: Tra
     rows = EncodedRows(ids=batch.ids, dense=batch.dense, labels=labels)
     selection = Selection(MemoryStorage(rows), np.ones(len(rows), bool))
     schema = Schema(name="toy", features=(NumericFeature(name="x"),), tasks=model.tasks).resolved()
-    return Training(model, TrainingData(schema, selection, selection, 1.0, ()), config)
+    data = TrainingData(schema, selection, selection, 1.0, (), np.ones(len(model.tasks), np.float32))
+    return Training(model, data, config)
+
+
+def training_batch(labels: NDArray[np.float32]) -> TrainingBatch:
+    rows = batch_of(X[: len(labels)])
+    return TrainingBatch(torch.from_numpy(rows.ids), torch.from_numpy(rows.dense), torch.from_numpy(labels), None, None)
 
 
 def train(model: MultiTaskRanker, labels: NDArray[np.float32], config: TrainConfig) -> Training:
@@ -106,6 +114,19 @@ def test_unobserved_labels_do_not_count() -> None:
     train(masked, labels, config)
     train(observed, labels[:3], config)
     assert_allclose(last_layer(masked).weight.detach(), last_layer(observed).weight.detach(), rtol=1e-5)
+
+
+def test_share_of_labels_scales_a_gradient_as_its_weight_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    heavy, batch = RegressionTask(name="rating", label="stars", weight=3.0), training_batch(np.ones((8, 1), np.float32))
+    gradients: list[Any] = []
+    for task, shares in ((RATING, None), (heavy, [0.25])):
+        model = ranker(task)
+        monkeypatch.setattr(
+            "polyrank.train.loop.Trainer._update",
+            lambda _, model=model: gradients.append(last_layer(model).weight.grad.numpy().copy()),
+        )
+        Trainer(model, TrainConfig(batch_size=8), num_steps=1, label_shares=shares).step(batch)
+    assert_allclose(gradients[1], 0.75 * gradients[0], rtol=1e-5)
 
 
 def test_task_weight_scales_its_gradient(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -132,6 +132,7 @@ def _data_of(data: TrainingData, job: Planned) -> TrainingData:
         train=data.train.of_task(job.task),
         validation=data.validation.of_task(job.task),
         base_logits=(data.base_logits[job.task],),
+        label_shares=np.ones(1, np.float32),
     )
 
 
