@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polyrank.schema import Schema
-from polyrank.train import EarlyStoppingConfig
+from polyrank.train import ValidationConfig
 from polyrank.train.datasets import storefront
 from polyrank.train.datasets.shipped import schema_text
+from polyrank.train.encoded import RowEncoder
+from polyrank.train.metrics import Metrics, evaluate
 
 from .fitting import fit_rows
 from .results import Lines, spread, verdict
@@ -18,19 +20,18 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-VALIDATED = 0.1
-EPOCHS = 4
-"""At most; training ends when the next is no better on the validation rows."""
+TESTED, VALIDATED = 0.1, 0.1
 MOST_AUC_LOST = 0.01
 
 
 def measure(*, rows: int, seeds: int) -> Lines:
-    """Simulate once; train with every seed on the oldest nine tenths, and score the newest."""
+    """Simulate once; train with every seed on the oldest eight tenths, and score the newest."""
     import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     schema = Schema.from_toml(schema_text("storefront"))
-    outcomes: list[pa.RecordBatch] = []
+    tested: list[pa.RecordBatch] = []
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "impressions.parquet")
         print(f"{rows:,} impressions ...", file=sys.stderr, flush=True)
@@ -38,12 +39,12 @@ def measure(*, rows: int, seeds: int) -> Lines:
         first = next(batches)
         with pq.ParquetWriter(file, first.schema) as writer:
             for batch in (first, *batches):
-                writer.write_batch(batch)
-                outcomes.append(batch.select([*storefront.OUTCOMES, "side"]))
-        metrics = [_metrics(schema, file, seed) for seed in range(seeds)]
-    table = pa.Table.from_batches(outcomes)
-    best = storefront.best_possible(table.filter(pa.compute.equal(table["side"], "validation")))
-    return _lines(best, metrics)
+                is_test = pc.equal(batch["side"], "test")
+                writer.write_batch(batch.filter(pc.invert(is_test)))
+                tested.append(batch.filter(is_test))
+        test = pa.Table.from_batches(tested)
+        metrics = [_metrics(schema, file, test, seed) for seed in range(seeds)]
+    return _lines(storefront.best_possible(test.select(storefront.OUTCOMES)), metrics)
 
 
 def _marked(rows: int) -> "Iterator[pa.RecordBatch]":
@@ -53,16 +54,18 @@ def _marked(rows: int) -> "Iterator[pa.RecordBatch]":
 
     done = 0
     for batch in storefront.batches(rows):
-        is_new = np.arange(done, done + len(batch)) >= rows * (1 - VALIDATED)
+        place = np.arange(done, done + len(batch)) / rows
         done += len(batch)
-        side = pa.array(np.where(is_new, "validation", "train"))
+        sides = np.where(place < 1 - TESTED, "validation", "test")
+        side = pa.array(np.where(place < 1 - TESTED - VALIDATED, "train", sides))
         yield pa.RecordBatch.from_arrays([*batch.columns, side], [*batch.schema.names, "side"])
 
 
-def _metrics(schema: Schema, file: Path, seed: int) -> dict[str, dict[str, float]]:
+def _metrics(schema: Schema, file: Path, test: "pa.Table", seed: int) -> Metrics:
     print(f"seed {seed} ...", file=sys.stderr, flush=True)
-    stopping = EarlyStoppingConfig(metric="click.auc")
-    return fit_rows(schema, file, seed=seed, settings={"epochs": EPOCHS, "early_stopping": stopping}).run.metrics
+    answers = fit_rows(schema, file, seed=seed).answers(test)
+    labels = RowEncoder(schema, ValidationConfig()).encode(test).labels
+    return evaluate(schema, answers, labels).values
 
 
 def _lines(best: dict[str, dict[str, float]], metrics: list[dict[str, dict[str, float]]]) -> Lines:
