@@ -37,7 +37,7 @@ def fit_rows(
     schema: Schema, rows: "pa.Table | Path", *, seed: int, settings: Mapping[str, Any] | None = None
 ) -> Fitted:
     """Train with the defaults but for `settings`, on rows whose column `side` says `train` or `validation`."""
-    config = TrainConfig(seed=seed, validation=SPLIT, **(settings or {}))
+    config = TrainConfig(**{"seed": seed, "validation": SPLIT, **(settings or {})})
     with tempfile.TemporaryDirectory() as scratch:
         run = fit(schema, rows, out=Path(scratch, "run"), config=config, cache=Path(scratch, "rows"), progress=False)
         return Fitted(run, TrainedRanker.load(run.path))
