@@ -19,6 +19,7 @@ import numpy as np
 
 import polyrank as pr
 from polyrank.errors import OutputError
+from polyrank.export.parity import TOLERANCE, difference
 from polyrank.models import TrainedRanker
 from polyrank.models.trained import predict
 from polyrank.train.datasets import kuairand
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 REQUEST_ROWS = 100
 REQUESTS = 500
-SCORE_LIMIT = 1e-5
 RESULTS = ("run", "bundle", "bundle.failed", "model_repository")
 
 
@@ -116,8 +116,8 @@ def compare(ranker: pr.Ranker, schema: pr.Schema, logs: "pa.Table", run: pr.Run,
     print(f"{'task':<12} {'metric':<6} {'offline':>10} {'served':>10}   largest difference of a score")
     ok = True
     for task, values in headline(schema, run.metrics).items():
-        gap = float(np.abs(served[task] - offline[task]).max())
-        ok &= gap < SCORE_LIMIT
+        gap = difference(served[task], offline[task])
+        ok &= gap <= TOLERANCE
         for name, value in values.items():
             print(f"{task:<12} {name:<6} {value:>10.6f} {metrics[task][name]:>10.6f}   {gap:.1e}")
             ok &= f"{value:.6f}" == f"{metrics[task][name]:.6f}"  # as printed; undefined on both sides is equal

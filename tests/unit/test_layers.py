@@ -5,7 +5,7 @@ from numpy.testing import assert_allclose
 from reference.networks import array, one_linear, one_network
 from torch import nn
 
-from polyrank.models.layers import FannedLinear, GroupedLinear, GroupedMLP, GroupedNorm, LayerOptions, mlp
+from polyrank.models.layers import FannedLinear, GroupedLinear, GroupedMLP, GroupedNorm, LayerOptions, Linear, mlp
 
 
 @pytest.fixture(autouse=True)
@@ -75,11 +75,11 @@ def test_dropout_of_groups_acts_in_training_only() -> None:
 
 def test_layers_are_linear_norm_relu_dropout() -> None:
     kinds = [type(layer) for layer in mlp(4, (3, 2), LayerOptions("batch", 0.5))]
-    assert kinds == [nn.Linear, nn.BatchNorm1d, nn.ReLU, nn.Dropout] * 2
+    assert kinds == [Linear, nn.BatchNorm1d, nn.ReLU, nn.Dropout] * 2
 
 
 def test_layer_norm_takes_the_place_of_batch_norm() -> None:
-    assert [type(layer) for layer in mlp(4, (3,), LayerOptions("layer"))] == [nn.Linear, nn.LayerNorm, nn.ReLU]
+    assert [type(layer) for layer in mlp(4, (3,), LayerOptions("layer"))] == [Linear, nn.LayerNorm, nn.ReLU]
 
 
 def test_layers_without_norm_have_a_bias() -> None:

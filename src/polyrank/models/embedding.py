@@ -72,7 +72,8 @@ class FusedTable(nn.Module):
             slots.feature.name: stop - width for slots, stop, width in zip(self.layout, places, widths, strict=True)
         }
         sequences = (slots.feature for slots in self.layout if isinstance(slots.feature, SequenceFeature))
-        self.attending = [feature.name for feature in sequences if feature.target is not None]
+        self.attended = [feature for feature in sequences if feature.target is not None]
+        self.attending = [feature.name for feature in self.attended]
         self.attention = nn.ModuleList(TargetAttention(embedding_dim) for _ in self.attending)
         tables = {slots.feature.name: owner for slots, owner in zip(self.layout, owners, strict=True)}
         self.neighbors = nn.ModuleList(
@@ -80,9 +81,9 @@ class FusedTable(nn.Module):
             for feature in schema.neighbors_features
             if feature.of in tables
         )
-        self.runs = _runs(self.layout)
-        pooled = [slots.feature for _, _, slots in self.runs if slots is not None]
-        self.adds_up = not self.attending and all(_pooling(feature) != "max" for feature in pooled)
+        self.runs = feature_runs(self.layout)
+        of_many = [slots.feature for _, _, slots in self.runs if slots is not None]
+        self.adds_up = not self.attending and all(_pooling(feature) != "max" for feature in of_many)
         self.num_vectors = len(self.layout) + len(self.neighbors)
         self.output_dim = embedding_dim * self.num_vectors
 
@@ -103,7 +104,7 @@ class FusedTable(nn.Module):
         else:
             vectors = functional.embedding(looked_up, self.weight, sparse=self.training)  # (B, S', D)
             parts = self._pooled(vectors, present, weights)
-        parts += [table(rows, self.weight) for table in self.neighbors]
+        parts += [table(rows[:, table.place], self.weight) for table in self.near_tables()]
         return torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
 
     def rows_of(self, ids: Tensor) -> tuple[Tensor, Tensor]:
@@ -112,6 +113,10 @@ class FusedTable(nn.Module):
             ids = ids.index_select(1, self.columns)  # (B, S')
         present = (ids >= 0) & (ids <= self.lasts) if self.has_identity else ids >= 0
         return torch.where(present, ids % self.num_buckets + (self.starts + 1), self.starts), present
+
+    def near_tables(self) -> list[NeighborTable]:
+        """Return the neighbours of features of this table."""
+        return [table for table in self.neighbors if isinstance(table, NeighborTable)]
 
     def first_rows(self) -> Tensor:
         """Return the row of "missing" of the table that each row belongs to, int64 (R,)."""
@@ -147,13 +152,18 @@ class FusedTable(nn.Module):
         """Pool the values of one feature: (B, L, D) to (B, D)."""
         feature = slots.feature
         if not isinstance(feature, SequenceFeature) or feature.target is None:
-            return pool(own, present, _pooling(feature), _own_weights(slots, weights))
+            return pooled(slots, own, present, weights)
         target = vectors[:, self.places[feature.target]]
         attended: Tensor = self.attention[self.attending.index(feature.name)](own, present, target)
         return attended
 
 
-def _runs(layout: Sequence[Slots]) -> list[tuple[int, int, Slots | None]]:
+def pooled(slots: Slots, vectors: Tensor, present: Tensor, weights: Tensor | None) -> Tensor:
+    """Pool the vectors (B, L, D) of one feature, of which those are there that `present` (B, L) says: (B, D)."""
+    return pool(vectors, present, _pooling(slots.feature), _own_weights(slots, weights))
+
+
+def feature_runs(layout: Sequence[Slots]) -> list[tuple[int, int, Slots | None]]:
     """Return where vectors that pass through together, or are pooled, begin and end, with what is pooled."""
     runs: list[tuple[int, int, Slots | None]] = []
     start = 0

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from .halves import Halves
+from .layers import Linear
+
 
 class CrossNetwork(nn.Module):
     """Cross layers of low rank: `x[l + 1] = x[0] * (U (V x[l]) + b) + x[l]`, of the same width as the input.
@@ -15,14 +18,15 @@ class CrossNetwork(nn.Module):
 
     def __init__(self, input_dim: int, num_layers: int, rank: int) -> None:
         super().__init__()
-        self.narrow = nn.ModuleList(nn.Linear(input_dim, rank, bias=False) for _ in range(num_layers))
+        self.narrow = nn.ModuleList(Linear(input_dim, rank, bias=False) for _ in range(num_layers))
         self.widen = nn.ModuleList(nn.Linear(rank, input_dim) for _ in range(num_layers))
 
-    def forward(self, inputs: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor | Halves) -> Tensor:
         """Cross (B, I) to (B, I)."""
-        outputs = inputs
+        first = inputs.joined() if isinstance(inputs, Halves) else inputs
+        outputs, read = first, inputs
         for narrow, widen in zip(self.narrow, self.widen, strict=True):
-            outputs = inputs * widen(narrow(outputs)) + outputs
+            outputs = read = first * widen(narrow(read)) + outputs
         return outputs
 
 
@@ -44,14 +48,21 @@ class FactorizationMachine(nn.Module):
         starts = itertools.accumulate((count * dim for count, dim in fields), initial=0)
         # One vector alone has no other to meet.
         self.fields = [(start, *field) for start, field in zip(starts, fields, strict=False) if field[0] > 1]
-        self.linear = nn.Linear(input_dim, num_outputs, bias=False)
+        self.linear = Linear(input_dim, num_outputs, bias=False)
         self.weights = nn.ParameterList(nn.Parameter(torch.ones(num_outputs, dim)) for _, _, dim in self.fields)
 
-    def forward(self, inputs: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor | Halves) -> Tensor:
         """Map (B, I) to (B, R)."""
         outputs: Tensor = self.linear(inputs)
         for (start, count, dim), weight in zip(self.fields, self.weights, strict=True):
-            vectors = inputs[:, start : start + count * dim].reshape(-1, count, dim)  # (B, F, D)
-            products = (vectors.sum(1).square() - vectors.square().sum(1)) / 2  # (B, D)
-            outputs = outputs + products @ weight.T
+            stop = start + count * dim
+            parts = inputs.between(start, stop) if isinstance(inputs, Halves) else (inputs[:, start:stop],)
+            sums = [_sums(part.reshape(part.shape[0], -1, dim)) for part in parts]
+            total, squares = (sum(each[1:], start=each[0]) for each in zip(*sums, strict=True))
+            outputs = outputs + ((total.square() - squares) / 2) @ weight.T
         return outputs
+
+
+def _sums(vectors: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the sum of vectors (B, F, D) and of their squares, (B, D) each."""
+    return vectors.sum(1), vectors.square().sum(1)

@@ -8,6 +8,8 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from .halves import Halves
+
 Normalization = Literal["batch", "layer", "none"]
 
 
@@ -16,6 +18,16 @@ class LayerOptions(NamedTuple):
 
     normalization: Normalization = "none"
     dropout: float = 0.0
+
+
+class Linear(nn.Linear):
+    """`torch.nn.Linear`, of rows or of the halves of a request."""
+
+    def forward(self, inputs: Tensor | Halves) -> Tensor:
+        """Map (B, I) to (B, O)."""
+        if isinstance(inputs, Halves):
+            return inputs.linear(self.weight, self.bias)
+        return super().forward(inputs)
 
 
 class GroupedLinear(nn.Module):
@@ -30,8 +42,10 @@ class GroupedLinear(nn.Module):
         self.weight = nn.Parameter(torch.empty(num_groups, input_dim, output_dim).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(num_groups, 1, output_dim).uniform_(-bound, bound)) if bias else None
 
-    def forward(self, inputs: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor | Halves) -> Tensor:
         """Multiply each group's rows by its own weight."""
+        if isinstance(inputs, Halves):
+            return inputs.grouped_linear(self.weight, self.bias).transpose(0, 1)
         rows = inputs.transpose(0, 1)  # (G, B, I)
         products = torch.bmm(rows, self.weight) if self.bias is None else torch.baddbmm(self.bias, rows, self.weight)
         return products.transpose(0, 1)
@@ -43,9 +57,9 @@ class FannedLinear(nn.Module):
     def __init__(self, num_groups: int, input_dim: int, output_dim: int, *, bias: bool = True) -> None:
         super().__init__()
         self.num_groups, self.output_dim = num_groups, output_dim
-        self.linear = nn.Linear(input_dim, num_groups * output_dim, bias=bias)
+        self.linear = Linear(input_dim, num_groups * output_dim, bias=bias)
 
-    def forward(self, inputs: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor | Halves) -> Tensor:
         """Multiply the rows by the weight of each group."""
         outputs: Tensor = self.linear(inputs)
         return outputs.view(-1, self.num_groups, self.output_dim)
@@ -105,7 +119,7 @@ class GroupedMLP(nn.Module):
                 layers.append(nn.Dropout(options.dropout))
         self.layers = nn.Sequential(*layers)
 
-    def forward(self, inputs: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor | Halves) -> Tensor:
         """Run every network on its rows."""
         outputs: Tensor = self.layers(inputs)
         return outputs
@@ -115,7 +129,7 @@ def mlp(input_dim: int, hidden_dims: Sequence[int], options: LayerOptions) -> nn
     """Stack linear layers, each followed by normalisation (if asked), ReLU and dropout (if any)."""
     layers: list[nn.Module] = []
     for before, after in itertools.pairwise((input_dim, *hidden_dims)):
-        layers.append(nn.Linear(before, after, bias=options.normalization == "none"))
+        layers.append(Linear(before, after, bias=options.normalization == "none"))
         if options.normalization != "none":
             layers.append(nn.BatchNorm1d(after) if options.normalization == "batch" else nn.LayerNorm(after))
         layers.append(nn.ReLU())

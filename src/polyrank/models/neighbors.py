@@ -31,14 +31,13 @@ class NeighborTable(nn.Module):
         """Look up and pool.
 
         Args:
-            rows: int64 (B, S') of the fused table, in which the feature's begins at `start`; the feature's are in
-                column `place`.
+            rows: int64 (B,) of the fused table, in which the feature's begins at `start`.
             weight: float32 (R', D), the fused table.
 
         Returns:
             float32 (B, D), zero where there is no neighbour.
         """
-        near = self.rows.index_select(0, rows[:, self.place] - self.start).long()  # (B, K)
+        near = self.rows.index_select(0, rows - self.start).long()  # (B, K)
         vectors = functional.embedding(near + self.start, weight, sparse=self.training)  # (B, K, D)
         return pool(vectors, near > 0, self.feature.pooling)
 

@@ -13,6 +13,7 @@ from .calibration import Calibration
 from .config import ModelConfig
 from .dense import DenseBlock
 from .embedding import Embeddings
+from .halves import Halves
 from .heads import answer, losses, split
 from .interactions import CrossNetwork, FactorizationMachine
 from .memory import require_memory
@@ -61,8 +62,8 @@ class Network(nn.Module):
         self.towers = None if self.layers is None else Towers(schema.tasks, self.layers.output_dim, config)
         self.baseline = Baseline(schema.tasks)
 
-    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
-        """Map float32 (B, I) each to logits (B, O)."""
+    def forward(self, inputs: Sequence[Tensor | Halves]) -> Tensor:
+        """Map float32 (B, I) each, or halves of them, to logits (B, O)."""
         parts = []
         if self.layers is not None and self.towers is not None:
             crosses = zip(self.crosses, inputs, strict=True)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from polyrank.models.config import ModelConfig
+from polyrank.models.halves import Halves
 from polyrank.models.layers import GroupedMLP
 
 from .sharing import Architecture
@@ -34,7 +35,7 @@ class AdaptiveInformationTransfer(Architecture):
         self.output_dim = config.hidden_dims[-1]
         self.transfers = nn.ModuleList(Transfer(self.output_dim) for _ in self.chain[1:])
 
-    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+    def forward(self, inputs: Sequence[Tensor | Halves]) -> Tensor:
         """Represent rows: (B, I) to (B, T, H)."""
         found = list(self.networks(inputs[0]).unbind(1))
         for transfer, before, after in zip(self.transfers, self.chain[:-1], self.chain[1:], strict=True):

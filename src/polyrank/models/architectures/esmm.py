@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from polyrank.models.config import ModelConfig
+from polyrank.models.halves import Halves
 from polyrank.models.layers import GroupedMLP
 
 from .sharing import Architecture
@@ -24,7 +25,7 @@ class EntireSpace(Architecture):
         )
         self.output_dim = config.hidden_dims[-1]
 
-    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+    def forward(self, inputs: Sequence[Tensor | Halves]) -> Tensor:
         """Represent rows: (B, I) to (B, T, H)."""
         outputs: Tensor = self.networks(inputs[0])
         return outputs

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from polyrank.models.config import ModelConfig
+from polyrank.models.halves import Halves
 from polyrank.models.layers import FannedLinear, GroupedMLP
 
 from .sharing import Architecture, mixed
@@ -29,6 +30,6 @@ class MultiGateMixtureOfExperts(Architecture):
         """Return the layers that several tasks train."""
         return [self.experts]
 
-    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+    def forward(self, inputs: Sequence[Tensor | Halves]) -> Tensor:
         """Represent rows: (B, I) to (B, T, H)."""
         return mixed(self.experts(inputs[0]), self.gates(inputs[0]).softmax(2))

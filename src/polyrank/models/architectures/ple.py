@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from polyrank.models.config import ModelConfig
-from polyrank.models.layers import FannedLinear, GroupedLinear, GroupedMLP
+from polyrank.models.halves import Halves, repeated
+from polyrank.models.layers import FannedLinear, GroupedLinear, GroupedMLP, Linear
 
 from .sharing import Architecture, mixed
 
@@ -31,12 +32,13 @@ class ProgressiveLayeredExtraction(Architecture):
         """Return the layers that several tasks train."""
         return [extraction.shared_experts for extraction in self.extractions if isinstance(extraction, Extraction)]
 
-    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+    def forward(self, inputs: Sequence[Tensor | Halves]) -> Tensor:
         """Represent rows: (B, I) to (B, T, H)."""
-        of_tasks = shared = inputs[0]
+        of_tasks: Tensor | Halves = inputs[0]
+        shared = of_tasks
         for extraction in self.extractions:
             of_tasks, shared = extraction(of_tasks, shared)
-        return of_tasks
+        return of_tasks  # type: ignore[return-value]
 
 
 class Extraction(nn.Module):
@@ -50,13 +52,12 @@ class Extraction(nn.Module):
         self.shared_experts = GroupedMLP(common, input_dim, dims, shares_input=True, options=options)
         linear = FannedLinear if is_first else GroupedLinear
         self.task_gates = linear(num_tasks, input_dim, own + common, bias=False)
-        self.shared_gate = None if is_last else nn.Linear(input_dim, num_tasks * own + common, bias=False)
+        self.shared_gate = None if is_last else Linear(input_dim, num_tasks * own + common, bias=False)
         self.own = own
 
-    def forward(self, of_tasks: Tensor, shared: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, of_tasks: Tensor | Halves, shared: Tensor | Halves) -> tuple[Tensor, Tensor | Halves]:
         """Extract: (B, T, I), or (B, I) at first, and (B, I) to (B, T, H) and (B, H)."""
-        repeated = of_tasks if of_tasks is shared else of_tasks.repeat_interleave(self.own, dim=1)
-        own = self.task_experts(repeated)  # (B, T * own, H)
+        own = self.task_experts(of_tasks if of_tasks is shared else repeated(of_tasks, self.own))  # (B, T * own, H)
         common = self.shared_experts(shared)  # (B, common, H)
         gates = self.task_gates(of_tasks).softmax(2)  # (B, T, own + common)
         by_task = own.reshape(-1, self.num_tasks, self.own, own.shape[2])  # (B, T, own, H)

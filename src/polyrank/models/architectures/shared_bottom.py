@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from polyrank.models.config import ModelConfig
+from polyrank.models.halves import Halves
 from polyrank.models.layers import mlp
 
 from .sharing import Architecture
@@ -25,7 +26,7 @@ class SharedBottom(Architecture):
         """Return the layers that several tasks train."""
         return [self.bottom]
 
-    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+    def forward(self, inputs: Sequence[Tensor | Halves]) -> Tensor:
         """Represent rows: (B, I) to (B, H)."""
         outputs: Tensor = self.bottom(inputs[0])
         return outputs

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from polyrank.models.halves import Halves
+
 
 class Architecture(nn.Module, ABC):
     """The layers between the inputs and the towers of the tasks.
@@ -21,11 +23,11 @@ class Architecture(nn.Module, ABC):
         return []
 
     @abstractmethod
-    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+    def forward(self, inputs: Sequence[Tensor | Halves]) -> Tensor:
         """Represent rows.
 
         Args:
-            inputs: float32 (B, I) each, as many as `num_inputs` says.
+            inputs: float32 (B, I) each, or halves of them, as many as `num_inputs` says.
 
         Returns:
             float32 (B, T, H), or (B, H) where all tasks have the same.

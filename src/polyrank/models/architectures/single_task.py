@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from polyrank.models.config import ModelConfig
+from polyrank.models.halves import Halves, stacked
 from polyrank.models.layers import GroupedMLP
 
 from .sharing import Architecture
@@ -21,7 +21,7 @@ class SingleTask(Architecture):
         )
         self.output_dim = config.hidden_dims[-1]
 
-    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+    def forward(self, inputs: Sequence[Tensor | Halves]) -> Tensor:
         """Represent rows: (B, I) of each task to (B, T, H)."""
-        outputs: Tensor = self.networks(torch.stack(tuple(inputs), dim=1))
+        outputs: Tensor = self.networks(stacked(inputs))
         return outputs

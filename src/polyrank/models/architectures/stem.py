@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from polyrank.models.config import ModelConfig
+from polyrank.models.halves import Halves, repeated, stacked
 from polyrank.models.layers import GroupedLinear, GroupedMLP
 
 from .sharing import Architecture, mixed
@@ -36,10 +37,10 @@ class SharedAndTaskEmbeddings(Architecture):
         """Return the layers that several tasks train."""
         return [self.shared_experts]
 
-    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+    def forward(self, inputs: Sequence[Tensor | Halves]) -> Tensor:
         """Represent rows: (B, I) of each task, and shared last, to (B, T, H)."""
-        of_tasks = torch.stack(tuple(inputs[:-1]), dim=1)  # (B, T, I)
-        experts = self.task_experts(of_tasks.repeat_interleave(self.count, dim=1))  # (B, T * count, H)
+        of_tasks = stacked(inputs[:-1])  # (B, T, I)
+        experts = self.task_experts(repeated(of_tasks, self.count))  # (B, T * count, H)
         gates = self.gates(of_tasks).softmax(2)  # (B, T, (T + 1) * count)
         of_experts, of_shared = torch.split(gates, [self.num_tasks * self.count, self.count], dim=2)
         own, others = of_experts * self.is_own, of_experts * (1 - self.is_own)

@@ -1,0 +1,66 @@
+"""A request has two halves: the user with the context, which are the same for all its items, and each item."""
+
+import dataclasses
+
+from polyrank.encoder import DenseColumns, Slots, dense_layout, slot_layout
+from polyrank.features import CrossFeature
+from polyrank.schema import Schema
+
+
+@dataclasses.dataclass(frozen=True)
+class Half:
+    """Where the features of one half lie in tensors of their own, and in those of whole rows.
+
+    Attributes:
+        slots: layout of its `ids`, int64 (B, S'), and `weights`, float32 (B, W').
+        dense: layout of its `dense`, float32 (B, D').
+        id_columns: S' columns of `ids` (B, S) that it takes.
+        weight_columns: W' columns of `weights` (B, W).
+        dense_columns: D' columns of `dense` (B, D).
+    """
+
+    slots: tuple[Slots, ...]
+    dense: tuple[DenseColumns, ...]
+    id_columns: tuple[int, ...]
+    weight_columns: tuple[int, ...]
+    dense_columns: tuple[int, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no feature is of this half."""
+        return not (self.slots or self.dense)
+
+
+def halves_of(schema: Schema) -> tuple[Half, Half]:
+    """Split the features of a resolved schema: those of users and context, and those of items."""
+    items = item_features(schema)
+    return _half(schema, {feature.name for feature in schema.features} - items), _half(schema, items)
+
+
+def item_features(schema: Schema) -> set[str]:
+    """Name the features of the items' half of a resolved schema: a cross is there where one of its parts is."""
+    items = {feature.name for feature in schema.features if feature.side == "item"}
+    crosses = (feature for feature in schema.features if isinstance(feature, CrossFeature))
+    return items | {cross.name for cross in crosses if items.intersection(cross.features)}
+
+
+def _half(schema: Schema, names: set[str]) -> Half:
+    slots: list[Slots] = []
+    dense: list[DenseColumns] = []
+    ids: list[int] = []
+    weights: list[int] = []
+    numbers: list[int] = []
+    for place in slot_layout(schema):
+        if place.feature.name in names:
+            width = place.stop - place.start
+            first = None if place.first_weight is None else len(weights)
+            slots.append(Slots(place.feature, len(ids), len(ids) + width, first))
+            ids += range(place.start, place.stop)
+            if place.first_weight is not None:
+                weights += range(place.first_weight, place.first_weight + place.feature.num_weights)
+    for columns in dense_layout(schema):
+        if columns.feature.name in names:
+            width = columns.stop - columns.start
+            dense.append(DenseColumns(columns.feature, len(numbers), len(numbers) + width))
+            numbers += range(columns.start, columns.stop)
+    return Half(tuple(slots), tuple(dense), tuple(ids), tuple(weights), tuple(numbers))
