@@ -15,7 +15,7 @@ from polyrank.encoder import dense_layout
 from polyrank.errors import MissingExtraError, ParityError, RepositoryError
 from polyrank.models import TrainedRanker
 from polyrank.models.trained import predict
-from polyrank.signature import Signature, slots_of, weights_of
+from polyrank.signature import Request, Signature, slots_of, weights_of
 from polyrank.staging import refuse_existing, staged_directory
 
 from .graph import build_graph
@@ -127,8 +127,8 @@ def export_onnx(run: str | Path, *, out: str | Path, triton: str = LATEST) -> Bu
     return Bundle(out, signature)
 
 
-def sign(ranker: TrainedRanker, target: Target) -> Signature:
-    """Describe a ranker that is exported for `target`."""
+def sign(ranker: TrainedRanker, target: Target, request: Request | None = None) -> Signature:
+    """Describe a ranker that is exported for `target`, as a graph over rows or over requests."""
     return Signature(
         schema=ranker.schema,
         slots=slots_of(ranker.schema),
@@ -140,6 +140,7 @@ def sign(ranker: TrainedRanker, target: Target) -> Signature:
         triton=target.triton,
         run_id=ranker.run_id,
         polyrank=polyrank.__version__,
+        request=request,
     )
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from polyrank.encoder import Batch
 from polyrank.errors import ExportError, MissingExtraError
 from polyrank.models import MultiTaskRanker, TrainedRanker
 from polyrank.signature import SIGNATURE_KEY, Signature
@@ -40,16 +41,45 @@ def build_graph(ranker: TrainedRanker, target: Target, signature: Signature) -> 
     """
     _require_size(ranker.model)
     names = [task.name for task in ranker.schema.tasks]
-    example = {name: torch.from_numpy(value) for name, value in _example(ranker).items()}
-    dynamic = {name: {0: torch.export.Dim(BATCH)} for name in example}
+    example = example_rows(ranker).named()
+    module = _Answers(ranker.model, tuple(example))
+    graph = trace(module, example, names, target, dynamic=dict.fromkeys(example, BATCH))
+    sign_graph(graph, signature)
+    check_graph(graph, target, list(example), names)
+    return graph
+
+
+def trace(
+    module: nn.Module,
+    example: "Mapping[str, NDArray[np.generic]]",
+    outputs: Sequence[str],
+    target: Target,
+    *,
+    dynamic: Mapping[str, str],
+) -> onnx.ModelProto:
+    """Export a module to ONNX.
+
+    Args:
+        module: takes the tensors of `example` by position, and returns as many as `outputs` names.
+        example: inputs by name.
+        outputs: names.
+        target: decides opset and format.
+        dynamic: what the first dimension of inputs is called, of those where it varies.
+
+    Raises:
+        ExportError: the exporter fails.
+        MissingExtraError: onnxscript is not installed.
+    """
+    dims = {name: torch.export.Dim(name) for name in set(dynamic.values())}
+    shapes = tuple({0: dims[dynamic[name]]} if name in dynamic else {} for name in example)
     try:
         with _quiet():
             program = torch.onnx.export(
-                _Answers(ranker.model, tuple(example)),
-                tuple(example.values()),
+                module,
+                tuple(torch.from_numpy(value) for value in example.values()),
                 input_names=list(example),
-                output_names=names,
-                dynamic_shapes=(tuple(dynamic.values()),),
+                output_names=list(outputs),
+                dynamic_shapes=(shapes,),
                 opset_version=target.opset,
                 dynamo=True,
                 external_data=False,
@@ -63,14 +93,26 @@ def build_graph(ranker: TrainedRanker, target: Target, signature: Signature) -> 
         raise ExportError("PyTorch exported no graph")
     graph: onnx.ModelProto = program.model_proto
     graph.ir_version = target.ir_version
-    entry = graph.metadata_props.add()
-    entry.key, entry.value = SIGNATURE_KEY, signature.to_json()
-    check_graph(graph, target, list(example), names)
     return graph
 
 
-def check_graph(graph: onnx.ModelProto, target: Target, inputs: list[str], outputs: list[str]) -> None:
+def sign_graph(graph: onnx.ModelProto, signature: Signature) -> None:
+    """Write the signature into the metadata."""
+    entry = graph.metadata_props.add()
+    entry.key, entry.value = SIGNATURE_KEY, signature.to_json()
+
+
+def check_graph(
+    graph: onnx.ModelProto, target: Target, inputs: list[str], outputs: list[str], *, fixed: Collection[str] = ()
+) -> None:
     """Refuse a graph that a server would reject or answer wrongly.
+
+    Args:
+        graph: as it was exported.
+        target: what it was exported for.
+        inputs: names, in their order.
+        outputs: the same.
+        fixed: those whose first dimension does not vary.
 
     Raises:
         ExportError: names, batch dimension, opset or format are not as promised.
@@ -88,7 +130,7 @@ def check_graph(graph: onnx.ModelProto, target: Target, inputs: list[str], outpu
         raise ExportError(f"the graph has inputs and outputs {found}, expected {(inputs, outputs)}")
     for value in (*graph.graph.input, *graph.graph.output):
         dims = value.type.tensor_type.shape.dim
-        if not (dims and dims[0].dim_param):
+        if value.name not in fixed and not (dims and dims[0].dim_param):
             shown = f"fixed to {dims[0].dim_value}" if dims else "missing"
             raise ExportError(f"the batch dimension of {value.name!r} is {shown}")
 
@@ -118,10 +160,9 @@ class _Answers(nn.Module):
         return tuple(answers[task.name] for task in self.model.tasks)
 
 
-def _example(ranker: TrainedRanker) -> "dict[str, NDArray[np.generic]]":
+def example_rows(ranker: TrainedRanker) -> Batch:
     """Take rows to trace with, repeating the sample when it is shorter."""
-    rows = np.arange(EXAMPLE_ROWS) % len(ranker.sample)
-    return ranker.sample[rows].named()
+    return ranker.sample[np.arange(EXAMPLE_ROWS) % len(ranker.sample)]
 
 
 @contextlib.contextmanager

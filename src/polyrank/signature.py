@@ -1,18 +1,21 @@
 """What a client must know of an exported model. It travels inside the ONNX file and in the server's configuration."""
 
-from typing import Self
+from typing import Literal, Self
 
 import msgspec
 
 from polyrank.encoder import slot_layout
 from polyrank.errors import RepositoryError
 from polyrank.fingerprint import DEFAULT_SEED, HASH_NAME, HASH_VERSION
+from polyrank.halves import Half
 from polyrank.schema import Schema
 
 SIGNATURE_KEY = "polyrank.signature"
 """Key of the signature in ONNX metadata and in the parameters of config.pbtxt."""
 
 FORMAT_VERSION = 1
+
+Combination = Literal["sum", "product"]
 
 
 class Hashing(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +34,34 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
     stop: int
 
 
+class Side(msgspec.Struct, frozen=True, kw_only=True):
+    """Layout of the tensors of one half of a request, such as `user_ids`: as a `Signature` has it of whole rows."""
+
+    slots: tuple[Slot, ...]
+    weights: tuple[Slot, ...]
+    dense: tuple[str, ...]
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What the inputs and outputs of a graph are that answers one user with many items.
+
+    Attributes:
+        user: layout of the tensors of the user, [1, ·].
+        item: layout of those of the items, [N, ·].
+        weighted: tasks that `task_weights`, float32 [K], weighs, in its order.
+        combination: how `score`, float32 [N, 1], combines their answers: their sum, each times its weight, or their
+            product, each to the power of its weight.
+        top_k: how many items `top_items`, int64, and `top_scores`, float32, name, the best first; None where the graph
+            has no such outputs.
+    """
+
+    user: Side
+    item: Side
+    weighted: tuple[str, ...]
+    combination: Combination
+    top_k: int | None = None
+
+
 class Signature(msgspec.Struct, frozen=True, kw_only=True):
     """Schema, layout of inputs and outputs, and where the model came from.
 
@@ -43,6 +74,7 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
         ir_version: ONNX file format of the graph.
         triton: Triton release that the graph was exported for.
         run_id: content hash of the training run.
+        request: of a graph over one user and many items; None of a graph over rows.
     """
 
     schema: Schema
@@ -57,6 +89,7 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
     hashing: Hashing = Hashing()
     format_version: int = FORMAT_VERSION
     weights: tuple[Slot, ...] = ()
+    request: Request | None = None
 
     def to_json(self) -> str:
         """Write the signature as JSON; `from_json` gives it back."""
@@ -82,6 +115,19 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
                 f"seed {DEFAULT_SEED}: upgrade polyrank"
             )
         return signature
+
+
+def side_of(half: Half) -> Side:
+    """Describe the layout of one half by feature name."""
+    return Side(
+        slots=tuple(Slot(feature=each.feature.name, start=each.start, stop=each.stop) for each in half.slots),
+        weights=tuple(
+            Slot(feature=each.feature.name, start=each.first_weight, stop=each.first_weight + each.feature.num_weights)
+            for each in half.slots
+            if each.first_weight is not None
+        ),
+        dense=tuple(name for columns in half.dense for name in columns.names),
+    )
 
 
 def slots_of(schema: Schema) -> tuple[Slot, ...]:

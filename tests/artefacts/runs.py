@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 
 from polyrank.encoder import Batch, Encoder
+from polyrank.features import NeighborsFeature
 from polyrank.models import ModelConfig, MultiTaskRanker, TrainedRanker
 from polyrank.schema import Schema, toml_text
 from polyrank.train import TrainConfig
@@ -109,6 +111,17 @@ def make_schema(features: str = "all kinds and widths", *, name: str = "toy") ->
 def make_schema_of(*features: str, name: str = "toy", tasks: Sequence[str] = TASKS) -> Schema:
     """Return a schema with these features and tasks."""
     return Schema.from_toml(f'name = "{name}"\nfeatures = [{", ".join(features)}]\ntasks = [{", ".join(tasks)}]')
+
+
+def make_sided_schema(*features: str, items: Sequence[str], tasks: Sequence[str] = EVERY_TASK) -> Schema:
+    """Return a schema of these features, of which some are of items, and the others of users."""
+    schema = make_schema_of(*features, tasks=tasks)
+    sides = ("item" if feature.name in items else "user" for feature in schema.features)
+    changed = (
+        msgspec.structs.replace(feature, side=None if isinstance(feature, NeighborsFeature) else side)
+        for feature, side in zip(schema.features, sides, strict=True)
+    )
+    return msgspec.structs.replace(schema, features=tuple(changed)).resolved()
 
 
 def make_rows(count: int, seed: int = 0) -> list[dict[str, Any]]:

@@ -30,11 +30,11 @@ def schema_of(*features: Feature) -> Schema:
 
 def block(*transform: str, mean: float | None = None, std: float | None = None) -> NumericBlock:
     feature = NumericFeature(name="age", transform=transform, mean=mean, std=std)  # type: ignore[arg-type]
-    return NumericBlock(schema_of(feature))
+    return NumericBlock(schema_of(feature).numeric_features)
 
 
 def transformed(*transform: str, **fitted: Any) -> NumericBlock:
-    return NumericBlock(schema_of(NumericFeature(name="age", transform=transform, **fitted)))  # type: ignore[arg-type]
+    return NumericBlock(schema_of(NumericFeature(name="age", transform=transform, **fitted)).numeric_features)  # type: ignore[arg-type]
 
 
 def normalised(numeric: NumericBlock, *values: float) -> list[float]:
@@ -125,12 +125,12 @@ def test_quantile_holds_between_the_largest_numbers() -> None:
 
 def test_quantile_beside_other_transforms_keeps_its_place() -> None:
     ranked = NumericFeature(name="a", transform=("quantile",), knots=(0.0, 4.0), levels=(0.0, 1.0))
-    numeric = NumericBlock(schema_of(NumericFeature(name="b"), ranked, NumericFeature(name="c", mean=2.0)))
+    numeric = NumericBlock([NumericFeature(name="b"), ranked, NumericFeature(name="c", mean=2.0)])
     assert numeric(torch.tensor([[5.0, 1.0, NAN]])).tolist() == [[5.0, 0.25, 2.0, 0.0, 0.0, 1.0]]
 
 
 def test_numbers_of_two_features_stay_apart() -> None:
-    numeric = NumericBlock(schema_of(NumericFeature(name="a"), NumericFeature(name="b", mean=2.0)))
+    numeric = NumericBlock(schema_of(NumericFeature(name="a"), NumericFeature(name="b", mean=2.0)).numeric_features)
     assert numeric(torch.tensor([[1.0, NAN]])).tolist() == [[1.0, 2.0, 0.0, 1.0]]
 
 

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 import torch
-from artefacts.runs import EVERY_TASK, FEATURES, SMALL, make_model, make_rows, make_schema_of
+from artefacts.runs import FEATURES, SMALL, make_model, make_rows, make_schema_of, make_sided_schema
 from numpy.testing import assert_allclose
 
 from polyrank.encoder import Batch, Encoder
@@ -19,17 +18,6 @@ from polyrank.schema import Schema
 
 ITEMS = 7
 ARCHITECTURES = ("single_task", "shared_bottom", "mmoe", "ple", "esmm", "aitm", "stem")
-
-
-def sided(*features: str, items: tuple[str, ...], tasks: tuple[str, ...] = EVERY_TASK) -> Schema:
-    """Return a schema of these features, of which some are of items, and the others of users."""
-    schema = make_schema_of(*features, tasks=tasks)
-    sides = ("item" if feature.name in items else "user" for feature in schema.features)
-    changed = (
-        msgspec.structs.replace(feature, side=None if isinstance(feature, NeighborsFeature) else side)
-        for feature, side in zip(schema.features, sides, strict=True)
-    )
-    return msgspec.structs.replace(schema, features=tuple(changed)).resolved()
 
 
 def encoded(schema: Schema) -> Batch:
@@ -81,7 +69,7 @@ def names_of(features: tuple[str, ...]) -> list[str]:
 @pytest.mark.parametrize("place", [0, 1, -1])
 def test_every_kind_of_feature_is_answered_alike_on_either_side(kind: str, place: int) -> None:
     items = (names_of(FEATURES[kind])[place],)
-    assert_same(sided(*FEATURES[kind], items=items), SMALL)
+    assert_same(make_sided_schema(*FEATURES[kind], items=items), SMALL)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -92,11 +80,11 @@ def test_every_architecture_answers_alike(architecture: Any, interaction: Any) -
     config = ModelConfig(
         architecture=architecture, interaction=interaction, hidden_dims=(16, 8), tower_dims=(4,), chain=chain
     )
-    assert_same(sided(*features, items=("item", "price", "tags")), config)
+    assert_same(make_sided_schema(*features, items=("item", "price", "tags")), config)
 
 
 def test_factorization_machine_alone_answers_alike() -> None:
-    schema = sided(*FEATURES["all kinds and widths"], items=("item", "price", "tags"))
+    schema = make_sided_schema(*FEATURES["all kinds and widths"], items=("item", "price", "tags"))
     assert_same(schema, ModelConfig(interaction="fm"))
 
 
@@ -110,7 +98,7 @@ def test_normalisation_and_extractions_answer_alike(normalization: Any) -> None:
         normalization=normalization,
         calibration="platt",
     )
-    assert_same(sided(*FEATURES["vectors"], items=("item", "unit", "depth")), config)
+    assert_same(make_sided_schema(*FEATURES["vectors"], items=("item", "unit", "depth")), config)
 
 
 def test_sum_and_product_combine_answers_by_weights() -> None:
@@ -122,7 +110,7 @@ def test_sum_and_product_combine_answers_by_weights() -> None:
 
 
 def test_cross_with_a_part_of_an_item_is_of_the_item() -> None:
-    user, item = halves_of(sided(*FEATURES["crosses"], items=("item",)))
+    user, item = halves_of(make_sided_schema(*FEATURES["crosses"], items=("item",)))
     assert [slots.feature.name for slots in item.slots] == ["word by item", "item"]
     assert [slots.feature.name for slots in user.slots] == ["word"]
     assert (user.id_columns, item.id_columns) == ((2,), (0, 1))

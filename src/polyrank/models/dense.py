@@ -23,7 +23,7 @@ class DenseBlock(nn.Module):
         columns = [place.start for place in layout if isinstance(place.feature, NumericFeature)]
         self.register_buffer("numeric_columns", torch.tensor(columns, dtype=torch.int64), persistent=False)
         self.is_numeric_only = len(columns) == len(layout)
-        self.numeric = NumericBlock(schema) if columns else None
+        self.numeric = NumericBlock(schema.numeric_features) if columns else None
         buckets = [(place.start, place.feature) for place in layout if isinstance(place.feature, BucketizedFeature)]
         self.bucket_columns = [column for column, _ in buckets]
         self.buckets = nn.ModuleList(BucketTable(feature) for _, feature in buckets)

@@ -17,6 +17,7 @@ from .buckets import BucketTable
 from .dense import DenseBlock
 from .embedding import Embeddings, FusedTable, feature_runs, pooled
 from .halves import Halves
+from .numeric import NumericBlock
 from .ranker import Inputs
 from .vectors import VectorBlock
 
@@ -112,6 +113,7 @@ class HalfTable(nn.Module):
         for name in ("num_buckets", "starts", "lasts"):
             self.register_buffer(name, getattr(table, name)[whole], persistent=False)
         own = [column for slots in self.layout for column in range(slots.start, slots.stop)]
+        self.takes_all = own == list(range(len(half.id_columns)))
         self.register_buffer("id_columns", torch.tensor(own, dtype=torch.int64), persistent=False)
         self.runs = feature_runs(self.layout)
 
@@ -119,7 +121,7 @@ class HalfTable(nn.Module):
         """Look up and pool; sequences that attend to a target are left to the caller."""
         if not self.layout or rows.ids is None:
             return None
-        ids = rows.ids.index_select(1, self.id_columns)
+        ids = rows.ids if self.takes_all else rows.ids.index_select(1, self.id_columns)
         present = (ids >= 0) & (ids <= self.lasts) if self.table.has_identity else ids >= 0
         places = torch.where(present, ids % self.num_buckets + (self.starts + 1), self.starts)
         vectors = functional.embedding(places, self.table.weight)  # (B, S', D)
@@ -159,11 +161,11 @@ class HalfDense(nn.Module):
         self.dense, self.columns = dense, columns
         places = {each.feature.name: each for each in layout}
         features = schema.dense_features
-        self.numeric = [each.name for each in features if isinstance(each, NumericFeature)]
-        # A number of the other half is missing here, and what comes of it is left out.
-        width = layout[-1].stop
-        self.order = [places[name].start if name in places else width for name in self.numeric]
-        self.own = [place for place, name in enumerate(self.numeric) if name in places]
+        numeric = [each for each in features if isinstance(each, NumericFeature) and each.name in places]
+        self.numeric_columns = [places[each.name].start for each in numeric]
+        self.numeric_inputs = tuple(columns[each.name][at] for at in (0, 1) for each in numeric)
+        self.takes_all = len(numeric) == len(layout)
+        self.numeric = NumericBlock(numeric) if numeric else None
         buckets = [each.name for each in features if isinstance(each, BucketizedFeature)]
         self.buckets = [(name, places[name], place) for place, name in enumerate(buckets) if name in places]
         vectors = [each.name for each in features if isinstance(each, VectorFeature)]
@@ -172,13 +174,9 @@ class HalfDense(nn.Module):
     def forward(self, dense: Tensor) -> list[Block]:
         """Transform and look up float32 (B, D'), NaN where missing."""
         blocks = []
-        if self.own and self.dense.numeric is not None:
-            wide = functional.pad(dense, (0, 1), value=torch.nan)
-            values = self.dense.numeric(wide.index_select(1, torch.tensor(self.order)))
-            chosen = self.own + [place + len(self.numeric) for place in self.own]
-            names = [self.numeric[place] for place in self.own]
-            columns = tuple(self.columns[name][at] for at in (0, 1) for name in names)
-            blocks.append((columns, values.index_select(1, torch.tensor(chosen))))
+        if self.numeric is not None:
+            numbers = dense if self.takes_all else dense.index_select(1, torch.tensor(self.numeric_columns))
+            blocks.append((self.numeric_inputs, self.numeric(numbers)))
         blocks += [
             (self.columns[name], self.dense.buckets[place](dense[:, columns.start]))
             for name, columns, place in self.buckets

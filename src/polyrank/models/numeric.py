@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from polyrank.features import NumericFeature
-from polyrank.schema import Schema
 
 from .quantile import QuantileMap
 
@@ -15,8 +14,8 @@ from .quantile import QuantileMap
 class NumericBlock(nn.Module):
     """Applies clip, log1p and a scaling, and replaces a missing value by the mean beside an indicator.
 
-    Statistics come from the schema, where training has written them; a feature without them counts as mean 0, std 1,
-    minimum 0 and maximum 1.
+    Statistics come from the features, where training has written them; one without them counts as mean 0, std 1,
+    minimum 0 and maximum 1. Nothing in it is learned.
     """
 
     uses_log1p: Tensor  # (D,)
@@ -29,9 +28,8 @@ class NumericBlock(nn.Module):
     ceiling: Tensor  # (D,)
     order: Tensor  # (D,)
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, features: Sequence[NumericFeature]) -> None:
         super().__init__()
-        features = schema.numeric_features
         limits = [(-math.inf, math.inf) if feature.clip is None else feature.clip for feature in features]
         scalings = [_scaling(feature) for feature in features]
         bounded = ["minmax" in feature.transform for feature in features]

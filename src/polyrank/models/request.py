@@ -1,17 +1,15 @@
 """A trained ranker that answers requests: one user with many items."""
 
 from collections.abc import Mapping
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from polyrank.schema import Schema
+from polyrank.signature import Combination
 
 from .half_inputs import HalfInputs, Rows
 from .ranker import Inputs, MultiTaskRanker
-
-Combination = Literal["sum", "product"]
 
 SMALLEST_ANSWER = 1e-12
 """What a weighted product takes for an answer of 0 or below."""
@@ -27,7 +25,7 @@ class RequestRanker(nn.Module):
         super().__init__()
         self.ranker, self.combination = ranker, combination
         self.inputs = nn.ModuleList(HalfInputs(part, schema) for part in ranker.inputs if isinstance(part, Inputs))
-        self.scored = [task.name for task in ranker.tasks if task.num_answers == 1]
+        self.scored = scored_tasks(schema)
 
     def forward(self, user: Rows, item: Rows, task_weights: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """Answer a request.
@@ -44,6 +42,11 @@ class RequestRanker(nn.Module):
         logits: Tensor = self.ranker.network([part(user, item) for part in self.inputs])
         answers = self.ranker.answers_of(logits)
         return answers, combined(answers, self.scored, task_weights, self.combination)
+
+
+def scored_tasks(schema: Schema) -> list[str]:
+    """Name the tasks whose answer is one number, which a score can weigh."""
+    return [task.name for task in schema.tasks if task.num_answers == 1]
 
 
 def combined(answers: Mapping[str, Tensor], names: list[str], weights: Tensor, combination: Combination) -> Tensor:
