@@ -22,7 +22,8 @@ from polyrank.staging import flush, flush_tree, partial_directory
 
 from .bundle import MODEL_FILE, Bundle, check_golden
 from .exchange import exchange
-from .model_config import ServingOptions, config_pbtxt, signature_text
+from .model_config import config_pbtxt, signature_text
+from .serving_options import ServingOptions
 
 CONFIG_FILE = "config.pbtxt"
 MAX_NAME_LENGTH = 128

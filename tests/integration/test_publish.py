@@ -23,7 +23,7 @@ from polyrank.__main__ import main
 from polyrank.errors import OutputError, PolyrankError, RepositoryError
 from polyrank.export import Bundle, export_onnx, publish, repository
 from polyrank.export.bundle import check_golden
-from polyrank.export.model_config import ServingOptions
+from polyrank.export.serving_options import ServingOptions
 from polyrank.serving.servable import servable_models
 from polyrank.signature import SIGNATURE_KEY, Signature
 
@@ -472,6 +472,15 @@ def test_verb_publishes_and_says_where(toy_bundle: Path, models: Path, capsys: p
     config = config_of(models, "r")
     assert (config.max_batch_size, config.dynamic_batching.max_queue_delay_microseconds) == (16, 9)
     assert config.parameters["intra_op_thread_count"].string_value == "3"
+
+
+def test_verb_reads_a_file_of_options_after_its_flags(toy_bundle: Path, models: Path, tmp_path: Path) -> None:
+    (tmp_path / "serving.toml").write_text("threads = 3\nmax_batch_size = 32\nqueue_timeout_us = 7")
+    options = ["--config", str(tmp_path / "serving.toml"), "--max-batch-size", "16"]
+    assert main(["publish", str(toy_bundle), str(models), *options]) == 0
+    config = config_of(models)
+    assert (config.max_batch_size, config.parameters["intra_op_thread_count"].string_value) == (16, "3")
+    assert config.dynamic_batching.default_queue_policy.default_timeout_microseconds == 7
 
 
 def test_verb_reports_a_refusal_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
