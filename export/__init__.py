@@ -9,5 +9,17 @@ except ImportError as err:
 
 from .bundle import Bundle, export_onnx
 from .repository import Published, publish
+from .rollback import rollback
+from .serving_options import ServingOptions
+from .version_list import VersionInfo, list_versions
 
-__all__ = ["Bundle", "Published", "export_onnx", "publish"]
+__all__ = [
+    "Bundle",
+    "Published",
+    "ServingOptions",
+    "VersionInfo",
+    "export_onnx",
+    "list_versions",
+    "publish",
+    "rollback",
+]

@@ -10,6 +10,8 @@ import msgspec
 from polyrank.errors import ConfigError
 from polyrank.schema import located_message
 
+from .parity import TOLERANCE
+
 MAX_INSTANCES = 1024
 _LADDER = (1, 8, 64, 512, 4096)
 _ARENAS = re.compile(r"(cpu|gpu):[0-9]+(;(cpu|gpu):[0-9]+)*")
@@ -105,6 +107,8 @@ class ServingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         instances: copies of the model.
         memory: of ONNX Runtime.
         tensorrt: on GPUs; None leaves it off.
+        tolerance: how far a server's answers to golden rows may be from the trained model's, absolute up to 1 and
+            relative above; in (0, 1).
     """
 
     max_batch_size: int = 4096
@@ -120,6 +124,7 @@ class ServingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     instances: tuple[InstanceGroup, ...] = (InstanceGroup(),)
     memory: MemoryOptions = MemoryOptions()
     tensorrt: TensorRt | None = None
+    tolerance: float = TOLERANCE
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -132,6 +137,8 @@ class ServingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             self._require_sizes("warm_up", self.warm_up)
         if min(self.specific_versions, default=1) < 1:
             raise ConfigError(f"specific_versions must be 1 or above, got {list(self.specific_versions)}")
+        if not 0.0 < self.tolerance < 1.0:
+            raise ConfigError(f"tolerance must be in (0, 1), got {self.tolerance}")
         if not self.instances:
             raise ConfigError("instances must hold one group at least; leave them out for one on any device")
         if self.tensorrt is not None and all(group.kind == "cpu" for group in self.instances):

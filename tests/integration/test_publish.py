@@ -21,7 +21,7 @@ from tritonclient.grpc import model_config_pb2 as pb
 
 from polyrank.__main__ import main
 from polyrank.errors import OutputError, PolyrankError, RepositoryError
-from polyrank.export import Bundle, export_onnx, publish, repository
+from polyrank.export import Bundle, export_onnx, model_directory, publish
 from polyrank.export.bundle import check_golden
 from polyrank.export.serving_options import ServingOptions
 from polyrank.serving.servable import servable_models
@@ -59,7 +59,14 @@ def contents(folder: Path) -> dict[str, bytes | None]:
 def test_first_version_is_one(toy_bundle: Path, models: Path) -> None:
     published = publish(toy_bundle, models)
     assert (published.model, published.version, published.path) == ("toy", 1, models / "toy" / "1")
-    assert sorted(contents(models)) == ["toy", "toy/1", "toy/1/model.onnx", "toy/config.pbtxt"]
+    files = ["golden.npz", "model.onnx", "parity.json", "run.json", "signature.json", "version.json"]
+    assert sorted(contents(models)) == [
+        "toy",
+        "toy/.highest_version",
+        "toy/1",
+        *(f"toy/1/{name}" for name in files),
+        "toy/config.pbtxt",
+    ]
 
 
 def test_model_file_is_that_of_the_bundle(toy_bundle: Path, models: Path) -> None:
@@ -88,7 +95,7 @@ def test_folder_that_is_no_version_does_not_count(toy_bundle: Path, models: Path
 
 
 def test_absent_model_has_no_versions(models: Path) -> None:
-    assert repository.versions(models / "toy") == []
+    assert model_directory.versions(models / "toy") == []
 
 
 def test_file_of_the_owner_is_kept(toy_bundle: Path, models: Path) -> None:
@@ -368,21 +375,14 @@ def test_publishers_at_once_make_one_version_each(toy_bundle: Path, models: Path
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     said = sorted(each.communicate(timeout=60)[0] for each in both)
     assert said == [f"toy version {version} in {models}/toy/{version}\n" for version in (1, 2)]
-    assert sorted(contents(models)) == [
-        "toy",
-        "toy/1",
-        "toy/1/model.onnx",
-        "toy/2",
-        "toy/2/model.onnx",
-        "toy/config.pbtxt",
-    ]
+    assert model_directory.versions(models / "toy") == [1, 2]
 
 
 def test_many_publishers_in_threads_lose_no_version(toy_bundle: Path, models: Path) -> None:
     with ThreadPoolExecutor(6) as pool:
         made = list(pool.map(lambda _: publish(toy_bundle, models).version, range(12)))
     assert sorted(made) == list(range(1, 13))
-    assert repository.versions(models / "toy") == list(range(1, 13))
+    assert model_directory.versions(models / "toy") == list(range(1, 13))
 
 
 @pytest.mark.parametrize("place", ["file", "file/models", "file/a/models"])

@@ -2,7 +2,7 @@
 """A Triton backend named `onnxruntime`, written on the Python backend of the same server.
 
 It serves any `<model>/<version>/model.onnx` whose config says `backend: "onnxruntime"`, with the config of the official
-C++ backend: tensor names, batching, instance groups, and the parameters that `_session_options` and `_run_options` read.
+C++ backend: tensor names, batching, instance groups, and what `_session_options` and `_run_options` read.
 The server's private runtime environment runs this file; nothing of Polyrank is importable there.
 """
 

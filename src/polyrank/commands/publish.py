@@ -1,13 +1,15 @@
 """`polyrank publish`: a bundle to a version in a model repository."""
 
 import argparse
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .output import say
 
 if TYPE_CHECKING:
-    from polyrank.export.serving_options import ServingOptions
+    from polyrank.export import Published, ServingOptions
+    from polyrank.serving import ModelControl
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -22,6 +24,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--queue-delay-us", type=int, help="how long Triton may wait to batch requests, in µs (default 0)"
     )
     parser.add_argument("--threads", type=int, help="ONNX Runtime threads of an instance (default 2)")
+    parser.add_argument("--keep", type=int, metavar="N", help="remove all but the newest N versions and live ones")
+    parser.add_argument("--to", metavar="URL", help="host:port of a server's gRPC endpoint, to load and prove it there")
+    parser.add_argument("--timeout-s", type=float, default=60.0, help="time for each call of --to (default 60)")
     parser.set_defaults(run=run)
 
 
@@ -29,16 +34,38 @@ def run(args: argparse.Namespace) -> int:
     """Publish, and say where."""
     from polyrank.export import publish
 
-    published = publish(args.bundle, args.repository, name=args.name, options=_options(args))
-    say(f"{published.model} version {published.version} in {published.path}")
+    options = _options(args)
+    with contextlib.ExitStack() as stack:
+        server = control(args.to, args.timeout_s, stack)
+        published = publish(
+            args.bundle, args.repository, name=args.name, options=options, keep=args.keep, server=server
+        )
+    say_where(published, args.to)
     return 0
+
+
+def control(url: str | None, timeout_s: float, stack: contextlib.ExitStack) -> "ModelControl | None":
+    """Connect to a server, if one is named, until `stack` ends."""
+    if url is None:
+        return None
+    from polyrank.serving import ModelControl
+
+    return stack.enter_context(ModelControl(url, timeout_s=timeout_s))
+
+
+def say_where(published: "Published", url: str | None) -> None:
+    """Print where a version is, and how far a server's answers were from the trained model's."""
+    say(f"{published.model} version {published.version} in {published.path}")
+    if published.differences is not None:
+        gaps = ", ".join(f"{task} {gap:.1e}" for task, gap in published.differences.items())
+        say(f"live at {url}; golden rows differ by {gaps}")
 
 
 def _options(args: argparse.Namespace) -> "ServingOptions":
     """Read the file, if there is one; what is said on the command line goes before it."""
     import msgspec
 
-    from polyrank.export.serving_options import ServingOptions
+    from polyrank.export import ServingOptions
 
     written = ServingOptions() if args.config is None else ServingOptions.load(args.config)
     names = ("max_batch_size", "queue_delay_us", "threads")
