@@ -8,6 +8,7 @@ except ImportError as err:
     raise MissingExtraError("export needs onnx; pip install 'polyrank[export,cpu]'") from err
 
 from .bundle import Bundle, export_onnx
+from .remote import PublishedRemotely, publish_remote
 from .repository import Published, publish
 from .rollback import rollback
 from .serving_options import ServingOptions
@@ -16,10 +17,12 @@ from .version_list import VersionInfo, list_versions
 __all__ = [
     "Bundle",
     "Published",
+    "PublishedRemotely",
     "ServingOptions",
     "VersionInfo",
     "export_onnx",
     "list_versions",
     "publish",
+    "publish_remote",
     "rollback",
 ]

@@ -53,23 +53,19 @@ class StagedModel:
             raise RepositoryError(f"{self.place} exists and is no model: it has no {CONFIG_FILE}; move it away")
         numbers = [*versions(self.place), version]
         config = parsed_config(servable.config, self.place / CONFIG_FILE)
-        self._link(_kept(numbers, live_versions(config, numbers), keep))
+        self._link(kept_versions(numbers, live_versions(config, numbers), keep))
         folder = self.built / str(version)
-        folder.mkdir(parents=True)
-        copy = _link_or_copy if servable.is_linked else shutil.copyfile
-        for name, source in servable.files.items():
-            copy(str(source), str(folder / name))
-        (folder / RECORD_FILE).write_text(servable.record.to_json(), encoding="utf-8")
+        write_version(folder, servable)
         self._write(CONFIG_FILE, servable.config)
         self._write(HIGHEST_FILE, f"{version}\n")
         self._require_policy(servable, config, version)
-        require_golden(servable.golden, folder / MODEL_FILE, shown=servable.files[MODEL_FILE])
+        prove_version(folder, servable)
         flush_tree(self.built.parent)
 
     def build_without_old(self, keep: int) -> None:
         """Copy the directory in place without all but the newest versions and those that are live."""
         found = versions(self.place)
-        self._link(_kept(found, live_versions(read_config(self.place), found), keep))
+        self._link(kept_versions(found, live_versions(read_config(self.place), found), keep))
         flush_tree(self.built.parent)
 
     def apply(self) -> None:
@@ -129,7 +125,26 @@ class StagedModel:
                 )
 
 
-def _kept(found: Collection[int], live: Collection[int], keep: int | None) -> set[int]:
+def write_version(folder: Path, servable: Servable) -> None:
+    """Make a version folder and write its files."""
+    folder.mkdir(parents=True)
+    copy = _link_or_copy if servable.is_linked else shutil.copyfile
+    for name, source in servable.files.items():
+        copy(str(source), str(folder / name))
+    (folder / RECORD_FILE).write_text(servable.record.to_json(), encoding="utf-8")
+
+
+def prove_version(folder: Path, servable: Servable) -> None:
+    """Answer golden rows with the model file of a version folder.
+
+    Raises:
+        RepositoryError: it answers otherwise, or does not load.
+    """
+    require_golden(servable.golden, folder / MODEL_FILE, shown=servable.files[MODEL_FILE])
+
+
+def kept_versions(found: Collection[int], live: Collection[int], keep: int | None) -> set[int]:
+    """Return the versions that stay: the newest `keep`, or all, and those that are live."""
     newest = sorted(found)
     return {*(newest if keep is None else newest[-keep:]), *live}
 

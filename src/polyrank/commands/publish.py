@@ -3,12 +3,12 @@
 import argparse
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .output import say
 
 if TYPE_CHECKING:
-    from polyrank.export import Published, ServingOptions
+    from polyrank.export import Published, PublishedRemotely, ServingOptions
     from polyrank.serving import ModelControl
 
 
@@ -16,7 +16,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     """Describe the verb."""
     parser = subparsers.add_parser("publish", help="publish a bundle as the next version in a model repository")
     parser.add_argument("bundle", type=Path, help="the bundle directory")
-    parser.add_argument("repository", type=Path, help="the Triton model repository; made when absent")
+    parser.add_argument(
+        "repository", help="the Triton model repository, made when absent; or a URL such as s3://bucket/models"
+    )
     parser.add_argument("--name", help="name of the model; the schema's name when left out")
     parser.add_argument("--config", type=Path, help="serving.toml: how Triton runs it; the defaults when left out")
     parser.add_argument("--max-batch-size", type=int, help="rows in a request at most (default 4096)")
@@ -32,15 +34,18 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Publish, and say where."""
-    from polyrank.export import publish
+    from polyrank.export import publish, publish_remote
+    from polyrank.export.remote import is_remote
 
-    options = _options(args)
+    choices: dict[str, Any] = {"name": args.name, "options": _options(args), "keep": args.keep}
     with contextlib.ExitStack() as stack:
-        server = control(args.to, args.timeout_s, stack)
-        published = publish(
-            args.bundle, args.repository, name=args.name, options=options, keep=args.keep, server=server
-        )
-    say_where(published, args.to)
+        choices["server"] = control(args.to, args.timeout_s, stack)
+        if is_remote(args.repository):
+            sent = publish_remote(args.bundle, args.repository, **choices)
+            say_where(sent, sent.url, args.to)
+        else:
+            published = publish(args.bundle, args.repository.removeprefix("file://"), **choices)
+            say_where(published, published.path, args.to)
     return 0
 
 
@@ -53,9 +58,9 @@ def control(url: str | None, timeout_s: float, stack: contextlib.ExitStack) -> "
     return stack.enter_context(ModelControl(url, timeout_s=timeout_s))
 
 
-def say_where(published: "Published", url: str | None) -> None:
+def say_where(published: "Published | PublishedRemotely", place: Path | str, url: str | None) -> None:
     """Print where a version is, and how far a server's answers were from the trained model's."""
-    say(f"{published.model} version {published.version} in {published.path}")
+    say(f"{published.model} version {published.version} in {place}")
     if published.differences is not None:
         gaps = ", ".join(f"{task} {gap:.1e}" for task, gap in published.differences.items())
         say(f"live at {url}; golden rows differ by {gaps}")
