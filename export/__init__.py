@@ -8,6 +8,21 @@ except ImportError as err:
     raise MissingExtraError("export needs onnx; pip install 'polyrank[export,cpu]'") from err
 
 from .bundle import Bundle, export_onnx
+from .remote import PublishedRemotely, publish_remote
 from .repository import Published, publish
+from .rollback import rollback
+from .serving_options import ServingOptions
+from .version_list import VersionInfo, list_versions
 
-__all__ = ["Bundle", "Published", "export_onnx", "publish"]
+__all__ = [
+    "Bundle",
+    "Published",
+    "PublishedRemotely",
+    "ServingOptions",
+    "VersionInfo",
+    "export_onnx",
+    "list_versions",
+    "publish",
+    "publish_remote",
+    "rollback",
+]

@@ -21,6 +21,7 @@ from polyrank.staging import refuse_existing, staged_directory
 from .graph import build_graph
 from .parity import TOLERANCE, Answers, Parity, compare, difference, open_session, require, run_session, sample_rows
 from .releases import LATEST, Target, target_of
+from .run_record import RUN_FILE, RunRecord
 
 MODEL_FILE = "model.onnx"
 SIGNATURE_FILE = "signature.json"
@@ -94,6 +95,13 @@ class Golden:
     outputs: Answers
     digest: str
 
+    def differences(self, answers: Answers) -> dict[str, float]:
+        """Return how far answers are from the trained model's, by task; infinite where they are missing."""
+        fits = {name: name in answers and answers[name].shape == value.shape for name, value in self.outputs.items()}
+        return {
+            name: difference(answers[name], value) if fits[name] else np.inf for name, value in self.outputs.items()
+        }
+
 
 def export_onnx(run: str | Path, *, out: str | Path, triton: str = LATEST) -> Bundle:
     """Export a run to a bundle, which appears whole or not at all.
@@ -123,6 +131,7 @@ def export_onnx(run: str | Path, *, out: str | Path, triton: str = LATEST) -> Bu
         (stage / MODEL_FILE).write_bytes(graph)
         (stage / SIGNATURE_FILE).write_text(signature.to_json() + "\n", encoding="utf-8")
         (stage / PARITY_FILE).write_text(parity.to_json(), encoding="utf-8")
+        (stage / RUN_FILE).write_text(RunRecord.of(Path(run), ranker.run_id).to_json(), encoding="utf-8")
         _write_golden(stage / GOLDEN_FILE, ranker, graph)
     return Bundle(out, signature)
 
@@ -150,24 +159,31 @@ def check_golden(bundle: Bundle, model_file: Path) -> None:
     Raises:
         RepositoryError: the file does not load, answers unlike the trained model, or is not the one that was exported.
     """
-    golden = bundle.golden()
+    require_golden(bundle.golden(), model_file, shown=bundle.model_file)
+
+
+def require_golden(golden: Golden, model_file: Path, *, shown: Path) -> None:
+    """Load a model file and answer golden rows with it.
+
+    Raises:
+        RepositoryError: the file does not load, answers unlike the trained model, or is not the one that was exported;
+            names `shown`.
+    """
     try:
         answers = run_session(open_session(model_file), golden.inputs)
     except MissingExtraError:
         raise
     except Exception as err:  # onnxruntime's errors have no base of their own
-        raise RepositoryError(f"{bundle.model_file} does not load: {str(err).splitlines()[0]}") from err
-    for name, expected in golden.outputs.items():
-        fits = name in answers and answers[name].shape == expected.shape
-        gap = difference(answers[name], expected) if fits else np.inf
+        raise RepositoryError(f"{shown} does not load: {str(err).splitlines()[0]}") from err
+    for name, gap in golden.differences(answers).items():
         if not gap <= TOLERANCE:
             raise RepositoryError(
-                f"{bundle.model_file} answers golden rows of task {name!r} with a difference of {gap:.1e}; "
+                f"{shown} answers golden rows of task {name!r} with a difference of {gap:.1e}; "
                 f"the bundle was changed: export the run anew"
             )
     with model_file.open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != golden.digest:
-            raise RepositoryError(f"{bundle.model_file} was changed after its export; export the run anew")
+            raise RepositoryError(f"{shown} was changed after its export; export the run anew")
 
 
 def _keep_evidence(out: Path, parity: Parity) -> Path:

@@ -9,23 +9,19 @@ import contextlib
 import dataclasses
 import fcntl
 import os
-import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import onnx
+from polyrank.errors import ConfigError, OutputError, PolyrankError, RepositoryError
+from polyrank.staging import partial_directory
 
-from polyrank.errors import OutputError, PolyrankError, RepositoryError
-from polyrank.signature import Signature
-from polyrank.staging import flush, flush_tree, partial_directory
-
-from .bundle import MODEL_FILE, Bundle, check_golden
-from .exchange import exchange
-from .model_config import ServingOptions, config_pbtxt, signature_text
-
-CONFIG_FILE = "config.pbtxt"
-MAX_NAME_LENGTH = 128
+from .bundle import Bundle
+from .live_server import LiveServer, require_live
+from .model_directory import highest_version, live_versions, parsed_config
+from .servable import Servable, servables_of
+from .serving_options import ServingOptions
+from .staged_model import StagedModel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,11 +32,14 @@ class Published:
         model: name of the model.
         version: number of the version.
         path: `<repository>/<model>/<version>`.
+        differences: how far a server's answers to golden rows were from the trained model's, by task; None when no
+            server was asked.
     """
 
     model: str
     version: int
     path: Path
+    differences: dict[str, float] | None = None
 
 
 def publish(
@@ -49,6 +48,8 @@ def publish(
     *,
     name: str | None = None,
     options: ServingOptions | None = None,
+    keep: int | None = None,
+    server: LiveServer | None = None,
 ) -> Published:
     """Publish a bundle as the next version of a model.
 
@@ -56,76 +57,120 @@ def publish(
         bundle: a bundle, or its directory.
         repository: the model repository; made when absent.
         name: of the model; None takes the schema's.
-        options: batching and threads.
+        options: how Triton runs it.
+        keep: how many of the newest versions stay, beside those that are live; None keeps all.
+        server: loads the version and proves it; when that fails, the repository and the server are as before. Older
+            versions are removed after that.
 
     Raises:
-        RepositoryError: the bundle is damaged, the name is no model name, or the model directory is not a model.
+        ConfigError: `keep` is below 1, or the options do not go with the versions.
+        RepositoryError: the bundle is damaged, the name is no model name, the model directory is not a model, or the
+            server did not load or prove the version.
         OutputError: the repository cannot be written.
     """
+    require_keep(keep)
     bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
     name = bundle.signature.schema.name if name is None else name
-    if len(name) > MAX_NAME_LENGTH or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
-        raise RepositoryError(
-            f"model name must be letters, digits, '_' or '-', the first a letter or digit, "
-            f"at most {MAX_NAME_LENGTH} long, got {name!r}"
-        )
-    place = Path(repository).absolute() / name
-    config = config_pbtxt(_read_graph(bundle), name, options or ServingOptions())
-    stage_name = place.parent.parent / f"{place.parent.name}.{name}"
-    with _writing(place), _lock(place.parent), partial_directory(stage_name, shown=place) as stage:
-        version = _stage(stage, place, bundle, config)
-        check_golden(bundle, stage / name / str(version) / MODEL_FILE)
-        flush_tree(stage)
-        exchange(stage / name, place)
-        flush(place.parent)
-    return Published(name, version, place / str(version))
+    servables = servables_of(bundle, name, options or ServingOptions())
+    place = Path(repository).absolute()
+    with writing(place / name), locked(place):
+        return put(servables, place, keep=keep, server=server)[0]
 
 
-def versions(model: Path) -> list[int]:
-    """List the version numbers in a model directory, ascending; empty when there is none."""
-    if not model.is_dir():
-        return []
-    return sorted(int(entry.name) for entry in model.iterdir() if re.fullmatch(r"[1-9][0-9]*", entry.name))
+def put(
+    servables: Sequence[Servable], repository: Path, *, keep: int | None, server: LiveServer | None
+) -> list[Published]:
+    """Give models their next version, all of the same number, one exchange each; the caller holds the lock.
+
+    Raises:
+        As `publish`.
+    """
+    version = 1 + max(highest_version(repository / each.name) for each in servables)
+    if server is not None:
+        _require_all_live(servables, version)
+    with contextlib.ExitStack() as stack:
+        staged = [_staged(repository / each.name, stack) for each in servables]
+        for model, servable in zip(staged, servables, strict=True):
+            model.build(servable, version, keep=keep if server is None else None)
+        _apply(staged, version)
+        found = None if server is None else _prove(staged, servables, version, server)
+    if keep is not None and server is not None:
+        _drop(servables, repository, keep)
+    places = [repository / each.name / str(version) for each in servables]
+    return [
+        Published(each.name, version, place, None if found is None else found[each.name])
+        for each, place in zip(servables, places, strict=True)
+    ]
 
 
-def _stage(stage: Path, place: Path, bundle: Bundle, config: str) -> int:
-    """Build the next state of the model directory; return the new version."""
-    if place.exists() and not (place / CONFIG_FILE).is_file():
-        raise RepositoryError(f"{place} exists and is no model: it has no {CONFIG_FILE}; move it away")
-    version = max(versions(place), default=0) + 1
-    model = stage / place.name
-    if place.exists():
-        shutil.copytree(place, model, copy_function=_link_or_copy)
-    (model / str(version)).mkdir(parents=True)
-    shutil.copyfile(bundle.model_file, model / str(version) / MODEL_FILE)
-    # A new file, never a write through the link: the old configuration stays what it was until the exchange.
-    (model / CONFIG_FILE).unlink(missing_ok=True)
-    (model / CONFIG_FILE).write_text(config, encoding="utf-8")
-    return version
+def require_keep(keep: int | None) -> None:
+    """Refuse a number of versions below 1.
+
+    Raises:
+        ConfigError: it is.
+    """
+    if keep is not None and keep < 1:
+        raise ConfigError(f"keep must be 1 or above, got {keep}; leave it out to keep all versions")
 
 
-def _link_or_copy(source: str, target: str) -> None:
+def _staged(place: Path, stack: contextlib.ExitStack) -> StagedModel:
+    stage_name = place.parent.parent / f"{place.parent.name}.{place.name}"
+    return StagedModel(stack.enter_context(partial_directory(stage_name, shown=place)), place)
+
+
+def _require_all_live(servables: Sequence[Servable], version: int) -> None:
+    for each in servables:
+        if version not in live_versions(parsed_config(each.config, each.name), [version]):
+            raise ConfigError(
+                f"version {version} of {each.name} would not be live under specific_versions, so no server can prove "
+                f"it; name it there, or publish without a server"
+            )
+
+
+def _apply(staged: Sequence[StagedModel], version: int) -> None:
+    """Exchange every model, or none."""
+    with contextlib.ExitStack() as undoing:
+        for model in staged:
+            model.apply()
+            undoing.callback(model.undo, version)
+        undoing.pop_all()
+
+
+def _prove(
+    staged: Sequence[StagedModel], servables: Sequence[Servable], version: int, server: LiveServer
+) -> dict[str, dict[str, float]]:
+    """Have the server load and prove every model; else put back what was in place, and have it loaded again."""
     try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
+        return {each.name: require_live(server, each, version) for each in servables}
+    except BaseException as err:
+        for model in reversed(staged):
+            model.undo(version)
+        state = _restore(staged, server)
+        if not isinstance(err, PolyrankError):
+            raise
+        raise RepositoryError(f"{err}; version {version} was taken back, {state}") from err
 
 
-def _read_graph(bundle: Bundle) -> onnx.ModelProto:
-    from google.protobuf.message import DecodeError
+def _restore(staged: Sequence[StagedModel], server: LiveServer) -> str:
+    """Bring the server to what is in place again; say how it stands."""
+    for model in staged:
+        try:
+            (server.load if model.was_there else server.unload)(model.place.name)
+        except PolyrankError as err:
+            return f"but {server.url} could not be brought back: {err}"
+    return f"and {server.url} serves what it did before"
 
-    try:
-        graph = onnx.load(bundle.model_file, load_external_data=False)
-    except DecodeError as err:
-        raise RepositoryError(f"{bundle.model_file} is damaged: not an ONNX file; export the run anew") from err
-    # As they are understood: a bundle of an earlier version of Polyrank writes fewer keys.
-    if Signature.from_json(signature_text(graph)) != bundle.signature:
-        raise RepositoryError(f"{bundle.path}: signature.json is not that of {MODEL_FILE}; export the run anew")
-    return graph
+
+def _drop(servables: Sequence[Servable], repository: Path, keep: int) -> None:
+    for each in servables:
+        with contextlib.ExitStack() as stack:
+            model = _staged(repository / each.name, stack)
+            model.build_without_old(keep)
+            model.apply()
 
 
 @contextlib.contextmanager
-def _writing(place: Path) -> Iterator[None]:
+def writing(place: Path) -> Iterator[None]:
     """Say what could not be written, in one line."""
     try:
         yield
@@ -138,7 +183,7 @@ def _writing(place: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _lock(repository: Path) -> Iterator[None]:
+def locked(repository: Path) -> Iterator[None]:
     """Make the repository when it is absent, and let one publisher at a time work on it; others wait."""
     repository.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(repository, os.O_RDONLY | os.O_DIRECTORY)

@@ -5,11 +5,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .client import Ranker as Ranker
+    from .control import ModelControl as ModelControl
     from .server import Server as Server
     from .server import ServerConfig as ServerConfig
     from .server import serve as serve
 
-_HOMES = {"Ranker": ".client", "Server": ".server", "ServerConfig": ".server", "serve": ".server"}
+_HOMES = {
+    "ModelControl": ".control",
+    "Ranker": ".client",
+    "Server": ".server",
+    "ServerConfig": ".server",
+    "serve": ".server",
+}
 
 __all__ = sorted(_HOMES)  # noqa: PLE0605 (the names are the keys above)
 

@@ -2,8 +2,6 @@
 
 import contextlib
 import dataclasses
-import math
-import re
 import time
 from collections.abc import Iterator
 from types import TracebackType
@@ -13,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.encoder import Batch, Encoder
-from polyrank.errors import ConfigError, RequestError, ServerUnavailableError
+from polyrank.errors import RequestError, ServerUnavailableError
 from polyrank.rows import Rows
 from polyrank.signature import SIGNATURE_KEY, Signature
 
 from .failures import as_polyrank_error
+from .requests import check_address, input_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,11 +26,6 @@ Answers = dict[str, NDArray[np.float32]]
 
 _ATTEMPTS = 3
 """How often a call begins anew because another version of the model went live meanwhile."""
-
-_TYPES = {"int64": "INT64", "float32": "FP32"}
-
-# gRPC takes a missing port for 443 and one above 65535 modulo 65536.
-_URL = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[^\s:/\[\]]+):(?P<port>[0-9]{1,5})")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +58,7 @@ class Ranker:
     def __init__(self, url: str, model: str | None = None, *, timeout_s: float = 10.0) -> None:
         from tritonclient import grpc
 
-        _check(url, timeout_s)
+        check_address(url, timeout_s)
         self.url = url
         self._timeout_s = timeout_s
         self._grpc = grpc
@@ -154,7 +148,7 @@ class Ranker:
         with self._calling(deadline) as timeout:
             result = self._client.infer(
                 self.model,
-                [self._input(name, tensor) for name, tensor in batch.named().items()],
+                [input_of(self._grpc, name, tensor) for name, tensor in batch.named().items()],
                 outputs=[self._grpc.InferRequestedOutput(name) for name in served.signature.outputs],
                 client_timeout=timeout,
             )
@@ -166,11 +160,6 @@ class Ranker:
                 raise RequestError(f"{self._place()}: output {task.name!r} has shape {found}, expected {list(shape)}")
             answers[task.name] = values
         return answers, str(result.get_response().model_version)
-
-    def _input(self, name: str, tensor: NDArray[Any]) -> Any:
-        entry = self._grpc.InferInput(name, list(tensor.shape), _TYPES[tensor.dtype.name])
-        entry.set_data_from_numpy(tensor)
-        return entry
 
     def _only_model(self, deadline: float) -> str:
         with self._calling(deadline) as timeout:
@@ -214,11 +203,3 @@ def _column(values: NDArray[np.float32]) -> "pa.Array":
 
     numbers = pa.array(values.reshape(-1))
     return numbers if values.shape[1] == 1 else pa.FixedSizeListArray.from_arrays(numbers, values.shape[1])
-
-
-def _check(url: str, timeout_s: float) -> None:
-    match = _URL.fullmatch(url)
-    if match is None or not 0 < int(match["port"]) < 2**16:
-        raise ConfigError(f"url must be host:port of the server's gRPC endpoint, as in localhost:8001, got {url!r}")
-    if not (0 < timeout_s < math.inf):
-        raise ConfigError(f"timeout_s must be above 0 and finite, got {timeout_s}")

@@ -4,22 +4,33 @@ Run as a process: it imports everything once, then forks for each job that it re
 a job costs its own work alone. A step is a line of the code that stages and publishes, or a file operation below it.
 """
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypedDict
 
 import onnx
 
+from polyrank.errors import PolyrankError
 from polyrank.export import bundle as bundle_module
-from polyrank.export import export_onnx, publish
+from polyrank.export import export_onnx, publish, rollback
+from polyrank.export.parity import Answers
 
-TRACED = ("polyrank/staging.py", "/export/repository.py", "/export/exchange.py", "/export/bundle.py", "/shutil.py")
+TRACED = (
+    "polyrank/staging.py",
+    "/export/repository.py",
+    "/export/rollback.py",
+    "/export/staged_model.py",
+    "/export/exchange.py",
+    "/export/bundle.py",
+    "/shutil.py",
+)
 
 
 class Job(TypedDict):
@@ -73,11 +84,39 @@ class _Countdown:
         return self._trace
 
 
+class _RefusingServer:
+    """Stands for a server that cannot load what it is told to: only the steps of taking back are of interest."""
+
+    url = "nowhere"
+
+    def load(self, model: str) -> None:
+        raise PolyrankError(f"{model} does not load")
+
+    def unload(self, model: str) -> None:
+        raise PolyrankError(f"{model} does not unload")
+
+    def answer(self, model: str, version: int, inputs: object) -> Answers:
+        raise PolyrankError(f"{model} version {version} does not answer {inputs!r}")
+
+
+def _take_back(job: Job) -> None:
+    with contextlib.suppress(PolyrankError):
+        publish(job["source"], job["place"], server=_RefusingServer())
+
+
+REPOSITORY_VERBS: dict[str, Callable[[Job], object]] = {
+    "publish": lambda job: publish(job["source"], job["place"]),
+    "publish and keep": lambda job: publish(job["source"], job["place"], keep=1),
+    "rollback": lambda job: rollback(job["place"], name="toy"),
+    "take back": _take_back,
+}
+
+
 def _work(job: Job, graph: onnx.ModelProto) -> int:
     countdown = _Countdown(job["step"])
-    if job["verb"] == "publish":
+    if job["verb"] in REPOSITORY_VERBS:
         countdown.start()
-        publish(job["source"], job["place"])
+        REPOSITORY_VERBS[job["verb"]](job)
     else:
         # What takes long and touches no file of the bundle is not done anew for each step.
         setattr(bundle_module, "build_graph", lambda *_: graph)  # noqa: B010 (the module exports no such name)

@@ -38,7 +38,7 @@ def build(folder: Path, run: Path, bundle: Path) -> None:
     tensors with the features the other way round; `swap/1.npz` and `swap/2.npz` what PyTorch answers to `swap_rows`.
     """
     from polyrank.export import publish
-    from polyrank.export.model_config import ServingOptions
+    from polyrank.export.serving_options import ServingOptions
     from polyrank.models import TrainedRanker
 
     repository = folder / "repository"
@@ -88,7 +88,7 @@ def _build_swap(folder: Path) -> None:
 
     from polyrank.encoder import Encoder
     from polyrank.export import export_onnx, publish
-    from polyrank.export.model_config import ServingOptions
+    from polyrank.export.serving_options import ServingOptions
 
     rows = swap_rows()
     template = '{{ name = "{}", kind = "categorical", dtype = "int64", num_buckets = 50, embedding_dim = 4 }}'

@@ -21,9 +21,9 @@ from tritonclient.grpc import model_config_pb2 as pb
 
 from polyrank.__main__ import main
 from polyrank.errors import OutputError, PolyrankError, RepositoryError
-from polyrank.export import Bundle, export_onnx, publish, repository
+from polyrank.export import Bundle, export_onnx, model_directory, publish
 from polyrank.export.bundle import check_golden
-from polyrank.export.model_config import ServingOptions
+from polyrank.export.serving_options import ServingOptions
 from polyrank.serving.servable import servable_models
 from polyrank.signature import SIGNATURE_KEY, Signature
 
@@ -59,7 +59,14 @@ def contents(folder: Path) -> dict[str, bytes | None]:
 def test_first_version_is_one(toy_bundle: Path, models: Path) -> None:
     published = publish(toy_bundle, models)
     assert (published.model, published.version, published.path) == ("toy", 1, models / "toy" / "1")
-    assert sorted(contents(models)) == ["toy", "toy/1", "toy/1/model.onnx", "toy/config.pbtxt"]
+    files = ["golden.npz", "model.onnx", "parity.json", "run.json", "signature.json", "version.json"]
+    assert sorted(contents(models)) == [
+        "toy",
+        "toy/.highest_version",
+        "toy/1",
+        *(f"toy/1/{name}" for name in files),
+        "toy/config.pbtxt",
+    ]
 
 
 def test_model_file_is_that_of_the_bundle(toy_bundle: Path, models: Path) -> None:
@@ -88,7 +95,7 @@ def test_folder_that_is_no_version_does_not_count(toy_bundle: Path, models: Path
 
 
 def test_absent_model_has_no_versions(models: Path) -> None:
-    assert repository.versions(models / "toy") == []
+    assert model_directory.versions(models / "toy") == []
 
 
 def test_file_of_the_owner_is_kept(toy_bundle: Path, models: Path) -> None:
@@ -368,21 +375,14 @@ def test_publishers_at_once_make_one_version_each(toy_bundle: Path, models: Path
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     said = sorted(each.communicate(timeout=60)[0] for each in both)
     assert said == [f"toy version {version} in {models}/toy/{version}\n" for version in (1, 2)]
-    assert sorted(contents(models)) == [
-        "toy",
-        "toy/1",
-        "toy/1/model.onnx",
-        "toy/2",
-        "toy/2/model.onnx",
-        "toy/config.pbtxt",
-    ]
+    assert model_directory.versions(models / "toy") == [1, 2]
 
 
 def test_many_publishers_in_threads_lose_no_version(toy_bundle: Path, models: Path) -> None:
     with ThreadPoolExecutor(6) as pool:
         made = list(pool.map(lambda _: publish(toy_bundle, models).version, range(12)))
     assert sorted(made) == list(range(1, 13))
-    assert repository.versions(models / "toy") == list(range(1, 13))
+    assert model_directory.versions(models / "toy") == list(range(1, 13))
 
 
 @pytest.mark.parametrize("place", ["file", "file/models", "file/a/models"])
@@ -472,6 +472,15 @@ def test_verb_publishes_and_says_where(toy_bundle: Path, models: Path, capsys: p
     config = config_of(models, "r")
     assert (config.max_batch_size, config.dynamic_batching.max_queue_delay_microseconds) == (16, 9)
     assert config.parameters["intra_op_thread_count"].string_value == "3"
+
+
+def test_verb_reads_a_file_of_options_after_its_flags(toy_bundle: Path, models: Path, tmp_path: Path) -> None:
+    (tmp_path / "serving.toml").write_text("threads = 3\nmax_batch_size = 32\nqueue_timeout_us = 7")
+    options = ["--config", str(tmp_path / "serving.toml"), "--max-batch-size", "16"]
+    assert main(["publish", str(toy_bundle), str(models), *options]) == 0
+    config = config_of(models)
+    assert (config.max_batch_size, config.parameters["intra_op_thread_count"].string_value) == (16, "3")
+    assert config.dynamic_batching.default_queue_policy.default_timeout_microseconds == 7
 
 
 def test_verb_reports_a_refusal_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,8 +14,11 @@ from polyrank.export import Bundle, export_onnx, publish
 from polyrank.export.bundle import check_golden
 from polyrank.serving.servable import servable_models
 
-POINTS = 40
+POINTS = 20
 """How many steps of each work are hit in the quick tests; the slow ones hit every one."""
+
+
+VERSION_FILES = ["golden.npz", "model.onnx", "parity.json", "run.json", "signature.json", "version.json"]
 
 
 def spread(steps: int, points: int) -> list[int]:
@@ -49,9 +52,10 @@ def versions(repository: Path) -> list[str]:
     model = repository / name
     config = text_format.Parse((model / "config.pbtxt").read_text(), pb.ModelConfig())
     assert config.name == name
-    found = sorted(path.name for path in model.iterdir() if path.name != "config.pbtxt")
+    assert {path.name for path in model.iterdir() if path.is_file()} == {"config.pbtxt", ".highest_version"}
+    found = sorted(path.name for path in model.iterdir() if path.is_dir())
     for version in found:
-        assert [path.name for path in (model / version).iterdir()] == ["model.onnx"]
+        assert sorted(path.name for path in (model / version).iterdir()) == VERSION_FILES
     return found
 
 
@@ -97,6 +101,29 @@ def check_next_publish(toy_bundle: Path, places: Path, points: int | None) -> No
     assert outcomes == {("1",), ("1", "2")}
 
 
+def check_change(verb: str, expected: set[tuple[str, ...]], toy_bundle: Path, places: Path, points: int | None) -> None:
+    """Kill a change of a repository with versions 1 and 2; each state it leaves must be one of those expected."""
+    before = places / "before"
+    publish(toy_bundle, before)
+    publish(toy_bundle, before)
+    steps = count_steps(verb, toy_bundle, places, exported=toy_bundle, before=before)
+    killed = make_jobs(verb, toy_bundle, places, spread(steps, points or steps), before=before)
+    assert set(run_jobs(killed, exported=toy_bundle)) == {-1}
+    outcomes = set()
+    for job in killed:
+        repository = Path(job["place"])
+        assert_whole(repository, Bundle.load(toy_bundle))
+        outcomes.add(tuple(versions(repository)))
+        assert publish(toy_bundle, repository).version in (3, 4)
+        assert_no_leftovers(repository.parent)
+    assert outcomes == expected
+
+
+KEEPING = ("publish and keep", {("1", "2"), ("3",)})
+ROLLING_BACK = ("rollback", {("1", "2"), ("1", "2", "3")})
+TAKING_BACK = ("take back", {("1", "2"), ("1", "2", "3")})
+
+
 def check_export(toy_run: Path, toy_bundle: Path, places: Path, points: int | None) -> None:
     steps = count_steps("export", toy_run, places, exported=toy_bundle)
     killed = make_jobs("export", toy_run, places, spread(steps, points or steps))
@@ -125,6 +152,21 @@ def test_killed_next_publish_is_whole_or_absent(toy_bundle: Path, tmp_path: Path
 
 def test_killed_export_is_whole_or_absent(toy_run: Path, toy_bundle: Path, tmp_path: Path) -> None:
     check_export(toy_run, toy_bundle, tmp_path, POINTS)
+
+
+@pytest.mark.parametrize(("verb", "outcomes"), [KEEPING, ROLLING_BACK, TAKING_BACK])
+def test_killed_change_leaves_a_whole_state(
+    toy_bundle: Path, tmp_path: Path, verb: str, outcomes: set[tuple[str, ...]]
+) -> None:
+    check_change(verb, outcomes, toy_bundle, tmp_path, POINTS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("verb", "outcomes"), [KEEPING, ROLLING_BACK, TAKING_BACK])
+def test_change_survives_a_kill_at_every_step(
+    toy_bundle: Path, tmp_path: Path, verb: str, outcomes: set[tuple[str, ...]]
+) -> None:
+    check_change(verb, outcomes, toy_bundle, tmp_path, None)
 
 
 @pytest.mark.slow

@@ -7,7 +7,8 @@ from onnx import TensorProto, helper
 from tritonclient.grpc import model_config_pb2 as pb
 
 from polyrank.errors import ExportError, RepositoryError
-from polyrank.export.model_config import ServingOptions, config_pbtxt, signature_text
+from polyrank.export.model_config import config_pbtxt, signature_text
+from polyrank.export.serving_options import InstanceGroup, MemoryOptions, ServingOptions, TensorRt
 from polyrank.signature import SIGNATURE_KEY
 
 SIGNATURE = '{"of": "Ünï \\"quoted\\" \\\\ text"}'
@@ -26,7 +27,7 @@ def graph_of(
     return graph
 
 
-def parsed(graph: onnx.ModelProto, **options: int) -> Any:
+def parsed(graph: onnx.ModelProto, **options: Any) -> Any:
     return text_format.Parse(config_pbtxt(graph, "ranker", ServingOptions(**options)), pb.ModelConfig())
 
 
@@ -87,23 +88,87 @@ def test_graph_without_signature_is_refused() -> None:
         signature_text(graph_of(signature=None))
 
 
-@pytest.mark.parametrize(
-    ("option", "value", "low"),
-    [
-        ("max_batch_size", 0, 1),
-        ("max_batch_size", 2**31, 1),
-        ("queue_delay_us", -1, 0),
-        ("queue_delay_us", 2**31, 0),
-        ("threads", 0, 1),
-        ("threads", 2**31, 1),
-    ],
-)
-def test_option_out_of_range_is_refused(option: str, value: int, low: int) -> None:
-    with pytest.raises(ExportError, match=rf"^{option} must be in \[{low}, 2\*\*31\), got {value}$"):
-        ServingOptions(**{option: value})
+def test_preferred_batch_sizes_are_written_in_order() -> None:
+    batching = parsed(graph_of(), preferred_batch_sizes=(256, 64, 64)).dynamic_batching
+    assert list(batching.preferred_batch_size) == [64, 256]
 
 
-@pytest.mark.parametrize(("option", "low"), [("max_batch_size", 1), ("queue_delay_us", 0), ("threads", 1)])
-def test_option_at_its_limits_is_accepted(option: str, low: int) -> None:
-    assert getattr(ServingOptions(**{option: low}), option) == low
-    assert getattr(ServingOptions(**{option: 2**31 - 1}), option) == 2**31 - 1
+def test_queue_without_limits_has_no_policy() -> None:
+    assert not parsed(graph_of()).dynamic_batching.HasField("default_queue_policy")
+
+
+def test_request_that_waits_too_long_is_rejected() -> None:
+    policy = parsed(graph_of(), queue_timeout_us=50_000, queue_size=100).dynamic_batching.default_queue_policy
+    assert policy.timeout_action == pb.ModelQueuePolicy.REJECT
+    assert (policy.default_timeout_microseconds, policy.max_queue_size) == (50_000, 100)
+
+
+def test_instance_groups_are_written_in_order() -> None:
+    groups = (InstanceGroup(kind="cpu", count=2), InstanceGroup(kind="gpu", gpus=(0, 3)))
+    found = [(each.kind, each.count, list(each.gpus)) for each in parsed(graph_of(), instances=groups).instance_group]
+    assert found == [(pb.ModelInstanceGroup.KIND_CPU, 2, []), (pb.ModelInstanceGroup.KIND_GPU, 1, [0, 3])]
+
+
+def test_ladder_of_warm_up_ends_at_the_largest_batch() -> None:
+    assert [each.batch_size for each in parsed(graph_of()).model_warmup] == [1, 8, 64, 512, 4096]
+    assert [each.batch_size for each in parsed(graph_of(), max_batch_size=100).model_warmup] == [1, 8, 64, 100]
+
+
+def test_warm_up_reads_random_rows_of_tables() -> None:
+    (warm_up,) = parsed(graph_of(), warm_up=(3,)).model_warmup
+    ids, dense = warm_up.inputs["ids"], warm_up.inputs["dense"]
+    assert (ids.data_type, list(ids.dims), ids.random_data, ids.zero_data) == (pb.TYPE_INT64, [26], True, False)
+    assert (dense.data_type, list(dense.dims), dense.random_data, dense.zero_data) == (pb.TYPE_FP32, [13], False, True)
+
+
+def test_warm_up_can_be_left_out() -> None:
+    assert list(parsed(graph_of(), warm_up=()).model_warmup) == []
+
+
+def test_several_newest_versions_can_be_live() -> None:
+    assert parsed(graph_of(), latest_versions=3).version_policy.latest.num_versions == 3
+
+
+def test_chosen_versions_can_be_live() -> None:
+    policy = parsed(graph_of(), specific_versions=(7, 3)).version_policy
+    assert policy.WhichOneof("policy_choice") == "specific"
+    assert list(policy.specific.versions) == [3, 7]
+
+
+def test_response_cache_is_off_unless_asked_for() -> None:
+    assert not parsed(graph_of()).HasField("response_cache")
+    assert parsed(graph_of(), response_cache=True).response_cache.enable
+
+
+def test_memory_is_left_to_the_backend_unless_asked_for() -> None:
+    assert set(parsed(graph_of()).parameters) == {"intra_op_thread_count", SIGNATURE_KEY}
+
+
+def test_memory_options_are_those_of_the_onnxruntime_backend() -> None:
+    parameters = parsed(graph_of(), memory=MemoryOptions(arena=False, pattern=False)).parameters
+    assert parameters["enable_mem_arena"].string_value == "0"
+    assert parameters["enable_mem_pattern"].string_value == "0"
+    parameters = parsed(graph_of(), memory=MemoryOptions(shrink="cpu:0;gpu:1")).parameters
+    assert parameters["memory.enable_memory_arena_shrinkage"].string_value == "cpu:0;gpu:1"
+
+
+def test_tensorrt_is_an_accelerator_of_gpus() -> None:
+    options = TensorRt(precision="FP16", workspace_mb=2, engine_cache="/engines", cuda_graphs=True)
+    optimization = parsed(graph_of(), tensorrt=options).optimization
+    (accelerator,) = optimization.execution_accelerators.gpu_execution_accelerator
+    assert accelerator.name == "tensorrt"
+    assert dict(accelerator.parameters) == {
+        "precision_mode": "FP16",
+        "max_workspace_size_bytes": "2097152",
+        "trt_engine_cache_enable": "1",
+        "trt_engine_cache_path": "/engines",
+        "trt_cuda_graph_enable": "1",
+    }
+    assert optimization.cuda.graphs
+
+
+def test_tensorrt_keeps_no_engines_unless_told_where() -> None:
+    optimization = parsed(graph_of(), tensorrt=TensorRt()).optimization
+    (accelerator,) = optimization.execution_accelerators.gpu_execution_accelerator
+    assert set(accelerator.parameters) == {"precision_mode", "max_workspace_size_bytes"}
+    assert not optimization.HasField("cuda")

@@ -2,8 +2,8 @@
 """A Triton backend named `onnxruntime`, written on the Python backend of the same server.
 
 It serves any `<model>/<version>/model.onnx` whose config says `backend: "onnxruntime"`, with the config of the official
-C++ backend: tensor names, batching, instance groups, and the parameters listed in `_session_options`. The server's
-private runtime environment runs this file; nothing of Polyrank is importable there.
+C++ backend: tensor names, batching, instance groups, and what `_session_options` and `_run_options` read.
+The server's private runtime environment runs this file; nothing of Polyrank is importable there.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Arrays = list[NDArray[Any]]
 
 MODEL_FILE = "model.onnx"
+SHRINKAGE = "memory.enable_memory_arena_shrinkage"
 # `optimization { graph { level } }` as the C++ backend reads it.
 GRAPH_LEVELS = {
     -1: ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
@@ -49,11 +50,14 @@ class TritonPythonModel:
         path = Path(args["model_repository"]) / args["model_version"] / MODEL_FILE
         providers = _providers(args)
         self._session = ort.InferenceSession(path, _session_options(config), providers=providers)
+        self._run_options = _run_options(config, self._session.get_providers())
         self._is_batched = config["max_batch_size"] > 0
         self._input_names = [each.name for each in self._session.get_inputs()]
         self._output_names = [each.name for each in self._session.get_outputs()]
         self._check_names(config)
         used = self._session.get_providers()[0]
+        if config.get("optimization", {}).get("execution_accelerators"):
+            pb_utils.Logger.log_warn(f"{args['model_name']}: execution accelerators are left out; using {used}")
         pb_utils.Logger.log_info(f"{args['model_name']} version {args['model_version']}: onnxruntime {used}")
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
@@ -89,7 +93,8 @@ class TritonPythonModel:
     def _answer_alone(self, request: Any) -> Any:
         try:
             names = self._wanted(request)
-            outputs = self._session.run(names, dict(zip(self._input_names, self._inputs(request), strict=True)))
+            feeds = dict(zip(self._input_names, self._inputs(request), strict=True))
+            outputs = self._session.run(names, feeds, self._run_options)
         except Exception as err:  # noqa: BLE001 - the caller gets the reason, the server lives on
             return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(err)))
         return _response(names, outputs)
@@ -99,7 +104,7 @@ class TritonPythonModel:
         names = [name for name in self._output_names if any(name in each for each in wanted)]
         rows = [self._inputs(request) for request in requests]
         feeds = {name: np.concatenate(parts) for name, *parts in zip(self._input_names, *rows, strict=True)}
-        outputs = dict(zip(names, self._session.run(names, feeds), strict=True))
+        outputs = dict(zip(names, self._session.run(names, feeds, self._run_options), strict=True))
         ends = np.cumsum([len(each[0]) for each in rows])  # (requests,)
         starts = [0, *ends[:-1]]
         return [
@@ -154,6 +159,18 @@ def _session_options(config: dict[str, Any]) -> ort.SessionOptions:
     options.execution_mode = ort.ExecutionMode(_parameter(config, "execution_mode", 0))
     options.enable_cpu_mem_arena = bool(_parameter(config, "enable_mem_arena", 1))
     options.enable_mem_pattern = bool(_parameter(config, "enable_mem_pattern", 1))
+    return options
+
+
+def _run_options(config: dict[str, Any], providers: Sequence[str]) -> ort.RunOptions:
+    """Read which arenas shrink after a run, of the devices that the session has."""
+    options = ort.RunOptions()
+    entry = config.get("parameters", {}).get(SHRINKAGE)
+    if entry is not None:
+        used = {"cpu", "gpu"} if "CUDAExecutionProvider" in providers else {"cpu"}
+        arenas = [arena for arena in entry["string_value"].split(";") if arena.partition(":")[0] in used]
+        if arenas:
+            options.add_run_config_entry(SHRINKAGE, ";".join(arenas))
     return options
 
 

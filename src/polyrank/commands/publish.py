@@ -1,33 +1,78 @@
 """`polyrank publish`: a bundle to a version in a model repository."""
 
 import argparse
+import contextlib
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from .output import say
+
+if TYPE_CHECKING:
+    from polyrank.export import Published, PublishedRemotely, ServingOptions
+    from polyrank.serving import ModelControl
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Describe the verb."""
     parser = subparsers.add_parser("publish", help="publish a bundle as the next version in a model repository")
     parser.add_argument("bundle", type=Path, help="the bundle directory")
-    parser.add_argument("repository", type=Path, help="the Triton model repository; made when absent")
-    parser.add_argument("--name", help="name of the model; the schema's name when left out")
-    parser.add_argument("--max-batch-size", type=int, default=4096, help="rows in a request at most (default 4096)")
     parser.add_argument(
-        "--queue-delay-us", type=int, default=0, help="how long Triton may wait to batch requests, in µs (default 0)"
+        "repository", help="the Triton model repository, made when absent; or a URL such as s3://bucket/models"
     )
-    parser.add_argument("--threads", type=int, default=2, help="ONNX Runtime threads of an instance (default 2)")
+    parser.add_argument("--name", help="name of the model; the schema's name when left out")
+    parser.add_argument("--config", type=Path, help="serving.toml: how Triton runs it; the defaults when left out")
+    parser.add_argument("--max-batch-size", type=int, help="rows in a request at most (default 4096)")
+    parser.add_argument(
+        "--queue-delay-us", type=int, help="how long Triton may wait to batch requests, in µs (default 0)"
+    )
+    parser.add_argument("--threads", type=int, help="ONNX Runtime threads of an instance (default 2)")
+    parser.add_argument("--keep", type=int, metavar="N", help="remove all but the newest N versions and live ones")
+    parser.add_argument("--to", metavar="URL", help="host:port of a server's gRPC endpoint, to load and prove it there")
+    parser.add_argument("--timeout-s", type=float, default=60.0, help="time for each call of --to (default 60)")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Publish, and say where."""
-    from polyrank.export import publish
-    from polyrank.export.model_config import ServingOptions
+    from polyrank.export import publish, publish_remote
+    from polyrank.export.remote import is_remote
 
-    options = ServingOptions(
-        max_batch_size=args.max_batch_size, queue_delay_us=args.queue_delay_us, threads=args.threads
-    )
-    published = publish(args.bundle, args.repository, name=args.name, options=options)
-    say(f"{published.model} version {published.version} in {published.path}")
+    choices: dict[str, Any] = {"name": args.name, "options": _options(args), "keep": args.keep}
+    with contextlib.ExitStack() as stack:
+        choices["server"] = control(args.to, args.timeout_s, stack)
+        if is_remote(args.repository):
+            sent = publish_remote(args.bundle, args.repository, **choices)
+            say_where(sent, sent.url, args.to)
+        else:
+            published = publish(args.bundle, args.repository.removeprefix("file://"), **choices)
+            say_where(published, published.path, args.to)
     return 0
+
+
+def control(url: str | None, timeout_s: float, stack: contextlib.ExitStack) -> "ModelControl | None":
+    """Connect to a server, if one is named, until `stack` ends."""
+    if url is None:
+        return None
+    from polyrank.serving import ModelControl
+
+    return stack.enter_context(ModelControl(url, timeout_s=timeout_s))
+
+
+def say_where(published: "Published | PublishedRemotely", place: Path | str, url: str | None) -> None:
+    """Print where a version is, and how far a server's answers were from the trained model's."""
+    say(f"{published.model} version {published.version} in {place}")
+    if published.differences is not None:
+        gaps = ", ".join(f"{task} {gap:.1e}" for task, gap in published.differences.items())
+        say(f"live at {url}; golden rows differ by {gaps}")
+
+
+def _options(args: argparse.Namespace) -> "ServingOptions":
+    """Read the file, if there is one; what is said on the command line goes before it."""
+    import msgspec
+
+    from polyrank.export import ServingOptions
+
+    written = ServingOptions() if args.config is None else ServingOptions.load(args.config)
+    names = ("max_batch_size", "queue_delay_us", "threads")
+    said = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    return msgspec.structs.replace(written, **said)

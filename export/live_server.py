@@ -1,0 +1,62 @@
+"""A running Triton that loads what was published, and proves that it answers golden rows there."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyrank.errors import RepositoryError
+
+from .parity import Answers
+from .servable import Servable
+
+
+class LiveServer(Protocol):
+    """What publishing asks of a server; `polyrank.serving.ModelControl` does it over gRPC."""
+
+    url: str
+
+    def load(self, model: str) -> None:
+        """Load the model as it lies in the repository, and return when its live versions answer."""
+        ...
+
+    def unload(self, model: str) -> None:
+        """Serve the model no longer."""
+        ...
+
+    def answer(self, model: str, version: int, inputs: Mapping[str, NDArray[np.generic]]) -> Answers:
+        """Answer one request with a version; float32 [B, C] by output name."""
+        ...
+
+
+def require_live(server: LiveServer, servable: Servable, version: int) -> dict[str, float]:
+    """Have a server load a version, and compare its answers to golden rows.
+
+    Returns:
+        The largest difference by task, absolute up to 1 and relative above.
+
+    Raises:
+        RepositoryError: a difference is above the tolerance of the options.
+        PolyrankError: the server cannot load it, or does not answer.
+    """
+    server.load(servable.name)
+    golden, options = servable.golden, servable.record.options
+    rows = len(next(iter(golden.inputs.values())))
+    parts = [
+        server.answer(
+            servable.name,
+            version,
+            {name: each[start : start + options.max_batch_size] for name, each in golden.inputs.items()},
+        )
+        for start in range(0, rows, options.max_batch_size)
+    ]
+    answers = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    found = golden.differences({name: value if value.shape[1] > 1 else value[:, 0] for name, value in answers.items()})
+    for task, gap in found.items():
+        if not gap <= options.tolerance:
+            raise RepositoryError(
+                f"{servable.name} version {version} at {server.url} answers golden rows of task {task!r} with a "
+                f"difference of {gap:.1e} (tolerance {options.tolerance:.0e})"
+            )
+    return found

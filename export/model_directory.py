@@ -1,0 +1,135 @@
+"""What the directory of one model in a Triton repository holds, and what its versions say of themselves."""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+
+from polyrank.errors import RepositoryError
+
+from .serving_options import ServingOptions
+
+CONFIG_FILE = "config.pbtxt"
+RECORD_FILE = "version.json"
+HIGHEST_FILE = ".highest_version"
+"""Holds the highest version number that a model ever had. Triton reads folders there, and no other file."""
+
+MAX_NAME_LENGTH = 128
+
+
+class VersionRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """How a version came about; written beside its model file.
+
+    Attributes:
+        published: when, in UTC.
+        options: how Triton runs it.
+        models: names of the models that were published together, this one included.
+        origin: the version that a rollback took the files from; None of a version from a bundle.
+    """
+
+    published: datetime
+    options: ServingOptions
+    models: tuple[str, ...]
+    origin: int | None = None
+
+    def to_json(self) -> str:
+        """Write the record."""
+        return msgspec.json.format(msgspec.json.encode(self)).decode() + "\n"
+
+    @classmethod
+    def load(cls, version: Path) -> Self:
+        """Read the record of a version folder.
+
+        Raises:
+            RepositoryError: there is none, or it cannot be read.
+        """
+        try:
+            return msgspec.json.decode((version / RECORD_FILE).read_bytes(), type=cls)
+        except OSError as err:
+            raise RepositoryError(
+                f"{version} has no {RECORD_FILE}: an earlier Polyrank published it; publish its bundle again"
+            ) from err
+        except msgspec.DecodeError as err:
+            raise RepositoryError(f"{version / RECORD_FILE} cannot be read: {err}; publish its bundle again") from err
+
+
+def require_model_name(name: str) -> None:
+    """Refuse what is no name of a model.
+
+    Raises:
+        RepositoryError: it is too long, or has other characters.
+    """
+    if len(name) > MAX_NAME_LENGTH or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        raise RepositoryError(
+            f"model name must be letters, digits, '_' or '-', the first a letter or digit, "
+            f"at most {MAX_NAME_LENGTH} long, got {name!r}"
+        )
+
+
+def version_numbers(names: Iterable[str]) -> list[int]:
+    """Pick the names that are version numbers, ascending."""
+    return sorted(int(name) for name in names if re.fullmatch(r"[1-9][0-9]*", name))
+
+
+def versions(model: Path) -> list[int]:
+    """List the version numbers in a model directory, ascending; empty when there is none."""
+    return version_numbers(entry.name for entry in model.iterdir()) if model.is_dir() else []
+
+
+def highest_version(model: Path) -> int:
+    """Return the highest number that a version of the model ever had, 0 when it had none."""
+    file = model / HIGHEST_FILE
+    return max([*versions(model), parsed_highest(file.read_text() if file.is_file() else "", file)])
+
+
+def parsed_highest(text: str, shown: object) -> int:
+    """Read the content of the file of the highest number; nothing is 0.
+
+    Raises:
+        RepositoryError: it is no number.
+    """
+    if not re.fullmatch(r"[0-9]{0,18}\s*", text):
+        raise RepositoryError(f"{shown} must hold a version number, got {text[:20]!r}; remove it")
+    return int(text.strip() or 0)
+
+
+def read_config(model: Path) -> Any:
+    """Read config.pbtxt, as Triton's own message.
+
+    Raises:
+        RepositoryError: there is none, or it cannot be read.
+    """
+    file = model / CONFIG_FILE
+    try:
+        return parsed_config(file.read_text(encoding="utf-8"), file)
+    except (OSError, UnicodeDecodeError) as err:
+        raise RepositoryError(f"{model} is no model: it has no {CONFIG_FILE} that can be read") from err
+
+
+def parsed_config(text: str, shown: object) -> Any:
+    """Parse the text of a config.pbtxt.
+
+    Raises:
+        RepositoryError: it is none.
+    """
+    from google.protobuf import text_format
+    from tritonclient.grpc import model_config_pb2 as pb
+
+    try:
+        return text_format.Parse(text, pb.ModelConfig())
+    except text_format.ParseError as err:
+        raise RepositoryError(f"{shown} cannot be read: {' '.join(str(err).split())}") from err
+
+
+def live_versions(config: Any, numbers: Iterable[int]) -> set[int]:
+    """Return which of these versions a server serves under the version policy of a configuration."""
+    present, policy = sorted(numbers), config.version_policy
+    choice = policy.WhichOneof("policy_choice")
+    if choice == "all":
+        return set(present)
+    if choice == "specific":
+        return set(policy.specific.versions) & set(present)
+    return set(present[-max(policy.latest.num_versions, 1) :])

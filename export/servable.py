@@ -1,0 +1,83 @@
+"""What becomes a version of one model: its files, how it runs, and the answers that prove it."""
+
+import dataclasses
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import onnx
+
+from polyrank.errors import RepositoryError
+from polyrank.signature import Signature
+
+from .bundle import GOLDEN_FILE, MODEL_FILE, PARITY_FILE, SIGNATURE_FILE, Bundle, Golden
+from .model_config import config_pbtxt, signature_text
+from .model_directory import VersionRecord, require_model_name
+from .run_record import RUN_FILE
+from .serving_options import ServingOptions
+
+
+@dataclasses.dataclass(frozen=True)
+class Servable:
+    """A model that is to be published.
+
+    Attributes:
+        name: of the model in the repository.
+        files: what goes into the version folder, by name; `model.onnx` is one.
+        graph: of the model file.
+        golden: rows and answers that prove it.
+        record: how the version comes about.
+        is_linked: whether the files become hard links, since they never change.
+    """
+
+    name: str
+    files: Mapping[str, Path]
+    graph: onnx.ModelProto
+    golden: Golden
+    record: VersionRecord
+    is_linked: bool = False
+
+    @property
+    def config(self) -> str:
+        """Text of config.pbtxt."""
+        return config_pbtxt(self.graph, self.name, self.record.options)
+
+
+def servables_of(bundle: Bundle, name: str, options: ServingOptions) -> list[Servable]:
+    """Return the models that a bundle is published as; a further graph would be a further one.
+
+    Raises:
+        RepositoryError: a name is no model name, or the bundle is damaged.
+    """
+    require_model_name(name)
+    record = VersionRecord(published=datetime.now(UTC), options=options, models=(name,))
+    return [servable_in(bundle, name, record)]
+
+
+def servable_in(bundle: Bundle, name: str, record: VersionRecord, *, is_linked: bool = False) -> Servable:
+    """Take a model out of a bundle, or out of a version folder, which is a bundle with a record.
+
+    Raises:
+        RepositoryError: it is damaged.
+    """
+    names = (MODEL_FILE, SIGNATURE_FILE, GOLDEN_FILE, PARITY_FILE, RUN_FILE)
+    files = {each: bundle.path / each for each in names if (bundle.path / each).is_file()}
+    return Servable(name, files, read_graph(bundle), bundle.golden(), record, is_linked)
+
+
+def read_graph(bundle: Bundle) -> onnx.ModelProto:
+    """Read the graph of a bundle.
+
+    Raises:
+        RepositoryError: it is no ONNX file, or its signature is not the bundle's.
+    """
+    from google.protobuf.message import DecodeError
+
+    try:
+        graph = onnx.load(bundle.model_file, load_external_data=False)
+    except DecodeError as err:
+        raise RepositoryError(f"{bundle.model_file} is damaged: not an ONNX file; export the run anew") from err
+    # As they are understood: a bundle of an earlier version of Polyrank writes fewer keys.
+    if Signature.from_json(signature_text(graph)) != bundle.signature:
+        raise RepositoryError(f"{bundle.path}: signature.json is not that of {MODEL_FILE}; export the run anew")
+    return graph

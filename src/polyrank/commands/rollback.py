@@ -1,0 +1,31 @@
+"""`polyrank rollback`: an older version of a model goes live again."""
+
+import argparse
+import contextlib
+from pathlib import Path
+
+from .publish import control, say_where
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the verb."""
+    parser = subparsers.add_parser("rollback", help="make an older version of a model the live one, as a new version")
+    parser.add_argument("repository", type=Path, help="the Triton model repository")
+    parser.add_argument("--name", required=True, help="name of the model")
+    parser.add_argument(
+        "--to", type=int, metavar="VERSION", help="the version to go back to; that before the live one when left out"
+    )
+    parser.add_argument("--url", help="host:port of a server's gRPC endpoint, to load and prove it there")
+    parser.add_argument("--timeout-s", type=float, default=60.0, help="time for each call of --url (default 60)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Roll back, and say where."""
+    from polyrank.export import rollback
+
+    with contextlib.ExitStack() as stack:
+        server = control(args.url, args.timeout_s, stack)
+        published = rollback(args.repository, name=args.name, to=args.to, server=server)
+    say_where(published, published.path, args.url)
+    return 0

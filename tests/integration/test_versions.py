@@ -1,0 +1,385 @@
+"""Versions of a model count up for ever, are dropped, listed and brought back."""
+
+import contextlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from artefacts.runs import make_run, make_schema
+
+from polyrank.__main__ import main
+from polyrank.errors import ConfigError, OutputError, RepositoryError
+from polyrank.export import Bundle, ServingOptions, export_onnx, list_versions, publish, rollback
+from polyrank.export.bundle import check_golden
+from polyrank.export.model_directory import VersionRecord, highest_version, read_config, versions
+from polyrank.signature import SIGNATURE_KEY
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    return tmp_path / "models"
+
+
+@pytest.fixture(scope="module")
+def other_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of a model with the same name, another schema, and no metrics."""
+    folder = tmp_path_factory.mktemp("other")
+    make_run(folder / "run", make_schema("one of each"))
+    return export_onnx(folder / "run", out=folder / "bundle").path
+
+
+@pytest.fixture
+def old_bundle(tmp_path: Path, toy_bundle: Path) -> Path:
+    """A bundle as an earlier Polyrank made it."""
+    folder = Path(shutil.copytree(toy_bundle, tmp_path / "old"))
+    (folder / "run.json").unlink()
+    return folder
+
+
+def run_id_of(config: Any) -> str:
+    return str(json.loads(config.parameters[SIGNATURE_KEY].string_value)["run_id"])
+
+
+def publish_all(models: Path, *bundles: Path) -> None:
+    for bundle in bundles:
+        publish(bundle, models, name="toy")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def fill(file: Path) -> None:
+    with file.open("wb", buffering=0) as stream, contextlib.suppress(OSError):
+        while stream.write(bytes(4096)):
+            pass
+
+
+def test_number_of_a_removed_version_is_not_given_again(toy_bundle: Path, models: Path) -> None:
+    publish_all(models, toy_bundle, toy_bundle)
+    shutil.rmtree(models / "toy" / "2")
+    assert publish(toy_bundle, models).version == 3
+
+
+def test_number_that_was_ever_highest_is_kept_in_the_model(toy_bundle: Path, models: Path) -> None:
+    publish_all(models, toy_bundle, toy_bundle)
+    assert (models / "toy" / ".highest_version").read_text() == "2\n"
+    shutil.rmtree(models / "toy" / "2")
+    assert highest_version(models / "toy") == 2
+
+
+def test_damaged_highest_number_is_named(toy_bundle: Path, models: Path) -> None:
+    publish(toy_bundle, models)
+    (models / "toy" / ".highest_version").write_text("many")
+    with pytest.raises(RepositoryError, match=r"/\.highest_version must hold a version number, got 'many'; remove it$"):
+        publish(toy_bundle, models)
+
+
+def test_newest_versions_are_kept(toy_bundle: Path, models: Path) -> None:
+    publish_all(models, toy_bundle, toy_bundle, toy_bundle)
+    assert publish(toy_bundle, models, keep=2).version == 4
+    assert versions(models / "toy") == [3, 4]
+
+
+def test_all_versions_are_kept_by_default(toy_bundle: Path, models: Path) -> None:
+    publish_all(models, toy_bundle, toy_bundle, toy_bundle, toy_bundle)
+    assert versions(models / "toy") == [1, 2, 3, 4]
+
+
+def test_live_versions_are_never_dropped(toy_bundle: Path, models: Path) -> None:
+    publish_all(models, toy_bundle, toy_bundle, toy_bundle)
+    publish(toy_bundle, models, keep=1, options=ServingOptions(specific_versions=(1, 4)))
+    assert versions(models / "toy") == [1, 4]
+
+
+def test_file_of_the_owner_stays_when_versions_are_dropped(toy_bundle: Path, models: Path) -> None:
+    publish(toy_bundle, models)
+    (models / "toy" / "1" / "1").mkdir()
+    (models / "toy" / "labels").mkdir()
+    (models / "toy" / "labels" / "1").write_text("mine")
+    publish(toy_bundle, models, keep=1)
+    assert (models / "toy" / "labels" / "1").read_text() == "mine"
+
+
+@pytest.mark.parametrize("keep", [0, -1])
+def test_keeping_no_version_is_refused(toy_bundle: Path, models: Path, keep: int) -> None:
+    with pytest.raises(ConfigError, match=rf"^keep must be 1 or above, got {keep}; leave it out to keep all versions$"):
+        publish(toy_bundle, models, keep=keep)
+    assert not models.exists()
+
+
+def test_live_version_that_does_not_exist_is_refused(toy_bundle: Path, models: Path) -> None:
+    publish(toy_bundle, models)
+    with pytest.raises(ConfigError, match=r"^specific_versions must be versions of toy, which are 1, 2, got 7, 9$"):
+        publish(toy_bundle, models, options=ServingOptions(specific_versions=(1, 7, 9)))
+    assert versions(models / "toy") == [1]
+
+
+def test_live_versions_with_other_tensors_are_refused(toy_bundle: Path, other_bundle: Path, models: Path) -> None:
+    publish_all(models, other_bundle)
+    with pytest.raises(
+        RepositoryError, match=r"^version 1 of toy takes or gives other tensors than version 2, and one "
+    ):
+        publish(toy_bundle, models, options=ServingOptions(latest_versions=2))
+    assert versions(models / "toy") == [1]
+
+
+def test_live_versions_with_the_same_tensors_go_together(toy_bundle: Path, models: Path) -> None:
+    publish_all(models, toy_bundle)
+    publish(toy_bundle, models, options=ServingOptions(latest_versions=2))
+    assert [info.is_live for info in list_versions(models)] == [True, True]
+
+
+def test_version_carries_what_its_bundle_says(toy_bundle: Path, models: Path) -> None:
+    published = publish(toy_bundle, models)
+    for name in ("model.onnx", "golden.npz", "signature.json", "parity.json", "run.json"):
+        assert (published.path / name).read_bytes() == (toy_bundle / name).read_bytes()
+
+
+def test_record_tells_options_and_time(toy_bundle: Path, models: Path) -> None:
+    options = ServingOptions(threads=3)
+    record = VersionRecord.load(publish(toy_bundle, models, options=options).path)
+    assert (record.options, record.models, record.origin) == (options, ("toy",), None)
+    assert record.published.tzinfo is not None
+
+
+def test_bundle_without_run_record_is_published(old_bundle: Path, models: Path) -> None:
+    publish(old_bundle, models)
+    (info,) = list_versions(models)
+    assert info.validation == {}
+
+
+def test_bundle_carries_the_metrics_of_its_run(toy_run: Path, toy_bundle: Path) -> None:
+    metrics = json.loads((toy_run / "metrics.json").read_text())
+    record = json.loads((toy_bundle / "run.json").read_text())
+    assert record == {key: metrics[key] for key in ("run_id", "train_rows", "validation_rows", "validation")}
+
+
+def test_damaged_metrics_refuse_the_export(toy_run: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(toy_run, tmp_path / "run"))
+    (run / "metrics.json").write_text("{")
+    with pytest.raises(RepositoryError, match=r"/metrics\.json cannot be read: .*; train and export anew$"):
+        export_onnx(run, out=tmp_path / "bundle")
+
+
+def test_rollback_brings_the_older_files_as_a_new_version(toy_bundle: Path, other_bundle: Path, models: Path) -> None:
+    publish_all(models, toy_bundle, other_bundle)
+    published = rollback(models, name="toy")
+    assert (published.version, published.path) == (3, models / "toy" / "3")
+    check_golden(Bundle.load(toy_bundle), published.path / "model.onnx")
+    assert run_id_of(read_config(models / "toy")) == Bundle.load(toy_bundle).signature.run_id
+
+
+def test_rollback_takes_no_room_for_the_model(toy_bundle: Path, models: Path) -> None:
+    publish_all(models, toy_bundle, toy_bundle)
+    published = rollback(models, name="toy")
+    assert (published.path / "model.onnx").samefile(models / "toy" / "1" / "model.onnx")
+
+
+def test_rollback_brings_the_older_options(toy_bundle: Path, models: Path) -> None:
+    publish(toy_bundle, models, options=ServingOptions(max_batch_size=8))
+    publish(toy_bundle, models, options=ServingOptions(max_batch_size=16))
+    rollback(models, name="toy")
+    assert read_config(models / "toy").max_batch_size == 8
+
+
+def test_each_rollback_goes_one_version_further(toy_bundle: Path, models: Path) -> None:
+    publish_all(models, toy_bundle, toy_bundle, toy_bundle)
+    found = [rollback(models, name="toy").path for _ in range(2)]
+    assert [VersionRecord.load(path).origin for path in found] == [2, 1]
+
+
+def test_rollback_after_a_publish_goes_to_what_was_live_before(toy_bundle: Path, models: Path) -> None:
+    publish_all(models, toy_bundle, toy_bundle)
+    rollback(models, name="toy")
+    publish_all(models, toy_bundle)
+    published = rollback(models, name="toy")
+    assert (published.version, VersionRecord.load(published.path).origin) == (5, 1)
+
+
+def test_publish_after_a_rollback_is_live(toy_bundle: Path, models: Path) -> None:
+    publish_all(models, toy_bundle, toy_bundle)
+    rollback(models, name="toy")
+    assert publish(toy_bundle, models).version == 4
+    assert [info.version for info in list_versions(models) if info.is_live] == [4]
+
+
+def test_rollback_goes_to_the_version_that_is_named(toy_bundle: Path, models: Path) -> None:
+    publish_all(models, toy_bundle, toy_bundle, toy_bundle)
+    assert VersionRecord.load(rollback(models, name="toy", to=1).path).origin == 1
+
+
+def test_rolled_back_version_stays_when_its_origin_is_dropped(toy_bundle: Path, models: Path) -> None:
+    publish_all(models, toy_bundle, toy_bundle)
+    rollback(models, name="toy")
+    publish(toy_bundle, models, keep=2)
+    assert versions(models / "toy") == [3, 4]
+    check_golden(Bundle.load(toy_bundle), models / "toy" / "3" / "model.onnx")
+
+
+def test_models_that_were_published_together_go_back_together(toy_bundle: Path, models: Path) -> None:
+    for name in ("a", "b"):
+        publish(toy_bundle, models, name=name)
+        record = VersionRecord.load(models / name / "1")
+        pair = VersionRecord(published=record.published, options=record.options, models=("a", "b"))
+        (models / name / "1" / "version.json").write_text(pair.to_json())
+        publish(toy_bundle, models, name=name)
+    publish(toy_bundle, models, name="b")
+    assert rollback(models, name="a", to=1).version == 4
+    assert (versions(models / "a"), versions(models / "b")) == ([1, 2, 4], [1, 2, 3, 4])
+
+
+def cut_off(version: Path) -> None:
+    os.truncate(version / "model.onnx", 5_000)
+
+
+def no_record(version: Path) -> None:
+    (version / "version.json").unlink()
+
+
+def damaged_record(version: Path) -> None:
+    (version / "version.json").write_text("{}")
+
+
+def no_golden(version: Path) -> None:
+    (version / "golden.npz").unlink()
+
+
+def other_model(version: Path) -> None:
+    shutil.copyfile(version.parent / "2" / "model.onnx", version / "model.onnx")
+
+
+DAMAGE = {
+    cut_off: "/toy/1/model.onnx is damaged: not an ONNX file",
+    no_record: "/toy/1 has no version.json: an earlier Polyrank published it; publish its bundle again",
+    damaged_record: "/toy/1/version.json cannot be read: Object missing required field `published`",
+    no_golden: "/toy/1 is not a bundle: golden.npz is missing",
+    other_model: "/toy/1: signature.json is not that of model.onnx; export the run anew",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE, ids=lambda damage: damage.__name__)
+def test_rollback_to_a_damaged_version_changes_nothing(
+    toy_bundle: Path, other_bundle: Path, models: Path, damage: Any
+) -> None:
+    publish_all(models, toy_bundle, other_bundle)
+    damage(models / "toy" / "1")
+    before = contents(models)
+    with pytest.raises(RepositoryError) as caught:
+        rollback(models, name="toy")
+    assert DAMAGE[damage] in str(caught.value)
+    assert contents(models) == before
+    assert [path.name for path in models.parent.iterdir()] == ["models"]
+
+
+def test_first_version_has_none_to_go_back_to(toy_bundle: Path, models: Path) -> None:
+    publish(toy_bundle, models)
+    with pytest.raises(RepositoryError, match=r"/toy has no version before 1, whose files are live; say which to go b"):
+        rollback(models, name="toy")
+
+
+def test_unknown_version_is_refused_with_those_there_are(toy_bundle: Path, models: Path) -> None:
+    publish_all(models, toy_bundle, toy_bundle)
+    with pytest.raises(RepositoryError, match=r"/toy has no version 7; it has 1, 2$"):
+        rollback(models, name="toy", to=7)
+
+
+def test_model_without_live_version_needs_a_number(toy_bundle: Path, models: Path) -> None:
+    publish(toy_bundle, models)
+    shutil.rmtree(models / "toy" / "1")
+    with pytest.raises(RepositoryError, match=r"/toy has no live version; say which to go back to$"):
+        rollback(models, name="toy")
+
+
+@pytest.mark.parametrize("verb", [rollback, list_versions])
+def test_unknown_model_is_refused(toy_bundle: Path, models: Path, verb: Any) -> None:
+    publish(toy_bundle, models)
+    with pytest.raises(RepositoryError, match=r"/models has no model 'ranker'; name one that was published$"):
+        verb(models, name="ranker")
+
+
+def test_absent_repository_is_not_made_by_a_look(models: Path) -> None:
+    with pytest.raises(RepositoryError, match=r"/models is not a folder; `polyrank publish` makes one$"):
+        list_versions(models)
+    assert not models.exists()
+
+
+def test_configuration_that_is_none_is_named(toy_bundle: Path, models: Path) -> None:
+    publish(toy_bundle, models)
+    (models / "toy" / "config.pbtxt").write_text("name: 3 {")
+    with pytest.raises(RepositoryError, match=r"/toy/config\.pbtxt cannot be read: 1:7 : "):
+        list_versions(models)
+    (models / "toy" / "config.pbtxt").write_bytes(b"\xff")
+    with pytest.raises(RepositoryError, match=r"/toy is no model: it has no config\.pbtxt that can be read$"):
+        list_versions(models)
+
+
+@pytest.mark.parametrize("small_disk", ["8m"], indirect=True)
+def test_rollback_on_a_full_disk_is_told_and_changes_nothing(toy_bundle: Path, small_disk: Path) -> None:
+    models = small_disk / "models"
+    publish_all(models, toy_bundle, toy_bundle)
+    fill(small_disk / "filler")
+    before = contents(models)
+    with pytest.raises(OutputError, match=r"^cannot write .*/models/toy: no space left on device"):
+        rollback(models, name="toy")
+    assert contents(models) == before
+    assert sorted(path.name for path in small_disk.iterdir()) == ["filler", "models"]
+
+
+def test_versions_are_listed_with_what_is_known(toy_run: Path, toy_bundle: Path, models: Path) -> None:
+    publish_all(models, toy_bundle, toy_bundle)
+    rollback(models, name="toy")
+    found = list_versions(models, name="toy")
+    assert [(info.version, info.is_live, info.origin) for info in found] == [
+        (3, True, 1),
+        (2, False, None),
+        (1, False, None),
+    ]
+    assert {info.run_id for info in found} == {Bundle.load(toy_bundle).signature.run_id}
+    assert found[0].validation == json.loads((toy_run / "metrics.json").read_text())["validation"]
+    assert found[0].size_bytes == sum(path.stat().st_size for path in (models / "toy" / "3").iterdir())
+
+
+def test_version_of_an_earlier_release_is_listed(toy_bundle: Path, models: Path) -> None:
+    path = publish(toy_bundle, models).path
+    for file in path.iterdir():
+        if file.name != "model.onnx":
+            file.unlink()
+    (info,) = list_versions(models)
+    assert (info.run_id, info.published, info.validation) == (None, None, {})
+
+
+def test_verb_prints_a_line_for_each_version(
+    toy_run: Path, toy_bundle: Path, other_bundle: Path, models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish_all(models, other_bundle, toy_bundle)
+    assert main(["versions", str(models)]) == 0
+    head, newest, oldest = capsys.readouterr().out.splitlines()
+    auc = json.loads((toy_run / "metrics.json").read_text())["validation"]["click"]["auc"]
+    assert head.split() == ["model", "version", "run", "published", "(UTC)", "MB", "validation"]
+    assert newest.split()[:3] == ["toy", "2", "live"]
+    assert f"click auc {auc:.4f}, like auc" in newest
+    assert oldest.split()[:2] == ["toy", "1"]
+    assert oldest.endswith("  -")
+
+
+def test_verb_prints_json(toy_bundle: Path, models: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    publish(toy_bundle, models)
+    assert main(["versions", str(models), "--name", "toy", "--json"]) == 0
+    (entry,) = json.loads(capsys.readouterr().out)
+    assert (entry["model"], entry["version"], entry["is_live"]) == ("toy", 1, True)
+
+
+def test_verb_rolls_back_and_says_where(toy_bundle: Path, models: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    publish_all(models, toy_bundle, toy_bundle)
+    assert main(["rollback", str(models), "--name", "toy", "--to", "1"]) == 0
+    assert capsys.readouterr().out == f"toy version 3 in {models}/toy/3\n"
+
+
+def test_verb_keeps_as_many_as_it_is_told(toy_bundle: Path, models: Path) -> None:
+    publish_all(models, toy_bundle, toy_bundle)
+    assert main(["publish", str(toy_bundle), str(models), "--keep", "1"]) == 0
+    assert versions(models / "toy") == [3]
