@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,9 +19,12 @@ from polyrank.models.trained import predict
 from polyrank.signature import Signature, slots_of, weights_of
 from polyrank.staging import refuse_existing, staged_directory
 
+from .environments import python_with
 from .graph import build_graph
-from .parity import TOLERANCE, Answers, Parity, compare, difference, open_session, require, run_session, sample_rows
-from .releases import LATEST, Target, target_of
+from .parity import TOLERANCE, Answers, Parity, difference, expectations, open_session, parity_of, run_session
+from .probes import sample_rows
+from .releases import Target, resolve_target
+from .verification import verify_with
 
 MODEL_FILE = "model.onnx"
 SIGNATURE_FILE = "signature.json"
@@ -95,36 +99,63 @@ class Golden:
     digest: str
 
 
-def export_onnx(run: str | Path, *, out: str | Path, triton: str = LATEST) -> Bundle:
+def export_onnx(
+    run: str | Path,
+    *,
+    out: str | Path,
+    triton: str | None = None,
+    onnxruntime: str | None = None,
+    verified_with: str | None = None,
+) -> Bundle:
     """Export a run to a bundle, which appears whole or not at all.
 
     Args:
         run: a run directory.
         out: the bundle directory to make; must not exist or be empty.
-        triton: Triton release that will serve it, which decides opset and file format.
+        triton: Triton release that will serve it, which decides opset and file format; the newest when neither it nor
+            `onnxruntime` is named.
+        onnxruntime: version that will load it, such as 1.24, in place of a release.
+        verified_with: version of ONNX Runtime that the graph must answer alike in too; pip installs it in an
+            environment of its own.
 
     Raises:
-        ExportError: the release is unknown, or the model cannot be exported.
+        ExportError: target or version are unknown, or the model cannot be exported.
         ParityError: the graph answers unlike the model; the evidence is in `<out>.failed/parity.json`.
         DataError: `run` is no run directory.
         OutputError: `out` exists or cannot be written.
     """
-    target, out = target_of(triton), Path(out)
+    target, out = resolve_target(triton, onnxruntime), Path(out)
     refuse_existing(out)
+    if verified_with is not None:
+        python_with(verified_with)
     ranker = TrainedRanker.load(Path(run))
     signature = sign(ranker, target)
     graph = build_graph(ranker, target, signature).SerializeToString()
-    parity = compare(ranker, open_session(graph))
-    try:
-        require(parity)
-    except ParityError as err:
-        raise ParityError(f"export refused: {err}; evidence in {_keep_evidence(out, parity)}") from err
     with staged_directory(out) as stage:
         (stage / MODEL_FILE).write_bytes(graph)
+        parity = _prove(ranker, stage / MODEL_FILE, out, verified_with)
         (stage / SIGNATURE_FILE).write_text(signature.to_json() + "\n", encoding="utf-8")
         (stage / PARITY_FILE).write_text(parity.to_json(), encoding="utf-8")
         _write_golden(stage / GOLDEN_FILE, ranker, graph)
     return Bundle(out, signature)
+
+
+def _prove(ranker: TrainedRanker, model: Path, out: Path, version: str | None) -> Parity:
+    """Compare the file that was written with the trained model, here and in the version to verify with.
+
+    Raises:
+        ParityError: it answers differently.
+    """
+    expected = expectations(ranker)
+    parity = parity_of(expected, open_session(model))
+    if version is not None:
+        verified = verify_with(version, model, expected, tolerance=parity.tolerance)
+        parity = msgspec.structs.replace(parity, verified=(verified,))
+    try:
+        parity.require()
+    except ParityError as err:
+        raise ParityError(f"export refused: {err}; evidence in {_keep_evidence(out, parity)}") from err
+    return parity
 
 
 def sign(ranker: TrainedRanker, target: Target) -> Signature:
@@ -138,6 +169,7 @@ def sign(ranker: TrainedRanker, target: Target) -> Signature:
         opset=target.opset,
         ir_version=target.ir_version,
         triton=target.triton,
+        onnxruntime=target.onnxruntime,
         run_id=ranker.run_id,
         polyrank=polyrank.__version__,
     )

@@ -3,8 +3,8 @@
 import contextlib
 import logging
 import warnings
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -52,6 +52,7 @@ def build_graph(ranker: TrainedRanker, target: Target, signature: Signature) -> 
                 dynamic_shapes=(tuple(dynamic.values()),),
                 opset_version=target.opset,
                 dynamo=True,
+                custom_translation_table=_translations(),
                 external_data=False,
                 verbose=False,
             )
@@ -80,8 +81,8 @@ def check_graph(graph: onnx.ModelProto, target: Target, inputs: list[str], outpu
     if (opset, graph.ir_version) != (target.opset, target.ir_version):
         raise ExportError(
             f"the graph has opset {opset} and IR version {graph.ir_version}, expected {target.opset} and "
-            f"{target.ir_version}; Triton {target.triton} (ONNX Runtime {target.onnxruntime}) loads up to "
-            f"{target.max_opset} and {target.max_ir_version}"
+            f"{target.ir_version}; {target.name} loads up to {target.max_opset} and "
+            f"{target.max_ir_version}"
         )
     found = ([value.name for value in graph.graph.input], [value.name for value in graph.graph.output])
     if found != (inputs, outputs):
@@ -122,6 +123,19 @@ def _example(ranker: TrainedRanker) -> "dict[str, NDArray[np.generic]]":
     """Take rows to trace with, repeating the sample when it is shorter."""
     rows = np.arange(EXAMPLE_ROWS) % len(ranker.sample)
     return ranker.sample[rows].named()
+
+
+def _translations() -> dict[Callable[..., Any], Callable[..., Any]]:
+    """Translate what the exporter does with less care.
+
+    It makes of `logsigmoid` the logarithm of a sigmoid, which is minus infinity for logits below -88.
+    """
+    from onnxscript import opset18 as op
+
+    def log_sigmoid(logits: Any) -> Any:
+        return op.Neg(op.Softplus(op.Neg(logits)))
+
+    return {torch.ops.aten.log_sigmoid.default: log_sigmoid}
 
 
 @contextlib.contextmanager

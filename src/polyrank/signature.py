@@ -41,7 +41,9 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
         outputs: one float32 output per task, [B, 1]; [B, C] of a multiclass one.
         opset: ONNX operator set of the graph.
         ir_version: ONNX file format of the graph.
-        triton: Triton release that the graph was exported for.
+        triton: Triton release that the graph was exported for; None where an ONNX Runtime was named instead.
+        onnxruntime: version that the graph was exported for: named, or that of the release; None in graphs of versions
+            that did not say.
         run_id: content hash of the training run.
     """
 
@@ -51,12 +53,13 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
     outputs: tuple[str, ...]
     opset: int
     ir_version: int
-    triton: str
+    triton: str | None
     run_id: str
     polyrank: str
     hashing: Hashing = Hashing()
     format_version: int = FORMAT_VERSION
     weights: tuple[Slot, ...] = ()
+    onnxruntime: str | None = None
 
     def to_json(self) -> str:
         """Write the signature as JSON; `from_json` gives it back."""
