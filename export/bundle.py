@@ -90,7 +90,7 @@ class Golden:
 
     Attributes:
         inputs: tensors of the wire contract by name.
-        outputs: float32 [B] by task; [B, C] of a multiclass one.
+        outputs: float32 [B] by output; [B, C] of one with several columns.
         digest: SHA-256 of the model file, hexadecimal. Rows reach few embeddings; the digest covers all.
     """
 
@@ -165,7 +165,7 @@ def sign(ranker: TrainedRanker, target: Target) -> Signature:
         slots=slots_of(ranker.schema),
         weights=weights_of(ranker.schema),
         dense=tuple(name for columns in dense_layout(ranker.schema) for name in columns.names),
-        outputs=tuple(task.name for task in ranker.schema.tasks),
+        outputs=tuple(name for task in ranker.schema.tasks for name in task.outputs),
         opset=target.opset,
         ir_version=target.ir_version,
         triton=target.triton,
@@ -211,7 +211,7 @@ def _keep_evidence(out: Path, parity: Parity) -> Path:
 
 def _write_golden(path: Path, ranker: TrainedRanker, graph: bytes) -> None:
     rows = sample_rows(ranker, GOLDEN_ROWS)
-    outputs = {OUTPUT_PREFIX + name: value for name, value in predict(ranker.model, rows).items()}
+    outputs = {OUTPUT_PREFIX + name: value for name, value in predict(ranker.model, rows, as_served=True).items()}
     digest = np.frombuffer(hashlib.sha256(graph).digest(), np.uint8)
     # No allow_pickle here: numpy 1 knows no such argument and would store it as an array.
     arrays: dict[str, Any] = {**rows.named(), **outputs, DIGEST_ENTRY: digest}

@@ -1,4 +1,4 @@
-"""A trained ranker to one ONNX graph: fingerprints in, one named output per task."""
+"""A trained ranker to one ONNX graph: fingerprints in, named outputs of each task out."""
 
 import contextlib
 import logging
@@ -13,8 +13,10 @@ from torch import Tensor, nn
 
 from polyrank.errors import ExportError, MissingExtraError
 from polyrank.models import MultiTaskRanker, TrainedRanker
+from polyrank.models.embedding import FusedTable
 from polyrank.signature import SIGNATURE_KEY, Signature
 
+from .naming import readable
 from .releases import Target
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ def build_graph(ranker: TrainedRanker, target: Target, signature: Signature) -> 
         MissingExtraError: onnxscript is not installed.
     """
     _require_size(ranker.model)
-    names = [task.name for task in ranker.schema.tasks]
+    names = list(signature.outputs)
     example = {name: torch.from_numpy(value) for name, value in _example(ranker).items()}
     dynamic = {name: {0: torch.export.Dim(BATCH)} for name in example}
     try:
@@ -62,7 +64,7 @@ def build_graph(ranker: TrainedRanker, target: Target, signature: Signature) -> 
         raise MissingExtraError("export needs onnxscript; pip install 'polyrank[export,cpu]'") from err
     if program is None:
         raise ExportError("PyTorch exported no graph")
-    graph: onnx.ModelProto = program.model_proto
+    graph = readable(program.model_proto, _table_labels(ranker.model))
     graph.ir_version = target.ir_version
     entry = graph.metadata_props.add()
     entry.key, entry.value = SIGNATURE_KEY, signature.to_json()
@@ -113,16 +115,23 @@ class _Answers(nn.Module):
         self.inputs = inputs
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        """Answer rows: tensors named by `inputs`, (B, ·) each, to one (B, num_answers) per task."""
+        """Answer rows: tensors named by `inputs`, (B, ·) each, to one (B, columns) per output."""
         by_name = dict(zip(self.inputs, tensors, strict=True))
-        answers = self.model.answers(by_name.get("ids"), by_name.get("dense"), by_name.get("weights"))
-        return tuple(answers[task.name] for task in self.model.tasks)
+        found = self.model.outputs(by_name.get("ids"), by_name.get("dense"), by_name.get("weights"))
+        return tuple(found.values())
 
 
 def _example(ranker: TrainedRanker) -> "dict[str, NDArray[np.generic]]":
     """Take rows to trace with, repeating the sample when it is shorter."""
     rows = np.arange(EXAMPLE_ROWS) % len(ranker.sample)
     return ranker.sample[rows].named()
+
+
+def _table_labels(model: MultiTaskRanker) -> dict[str, str]:
+    """Call a table of one feature after it, and one of several by their width."""
+    tables = (module for module in model.modules() if isinstance(module, FusedTable))
+    owners = {f"dim_{table.weight.shape[1]}": [slots.feature.table for slots in table.layout] for table in tables}
+    return {name: features[0] for name, features in owners.items() if len(set(features)) == 1}
 
 
 def _translations() -> dict[Callable[..., Any], Callable[..., Any]]:

@@ -26,12 +26,12 @@ def movement(model: MultiTaskRanker, rows: Batch) -> dict[str, NDArray[np.float6
         float64 [B] or [B, C] by output: `max |moved - answer| / max(1, |answer|)` over a few draws; not a number or
         infinite where the answers are.
     """
-    expected = predict(model, rows)
+    expected = predict(model, rows, as_served=True)
     generator = torch.Generator().manual_seed(0)
     found = {name: np.zeros(values.shape) for name, values in expected.items()}
     for _ in range(DRAWS):
         with _moved(model.network, generator):
-            answers = predict(model, rows)
+            answers = predict(model, rows, as_served=True)
         for name, values in answers.items():
             found[name] = np.maximum(found[name], scaled_gap(values, expected[name]))
     return found

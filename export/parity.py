@@ -113,7 +113,7 @@ def expectations(ranker: TrainedRanker) -> list[Expectation]:
         for size in BATCH_SIZES:
             batch, places = probe.batch(size), probe.places(size)
             own = None if moved is None else {name: values[places] for name, values in moved.items()}
-            found.append(Expectation(probe.name, batch, predict(ranker.model, batch), own))
+            found.append(Expectation(probe.name, batch, predict(ranker.model, batch, as_served=True), own))
     return found
 
 

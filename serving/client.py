@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Answers = dict[str, NDArray[np.float32]]
-"""float32 [B, 1] by task; [B, C] of a multiclass one."""
+"""float32 [B, 1] by output; [B, C] of one with several columns."""
 
 _ATTEMPTS = 3
 """How often a call begins anew because another version of the model went live meanwhile."""
@@ -96,7 +96,7 @@ class Ranker:
 
         Returns:
             A table in the order of `rows`, one float32 column per task; of a multiclass one a column of lists of fixed
-            size, the probabilities of its classes.
+            size, the probabilities of its classes; of an ordinal one such a column too, `<task>_probabilities`.
 
         Raises:
             DataError: no rows, a feature's column is missing, or a value does not fit its feature.
@@ -159,12 +159,12 @@ class Ranker:
                 client_timeout=timeout,
             )
         answers = {}
-        for task in served.signature.schema.tasks:
-            values, shape = result.as_numpy(task.name), (len(batch), task.num_answers)
+        for name, width in _widths(served.signature).items():
+            values, shape = result.as_numpy(name), (len(batch), width)
             if values is None or values.shape != shape:
                 found = None if values is None else list(values.shape)
-                raise RequestError(f"{self._place()}: output {task.name!r} has shape {found}, expected {list(shape)}")
-            answers[task.name] = values
+                raise RequestError(f"{self._place()}: output {name!r} has shape {found}, expected {list(shape)}")
+            answers[name] = values
         return answers, str(result.get_response().model_version)
 
     def _input(self, name: str, tensor: NDArray[Any]) -> Any:
@@ -206,6 +206,12 @@ class Ranker:
 
     def _place(self) -> str:
         return f"{getattr(self, 'model', 'server')} at {self.url}"
+
+
+def _widths(signature: Signature) -> dict[str, int]:
+    """Return the columns of each output; a model of an earlier version has fewer outputs."""
+    outputs = {name: width for task in signature.schema.tasks for name, width in task.outputs.items()}
+    return {name: outputs[name] for name in signature.outputs}
 
 
 def _column(values: NDArray[np.float32]) -> "pa.Array":

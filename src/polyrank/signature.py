@@ -38,7 +38,8 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
         slots: layout of `ids`, int64 [B, S].
         weights: layout of `weights`, float32 [B, W].
         dense: columns of `dense`, float32 [B, D].
-        outputs: one float32 output per task, [B, 1]; [B, C] of a multiclass one.
+        outputs: one float32 output per task, [B, 1]; [B, C] of a multiclass one; and the probabilities of the levels of
+            an ordinal one, [B, K].
         opset: ONNX operator set of the graph.
         ir_version: ONNX file format of the graph.
         triton: Triton release that the graph was exported for; None where an ONNX Runtime was named instead.

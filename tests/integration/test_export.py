@@ -118,7 +118,7 @@ def with_fault(exported: Path, task: str, change: Perturb) -> Callable[..., onnx
 
     def build(*_arguments: object) -> onnx.ModelProto:
         graph = onnx.load(exported / "model.onnx")
-        (entry,) = (entry for entry in graph.graph.initializer if entry.name.endswith("baseline.bias"))
+        (entry,) = (entry for entry in graph.graph.initializer if entry.name == "baseline/bias")
         bias = numpy_helper.to_array(entry).copy()
         place = TASKS.index(task)
         bias[place] = change(bias[place])

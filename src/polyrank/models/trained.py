@@ -169,21 +169,27 @@ def _sample_labels(run: Path, schema: Schema, count: int, labels: torch.Tensor |
 
 
 def predict(
-    model: MultiTaskRanker, batch: Batch, *, batch_size: int = PREDICTED_ROWS
+    model: MultiTaskRanker, batch: Batch, *, batch_size: int = PREDICTED_ROWS, as_served: bool = False
 ) -> dict[str, NDArray[np.float32]]:
     """Answer rows in evaluation mode, without gradients.
 
+    Args:
+        model: a ranker.
+        batch: the rows.
+        batch_size: rows that are answered at once.
+        as_served: with every output of an exported model, such as the probabilities of ordinal levels.
+
     Returns:
-        float32 [B] by task name; [B, num_classes] of a multi-class task.
+        float32 [B] by task name; [B, num_classes] of a multi-class task, and of what has several columns.
     """
     was_training = model.training
     model.eval()
-    parts: dict[str, list[NDArray[np.float32]]] = {task.name: [] for task in model.tasks}
+    parts: dict[str, list[NDArray[np.float32]]] = {}
+    answer = model.outputs if as_served else model.answers
     with torch.inference_mode():
         for start in range(0, len(batch), batch_size):
-            answers = model.answers(*tensors(batch[start : start + batch_size]))
-            for name, value in answers.items():
-                parts[name].append((value if value.shape[1] > 1 else value.squeeze(1)).numpy())
+            for name, value in answer(*tensors(batch[start : start + batch_size])).items():
+                parts.setdefault(name, []).append((value if value.shape[1] > 1 else value.squeeze(1)).numpy())
     model.train(was_training)
     return {name: np.concatenate(values) for name, values in parts.items()}
 
