@@ -1,10 +1,10 @@
-"""A trained ranker to one ONNX graph: fingerprints in, one named output per task."""
+"""A trained ranker to one ONNX graph: fingerprints in, named outputs of each task out."""
 
 import contextlib
 import logging
 import warnings
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from polyrank.encoder import Batch
 from polyrank.errors import ExportError, MissingExtraError
 from polyrank.models import MultiTaskRanker, TrainedRanker
+from polyrank.models.embedding import FusedTable
 from polyrank.signature import SIGNATURE_KEY, Signature
 
+from .naming import readable
 from .releases import Target
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ def build_graph(ranker: TrainedRanker, target: Target, signature: Signature) -> 
         MissingExtraError: onnxscript is not installed.
     """
     _require_size(ranker.model)
-    names = [task.name for task in ranker.schema.tasks]
+    names = list(signature.outputs)
     example = example_rows(ranker).named()
     module = _Answers(ranker.model, tuple(example))
     graph = trace(module, example, names, target, dynamic=dict.fromkeys(example, BATCH))
@@ -82,6 +84,7 @@ def trace(
                 dynamic_shapes=(shapes,),
                 opset_version=target.opset,
                 dynamo=True,
+                custom_translation_table=_translations(),
                 external_data=False,
                 verbose=False,
             )
@@ -91,7 +94,7 @@ def trace(
         raise MissingExtraError("export needs onnxscript; pip install 'polyrank[export,cpu]'") from err
     if program is None:
         raise ExportError("PyTorch exported no graph")
-    graph: onnx.ModelProto = program.model_proto
+    graph = readable(program.model_proto, _table_labels(module))
     graph.ir_version = target.ir_version
     return graph
 
@@ -122,8 +125,8 @@ def check_graph(
     if (opset, graph.ir_version) != (target.opset, target.ir_version):
         raise ExportError(
             f"the graph has opset {opset} and IR version {graph.ir_version}, expected {target.opset} and "
-            f"{target.ir_version}; Triton {target.triton} (ONNX Runtime {target.onnxruntime}) loads up to "
-            f"{target.max_opset} and {target.max_ir_version}"
+            f"{target.ir_version}; {target.name} loads up to {target.max_opset} and "
+            f"{target.max_ir_version}"
         )
     found = ([value.name for value in graph.graph.input], [value.name for value in graph.graph.output])
     if found != (inputs, outputs):
@@ -154,15 +157,35 @@ class _Answers(nn.Module):
         self.inputs = inputs
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        """Answer rows: tensors named by `inputs`, (B, ·) each, to one (B, num_answers) per task."""
+        """Answer rows: tensors named by `inputs`, (B, ·) each, to one (B, columns) per output."""
         by_name = dict(zip(self.inputs, tensors, strict=True))
-        answers = self.model.answers(by_name.get("ids"), by_name.get("dense"), by_name.get("weights"))
-        return tuple(answers[task.name] for task in self.model.tasks)
+        found = self.model.outputs(by_name.get("ids"), by_name.get("dense"), by_name.get("weights"))
+        return tuple(found.values())
 
 
 def example_rows(ranker: TrainedRanker) -> Batch:
     """Take rows to trace with, repeating the sample when it is shorter."""
     return ranker.sample[np.arange(EXAMPLE_ROWS) % len(ranker.sample)]
+
+
+def _table_labels(model: nn.Module) -> dict[str, str]:
+    """Call a table of one feature after it, and one of several by their width."""
+    tables = (module for module in model.modules() if isinstance(module, FusedTable))
+    owners = {f"dim_{table.weight.shape[1]}": [slots.feature.table for slots in table.layout] for table in tables}
+    return {name: features[0] for name, features in owners.items() if len(set(features)) == 1}
+
+
+def _translations() -> dict[Callable[..., Any], Callable[..., Any]]:
+    """Translate what the exporter does with less care.
+
+    It makes of `logsigmoid` the logarithm of a sigmoid, which is minus infinity for logits below -88.
+    """
+    from onnxscript import opset18 as op
+
+    def log_sigmoid(logits: Any) -> Any:
+        return op.Neg(op.Softplus(op.Neg(logits)))
+
+    return {torch.ops.aten.log_sigmoid.default: log_sigmoid}
 
 
 @contextlib.contextmanager

@@ -16,7 +16,8 @@ def config_pbtxt(graph: onnx.ModelProto, name: str, options: ServingOptions) -> 
     """Write the configuration of a model.
 
     Args:
-        graph: with a dynamic first dimension on every input and output; external weights need not be loaded.
+        graph: its requests are put together where the first dimension of every input varies, as that of rows does; one
+            of a graph over requests is a batch of its own. External weights need not be loaded.
         name: of the model in the repository.
         options: batching, devices, memory and what else is the server's.
 
@@ -27,8 +28,11 @@ def config_pbtxt(graph: onnx.ModelProto, name: str, options: ServingOptions) -> 
     from google.protobuf import text_format
     from tritonclient.grpc import model_config_pb2 as pb
 
-    config = pb.ModelConfig(name=name, backend="onnxruntime", max_batch_size=options.max_batch_size)
-    _add_batching(config.dynamic_batching, options)
+    config = pb.ModelConfig(name=name, backend="onnxruntime")
+    is_batched = all(value.type.tensor_type.shape.dim[0].dim_param for value in graph.graph.input)
+    if is_batched:
+        config.max_batch_size = options.max_batch_size
+        _add_batching(config.dynamic_batching, options)
     for group in options.instances:
         kind = pb.ModelInstanceGroup.Kind.Value(f"KIND_{group.kind.upper()}")
         config.instance_group.add(kind=kind, count=group.count, gpus=group.gpus)
@@ -38,7 +42,7 @@ def config_pbtxt(graph: onnx.ModelProto, name: str, options: ServingOptions) -> 
         config.version_policy.latest.num_versions = options.latest_versions
     for entries, values in ((config.input, graph.graph.input), (config.output, graph.graph.output)):
         for value in values:
-            entries.add(name=value.name, data_type=_data_type(pb, value), dims=_dims(value))
+            entries.add(name=value.name, data_type=_data_type(pb, value), dims=_dims(value)[1 if is_batched else 0 :])
     _add_warm_up(config, options)
     if options.response_cache:
         config.response_cache.enable = True
@@ -78,12 +82,13 @@ def _add_warm_up(config: Any, options: ServingOptions) -> None:
     Numbers are zero: random bits would be subnormals and no numbers, which take another time than a request.
     """
     for size in options.warm_up_sizes:
-        warm_up = config.model_warmup.add(name=f"{size} rows", batch_size=size, count=1)
+        is_batched = config.max_batch_size > 0
+        warm_up = config.model_warmup.add(name=f"{size} rows", batch_size=size if is_batched else 0, count=1)
         for each in config.input:
             entry = warm_up.inputs[each.name]
             entry.data_type = each.data_type
-            entry.dims.extend(each.dims)
-            setattr(entry, "random_data" if each.name == "ids" else "zero_data", True)
+            entry.dims.extend(size if dim < 0 else dim for dim in each.dims)
+            setattr(entry, "random_data" if each.name.endswith("ids") else "zero_data", True)
 
 
 def _add_tensorrt(optimization: Any, options: TensorRt) -> None:
@@ -120,5 +125,5 @@ def _data_type(messages: Any, value: onnx.ValueInfoProto) -> int:
 
 
 def _dims(value: onnx.ValueInfoProto) -> list[int]:
-    """Return the dimensions after the batch."""
-    return [int(dim.dim_value) for dim in value.type.tensor_type.shape.dim[1:]]
+    """Return the dimensions, -1 where one varies."""
+    return [-1 if dim.dim_param else int(dim.dim_value) for dim in value.type.tensor_type.shape.dim]

@@ -1,6 +1,7 @@
-"""Does the exported graph answer like the trained model? Every task, on real and awkward rows and batch sizes."""
+"""Does the exported graph answer like the trained model? Every output, on real and awkward rows and batch sizes."""
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,46 +9,131 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.encoder import Batch
 from polyrank.errors import MissingExtraError, ParityError
 from polyrank.models import TrainedRanker
 from polyrank.models.trained import predict
 
-BATCH_SIZES = (1, 2, 33, 1000)
+from .movement import movement, scaled_gap
+from .probes import BATCH_SIZES, make_probes
+
 TOLERANCE = 1e-5
 
+SLACK = 4.0
+"""So many times as far as rounding moves an answer may a graph move it, on rows that are not real."""
+
 Answers = dict[str, NDArray[np.float32]]
-"""float32 [B] by task; [B, C] of a multiclass one."""
+"""float32 [B] by output; [B, C] of one with several columns."""
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """The largest difference of one task at one batch size.
+    """The largest differences of one output on one kind of rows at one batch size.
 
     Attributes:
-        task: name of the task.
+        task: name of the output: that of a task, or of the probabilities of an ordinal one.
+        rows: kind of the rows, see `Probe`.
         batch_size: number of rows that went through the graph at once.
-        difference: `max |onnx - torch| / max(1, |torch|)`: absolute for answers up to 1, relative above.
+        absolute: `max |onnx - torch|`.
+        relative: `max |onnx - torch| / |torch|`, over answers other than 0.
+        difference: what counts: `max |onnx - torch| / max(1, |torch|)`, absolute for answers up to 1 and relative
+            above, less `SLACK` times what rounding moves the answer by where rows are not real.
+        overflowed: answers that are beyond float32 in PyTorch itself, and so are not compared.
     """
 
     task: str
+    rows: str
     batch_size: int
+    absolute: float
+    relative: float
     difference: float
+    overflowed: int = 0
 
 
 class Parity(msgspec.Struct, frozen=True, kw_only=True):
-    """Evidence of a comparison; written beside the model."""
+    """Evidence of a comparison; written beside the model.
+
+    Attributes:
+        onnxruntime: the version that answered.
+        tolerance: of the differences.
+        verified: the same comparison in other versions.
+    """
 
     differences: tuple[Difference, ...]
+    onnxruntime: str
     tolerance: float = TOLERANCE
+    verified: "tuple[Parity, ...]" = ()
 
     @property
     def worst(self) -> Difference:
         """The largest difference; one that is not a number counts as larger than all."""
         return max(self.differences, key=lambda entry: np.inf if np.isnan(entry.difference) else entry.difference)
 
+    def require(self) -> None:
+        """Refuse a graph that differs.
+
+        Raises:
+            ParityError: the worst difference is above the tolerance, or not a number, in this version or another.
+        """
+        worst = self.worst
+        if not worst.difference <= self.tolerance:
+            raise ParityError(
+                f"task {worst.task!r} differs from PyTorch by {worst.difference:.1e} at batch {worst.batch_size} of "
+                f"{worst.rows} rows in ONNX Runtime {self.onnxruntime} (limit {self.tolerance:.0e})"
+            )
+        for other in self.verified:
+            other.require()
+
     def to_json(self) -> str:
         """Write the evidence as JSON; a difference that is not a number is null, since JSON has no NaN."""
         return msgspec.json.format(msgspec.json.encode(self)).decode() + "\n"
+
+
+@dataclasses.dataclass(frozen=True)
+class Expectation:
+    """Rows of one kind and number, and what the trained model answers.
+
+    Attributes:
+        rows: kind of the rows.
+        inputs: tensors by name, as the graph takes them.
+        size: how many rows they are.
+        answers: of the model.
+        movement: by how much rounding moves each; None where it must not count.
+    """
+
+    rows: str
+    inputs: Mapping[str, NDArray[Any]]
+    size: int
+    answers: Answers
+    movement: dict[str, NDArray[np.float64]] | None
+
+
+def expectations(ranker: TrainedRanker) -> list[Expectation]:
+    """Ask the model, once for all graphs that are compared with it."""
+    found = []
+    for probe in make_probes(ranker):
+        moved = None if probe.is_strict else movement(ranker.model, probe.rows)
+        for size in BATCH_SIZES:
+            batch, places = probe.batch(size), probe.places(size)
+            own = None if moved is None else {name: values[places] for name, values in moved.items()}
+            answers = predict(ranker.model, batch, as_served=True)
+            found.append(Expectation(probe.name, batch.named(), size, answers, own))
+    return found
+
+
+def compare(expected: Sequence[Expectation], answers: Sequence[Answers]) -> tuple[Difference, ...]:
+    """Set answers beside those expected, output by output."""
+    return tuple(
+        _difference(entry, name, own[name])
+        for entry, own in zip(expected, answers, strict=True)
+        for name in entry.answers
+    )
+
+
+def parity_of(expected: Sequence[Expectation], session: Any) -> Parity:
+    """Compare what a session of this process answers."""
+    import onnxruntime
+
+    answers = [run_session(session, entry.inputs) for entry in expected]
+    return Parity(differences=compare(expected, answers), onnxruntime=onnxruntime.__version__)
 
 
 def open_session(model: bytes | Path) -> Any:
@@ -67,53 +153,33 @@ def open_session(model: bytes | Path) -> Any:
 
 
 def run_session(session: Any, inputs: Mapping[str, NDArray[Any]]) -> Answers:
-    """Answer rows, float32 [B] by output name; [B, C] of a multiclass task."""
+    """Answer rows, float32 [B] by output name; [B, C] of one with several columns."""
     names = [output.name for output in session.get_outputs()]
     values = session.run(names, dict(inputs))
-    return {name: value if value.shape[1] > 1 else value[:, 0] for name, value in zip(names, values, strict=True)}
-
-
-def compare(ranker: TrainedRanker, session: Any) -> Parity:
-    """Compare graph and model at every batch size."""
-    rows = sample_rows(ranker, max(BATCH_SIZES))
-    found = []
-    for batch_size in BATCH_SIZES:
-        batch = rows[:batch_size]
-        expected, answers = predict(ranker.model, batch), run_session(session, batch.named())
-        found += [
-            Difference(task=name, batch_size=batch_size, difference=difference(answers[name], expected[name]))
-            for name in expected
-        ]
-    return Parity(differences=tuple(found))
-
-
-def require(parity: Parity) -> None:
-    """Refuse a graph that differs.
-
-    Raises:
-        ParityError: the worst difference is above the tolerance, or not a number.
-    """
-    worst = parity.worst
-    if not worst.difference <= parity.tolerance:
-        raise ParityError(
-            f"task {worst.task!r} differs from PyTorch by {worst.difference:.1e} at batch {worst.batch_size} "
-            f"(limit {parity.tolerance:.0e})"
-        )
-
-
-def sample_rows(ranker: TrainedRanker, count: int) -> Batch:
-    """Take `count` rows of the validation sample, repeated when it is shorter; the second has every value missing."""
-    sample = ranker.sample
-    real = sample[np.arange(count - 1) % len(sample)]
-    ids = np.concatenate([real.ids[:1], np.full((1, sample.ids.shape[1]), -1), real.ids[1:]])
-    dense = np.concatenate([real.dense[:1], np.full((1, sample.dense.shape[1]), np.nan, np.float32), real.dense[1:]])
-    if real.weights is None:
-        return Batch(ids, dense)
-    none = np.zeros((1, real.weights.shape[1]), np.float32)
-    return Batch(ids, dense, np.concatenate([real.weights[:1], none, real.weights[1:]]))
+    return {name: value[:, 0] if value.shape[1:] == (1,) else value for name, value in zip(names, values, strict=True)}
 
 
 def difference(answers: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
     """Return `max |answers - expected| / max(1, |expected|)`; not a number when a single answer is none."""
-    wide = expected.astype(np.float64)
-    return float(np.max(np.abs(answers - wide) / np.maximum(1.0, np.abs(wide))))
+    return float(np.max(scaled_gap(answers, expected)))
+
+
+def _difference(entry: Expectation, name: str, answers: NDArray[np.float32]) -> Difference:
+    expected = entry.answers[name].astype(np.float64)
+    scaled, moved, counts = scaled_gap(answers, entry.answers[name]), np.zeros(expected.shape), np.ones(1, bool)
+    if entry.movement is not None:
+        moved = entry.movement[name]
+        counts = np.isfinite(expected) & np.isfinite(moved)
+    with np.errstate(invalid="ignore"):
+        gaps = np.where(counts, np.abs(answers - expected), 0.0)
+        excess = np.where(counts, scaled - SLACK * moved, 0.0)
+        relative = np.divide(gaps, np.abs(expected), out=np.zeros(gaps.shape), where=expected != 0.0)
+    return Difference(
+        task=name,
+        rows=entry.rows,
+        batch_size=entry.size,
+        absolute=float(np.max(gaps)),
+        relative=float(np.max(relative)),
+        difference=float(np.maximum(np.max(excess), 0.0)),
+        overflowed=int(np.count_nonzero(~counts)),
+    )

@@ -1,6 +1,7 @@
 """Which ONNX Runtime each Triton release carries, and so which opset and file format it loads."""
 
 import dataclasses
+import re
 
 from polyrank.errors import ExportError
 
@@ -15,16 +16,22 @@ class Target:
     """An ONNX Runtime to export for.
 
     Attributes:
-        triton: Triton release, year.month.
-        onnxruntime: the version it carries.
+        triton: Triton release, year.month; None where the ONNX Runtime was named itself.
+        onnxruntime: the version that loads the graph.
         max_opset: newest operator set that version loads.
         max_ir_version: newest ONNX file format that version loads.
     """
 
-    triton: str
+    triton: str | None
     onnxruntime: str
     max_opset: int
     max_ir_version: int
+
+    @property
+    def name(self) -> str:
+        """What the graph is exported for, in words."""
+        runtime = f"ONNX Runtime {self.onnxruntime}"
+        return runtime if self.triton is None else f"Triton {self.triton} ({runtime})"
 
     @property
     def opset(self) -> int:
@@ -60,10 +67,24 @@ _NEWEST_LOADED = {
     "1.22": (22, 10),
     "1.23": (23, 11),
     "1.24": (25, 13),
-    "1.27": (26, 13),
+    **dict.fromkeys(("1.25", "1.26", "1.27", "1.28", "1.29", "1.30", "1.31"), (26, 13)),
+    "1.32": (28, 14),
 }
 
 LATEST = max(_ONNXRUNTIME_BY_RELEASE)
+
+
+def resolve_target(triton: str | None = None, onnxruntime: str | None = None) -> Target:
+    """Return what to export for: a Triton release or a version of ONNX Runtime; the newest release of neither.
+
+    Raises:
+        ExportError: both are named, or the one that is named is unknown.
+    """
+    if onnxruntime is None:
+        return target_of(LATEST if triton is None else triton)
+    if triton is not None:
+        raise ExportError(f"triton {triton!r} and onnxruntime {onnxruntime!r} exclude one another: name one of them")
+    return target_of_onnxruntime(onnxruntime)
 
 
 def target_of(release: str) -> Target:
@@ -76,5 +97,20 @@ def target_of(release: str) -> Target:
         known = ", ".join(sorted(_ONNXRUNTIME_BY_RELEASE, reverse=True))
         raise ExportError(f"triton release {release!r} is unknown; known are {known}")
     version = _ONNXRUNTIME_BY_RELEASE[release]
-    minor = ".".join(version.split(".")[:2])
-    return Target(release, version, *_NEWEST_LOADED[minor])
+    return Target(release, version, *_NEWEST_LOADED[_minor(version)])
+
+
+def target_of_onnxruntime(version: str) -> Target:
+    """Look an ONNX Runtime up, by `major.minor` or `major.minor.patch`.
+
+    Raises:
+        ExportError: its limits are not in the table; the message lists those that are.
+    """
+    if not re.fullmatch(r"[0-9]+\.[0-9]+(\.[0-9]+)?", version) or _minor(version) not in _NEWEST_LOADED:
+        known = ", ".join(sorted(_NEWEST_LOADED, reverse=True))
+        raise ExportError(f"ONNX Runtime {version!r} is unknown; known are {known}")
+    return Target(None, version, *_NEWEST_LOADED[_minor(version)])
+
+
+def _minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])

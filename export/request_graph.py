@@ -1,5 +1,6 @@
 """A trained ranker to one ONNX graph over a request: tensors of one user, and of many items."""
 
+import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
@@ -9,12 +10,13 @@ from onnx import TensorProto, helper
 from torch import Tensor, nn
 
 from polyrank.encoder import Batch
+from polyrank.errors import ExportError
 from polyrank.halves import Half, halves_of
 from polyrank.models import TrainedRanker
 from polyrank.models.half_inputs import Rows
 from polyrank.models.request import RequestRanker, scored_tasks
 from polyrank.schema import Schema
-from polyrank.signature import Combination, Request, Signature, side_of
+from polyrank.signature import SCORE, TASK_WEIGHTS, TOP_ITEMS, TOP_SCORES, Combination, Request, Signature, side_of
 
 from .graph import check_graph, example_rows, sign_graph, trace
 from .releases import Target
@@ -22,16 +24,40 @@ from .releases import Target
 ITEMS = "items"
 """Name of the dynamic dimension."""
 
-SCORE, TOP_ITEMS, TOP_SCORES, TASK_WEIGHTS = "score", "top_items", "top_scores", "task_weights"
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RequestOptions:
+    """How a graph over requests ranks.
+
+    Attributes:
+        combination: `sum` of the tasks' answers times their weights, or `product` of the answers to their power.
+        top_k: how many items it names besides, the best first; None names none.
+    """
+
+    combination: Combination = "sum"
+    top_k: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        if self.combination not in ("sum", "product"):
+            raise ExportError(f"combination must be 'sum' or 'product', got {self.combination!r}")
+        if self.top_k is not None and not 1 <= self.top_k < 2**31:
+            raise ExportError(f"top_k must be in [1, 2**31), got {self.top_k}")
 
 
-def request_of(schema: Schema, combination: Combination, top_k: int | None) -> Request | None:
+def request_of(schema: Schema, options: RequestOptions) -> Request | None:
     """Describe a graph over requests; None where a half has no feature, or no task has one answer."""
     user, item = halves_of(schema)
     weighted = tuple(scored_tasks(schema))
     if user.is_empty or item.is_empty or not weighted:
         return None
-    return Request(user=side_of(user), item=side_of(item), weighted=weighted, combination=combination, top_k=top_k)
+    return Request(
+        user=side_of(user),
+        item=side_of(item),
+        weighted=weighted,
+        combination=options.combination,
+        top_k=options.top_k,
+    )
 
 
 def build_request_graph(ranker: TrainedRanker, target: Target, signature: Signature) -> onnx.ModelProto:
@@ -46,15 +72,14 @@ def build_request_graph(ranker: TrainedRanker, target: Target, signature: Signat
     rows = example_rows(ranker)
     example = request_tensors(ranker.schema, rows[:1], rows)
     fixed = [name for name in example if not name.startswith("item_")]
-    names = [*(task.name for task in ranker.schema.tasks), SCORE]
+    names = [name for name in signature.outputs if name not in (TOP_ITEMS, TOP_SCORES)]
     module = _Answers(RequestRanker(ranker.model, ranker.schema, request.combination), tuple(example))
     dynamic = {name: ITEMS for name in example if name not in fixed}
     graph = trace(module, example, names, target, dynamic=dynamic)
     if request.top_k is not None:
         _add_top(graph, request.top_k)
-        names += [TOP_ITEMS, TOP_SCORES]
     sign_graph(graph, signature)
-    check_graph(graph, target, list(example), names, fixed=[*fixed, TOP_ITEMS, TOP_SCORES])
+    check_graph(graph, target, list(example), list(signature.outputs), fixed=[*fixed, TOP_ITEMS, TOP_SCORES])
     return graph
 
 
@@ -91,14 +116,14 @@ class _Answers(nn.Module):
         self.inputs = inputs
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        """Answer a request: tensors named by `inputs` to one (N, num_answers) per task, and scores (N, 1)."""
+        """Answer a request: tensors named by `inputs` to one (N, columns) per output, and scores (N, 1)."""
         named = dict(zip(self.inputs, tensors, strict=True))
         user, item = (
             Rows(named.get(f"{half}_ids"), named.get(f"{half}_dense"), named.get(f"{half}_weights"))
             for half in ("user", "item")
         )
-        answers, score = self.ranker(user, item, named[TASK_WEIGHTS])
-        return (*(answers[task.name] for task in self.ranker.ranker.tasks), score)
+        outputs, score = self.ranker(user, item, named[TASK_WEIGHTS])
+        return (*outputs.values(), score)
 
 
 def _add_top(graph: onnx.ModelProto, count: int) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import onnx
 
 from polyrank.errors import RepositoryError
-from polyrank.signature import Signature
+from polyrank.signature import REQUEST_SUFFIX, Signature
 
 from .bundle import GOLDEN_FILE, MODEL_FILE, PARITY_FILE, SIGNATURE_FILE, Bundle, Golden
 from .model_config import config_pbtxt, signature_text
@@ -44,14 +44,16 @@ class Servable:
 
 
 def servables_of(bundle: Bundle, name: str, options: ServingOptions) -> list[Servable]:
-    """Return the models that a bundle is published as; a further graph would be a further one.
+    """Return the models that a bundle is published as: one for each graph.
 
     Raises:
         RepositoryError: a name is no model name, or the bundle is damaged.
     """
-    require_model_name(name)
-    record = VersionRecord(published=datetime.now(UTC), options=options, models=(name,))
-    return [servable_in(bundle, name, record)]
+    bundles = {name: bundle} | ({} if bundle.requests is None else {name + REQUEST_SUFFIX: bundle.requests})
+    for each in bundles:
+        require_model_name(each)
+    record = VersionRecord(published=datetime.now(UTC), options=options, models=tuple(bundles))
+    return [servable_in(own, each, record) for each, own in bundles.items()]
 
 
 def servable_in(bundle: Bundle, name: str, record: VersionRecord, *, is_linked: bool = False) -> Servable:

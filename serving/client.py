@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from polyrank.encoder import Batch, Encoder
 from polyrank.errors import RequestError, ServerUnavailableError
 from polyrank.rows import Rows
-from polyrank.signature import SIGNATURE_KEY, Signature
+from polyrank.signature import REQUEST_SUFFIX, SIGNATURE_KEY, Signature
 
 from .failures import as_polyrank_error
 from .requests import check_address, input_of
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Answers = dict[str, NDArray[np.float32]]
-"""float32 [B, 1] by task; [B, C] of a multiclass one."""
+"""float32 [B, 1] by output; [B, C] of one with several columns."""
 
 _ATTEMPTS = 3
 """How often a call begins anew because another version of the model went live meanwhile."""
@@ -90,7 +90,7 @@ class Ranker:
 
         Returns:
             A table in the order of `rows`, one float32 column per task; of a multiclass one a column of lists of fixed
-            size, the probabilities of its classes.
+            size, the probabilities of its classes; of an ordinal one such a column too, `<task>_probabilities`.
 
         Raises:
             DataError: no rows, a feature's column is missing, or a value does not fit its feature.
@@ -153,18 +153,20 @@ class Ranker:
                 client_timeout=timeout,
             )
         answers = {}
-        for task in served.signature.schema.tasks:
-            values, shape = result.as_numpy(task.name), (len(batch), task.num_answers)
+        for name, width in _widths(served.signature).items():
+            values, shape = result.as_numpy(name), (len(batch), width)
             if values is None or values.shape != shape:
                 found = None if values is None else list(values.shape)
-                raise RequestError(f"{self._place()}: output {task.name!r} has shape {found}, expected {list(shape)}")
-            answers[task.name] = values
+                raise RequestError(f"{self._place()}: output {name!r} has shape {found}, expected {list(shape)}")
+            answers[name] = values
         return answers, str(result.get_response().model_version)
 
     def _only_model(self, deadline: float) -> str:
         with self._calling(deadline) as timeout:
             index = self._client.get_model_repository_index(client_timeout=timeout)
         names = sorted({entry.name for entry in index.models if entry.state == "READY"})
+        # A model over requests is the same one, which its name finds from that over rows.
+        names = [name for name in names if name.removesuffix(REQUEST_SUFFIX) not in set(names) - {name}]
         if len(names) != 1:
             served = ", ".join(names) or "none"
             raise ServerUnavailableError(
@@ -195,6 +197,12 @@ class Ranker:
 
     def _place(self) -> str:
         return f"{getattr(self, 'model', 'server')} at {self.url}"
+
+
+def _widths(signature: Signature) -> dict[str, int]:
+    """Return the columns of each output; a model of an earlier version has fewer outputs."""
+    outputs = {name: width for task in signature.schema.tasks for name, width in task.outputs.items()}
+    return {name: outputs[name] for name in signature.outputs}
 
 
 def _column(values: NDArray[np.float32]) -> "pa.Array":

@@ -36,7 +36,8 @@ METRICS_FILE = "metrics.json"
 TIMES_FILE = "times.json"
 """Apart from the metrics, which are the same in every run of the same seed."""
 
-SAMPLE_ROWS = 1000
+SAMPLE_ROWS = 8192
+"""Validation rows that a run keeps, with their labels, for exports to be compared on."""
 
 logger = logging.getLogger(__name__)
 
@@ -172,8 +173,8 @@ def _bar(what: str, unit: str, *, shown: bool) -> "tqdm[Any]":
 
 def _write(stage: Path, run: Run, data: TrainingData, training: Training, config: TrainConfig) -> Run:
     """Write all files of a run, and return it with its id."""
-    sample = data.validation.read((0, min(SAMPLE_ROWS, len(data.validation)))).batch
-    TrainedRanker.save(stage, training.schema, toml_text(config), training.model, sample)
+    sample = data.validation.read((0, min(SAMPLE_ROWS, len(data.validation))))
+    TrainedRanker.save(stage, training.schema, toml_text(config), training.model, sample.batch, sample.labels)
     run = dataclasses.replace(run, run_id=content_hash(stage))
     _write_metrics(stage / METRICS_FILE, run, data, training)
     (stage / TIMES_FILE).write_text(json.dumps({"train_s": round(training.train_s, 3)}) + "\n", encoding="utf-8")

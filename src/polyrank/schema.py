@@ -188,6 +188,7 @@ def _check_names(schema: Schema) -> None:
             raise SchemaError(f"$.{part} must hold at least one entry, got none")
     for index, task in enumerate(schema.tasks):
         _check_task(index, task)
+    _check_outputs(schema)
     for field in ("group", "sample_weight"):
         if getattr(schema, field) == "":
             raise SchemaError(f"$.{field} must not be empty")
@@ -201,6 +202,17 @@ def _check_task(index: int, task: Task) -> None:
         )
     for key, fault in task.faults():
         raise SchemaError(f"$.tasks[{index}].{key} {fault} (task {task.name!r})")
+
+
+def _check_outputs(schema: Schema) -> None:
+    """Refuse a task that is named like another output of an ordinal one."""
+    owners = {name: task.name for task in schema.tasks for name in task.outputs if name != task.name}
+    for index, task in enumerate(schema.tasks):
+        if task.name in owners:
+            raise SchemaError(
+                f"$.tasks[{index}].name {task.name!r} is the output of the probabilities of task "
+                f"{owners[task.name]!r}; rename one of them"
+            )
 
 
 def _check_leaks(schema: Schema) -> None:

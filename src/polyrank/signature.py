@@ -17,6 +17,12 @@ FORMAT_VERSION = 1
 
 Combination = Literal["sum", "product"]
 
+REQUEST_SUFFIX = "_rank"
+"""A graph over requests is served beside that over rows, under its name with this at the end."""
+
+SCORE, TOP_ITEMS, TOP_SCORES, TASK_WEIGHTS = "score", "top_items", "top_scores", "task_weights"
+"""Outputs and input of a graph over requests, beside those of tasks and halves."""
+
 
 class Hashing(msgspec.Struct, frozen=True, kw_only=True):
     """Which fingerprint format the model was trained on."""
@@ -61,6 +67,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     combination: Combination
     top_k: int | None = None
 
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The outputs beside those of tasks."""
+        return (SCORE,) if self.top_k is None else (SCORE, TOP_ITEMS, TOP_SCORES)
+
 
 class Signature(msgspec.Struct, frozen=True, kw_only=True):
     """Schema, layout of inputs and outputs, and where the model came from.
@@ -69,10 +80,13 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
         slots: layout of `ids`, int64 [B, S].
         weights: layout of `weights`, float32 [B, W].
         dense: columns of `dense`, float32 [B, D].
-        outputs: one float32 output per task, [B, 1]; [B, C] of a multiclass one.
+        outputs: one float32 output per task, [B, 1]; [B, C] of a multiclass one; and the probabilities of the levels of
+            an ordinal one, [B, K].
         opset: ONNX operator set of the graph.
         ir_version: ONNX file format of the graph.
-        triton: Triton release that the graph was exported for.
+        triton: Triton release that the graph was exported for; None where an ONNX Runtime was named instead.
+        onnxruntime: version that the graph was exported for: named, or that of the release; None in graphs of versions
+            that did not say.
         run_id: content hash of the training run.
         request: of a graph over one user and many items; None of a graph over rows.
     """
@@ -83,13 +97,14 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
     outputs: tuple[str, ...]
     opset: int
     ir_version: int
-    triton: str
+    triton: str | None
     run_id: str
     polyrank: str
     hashing: Hashing = Hashing()
     format_version: int = FORMAT_VERSION
     weights: tuple[Slot, ...] = ()
     request: Request | None = None
+    onnxruntime: str | None = None
 
     def to_json(self) -> str:
         """Write the signature as JSON; `from_json` gives it back."""

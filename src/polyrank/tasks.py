@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 MAX_CLASSES = 10_000
 MIN_LEVELS = 2
 
+PROBABILITIES = "_probabilities"
+"""After the name of an ordinal task: the output with a probability for each of its levels."""
+
 
 class LearnedTask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
     """What every kind of task has. Null labels and rows where `when` is not 1 do not count.
@@ -36,6 +39,11 @@ class LearnedTask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def num_answers(self) -> int:
         """How many numbers answer a row."""
         return 1
+
+    @property
+    def outputs(self) -> dict[str, int]:
+        """Outputs of an exported model by name, each with its number of columns: the answers first."""
+        return {self.name: self.num_answers}
 
     @property
     def expected_labels(self) -> str:
@@ -112,6 +120,11 @@ class OrdinalTask(LearnedTask, frozen=True, kw_only=True, tag="ordinal"):
     def num_logits(self) -> int:
         """One for each threshold between two levels."""
         return len(self.levels) - 1
+
+    @property
+    def outputs(self) -> dict[str, int]:
+        """The expected level, and a probability for each level."""
+        return {self.name: 1, self.name + PROBABILITIES: len(self.levels)}
 
     @property
     def expected_labels(self) -> str:

@@ -62,7 +62,7 @@ def test_signature_says_what_the_graph_is(toy_bundle: Path) -> None:
 def test_signature_names_run_and_release(toy_run: Path, toy_bundle: Path) -> None:
     signature = Bundle.load(toy_bundle).signature
     assert signature.run_id == json.loads((toy_run / "metrics.json").read_text())["run_id"]
-    assert signature.triton == "26.07"
+    assert (signature.triton, signature.onnxruntime) == ("26.07", "1.27.0")
 
 
 def test_golden_rows_hold_what_pytorch_answers(toy_run: Path, toy_bundle: Path) -> None:
@@ -83,9 +83,10 @@ def test_golden_file_needs_no_pickle(toy_bundle: Path) -> None:
 
 def test_evidence_covers_every_task_and_batch_size(toy_bundle: Path) -> None:
     evidence = json.loads((toy_bundle / "parity.json").read_text())
-    found = {(entry["task"], entry["batch_size"]) for entry in evidence["differences"]}
-    assert found == {(task, size) for task in TASKS for size in (1, 2, 33, 1000)}
-    assert evidence["tolerance"] == 1e-5
+    found = {(entry["task"], entry["rows"], entry["batch_size"]) for entry in evidence["differences"]}
+    kinds = ("sample", "awkward", "extreme")
+    assert found == {(task, rows, size) for task in TASKS for rows in kinds for size in (1, 2, 33, 1000, 4096)}
+    assert (evidence["tolerance"], evidence["onnxruntime"]) == (1e-5, onnxruntime.__version__)
     assert all(entry["difference"] <= 1e-5 for entry in evidence["differences"])
 
 
@@ -106,12 +107,18 @@ def test_older_release_is_kept_in_the_signature(tmp_path: Path) -> None:
     assert export_onnx(tmp_path / "run", out=tmp_path / "bundle", triton="24.09").signature.triton == "24.09"
 
 
+def test_onnxruntime_is_a_target_in_place_of_a_release(tmp_path: Path) -> None:
+    make_run(tmp_path / "run", make_schema("one of each"))
+    signature = export_onnx(tmp_path / "run", out=tmp_path / "bundle", onnxruntime="1.24").signature
+    assert (signature.triton, signature.onnxruntime) == (None, "1.24")
+
+
 def with_fault(exported: Path, task: str, change: Perturb) -> Callable[..., onnx.ModelProto]:
     """Return a `build_graph` that gives an exported graph with a fault in the bias of one task."""
 
     def build(*_arguments: object) -> onnx.ModelProto:
         graph = onnx.load(exported / "model.onnx")
-        (entry,) = (entry for entry in graph.graph.initializer if entry.name.endswith("baseline.bias"))
+        (entry,) = (entry for entry in graph.graph.initializer if entry.name == "baseline/bias")
         bias = numpy_helper.to_array(entry).copy()
         place = TASKS.index(task)
         bias[place] = change(bias[place])
@@ -128,8 +135,8 @@ def test_fault_in_one_task_is_refused_with_its_name(
     monkeypatch.setattr(bundle, "build_graph", with_fault(toy_bundle, task, lambda bias: bias + np.float32(1e-3)))
     with pytest.raises(
         ParityError,
-        match=rf"^export refused: task '{task}' differs from PyTorch by [1-9]\.\de-0[345] at batch \d+ \(limit 1e-05\)"
-        rf"; evidence in .*/bundle\.failed/parity\.json$",
+        match=rf"^export refused: task '{task}' differs from PyTorch by [1-9]\.\de-0[345] at batch \d+ of \w+ rows in "
+        rf"ONNX Runtime \S+ \(limit 1e-05\); evidence in .*/bundle\.failed/parity\.json$",
     ):
         export_onnx(toy_run, out=tmp_path / "bundle")
     assert files(tmp_path) == ["bundle.failed", "bundle.failed/parity.json"]
@@ -159,7 +166,7 @@ def test_fault_that_only_a_large_batch_shows_is_refused(
 ) -> None:
 
     class Session:
-        def __init__(self, model: bytes) -> None:
+        def __init__(self, model: Path) -> None:
             self._session = open_session(model)
             self.get_outputs = self._session.get_outputs
 
@@ -312,7 +319,23 @@ def test_verb_reports_a_refusal_in_one_line(tmp_path: Path, capsys: pytest.Captu
     assert captured.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [[], ["run"], ["run", "--out"], ["run", "--out", "b", "--opset", "9"]])
+def test_verb_says_the_onnxruntime_it_is_for(
+    small_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", str(small_run), "--out", str(tmp_path / "bundle"), "--onnxruntime", "1.24"]) == 0
+    assert capsys.readouterr().out.endswith(": opset 20, IR version 10, for ONNX Runtime 1.24\n")
+
+
+WRONG_USAGE: tuple[list[str], ...] = (
+    [],
+    ["run"],
+    ["run", "--out"],
+    ["run", "--out", "b", "--opset", "9"],
+    ["run", "--out", "b", "--triton", "26.07", "--onnxruntime", "1.27"],
+)
+
+
+@pytest.mark.parametrize("arguments", WRONG_USAGE)
 def test_wrong_usage_of_the_verb_exits_with_two(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["export", *arguments])

@@ -50,6 +50,16 @@ SHAPES: dict[str, dict[str, Any]] = {
     "fm": {"interaction": "fm"},
     "deepfm of single_task": {"architecture": "single_task", "interaction": "deepfm"},
 }
+OUTPUTS = {
+    "click": 1,
+    "like": 1,
+    "ratio": 1,
+    "seconds": 1,
+    "stars": 1,
+    "stars_probabilities": 4,
+    "genre": 4,
+    "plays": 1,
+}
 IN_EVERY_RUN = ("shared_bottom", "ple", "esmm")
 OPERATORS_WITH_BODIES = {"Loop", "Scan", "If"}
 
@@ -80,14 +90,14 @@ def test_graph_of_a_shape_answers_like_pytorch(options: dict[str, Any], tmp_path
     session = open_session(bundle.model_file)
     for batch in (Encoder(schema).encode(make_rows(40, seed=1)), extreme_batch(schema)):
         answers = run_session(session, batch.named())
-        for name, values in predict(ranker.model, batch).items():
+        for name, values in predict(ranker.model, batch, as_served=True).items():
             # An expected number of 1e13 is e to a logit of 30, of which the last bits are 2e-6 each.
             np.testing.assert_allclose(answers[name], values, rtol=1e-4, atol=1e-5)
             assert np.isfinite(values).all()
     graph = onnx.load(bundle.model_file).graph
     assert not OPERATORS_WITH_BODIES & {node.op_type for node in graph.node}
     dims = [[dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim] for value in graph.output]
-    assert dims == [["batch", task.num_answers] for task in schema.tasks]
+    assert dims == [["batch", width] for task in schema.tasks for width in task.outputs.values()]
 
 
 @pytest.mark.parametrize("method", ["temperature", "platt", "isotonic"])
@@ -117,17 +127,25 @@ def test_calibration_is_part_of_the_run_and_of_the_graph(architecture: Any, meth
 
 def test_parity_compares_every_class(bundle: Bundle) -> None:
     entries = json.loads((bundle.path / "parity.json").read_text())["differences"]
-    assert {entry["task"] for entry in entries} == {task.name for task in bundle.signature.schema.tasks}
-    assert {entry["batch_size"] for entry in entries} == {1, 2, 33, 1000}
+    assert {entry["task"] for entry in entries} == set(OUTPUTS)
     assert max(entry["difference"] for entry in entries) <= 1e-5
 
 
 def test_golden_answers_hold_every_class(bundle: Bundle) -> None:
     outputs = bundle.golden().outputs
-    assert {name: values.shape for name, values in outputs.items()} == {
-        task.name: (33, 4) if task.name == "genre" else (33,) for task in bundle.signature.schema.tasks
-    }
+    shapes = {name: values.shape for name, values in outputs.items()}
+    assert shapes == {name: (33,) if width == 1 else (33, width) for name, width in OUTPUTS.items()}
     np.testing.assert_allclose(outputs["genre"].sum(axis=1), 1.0, rtol=1e-5)
+
+
+def test_expected_level_is_that_of_its_probabilities(bundle: Bundle) -> None:
+    outputs = bundle.golden().outputs
+    np.testing.assert_allclose(outputs["stars_probabilities"].sum(axis=1), 1.0, rtol=1e-6)
+    np.testing.assert_allclose(outputs["stars_probabilities"] @ [1, 2, 3.5, 5], outputs["stars"], rtol=1e-6)
+
+
+def test_signature_names_every_output(bundle: Bundle) -> None:
+    assert bundle.signature.outputs == tuple(OUTPUTS)
 
 
 def test_one_wrong_class_is_seen(bundle: Bundle, tmp_path: Path) -> None:
@@ -144,7 +162,7 @@ def test_configuration_says_how_many_classes(bundle: Bundle, tmp_path: Path) -> 
     publish(bundle, tmp_path)
     text = (tmp_path / "toy" / "config.pbtxt").read_text()
     outputs = re.findall(r'output \{\s+name: "(\w+)"\s+data_type: TYPE_FP32\s+dims: (\d+)\s+\}', text)
-    assert outputs == [(task.name, str(task.num_answers)) for task in bundle.signature.schema.tasks]
+    assert outputs == [(name, str(width)) for name, width in OUTPUTS.items()]
 
 
 @pytest.mark.triton
@@ -157,9 +175,10 @@ def test_every_kind_is_trained_and_served_alike(architecture: Any, tmp_path: Pat
     ranker = TrainedRanker.load(run.path)
     with serve(tmp_path / "repository") as server, Ranker(server.url) as client:
         scores = client.score(rows[:70])
-    expected = predict(ranker.model, Encoder(ranker.schema).encode(rows[:70]))
-    assert scores.column_names == list(expected)
+    expected = predict(ranker.model, Encoder(ranker.schema).encode(rows[:70]), as_served=True)
+    assert scores.column_names == list(OUTPUTS)
     assert scores.schema.field("genre").type == pa.list_(pa.float32(), 4)
+    assert scores.schema.field("stars_probabilities").type == pa.list_(pa.float32(), 4)
     for name, values in expected.items():
         found = np.array(scores[name].to_pylist(), np.float32)
         assert values.std() > 0.0

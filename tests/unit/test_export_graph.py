@@ -164,10 +164,8 @@ def test_weights_above_one_file_are_refused_before_the_export(full: Exported) ->
 
 def test_failure_of_the_exporter_is_one_line(full: Exported) -> None:
     class Unexportable(MultiTaskRanker):
-        def answers(
-            self, ids: torch.Tensor | None, dense: torch.Tensor | None, weights: torch.Tensor | None = None
-        ) -> dict[str, torch.Tensor]:
-            answers = super().answers(ids, dense, weights)
+        def answers_of(self, logits: torch.Tensor) -> dict[str, torch.Tensor]:
+            answers = super().answers_of(logits)
             if answers["click"].sum() > 0:  # depends on values: no graph can say this
                 answers["click"] = answers["click"] + 1.0
             return answers

@@ -13,7 +13,7 @@ from scipy.special import expit
 from sklearn.metrics import log_loss
 from torch import Tensor
 
-from polyrank.models.heads import MAX_LOG_ANSWER, answer, losses, row_losses, split
+from polyrank.models.heads import MAX_LOG_ANSWER, answer, level_probabilities, losses, row_losses, split
 from polyrank.tasks import BinaryTask, CountTask, MulticlassTask, OrdinalTask, RegressionTask, Task
 
 NAN = float("nan")
@@ -227,6 +227,22 @@ def test_ordinal_answer_is_the_expected_level() -> None:
 def test_ordinal_answer_stays_between_the_levels() -> None:
     assert answered(STARS, 1e4, 1e4, 1e4) == [pytest.approx(10.0)]
     assert answered(STARS, -1e4, -1e4, -1e4) == [1.0]
+
+
+def test_level_probabilities_are_differences_of_sigmoids() -> None:
+    logits = logits_of(STARS, 50, 3.0)
+    above = np.c_[np.ones(50), expit(array(logits).astype(np.float64)), np.zeros(50)]
+    assert_allclose(array(level_probabilities(logits)), -np.diff(above, axis=1), atol=1e-6)
+
+
+def test_level_probabilities_give_the_answer() -> None:
+    logits = logits_of(STARS, 50, 3.0)
+    expected = array(level_probabilities(logits)) @ np.array(STARS.levels)
+    assert_allclose(array(answer(STARS, logits))[:, 0], expected, rtol=1e-6)
+
+
+def test_level_probabilities_of_equal_thresholds_are_not_negative() -> None:
+    assert (array(level_probabilities(torch.full((1, 3), 7.0))) >= 0.0).all()
 
 
 def test_multiclass_answer_is_a_probability_of_each_class() -> None:

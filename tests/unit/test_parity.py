@@ -7,7 +7,8 @@ import pytest
 from artefacts.runs import make_run, make_schema
 
 from polyrank.errors import MissingExtraError, ParityError
-from polyrank.export.parity import Difference, Parity, difference, open_session, require, sample_rows
+from polyrank.export.parity import Difference, Parity, difference, open_session
+from polyrank.export.probes import sample_rows
 from polyrank.models import TrainedRanker
 
 
@@ -20,9 +21,10 @@ def evidence(*differences: float) -> Parity:
     tasks = ("click", "like", "ratio")
     return Parity(
         differences=tuple(
-            Difference(task=task, batch_size=33, difference=value)
+            Difference(task=task, rows="sample", batch_size=33, absolute=value, relative=0.0, difference=value)
             for task, value in zip(tasks, differences, strict=False)
-        )
+        ),
+        onnxruntime="1.27.0",
     )
 
 
@@ -52,24 +54,26 @@ def test_nan_on_either_side_makes_no_number(answer: float, expected: float) -> N
 
 
 def test_difference_at_the_limit_is_accepted() -> None:
-    require(evidence(0.0, 1e-5))
+    evidence(0.0, 1e-5).require()
 
 
 def test_difference_above_the_limit_is_refused_with_task_and_batch() -> None:
     with pytest.raises(
-        ParityError, match=r"^task 'like' differs from PyTorch by 1\.1e-05 at batch 33 \(limit 1e-05\)$"
+        ParityError,
+        match=r"^task 'like' differs from PyTorch by 1\.1e-05 at batch 33 of sample rows in ONNX Runtime 1\.27\.0 "
+        r"\(limit 1e-05\)$",
     ):
-        require(evidence(1e-6, 1.1e-5, 2e-6))
+        evidence(1e-6, 1.1e-5, 2e-6).require()
 
 
 def test_nan_is_refused_before_any_number() -> None:
     with pytest.raises(ParityError, match=r"^task 'click' differs from PyTorch by nan at batch 33"):
-        require(evidence(np.nan, 1.0, 2e-6))
+        evidence(np.nan, 1.0, 2e-6).require()
 
 
 def test_nan_that_comes_last_is_refused() -> None:
     with pytest.raises(ParityError, match=r"^task 'ratio' differs from PyTorch by nan"):
-        require(evidence(0.0, 0.0, np.nan))
+        evidence(0.0, 0.0, np.nan).require()
 
 
 def test_evidence_with_nan_is_valid_json() -> None:
@@ -77,10 +81,7 @@ def test_evidence_with_nan_is_valid_json() -> None:
         pytest.fail(f"{constant} is not JSON")
 
     entries = json.loads(evidence(np.nan, 0.5).to_json(), parse_constant=refuse)["differences"]
-    assert entries == [
-        {"task": "click", "batch_size": 33, "difference": None},
-        {"task": "like", "batch_size": 33, "difference": 0.5},
-    ]
+    assert [(entry["task"], entry["difference"]) for entry in entries] == [("click", None), ("like", 0.5)]
 
 
 def test_sample_is_repeated_to_the_wanted_count(short_ranker: TrainedRanker) -> None:

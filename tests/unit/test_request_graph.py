@@ -9,13 +9,14 @@ import pytest
 from artefacts.runs import EVERY_TASK, FEATURES, SMALL, TASKS, make_run, make_schema, make_sided_schema
 from numpy.testing import assert_allclose
 
+from polyrank.errors import ExportError
 from polyrank.export.bundle import sign
-from polyrank.export.parity import TOLERANCE, open_session
+from polyrank.export.parity import Parity, open_session, parity_of
 from polyrank.export.releases import target_of
-from polyrank.export.request_graph import build_request_graph, request_of, request_tensors
-from polyrank.export.request_parity import compare_requests
+from polyrank.export.request_graph import RequestOptions, build_request_graph, request_of, request_tensors
+from polyrank.export.request_parity import request_expectations
 from polyrank.models import ModelConfig, TrainedRanker
-from polyrank.signature import Combination, Signature, Slot
+from polyrank.signature import Signature, Slot
 
 TARGET = target_of("26.07")
 SIDES = {
@@ -37,12 +38,11 @@ def export(
     *,
     config: ModelConfig = SMALL,
     tasks: tuple[str, ...] = TASKS,
-    combination: Combination = "sum",
-    top_k: int | None = None,
+    **options: Any,
 ) -> tuple[TrainedRanker, onnx.ModelProto, Signature]:
     schema = make_sided_schema(*FEATURES[features], items=SIDES[features], tasks=tasks)
     ranker = make_run(folder / "run", schema, config=config)
-    signature = sign(ranker, TARGET, request_of(ranker.schema, combination, top_k))
+    signature = sign(ranker, TARGET, request_of(ranker.schema, RequestOptions(**options)))
     return ranker, build_request_graph(ranker, TARGET, signature), signature
 
 
@@ -54,12 +54,18 @@ def answer(ranker: TrainedRanker, graph: onnx.ModelProto, weights: Any = None, c
     return dict(zip(names, session.run(names, tensors), strict=True))
 
 
+def assert_parity(ranker: TrainedRanker, graph: onnx.ModelProto, signature: Signature) -> Parity:
+    assert signature.request is not None
+    found = parity_of(request_expectations(ranker, signature.request), open_session(graph.SerializeToString()))
+    found.require()
+    return found
+
+
 @pytest.mark.parametrize("features", SIDES)
 def test_every_kind_of_feature_passes_parity(features: str, tmp_path: Path) -> None:
-    ranker, graph, _ = export(tmp_path, features, tasks=EVERY_TASK)
-    differences = compare_requests(ranker, open_session(graph.SerializeToString()))
-    assert max(entry.difference for entry in differences) <= TOLERANCE
-    assert {entry.task for entry in differences} == {task.name for task in ranker.schema.tasks}
+    ranker, graph, signature = export(tmp_path, features, tasks=EVERY_TASK, combination="product")
+    parity = assert_parity(ranker, graph, signature)
+    assert {entry.task for entry in parity.differences} == set(signature.outputs)
 
 
 @pytest.mark.parametrize("architecture", ["ple", "esmm", "stem"])
@@ -68,9 +74,7 @@ def test_every_architecture_passes_parity(architecture: Any, tmp_path: Path) -> 
     config = ModelConfig(
         architecture=architecture, interaction="dcn_v2", hidden_dims=(16, 8), tower_dims=(4,), chain=chain
     )
-    ranker, graph, _ = export(tmp_path, config=config)
-    differences = compare_requests(ranker, open_session(graph.SerializeToString()))
-    assert max(entry.difference for entry in differences) <= TOLERANCE
+    assert_parity(*export(tmp_path, config=config))
 
 
 def test_tensors_of_the_halves_are_named_and_signed(tmp_path: Path) -> None:
@@ -109,4 +113,16 @@ def test_best_items_come_first(count: int, expected: int, tmp_path: Path) -> Non
 
 
 def test_schema_of_one_side_has_no_requests() -> None:
-    assert request_of(make_schema("all kinds and widths").resolved(), "sum", None) is None
+    assert request_of(make_schema("all kinds and widths").resolved(), RequestOptions()) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"combination": "max"}, r"^combination must be 'sum' or 'product', got 'max'$"),
+        ({"top_k": 0}, r"^top_k must be in \[1, 2\*\*31\), got 0$"),
+    ],
+)
+def test_wrong_options_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ExportError, match=message):
+        RequestOptions(**options)

@@ -43,6 +43,27 @@ def test_logits_and_answers_are_counted(task: Task, num_logits: int, num_answers
     assert (task.num_logits, task.num_answers) == (num_logits, num_answers)
 
 
+@pytest.mark.parametrize("task", [CLICK, PLAIN, PLAYS])
+def test_a_number_is_one_output(task: Task) -> None:
+    assert task.outputs == {"t": 1}
+
+
+def test_ordinal_task_has_an_output_of_probabilities() -> None:
+    assert (STARS.outputs, GENRE.outputs) == ({"t": 1, "t_probabilities": 3}, {"t": 3})
+
+
+def test_task_named_like_probabilities_is_refused() -> None:
+    tasks = (
+        '[[tasks]]\nname = "t_probabilities"\nkind = "binary"\nlabel = "z"\n'
+        '[[tasks]]\nname = "t"\nkind = "ordinal"\nlabel = "y"\nlevels = [1, 2]\n'
+    )
+    with pytest.raises(
+        SchemaError,
+        match=r"^\$\.tasks\[0\]\.name 't_probabilities' is the output of the probabilities of task 't'; rename one of ",
+    ):
+        Schema.from_toml(f'name = "n"\n{FEATURE}{tasks}')
+
+
 @pytest.mark.parametrize(
     ("task", "refused", "expected"),
     [

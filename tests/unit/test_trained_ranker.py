@@ -3,6 +3,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_array_equal
@@ -35,6 +36,21 @@ def test_run_is_loaded_whole(toy_run: Path) -> None:
 def test_sample_can_be_scored(toy_run: Path) -> None:
     loaded = TrainedRanker.load(toy_run)
     assert len(predict(loaded.model, loaded.sample)["click"]) == 200
+
+
+def test_sample_has_the_labels_of_its_rows(toy_run: Path) -> None:
+    loaded = TrainedRanker.load(toy_run)
+    assert loaded.labels is not None
+    assert loaded.labels.shape == (200, 4)
+    assert set(np.unique(loaded.labels[:, 0])) == {0.0, 1.0}
+    assert np.isnan(loaded.labels[:, 1]).any()  # a like is observed after a click alone
+
+
+def test_run_without_labels_is_read(run: Path) -> None:
+    stored = load_file(run / "sample.safetensors")
+    del stored["labels"]
+    save_file(stored, run / "sample.safetensors")
+    assert TrainedRanker.load(run).labels is None
 
 
 def test_run_id_hashes_schema_config_and_weights(toy_run: Path) -> None:
@@ -81,6 +97,12 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "sample without ids": (
         lambda run: save_file({"dense": torch.zeros(2, 4)}, run / "sample.safetensors"),
         r"sample\.safetensors does not fit schema\.toml",
+    ),
+    "labels of another schema": (
+        lambda run: save_file(
+            load_file(run / "sample.safetensors") | {"labels": torch.zeros(200, 3)}, run / "sample.safetensors"
+        ),
+        r"labels of sample\.safetensors do not fit schema\.toml",
     ),
     "sample of another schema": (
         lambda run: save_file(

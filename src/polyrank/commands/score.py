@@ -47,7 +47,8 @@ def write_scores(scores: "pa.Table", out: Path) -> None:
     """Write scores as CSV where the name says so, else as Parquet.
 
     CSV has no lists: of a multiclass task it gets a column for each class, `<task>.0` and so on, which no task can be
-    named. Its numbers are the shortest that read back as the same float32.
+    named, and of an ordinal one a column for each level, `<task>_probabilities.0` and so on. Its numbers are the
+    shortest that read back as the same float32.
 
     Raises:
         OutputError: `out` cannot be written.

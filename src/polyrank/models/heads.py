@@ -37,6 +37,17 @@ def answer(task: Task, logits: Tensor) -> Tensor:
     return logits
 
 
+def level_probabilities(logits: Tensor) -> Tensor:
+    """Return the probability of each level of an ordinal task, (B, K), of logits (B, K - 1), which fall.
+
+    `P(levels[k]) = P(above levels[k - 1]) - P(above levels[k])`. A difference of two that are one number of 32 bits may
+    come out below 0 by its last bit.
+    """
+    above = torch.sigmoid(logits)
+    ones, zeros = torch.ones_like(above[:, :1]), torch.zeros_like(above[:, :1])
+    return (torch.cat([ones, above], dim=1) - torch.cat([above, zeros], dim=1)).clamp(min=0.0)
+
+
 def losses(
     tasks: Sequence[Task],
     logits: Tensor,

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from polyrank.schema import Schema
+from polyrank.tasks import PROBABILITIES, OrdinalTask
 
 from . import chain as chains
 from .architectures import build_architecture, num_inputs
@@ -14,7 +15,7 @@ from .config import ModelConfig
 from .dense import DenseBlock
 from .embedding import Embeddings
 from .halves import Halves
-from .heads import answer, losses, split
+from .heads import answer, level_probabilities, losses, split
 from .interactions import CrossNetwork, FactorizationMachine
 from .memory import require_memory
 from .towers import Baseline, Towers, num_outputs
@@ -121,6 +122,19 @@ class MultiTaskRanker(nn.Module):
         chain = self.network.chain
         if chain is not None and not chain.multiplies:
             found |= chains.conditional_probabilities(parts, self.tasks, chain)
+        return found
+
+    def outputs(self, ids: Tensor | None, dense: Tensor | None, weights: Tensor | None = None) -> dict[str, Tensor]:
+        """Return what is served, float32 (B, columns) by output: answers, and the probabilities of ordinal levels."""
+        return self.outputs_of(self(ids, dense, weights))
+
+    def outputs_of(self, logits: Tensor) -> dict[str, Tensor]:
+        """Return what is served of logits (B, O), in the order of `Task.outputs`, task by task."""
+        answers, found = self.answers_of(logits), {}
+        for task, own in zip(self.tasks, split(self.tasks, logits), strict=True):
+            found[task.name] = answers[task.name]
+            if isinstance(task, OrdinalTask):
+                found[task.name + PROBABILITIES] = level_probabilities(own)
         return found
 
     def answered_logits(self, logits: Tensor) -> Tensor:

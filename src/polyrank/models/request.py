@@ -36,12 +36,12 @@ class RequestRanker(nn.Module):
             task_weights: float32 (K,) of the tasks with one answer, in the order of the schema.
 
         Returns:
-            Each task's answer, float32 (N, num_answers), and the score that combines them, float32 (N, 1): the sum of
-            the answers times their weights, or the product of the answers to the power of theirs.
+            What is served of each task, float32 (N, columns) by output, and the score that combines them, float32
+            (N, 1): the sum of the answers times their weights, or the product of the answers to the power of theirs.
         """
         logits: Tensor = self.ranker.network([part(user, item) for part in self.inputs])
-        answers = self.ranker.answers_of(logits)
-        return answers, combined(answers, self.scored, task_weights, self.combination)
+        outputs = self.ranker.outputs_of(logits)
+        return outputs, combined(outputs, self.scored, task_weights, self.combination)
 
 
 def scored_tasks(schema: Schema) -> list[str]:

@@ -26,6 +26,8 @@ SCHEMA_FILE = "schema.toml"
 CONFIG_FILE = "config.toml"
 WEIGHTS_FILE = "weights.safetensors"
 SAMPLE_FILE = "sample.safetensors"
+LABELS = "labels"
+"""In the file of the sample."""
 
 PREDICTED_ROWS = 8192
 """So many rows are answered at once. The last bits of an answer depend on it."""
@@ -46,6 +48,8 @@ class TrainedRanker:
         config: its shape.
         model: in evaluation mode, on the CPU.
         sample: encoded validation rows, kept so that an export can be compared on real input.
+        labels: of the sample, float32 [n, T] in the order of tasks, NaN where unobserved; None in runs of versions
+            that kept none.
         run_id: content hash of schema, shape and weights.
     """
 
@@ -54,6 +58,7 @@ class TrainedRanker:
     model: MultiTaskRanker
     sample: Batch
     run_id: str
+    labels: NDArray[np.float32] | None = None
 
     @classmethod
     def load(cls, run: Path) -> "TrainedRanker":
@@ -76,15 +81,24 @@ class TrainedRanker:
         except (msgspec.DecodeError, SafetensorError, RuntimeError, UnicodeDecodeError) as err:
             reason = str(err).splitlines()[-1].strip()
             raise DataError(f"run directory {run} is damaged: {reason}; train it anew") from err
-        return cls(schema, config, model, _sample_batch(run, schema, sample), content_hash(run))
+        labels = sample.pop(LABELS, None)
+        batch = _sample_batch(run, schema, sample)
+        return cls(schema, config, model, batch, content_hash(run), _sample_labels(run, schema, len(batch), labels))
 
     @staticmethod
-    def save(run: Path, schema: Schema, config_toml: str, model: MultiTaskRanker, sample: Batch) -> None:
+    def save(
+        run: Path,
+        schema: Schema,
+        config_toml: str,
+        model: MultiTaskRanker,
+        sample: Batch,
+        labels: NDArray[np.float32] | None = None,
+    ) -> None:
         """Write the files that `load` reads into the existing directory `run`; `config_toml` has a table `model`."""
         (run / SCHEMA_FILE).write_text(schema.to_toml(), encoding="utf-8")
         (run / CONFIG_FILE).write_text(config_toml, encoding="utf-8")
         _save(run / WEIGHTS_FILE, _apart(model.state_dict()))
-        arrays = {"ids": sample.ids, "dense": sample.dense, "weights": sample.weights}
+        arrays = {"ids": sample.ids, "dense": sample.dense, "weights": sample.weights, LABELS: labels}
         stored = {name: torch.from_numpy(array) for name, array in arrays.items() if array is not None}
         _save(run / SAMPLE_FILE, stored)
 
@@ -138,22 +152,44 @@ def _sample_batch(run: Path, schema: Schema, stored: dict[str, torch.Tensor]) ->
     return Batch(arrays["ids"], arrays["dense"], arrays.get("weights"))
 
 
+def _sample_labels(run: Path, schema: Schema, count: int, labels: torch.Tensor | None) -> NDArray[np.float32] | None:
+    """Check that labels fit sample and schema.
+
+    Raises:
+        DataError: they have another dtype or shape.
+    """
+    if labels is None:
+        return None
+    if (labels.dtype, tuple(labels.shape)) != (torch.float32, (count, len(schema.tasks))):
+        raise DataError(
+            f"run directory {run} is damaged: labels of {SAMPLE_FILE} do not fit {SCHEMA_FILE}; train it anew"
+        )
+    found: NDArray[np.float32] = labels.numpy()
+    return found
+
+
 def predict(
-    model: MultiTaskRanker, batch: Batch, *, batch_size: int = PREDICTED_ROWS
+    model: MultiTaskRanker, batch: Batch, *, batch_size: int = PREDICTED_ROWS, as_served: bool = False
 ) -> dict[str, NDArray[np.float32]]:
     """Answer rows in evaluation mode, without gradients.
 
+    Args:
+        model: a ranker.
+        batch: the rows.
+        batch_size: rows that are answered at once.
+        as_served: with every output of an exported model, such as the probabilities of ordinal levels.
+
     Returns:
-        float32 [B] by task name; [B, num_classes] of a multi-class task.
+        float32 [B] by task name; [B, num_classes] of a multi-class task, and of what has several columns.
     """
     was_training = model.training
     model.eval()
-    parts: dict[str, list[NDArray[np.float32]]] = {task.name: [] for task in model.tasks}
+    parts: dict[str, list[NDArray[np.float32]]] = {}
+    answer = model.outputs if as_served else model.answers
     with torch.inference_mode():
         for start in range(0, len(batch), batch_size):
-            answers = model.answers(*tensors(batch[start : start + batch_size]))
-            for name, value in answers.items():
-                parts[name].append((value if value.shape[1] > 1 else value.squeeze(1)).numpy())
+            for name, value in answer(*tensors(batch[start : start + batch_size])).items():
+                parts.setdefault(name, []).append((value if value.shape[1] > 1 else value.squeeze(1)).numpy())
     model.train(was_training)
     return {name: np.concatenate(values) for name, values in parts.items()}
 

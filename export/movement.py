@@ -1,0 +1,58 @@
+"""How far rounding alone moves a model's answers: what two exact programs may differ by."""
+
+import contextlib
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from polyrank.encoder import Batch
+from polyrank.models import MultiTaskRanker
+from polyrank.models.trained import predict
+
+DRAWS = 3
+
+STEP = 2.0**-22
+"""Each product of a sum, and each partial sum, is rounded by a part of 2**-24 at most, which is the exact result of
+weights that moved by as much (Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 3.1)."""
+
+
+def movement(model: MultiTaskRanker, rows: Batch) -> dict[str, NDArray[np.float64]]:
+    """Answer rows with each weight of the layers moved at random by a part in 2**22, and see how far answers move.
+
+    Returns:
+        float64 [B] or [B, C] by output: `max |moved - answer| / max(1, |answer|)` over a few draws; not a number or
+        infinite where the answers are.
+    """
+    expected = predict(model, rows, as_served=True)
+    generator = torch.Generator().manual_seed(0)
+    found = {name: np.zeros(values.shape) for name, values in expected.items()}
+    for _ in range(DRAWS):
+        with _moved(model.network, generator):
+            answers = predict(model, rows, as_served=True)
+        for name, values in answers.items():
+            found[name] = np.maximum(found[name], scaled_gap(values, expected[name]))
+    return found
+
+
+def scaled_gap(answers: NDArray[np.float32], expected: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return `|answers - expected| / max(1, |expected|)`, of the same shape."""
+    wide = expected.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.abs(answers - wide) / np.maximum(1.0, np.abs(wide)))
+
+
+@contextlib.contextmanager
+def _moved(layers: nn.Module, generator: torch.Generator) -> Iterator[None]:
+    state = [value for value in layers.state_dict().values() if value.is_floating_point()]
+    kept = [value.clone() for value in state]
+    try:
+        for value in state:
+            signs = torch.randint(0, 2, value.shape, generator=generator) * 2 - 1
+            value.mul_(1.0 + STEP * signs)
+        yield
+    finally:
+        for value, old in zip(state, kept, strict=True):
+            value.copy_(old)
