@@ -69,6 +69,22 @@ def require_model_name(name: str) -> None:
         )
 
 
+def is_remote(repository: str | Path) -> bool:
+    """Say whether a repository is a URL of a store, and no folder."""
+    return isinstance(repository, str) and "://" in repository and not repository.startswith("file://")
+
+
+def local_folder(repository: str | Path) -> Path:
+    """Return the absolute path of a repository, which may be a `file://` URL.
+
+    Raises:
+        RepositoryError: it is the URL of a store.
+    """
+    if is_remote(repository):
+        raise RepositoryError(f"{repository} is a URL, a folder is expected; publish_remote sends a bundle to a URL")
+    return Path(str(repository).removeprefix("file://")).absolute()
+
+
 def version_numbers(names: Iterable[str]) -> list[int]:
     """Pick the names that are version numbers, ascending."""
     return sorted(int(name) for name in names if re.fullmatch(r"[1-9][0-9]*", name))

@@ -235,11 +235,6 @@ class RemoteModel:
         return posixpath.join(self._path, *names)
 
 
-def is_remote(repository: str | Path) -> bool:
-    """Say whether a repository is a URL of another machine's store."""
-    return isinstance(repository, str) and "://" in repository and not repository.startswith("file://")
-
-
 def _open(repository: str) -> tuple[Any, str]:
     try:
         import fsspec

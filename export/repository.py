@@ -18,7 +18,7 @@ from polyrank.staging import partial_directory
 
 from .bundle import Bundle
 from .live_server import LiveServer, require_live
-from .model_directory import highest_version, live_versions, parsed_config
+from .model_directory import highest_version, live_versions, local_folder, parsed_config
 from .servable import Servable, servables_of
 from .serving_options import ServingOptions
 from .staged_model import StagedModel
@@ -72,7 +72,7 @@ def publish(
     bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
     name = bundle.signature.schema.name if name is None else name
     servables = servables_of(bundle, name, options or ServingOptions())
-    place = Path(repository).absolute()
+    place = local_folder(repository)
     with writing(place / name), locked(place):
         return put(servables, place, keep=keep, server=server)[0]
 
@@ -95,7 +95,7 @@ def put(
         _apply(staged, version)
         found = None if server is None else _prove(staged, servables, version, server)
     if keep is not None and server is not None:
-        _drop(servables, repository, keep)
+        _drop(servables, repository, version, keep)
     places = [repository / each.name / str(version) for each in servables]
     return [
         Published(each.name, version, place, None if found is None else found[each.name])
@@ -161,12 +161,15 @@ def _restore(staged: Sequence[StagedModel], server: LiveServer) -> str:
     return f"and {server.url} serves what it did before"
 
 
-def _drop(servables: Sequence[Servable], repository: Path, keep: int) -> None:
+def _drop(servables: Sequence[Servable], repository: Path, version: int, keep: int) -> None:
     for each in servables:
-        with contextlib.ExitStack() as stack:
-            model = _staged(repository / each.name, stack)
-            model.build_without_old(keep)
-            model.apply()
+        try:
+            with contextlib.ExitStack() as stack:
+                model = _staged(repository / each.name, stack)
+                model.build_without_old(keep)
+                model.apply()
+        except (PolyrankError, OSError) as err:
+            raise OutputError(f"{each.name} version {version} is live, but older ones were not removed: {err}") from err
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from polyrank.errors import RepositoryError
 
 from .bundle import Bundle
 from .live_server import LiveServer
-from .model_directory import VersionRecord, live_versions, read_config, require_model_name, versions
+from .model_directory import VersionRecord, live_versions, local_folder, read_config, require_model_name, versions
 from .repository import Published, locked, put, writing
 from .servable import Servable, servable_in
 
@@ -34,7 +34,7 @@ def rollback(
         OutputError: the repository cannot be written.
     """
     require_model_name(name)
-    place = Path(repository).absolute()
+    place = local_folder(repository)
     if not (place / name).is_dir():
         raise RepositoryError(f"{place} has no model {name!r}; name one that was published")
     with writing(place / name), locked(place):

@@ -10,7 +10,7 @@ from polyrank.errors import RepositoryError
 from polyrank.signature import Signature
 
 from .bundle import SIGNATURE_FILE
-from .model_directory import CONFIG_FILE, RECORD_FILE, VersionRecord, live_versions, read_config, versions
+from .model_directory import CONFIG_FILE, RECORD_FILE, VersionRecord, live_versions, local_folder, read_config, versions
 from .run_record import RunRecord
 
 
@@ -48,7 +48,7 @@ def list_versions(repository: str | Path, *, name: str | None = None) -> list[Ve
     Raises:
         RepositoryError: there is no repository or no such model, or a file of a version cannot be read.
     """
-    place = Path(repository)
+    place = local_folder(repository)
     if not place.is_dir():
         raise RepositoryError(f"model repository {place} is not a folder; `polyrank publish` makes one")
     models = sorted(each for each in place.iterdir() if (each / CONFIG_FILE).is_file())

@@ -8,8 +8,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.errors import RequestError
-
 from .failures import as_polyrank_error
 from .requests import check_address, input_of
 
@@ -59,7 +57,7 @@ class ModelControl:
     def answer(
         self, model: str, version: int, inputs: Mapping[str, NDArray[np.generic]]
     ) -> dict[str, NDArray[np.float32]]:
-        """Answer one request with one version; float32 [B, C] by output name.
+        """Answer one request with one version; float32 [B, C] by output name, without outputs that came back empty.
 
         Raises:
             ServerUnavailableError: no server answers, or it does not serve the version.
@@ -73,11 +71,8 @@ class ModelControl:
                 model_version=str(version),
                 client_timeout=self._timeout_s,
             )
-        found = {entry.name: result.as_numpy(entry.name) for entry in result.get_response().outputs}
-        empty = sorted(name for name, value in found.items() if value is None)
-        if empty:
-            raise RequestError(f"{model} at {self.url}: output {empty[0]!r} came back without values")
-        return found
+        values = {entry.name: result.as_numpy(entry.name) for entry in result.get_response().outputs}
+        return {name: value for name, value in values.items() if value is not None}
 
     def close(self) -> None:
         """Close the connection."""

@@ -11,10 +11,11 @@ import pytest
 from artefacts.runs import make_run, make_schema
 
 from polyrank.__main__ import main
-from polyrank.errors import ConfigError, RepositoryError, RequestError, ServerUnavailableError
+from polyrank.errors import ConfigError, OutputError, RepositoryError, RequestError, ServerUnavailableError
 from polyrank.export import ServingOptions, export_onnx, publish, rollback
 from polyrank.export.model_directory import versions
 from polyrank.export.serving_options import InstanceGroup
+from polyrank.export.staged_model import StagedModel
 from polyrank.serving import ModelControl, Ranker, Server, serve
 
 pytestmark = pytest.mark.triton
@@ -84,6 +85,20 @@ def test_old_versions_go_after_the_new_one_is_proven(
     publish(other_bundle, models, name=name, server=control, keep=1)
     assert versions(models / name) == [2]
     assert live_version(control, name) == "2"
+
+
+def test_new_version_is_live_when_old_ones_cannot_be_removed(
+    control: ModelControl, models: Path, name: str, toy_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    publish(toy_bundle, models, name=name, server=control)
+    monkeypatch.setattr(StagedModel, "build_without_old", fail)
+    with pytest.raises(OutputError, match=rf"^{name} version 2 is live, but older ones were not removed: .*no space"):
+        publish(toy_bundle, models, name=name, server=control, keep=1)
+    assert live_version(control, name) == "2"
+    assert versions(models / name) == [1, 2]
 
 
 def test_version_that_does_not_load_is_taken_back(

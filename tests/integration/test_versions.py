@@ -4,6 +4,9 @@ import contextlib
 import json
 import os
 import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +15,12 @@ from artefacts.runs import make_run, make_schema
 
 from polyrank.__main__ import main
 from polyrank.errors import ConfigError, OutputError, RepositoryError
-from polyrank.export import Bundle, ServingOptions, export_onnx, list_versions, publish, rollback
+from polyrank.export import Bundle, ServingOptions, export_onnx, list_versions, publish, rollback, staged_model
 from polyrank.export.bundle import check_golden
+from polyrank.export.exchange import exchange
 from polyrank.export.model_directory import VersionRecord, highest_version, read_config, versions
+from polyrank.export.repository import locked, put
+from polyrank.export.servable import Servable, servable_in
 from polyrank.signature import SIGNATURE_KEY
 
 
@@ -301,6 +307,19 @@ def test_unknown_model_is_refused(toy_bundle: Path, models: Path, verb: Any) -> 
         verb(models, name="ranker")
 
 
+@pytest.mark.parametrize("verb", [rollback, list_versions])
+def test_url_is_no_folder(verb: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RepositoryError, match=r"^s3://bucket/models is a URL, a folder is expected; publish_remote "):
+        verb("s3://bucket/models", name="toy")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_url_is_no_folder_to_publish_to(toy_bundle: Path) -> None:
+    with pytest.raises(RepositoryError, match=r"^gs://bucket/models is a URL, a folder is expected; publish_remote "):
+        publish(toy_bundle, "gs://bucket/models")
+
+
 def test_absent_repository_is_not_made_by_a_look(models: Path) -> None:
     with pytest.raises(RepositoryError, match=r"/models is not a folder; `polyrank publish` makes one$"):
         list_versions(models)
@@ -315,6 +334,53 @@ def test_configuration_that_is_none_is_named(toy_bundle: Path, models: Path) -> 
     (models / "toy" / "config.pbtxt").write_bytes(b"\xff")
     with pytest.raises(RepositoryError, match=r"/toy is no model: it has no config\.pbtxt that can be read$"):
         list_versions(models)
+
+
+def servables(bundle: Path, *names: str) -> list[Servable]:
+    record = VersionRecord(published=datetime.now(UTC), options=ServingOptions(), models=names)
+    return [servable_in(Bundle.load(bundle), name, record) for name in names]
+
+
+def test_models_of_one_bundle_get_the_same_number(toy_bundle: Path, models: Path) -> None:
+    publish(toy_bundle, models, name="b")
+    with locked(models):
+        found = put(servables(toy_bundle, "a", "b"), models, keep=None, server=None)
+    assert [(each.model, each.version) for each in found] == [("a", 2), ("b", 2)]
+
+
+@pytest.mark.parametrize("there", [(), ("a", "b")], ids=["first versions", "next versions"])
+def test_models_of_one_bundle_go_live_together_or_not_at_all(
+    toy_bundle: Path, models: Path, monkeypatch: pytest.MonkeyPatch, there: tuple[str, ...]
+) -> None:
+    for name in there:
+        publish(toy_bundle, models, name=name)
+
+    def fail_at_b(new: Path, place: Path) -> None:
+        if place.name == "b":
+            raise RepositoryError("b stays")
+        exchange(new, place)
+
+    monkeypatch.setattr(staged_model, "exchange", fail_at_b)
+    with locked(models), pytest.raises(RepositoryError, match=r"^b stays$"):
+        put(servables(toy_bundle, "a", "b"), models, keep=None, server=None)
+    assert [versions(models / name) for name in ("a", "b")] == [[1] if there else []] * 2
+    assert [path.name for path in models.parent.iterdir()] == ["models"]
+
+
+def test_file_that_grows_too_large_is_told_and_changes_nothing(toy_bundle: Path, models: Path) -> None:
+    publish(toy_bundle, models)
+    before = contents(models)
+    command = 'ulimit -f 16; exec "$0" -m polyrank publish "$1" "$2"'
+    done = subprocess.run(
+        ["bash", "-c", command, sys.executable, str(toy_bundle), str(models)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"polyrank: cannot write {models}/toy: file too large")
+    assert contents(models) == before
+    assert [path.name for path in models.parent.iterdir()] == ["models"]
 
 
 @pytest.mark.parametrize("small_disk", ["8m"], indirect=True)

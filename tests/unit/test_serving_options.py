@@ -130,6 +130,8 @@ WRONG: dict[str, tuple[Any, str]] = {
         lambda: ServingOptions(specific_versions=(0, 2)),
         "specific_versions must be 1 or above, got [0, 2]",
     ),
+    "no tolerance": (lambda: ServingOptions(tolerance=0.0), "tolerance must be in (0, 1), got 0.0"),
+    "tolerance of no number": (lambda: ServingOptions(tolerance=float("nan")), "tolerance must be in (0, 1), got nan"),
     "no instance group": (
         lambda: ServingOptions(instances=()),
         "instances must hold one group at least; leave them out for one on any device",

@@ -35,7 +35,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Publish, and say where."""
     from polyrank.export import publish, publish_remote
-    from polyrank.export.remote import is_remote
+    from polyrank.export.model_directory import is_remote
 
     choices: dict[str, Any] = {"name": args.name, "options": _options(args), "keep": args.keep}
     with contextlib.ExitStack() as stack:
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
             sent = publish_remote(args.bundle, args.repository, **choices)
             say_where(sent, sent.url, args.to)
         else:
-            published = publish(args.bundle, args.repository.removeprefix("file://"), **choices)
+            published = publish(args.bundle, args.repository, **choices)
             say_where(published, published.path, args.to)
     return 0
 
