@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from polyrank.errors import RepositoryError
 
+from .bundle import Golden
 from .parity import Answers
 from .servable import Servable
 
@@ -42,15 +43,7 @@ def require_live(server: LiveServer, servable: Servable, version: int) -> dict[s
     """
     server.load(servable.name)
     golden, options = servable.golden, servable.record.options
-    rows = len(next(iter(golden.inputs.values())))
-    parts = [
-        server.answer(
-            servable.name,
-            version,
-            {name: each[start : start + options.max_batch_size] for name, each in golden.inputs.items()},
-        )
-        for start in range(0, rows, options.max_batch_size)
-    ]
+    parts = [server.answer(servable.name, version, each) for each in _requests(golden, options.max_batch_size)]
     answers = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     found = golden.differences({name: value if value.shape[1] > 1 else value[:, 0] for name, value in answers.items()})
     for task, gap in found.items():
@@ -60,3 +53,14 @@ def require_live(server: LiveServer, servable: Servable, version: int) -> dict[s
                 f"difference of {gap:.1e} (tolerance {options.tolerance:.0e})"
             )
     return found
+
+
+def _requests(golden: Golden, max_batch_size: int) -> list[dict[str, NDArray[np.generic]]]:
+    """Split golden rows into requests; tensors of different lengths are one request as they are."""
+    lengths = {len(each) for each in golden.inputs.values()}
+    if len(lengths) > 1:
+        return [golden.inputs]
+    return [
+        {name: each[start : start + max_batch_size] for name, each in golden.inputs.items()}
+        for start in range(0, max(lengths), max_batch_size)
+    ]

@@ -26,6 +26,7 @@ class Servable:
         files: what goes into the version folder, by name; `model.onnx` is one.
         graph: of the model file.
         golden: rows and answers that prove it.
+        config: text of config.pbtxt.
         record: how the version comes about.
         is_linked: whether the files become hard links, since they never change.
     """
@@ -34,13 +35,9 @@ class Servable:
     files: Mapping[str, Path]
     graph: onnx.ModelProto
     golden: Golden
+    config: str
     record: VersionRecord
     is_linked: bool = False
-
-    @property
-    def config(self) -> str:
-        """Text of config.pbtxt."""
-        return config_pbtxt(self.graph, self.name, self.record.options)
 
 
 def servables_of(bundle: Bundle, name: str, options: ServingOptions) -> list[Servable]:
@@ -64,7 +61,9 @@ def servable_in(bundle: Bundle, name: str, record: VersionRecord, *, is_linked: 
     """
     names = (MODEL_FILE, SIGNATURE_FILE, GOLDEN_FILE, PARITY_FILE, RUN_FILE)
     files = {each: bundle.path / each for each in names if (bundle.path / each).is_file()}
-    return Servable(name, files, read_graph(bundle), bundle.golden(), record, is_linked)
+    graph = read_graph(bundle)
+    config = config_pbtxt(graph, name, record.options)
+    return Servable(name, files, graph, bundle.golden(), config, record, is_linked)
 
 
 def read_graph(bundle: Bundle) -> onnx.ModelProto:
