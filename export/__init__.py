@@ -10,6 +10,7 @@ except ImportError as err:
 from .bundle import Bundle, export_onnx
 from .remote import PublishedRemotely, publish_remote
 from .repository import Published, publish
+from .request_graph import RequestOptions
 from .rollback import rollback
 from .serving_options import ServingOptions
 from .version_list import VersionInfo, list_versions
@@ -18,6 +19,7 @@ __all__ = [
     "Bundle",
     "Published",
     "PublishedRemotely",
+    "RequestOptions",
     "ServingOptions",
     "VersionInfo",
     "export_onnx",

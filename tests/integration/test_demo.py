@@ -84,7 +84,7 @@ def test_demo_tells_latency(rivals: Rivals) -> None:
 
 
 def test_demo_leaves_a_servable_repository(rivals: Rivals) -> None:
-    assert servable_models(rivals.place / "model_repository") == ("kuairand",)
+    assert servable_models(rivals.place / "model_repository") == ("kuairand", "kuairand_rank")
 
 
 def test_demo_replaces_its_results_and_keeps_other_files(rivals: Rivals) -> None:

@@ -32,8 +32,8 @@ def files(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
-def test_bundle_holds_four_files_and_no_external_data(toy_bundle: Path) -> None:
-    assert files(toy_bundle) == ["golden.npz", "model.onnx", "parity.json", "signature.json"]
+def test_bundle_holds_five_files_and_no_external_data(toy_bundle: Path) -> None:
+    assert files(toy_bundle) == ["golden.npz", "model.onnx", "parity.json", "run.json", "signature.json"]
     graph = onnx.load(toy_bundle / "model.onnx", load_external_data=False)
     assert all(entry.data_location == onnx.TensorProto.DEFAULT for entry in graph.graph.initializer)
 
