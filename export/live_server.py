@@ -45,7 +45,7 @@ def require_live(server: LiveServer, servable: Servable, version: int) -> dict[s
     golden, options = servable.golden, servable.record.options
     parts = [server.answer(servable.name, version, each) for each in _requests(golden, options.max_batch_size)]
     answers = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    found = golden.differences({name: value if value.shape[1] > 1 else value[:, 0] for name, value in answers.items()})
+    found = golden.differences({name: _as_golden(value) for name, value in answers.items()})
     for task, gap in found.items():
         if not gap <= options.tolerance:
             raise RepositoryError(
@@ -53,6 +53,11 @@ def require_live(server: LiveServer, servable: Servable, version: int) -> dict[s
                 f"difference of {gap:.1e} (tolerance {options.tolerance:.0e})"
             )
     return found
+
+
+def _as_golden(value: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return answers [B, 1] as [B], as golden answers are; others, such as the best items of a request, as they are."""
+    return value[:, 0] if value.shape[1:] == (1,) else value
 
 
 def _requests(golden: Golden, max_batch_size: int) -> list[dict[str, NDArray[np.generic]]]:

@@ -12,8 +12,9 @@ from artefacts.runs import make_run, make_schema
 
 from polyrank.__main__ import main
 from polyrank.errors import ConfigError, OutputError, RepositoryError, RequestError, ServerUnavailableError
-from polyrank.export import ServingOptions, export_onnx, publish, rollback
+from polyrank.export import ServingOptions, export_onnx, list_versions, publish, rollback
 from polyrank.export.model_directory import versions
+from polyrank.export.request_graph import RequestOptions
 from polyrank.export.serving_options import InstanceGroup
 from polyrank.export.staged_model import StagedModel
 from polyrank.serving import ModelControl, Ranker, Server, serve
@@ -183,6 +184,19 @@ def test_rollback_is_live_and_proven(
     assert live_version(control, name) == "3"
     with Ranker(control.url, name) as ranker:
         assert ranker.signature.schema.name == "toy"
+
+
+def test_both_graphs_of_a_bundle_go_live_and_back_together(
+    control: ModelControl, models: Path, name: str, toy_run: Path, tmp_path: Path
+) -> None:
+    bundle = export_onnx(toy_run, out=tmp_path / "bundle", requests=RequestOptions(top_k=5))
+    for _ in range(2):
+        assert publish(bundle, models, name=name, server=control).differences is not None
+    assert rollback(models, name=name, server=control).version == 3
+    with pytest.raises(RepositoryError, match=r"version 4 was taken back, and .* serves what it did before$"):
+        publish(bundle, models, name=name, options=EXACT, server=control)
+    found = {info.model: info for info in list_versions(models) if info.model.startswith(name) and info.is_live}
+    assert {each: (info.version, info.origin) for each, info in found.items()} == {name: (3, 1), f"{name}_rank": (3, 1)}
 
 
 def test_clients_see_no_gap_while_versions_change(
