@@ -7,7 +7,7 @@ except ImportError as err:
 
     raise MissingExtraError("export needs onnx; pip install 'polyrank[export,cpu]'") from err
 
-from .bundle import Bundle, export_onnx
+from .bundle import Bundle, ExportOptions, export_onnx
 from .repository import Published, publish
 
-__all__ = ["Bundle", "Published", "export_onnx", "publish"]
+__all__ = ["Bundle", "ExportOptions", "Published", "export_onnx", "publish"]

@@ -1,9 +1,11 @@
 """A bundle: one ONNX file with everything needed to publish and check it."""
 
+import contextlib
 import dataclasses
 import hashlib
 import shutil
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +18,27 @@ from polyrank.encoder import dense_layout
 from polyrank.errors import MissingExtraError, ParityError, RepositoryError
 from polyrank.models import TrainedRanker
 from polyrank.models.trained import predict
-from polyrank.signature import Signature, slots_of, weights_of
+from polyrank.signature import Precision, Signature, slots_of, weights_of
 from polyrank.staging import refuse_existing, staged_directory
 
+from .answers import Answers, open_session, run_session
 from .environments import python_with
-from .graph import build_graph
-from .parity import TOLERANCE, Answers, Parity, difference, expectations, open_session, parity_of, run_session
+from .graph import attach_signature, build_graph
+from .graphs import DATA_SUFFIX
+from .parity import TOLERANCE, Parity, difference
 from .probes import sample_rows
+from .proving import Proof
+from .reducing import reduced, tolerance_of
 from .releases import Target, resolve_target
-from .verification import verify_with
 
 MODEL_FILE = "model.onnx"
+DATA_FILE = MODEL_FILE + DATA_SUFFIX
 SIGNATURE_FILE = "signature.json"
 PARITY_FILE = "parity.json"
 GOLDEN_FILE = "golden.npz"
 GOLDEN_ROWS = 33
 OUTPUT_PREFIX = "output/"
-DIGEST_ENTRY = "sha256/model.onnx"
+DIGEST_PREFIX = "sha256/"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +74,11 @@ class Bundle:
         """The ONNX file."""
         return self.path / MODEL_FILE
 
+    @property
+    def model_files(self) -> tuple[Path, ...]:
+        """The ONNX file and, above 2 GB, that of its weights: both must lie in one folder, under these names."""
+        return files_of(self.model_file)
+
     def golden(self) -> "Golden":
         """Return what the trained model answered when the graph was exported.
 
@@ -77,11 +88,13 @@ class Bundle:
         try:
             with (self.path / GOLDEN_FILE).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 stored = {name: arrays[name] for name in arrays.files}
-            digest = stored.pop(DIGEST_ENTRY).tobytes().hex()
+            digests = {MODEL_FILE: stored.pop(DIGEST_PREFIX + MODEL_FILE).tobytes().hex()}
+            if DIGEST_PREFIX + DATA_FILE in stored:
+                digests[DATA_FILE] = stored.pop(DIGEST_PREFIX + DATA_FILE).tobytes().hex()
             outputs = {name: stored.pop(OUTPUT_PREFIX + name) for name in self.signature.outputs}
         except (OSError, ValueError, EOFError, KeyError, AttributeError, TypeError, zipfile.BadZipFile) as err:
             raise RepositoryError(f"{self.path / GOLDEN_FILE} is damaged; export the run anew") from err
-        return Golden(stored, outputs, digest)
+        return Golden(stored, outputs, digests)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,32 +104,43 @@ class Golden:
     Attributes:
         inputs: tensors of the wire contract by name.
         outputs: float32 [B] by output; [B, C] of one with several columns.
-        digest: SHA-256 of the model file, hexadecimal. Rows reach few embeddings; the digest covers all.
+        digests: SHA-256 of each file of the model by name, hexadecimal. Rows reach few embeddings; digests cover all.
     """
 
     inputs: dict[str, NDArray[np.generic]]
     outputs: Answers
-    digest: str
+    digests: dict[str, str]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    """What a bundle is for, and how it is proven.
+
+    Attributes:
+        triton: Triton release that will serve it, which decides opset and file format; the newest when neither it nor
+            `onnxruntime` is named.
+        onnxruntime: version that will load it, such as 1.24, in place of a release.
+        verified_with: version of ONNX Runtime that the graph must answer alike in too; pip installs it in an
+            environment of its own.
+        precision: how exactly weights are held.
+    """
+
+    triton: str | None = None
+    onnxruntime: str | None = None
+    verified_with: str | None = None
+    precision: Precision = dataclasses.field(default_factory=Precision)
 
 
 def export_onnx(
-    run: str | Path,
-    *,
-    out: str | Path,
-    triton: str | None = None,
-    onnxruntime: str | None = None,
-    verified_with: str | None = None,
+    run: str | Path, *, out: str | Path, triton: str | None = None, options: ExportOptions | None = None
 ) -> Bundle:
     """Export a run to a bundle, which appears whole or not at all.
 
     Args:
         run: a run directory.
         out: the bundle directory to make; must not exist or be empty.
-        triton: Triton release that will serve it, which decides opset and file format; the newest when neither it nor
-            `onnxruntime` is named.
-        onnxruntime: version that will load it, such as 1.24, in place of a release.
-        verified_with: version of ONNX Runtime that the graph must answer alike in too; pip installs it in an
-            environment of its own.
+        triton: Triton release that will serve it; short for an option.
+        options: target, verification and precision; None takes the newest release and 32 bits.
 
     Raises:
         ExportError: target or version are unknown, or the model cannot be exported.
@@ -124,38 +148,37 @@ def export_onnx(
         DataError: `run` is no run directory.
         OutputError: `out` exists or cannot be written.
     """
-    target, out = resolve_target(triton, onnxruntime), Path(out)
+    options, out, run = options or ExportOptions(), Path(out), Path(run)
+    options = options if triton is None else dataclasses.replace(options, triton=triton)
+    target = resolve_target(options.triton, options.onnxruntime)
     refuse_existing(out)
-    if verified_with is not None:
-        python_with(verified_with)
-    ranker = TrainedRanker.load(Path(run))
+    if options.verified_with is not None:
+        python_with(options.verified_with)
+    ranker = TrainedRanker.load(run)
     signature = sign(ranker, target)
-    graph = build_graph(ranker, target, signature).SerializeToString()
+    graph = build_graph(ranker, target, signature)
     with staged_directory(out) as stage:
-        (stage / MODEL_FILE).write_bytes(graph)
-        parity = _prove(ranker, stage / MODEL_FILE, out, verified_with)
+        model = stage / MODEL_FILE
+        proof = Proof(ranker, model, options.verified_with)
+        with _evidence_kept(proof, out):
+            proof.exact(graph)
+            if options.precision != Precision():
+                graph, precision = reduced(graph, options.precision, ranker, run)
+                signature = msgspec.structs.replace(signature, precision=precision)
+                attach_signature(graph.model, signature)
+                proof.reduced(graph, precision)
         (stage / SIGNATURE_FILE).write_text(signature.to_json() + "\n", encoding="utf-8")
-        (stage / PARITY_FILE).write_text(parity.to_json(), encoding="utf-8")
-        _write_golden(stage / GOLDEN_FILE, ranker, graph)
+        (stage / PARITY_FILE).write_text(proof.parity.to_json(), encoding="utf-8")
+        _write_golden(stage / GOLDEN_FILE, ranker, model)
     return Bundle(out, signature)
 
 
-def _prove(ranker: TrainedRanker, model: Path, out: Path, version: str | None) -> Parity:
-    """Compare the file that was written with the trained model, here and in the version to verify with.
-
-    Raises:
-        ParityError: it answers differently.
-    """
-    expected = expectations(ranker)
-    parity = parity_of(expected, open_session(model))
-    if version is not None:
-        verified = verify_with(version, model, expected, tolerance=parity.tolerance)
-        parity = msgspec.structs.replace(parity, verified=(verified,))
+@contextlib.contextmanager
+def _evidence_kept(proof: Proof, out: Path) -> Iterator[None]:
     try:
-        parity.require()
+        yield
     except ParityError as err:
-        raise ParityError(f"export refused: {err}; evidence in {_keep_evidence(out, parity)}") from err
-    return parity
+        raise ParityError(f"export refused: {err}; evidence in {_keep_evidence(out, proof.parity)}") from err
 
 
 def sign(ranker: TrainedRanker, target: Target) -> Signature:
@@ -188,17 +211,29 @@ def check_golden(bundle: Bundle, model_file: Path) -> None:
         raise
     except Exception as err:  # onnxruntime's errors have no base of their own
         raise RepositoryError(f"{bundle.model_file} does not load: {str(err).splitlines()[0]}") from err
+    limit = max(TOLERANCE, tolerance_of(bundle.signature.precision))
     for name, expected in golden.outputs.items():
         fits = name in answers and answers[name].shape == expected.shape
         gap = difference(answers[name], expected) if fits else np.inf
-        if not gap <= TOLERANCE:
+        if not gap <= limit:
             raise RepositoryError(
                 f"{bundle.model_file} answers golden rows of task {name!r} with a difference of {gap:.1e}; "
                 f"the bundle was changed: export the run anew"
             )
-    with model_file.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != golden.digest:
-            raise RepositoryError(f"{bundle.model_file} was changed after its export; export the run anew")
+    for file in files_of(model_file):
+        if _digest(file).hex() != golden.digests.get(file.name):
+            raise RepositoryError(f"{bundle.path / file.name} was changed after its export; export the run anew")
+
+
+def files_of(model_file: Path) -> tuple[Path, ...]:
+    """Return an ONNX file and, if there is one, that of its weights beside it."""
+    data = model_file.with_name(model_file.name + DATA_SUFFIX)
+    return (model_file, data) if data.is_file() else (model_file,)
+
+
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def _keep_evidence(out: Path, parity: Parity) -> Path:
@@ -209,10 +244,10 @@ def _keep_evidence(out: Path, parity: Parity) -> Path:
     return folder / PARITY_FILE
 
 
-def _write_golden(path: Path, ranker: TrainedRanker, graph: bytes) -> None:
+def _write_golden(path: Path, ranker: TrainedRanker, model: Path) -> None:
     rows = sample_rows(ranker, GOLDEN_ROWS)
     outputs = {OUTPUT_PREFIX + name: value for name, value in predict(ranker.model, rows, as_served=True).items()}
-    digest = np.frombuffer(hashlib.sha256(graph).digest(), np.uint8)
+    digests = {DIGEST_PREFIX + file.name: np.frombuffer(_digest(file), np.uint8) for file in files_of(model)}
     # No allow_pickle here: numpy 1 knows no such argument and would store it as an array.
-    arrays: dict[str, Any] = {**rows.named(), **outputs, DIGEST_ENTRY: digest}
+    arrays: dict[str, Any] = {**rows.named(), **outputs, **digests}
     np.savez(path, **arrays)

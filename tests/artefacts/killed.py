@@ -18,6 +18,7 @@ import onnx
 
 from polyrank.export import bundle as bundle_module
 from polyrank.export import export_onnx, publish
+from polyrank.export.graphs import Graph
 
 TRACED = ("polyrank/staging.py", "/export/repository.py", "/export/exchange.py", "/export/bundle.py", "/shutil.py")
 
@@ -80,7 +81,7 @@ def _work(job: Job, graph: onnx.ModelProto) -> int:
         publish(job["source"], job["place"])
     else:
         # What takes long and touches no file of the bundle is not done anew for each step.
-        setattr(bundle_module, "build_graph", lambda *_: graph)  # noqa: B010 (the module exports no such name)
+        setattr(bundle_module, "build_graph", lambda *_: Graph(graph))  # noqa: B010 (the module exports no such name)
         countdown.start()
         export_onnx(job["source"], out=job["place"])
     sys.settrace(None)
