@@ -7,7 +7,7 @@ except ImportError as err:
 
     raise MissingExtraError("export needs onnx; pip install 'polyrank[export,cpu]'") from err
 
-from .bundle import Bundle, export_onnx
+from .bundle import Bundle, ExportOptions, export_onnx
 from .remote import PublishedRemotely, publish_remote
 from .repository import Published, publish
 from .request_graph import RequestOptions
@@ -17,6 +17,7 @@ from .version_list import VersionInfo, list_versions
 
 __all__ = [
     "Bundle",
+    "ExportOptions",
     "Published",
     "PublishedRemotely",
     "RequestOptions",

@@ -17,6 +17,7 @@ from polyrank.models import MultiTaskRanker, TrainedRanker
 from polyrank.models.embedding import FusedTable
 from polyrank.signature import SIGNATURE_KEY, Signature
 
+from .graphs import LARGE_BYTES, Graph, without_large
 from .naming import readable
 from .releases import Target
 
@@ -26,28 +27,23 @@ if TYPE_CHECKING:
 BATCH = "batch"
 """Name of the dynamic dimension."""
 
-MAX_SIZE_BYTES = 2**31 - 2**24
-"""Of weights: one protobuf message, and so one ONNX file, holds less than 2 GiB; 16 MiB are left to the graph."""
-
 EXAMPLE_ROWS = 3
 """At least 2: an example of one row would freeze the batch dimension to 1."""
 
 
-def build_graph(ranker: TrainedRanker, target: Target, signature: Signature) -> onnx.ModelProto:
+def build_graph(ranker: TrainedRanker, target: Target, signature: Signature) -> Graph:
     """Export to ONNX and prove that the result is what the target loads.
 
     Raises:
-        ExportError: the weights do not fit into one file, the exporter fails, or its graph has other inputs, outputs,
-            opset or format than promised.
+        ExportError: the exporter fails, or its graph has other inputs, outputs, opset or format than promised.
         MissingExtraError: onnxscript is not installed.
     """
-    _require_size(ranker.model)
     names = list(signature.outputs)
     example = example_rows(ranker).named()
     module = _Answers(ranker.model, tuple(example))
     graph = trace(module, example, names, target, dynamic=dict.fromkeys(example, BATCH))
-    sign_graph(graph, signature)
-    check_graph(graph, target, list(example), names)
+    attach_signature(graph.model, signature)
+    check_graph(graph.model, target, list(example), names)
     return graph
 
 
@@ -58,7 +54,7 @@ def trace(
     target: Target,
     *,
     dynamic: Mapping[str, str],
-) -> onnx.ModelProto:
+) -> Graph:
     """Export a module to ONNX.
 
     Args:
@@ -94,15 +90,34 @@ def trace(
         raise MissingExtraError("export needs onnxscript; pip install 'polyrank[export,cpu]'") from err
     if program is None:
         raise ExportError("PyTorch exported no graph")
-    graph = readable(program.model_proto, _table_labels(module))
-    graph.ir_version = target.ir_version
+    graph = detached(program)
+    readable(graph.model, _table_labels(module))
+    graph.model.ir_version = target.ir_version
     return graph
 
 
-def sign_graph(graph: onnx.ModelProto, signature: Signature) -> None:
-    """Write the signature into the metadata."""
-    entry = graph.metadata_props.add()
-    entry.key, entry.value = SIGNATURE_KEY, signature.to_json()
+def detached(program: torch.onnx.ONNXProgram) -> Graph:
+    """Take an exported program apart: large weights are the model's own memory, not copies."""
+    import onnx_ir
+
+    kept: dict[str, NDArray[Any]] = {}
+    for name, value in program.model.graph.initializers.items():
+        tensor = value.const_value
+        if tensor is not None and tensor.nbytes >= LARGE_BYTES:
+            location = f"initial/{len(kept)}"
+            kept[location] = tensor.numpy()
+            value.const_value = onnx_ir.ExternalTensor(
+                location, None, None, tensor.dtype, shape=onnx_ir.Shape(tensor.numpy().shape), name=name
+            )
+    return Graph(onnx_ir.to_proto(program.model), kept)
+
+
+def attach_signature(model: onnx.ModelProto, signature: Signature) -> None:
+    """Write the signature into the metadata, in place of one that is there."""
+    others = [entry for entry in model.metadata_props if entry.key != SIGNATURE_KEY]
+    own = onnx.StringStringEntryProto(key=SIGNATURE_KEY, value=signature.to_json())
+    del model.metadata_props[:]
+    model.metadata_props.extend([*others, own])
 
 
 def check_graph(
@@ -120,7 +135,8 @@ def check_graph(
     Raises:
         ExportError: names, batch dimension, opset or format are not as promised.
     """
-    onnx.checker.check_model(graph)
+    with without_large(graph) as bare:
+        onnx.checker.check_model(bare)
     opset = next(entry.version for entry in graph.opset_import if entry.domain in ("", "ai.onnx"))
     if (opset, graph.ir_version) != (target.opset, target.ir_version):
         raise ExportError(
@@ -136,16 +152,6 @@ def check_graph(
         if value.name not in fixed and not (dims and dims[0].dim_param):
             shown = f"fixed to {dims[0].dim_value}" if dims else "missing"
             raise ExportError(f"the batch dimension of {value.name!r} is {shown}")
-
-
-def _require_size(model: nn.Module) -> None:
-    """Refuse weights above the limit before minutes and gigabytes are spent on them."""
-    size_bytes = sum(value.numel() * value.element_size() for value in model.state_dict().values())
-    if size_bytes > MAX_SIZE_BYTES:
-        raise ExportError(
-            f"the weights take {size_bytes / 2**30:.1f} GiB, one ONNX file holds less than 2; "
-            f"lower num_buckets or embedding_dim of the largest features and train anew"
-        )
 
 
 class _Answers(nn.Module):

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from polyrank.errors import RepositoryError
 
+from .answers import Answers
 from .bundle import Golden
-from .parity import Answers
 from .servable import Servable
 
 
@@ -47,10 +47,11 @@ def require_live(server: LiveServer, servable: Servable, version: int) -> dict[s
     answers = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     found = golden.differences({name: _as_golden(value) for name, value in answers.items()})
     for task, gap in found.items():
-        if not gap <= options.tolerance:
+        limit = max(options.tolerance, golden.tolerance)
+        if not gap <= limit:
             raise RepositoryError(
                 f"{servable.name} version {version} at {server.url} answers golden rows of task {task!r} with a "
-                f"difference of {gap:.1e} (tolerance {options.tolerance:.0e})"
+                f"difference of {gap:.1e} (tolerance {limit:.0e})"
             )
     return found
 

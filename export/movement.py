@@ -1,6 +1,7 @@
 """How far rounding alone moves a model's answers: what two exact programs may differ by."""
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
@@ -19,12 +20,16 @@ STEP = 2.0**-22
 weights that moved by as much (Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 3.1)."""
 
 
+HEADROOM = np.float32(16.0)
+
+
 def movement(model: MultiTaskRanker, rows: Batch) -> dict[str, NDArray[np.float64]]:
     """Answer rows with each weight of the layers moved at random by a part in 2**22, and see how far answers move.
 
     Returns:
         float64 [B] or [B, C] by output: `max |moved - answer| / max(1, |answer|)` over a few draws; not a number or
-        infinite where the answers are.
+        infinite where an answer is not finite, or no longer is when numbers are `HEADROOM` times as large: whether the
+        partial sums of such a one overflow depends on their order.
     """
     expected = predict(model, rows, as_served=True)
     generator = torch.Generator().manual_seed(0)
@@ -34,7 +39,14 @@ def movement(model: MultiTaskRanker, rows: Batch) -> dict[str, NDArray[np.float6
             answers = predict(model, rows, as_served=True)
         for name, values in answers.items():
             found[name] = np.maximum(found[name], scaled_gap(values, expected[name]))
+    for name, values in predict(model, _larger(rows), as_served=True).items():
+        found[name] = np.where(np.isfinite(values), found[name], np.inf)
     return found
+
+
+def _larger(rows: Batch) -> Batch:
+    with np.errstate(over="ignore"):
+        return dataclasses.replace(rows, dense=rows.dense * HEADROOM)
 
 
 def scaled_gap(answers: NDArray[np.float32], expected: NDArray[np.float32]) -> NDArray[np.float64]:

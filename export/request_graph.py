@@ -18,7 +18,8 @@ from polyrank.models.request import RequestRanker, scored_tasks
 from polyrank.schema import Schema
 from polyrank.signature import SCORE, TASK_WEIGHTS, TOP_ITEMS, TOP_SCORES, Combination, Request, Signature, side_of
 
-from .graph import check_graph, example_rows, sign_graph, trace
+from .graph import attach_signature, check_graph, example_rows, trace
+from .graphs import Graph
 from .releases import Target
 
 ITEMS = "items"
@@ -60,7 +61,7 @@ def request_of(schema: Schema, options: RequestOptions) -> Request | None:
     )
 
 
-def build_request_graph(ranker: TrainedRanker, target: Target, signature: Signature) -> onnx.ModelProto:
+def build_request_graph(ranker: TrainedRanker, target: Target, signature: Signature) -> Graph:
     """Export to ONNX and prove that the result is what the target loads; `signature` has a `request`.
 
     Raises:
@@ -77,9 +78,9 @@ def build_request_graph(ranker: TrainedRanker, target: Target, signature: Signat
     dynamic = {name: ITEMS for name in example if name not in fixed}
     graph = trace(module, example, names, target, dynamic=dynamic)
     if request.top_k is not None:
-        _add_top(graph, request.top_k)
-    sign_graph(graph, signature)
-    check_graph(graph, target, list(example), list(signature.outputs), fixed=[*fixed, TOP_ITEMS, TOP_SCORES])
+        _add_top(graph.model, request.top_k)
+    attach_signature(graph.model, signature)
+    check_graph(graph.model, target, list(example), list(signature.outputs), fixed=[*fixed, TOP_ITEMS, TOP_SCORES])
     return graph
 
 

@@ -12,8 +12,9 @@ from polyrank.models.request import SMALLEST_ANSWER
 from polyrank.models.trained import predict
 from polyrank.signature import SCORE, Request
 
+from .answers import Answers
 from .movement import movement
-from .parity import Answers, Expectation
+from .parity import Expectation
 from .probes import Probe, make_probes
 from .request_graph import request_tensors
 

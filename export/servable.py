@@ -23,7 +23,7 @@ class Servable:
 
     Attributes:
         name: of the model in the repository.
-        files: what goes into the version folder, by name; `model.onnx` is one.
+        files: what goes into the version folder, by name; `model.onnx` is one, `model.onnx.data` its large weights.
         graph: of the model file.
         golden: rows and answers that prove it.
         config: text of config.pbtxt.
@@ -59,8 +59,9 @@ def servable_in(bundle: Bundle, name: str, record: VersionRecord, *, is_linked: 
     Raises:
         RepositoryError: it is damaged.
     """
-    names = (MODEL_FILE, SIGNATURE_FILE, GOLDEN_FILE, PARITY_FILE, RUN_FILE)
-    files = {each: bundle.path / each for each in names if (bundle.path / each).is_file()}
+    names = (SIGNATURE_FILE, GOLDEN_FILE, PARITY_FILE, RUN_FILE)
+    files = {file.name: file for file in bundle.model_files}
+    files |= {each: bundle.path / each for each in names if (bundle.path / each).is_file()}
     graph = read_graph(bundle)
     config = config_pbtxt(graph, name, record.options)
     return Servable(name, files, graph, bundle.golden(), config, record, is_linked)

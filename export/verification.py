@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from .answers import Answers
 from .environments import python_with, run_python
-from .parity import Answers, Expectation, Parity, compare
+from .parity import Expectation, Parity, compare
 
 SCRIPT = Path(__file__).with_name("answering.py")
 

@@ -72,9 +72,10 @@ def kuairand_slice() -> pa.Table:
 @pytest.fixture(scope="session")
 def toy_bundle(tmp_path_factory: pytest.TempPathFactory, toy_run: Path) -> Path:
     """Give the directory of a toy run exported over rows alone; copy it before changing it."""
-    from polyrank.export import export_onnx
+    from polyrank.export import ExportOptions, export_onnx
 
-    return export_onnx(toy_run, out=tmp_path_factory.mktemp("toy") / "bundle", requests=None).path
+    folder = tmp_path_factory.mktemp("toy") / "bundle"
+    return export_onnx(toy_run, out=folder, options=ExportOptions(requests=None)).path
 
 
 @pytest.fixture(scope="session")

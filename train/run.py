@@ -12,7 +12,7 @@ import torch
 from tqdm import tqdm
 
 from polyrank.models import TrainedRanker
-from polyrank.models.trained import content_hash
+from polyrank.models.trained import content_hash, save_trained_rows
 from polyrank.rows import Rows
 from polyrank.schema import Schema, toml_text
 from polyrank.staging import refuse_existing, staged_directory
@@ -175,6 +175,8 @@ def _write(stage: Path, run: Run, data: TrainingData, training: Training, config
     """Write all files of a run, and return it with its id."""
     sample = data.validation.read((0, min(SAMPLE_ROWS, len(data.validation))))
     TrainedRanker.save(stage, training.schema, toml_text(config), training.model, sample.batch, sample.labels)
+    if training.origin is None:  # rows of an older run are trained too, and nothing here says which
+        save_trained_rows(stage, training.trained_rows)
     run = dataclasses.replace(run, run_id=content_hash(stage))
     _write_metrics(stage / METRICS_FILE, run, data, training)
     (stage / TIMES_FILE).write_text(json.dumps({"train_s": round(training.train_s, 3)}) + "\n", encoding="utf-8")

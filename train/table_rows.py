@@ -3,6 +3,8 @@
 import dataclasses
 from collections.abc import Mapping
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from polyrank.models import MultiTaskRanker
@@ -38,6 +40,15 @@ def count_table_rows(model: MultiTaskRanker, optimizer: RowOptimizer) -> dict[st
             for name, counts in _counted(module, changed).items():
                 found[name] = found[name] + counts if name in found else counts
     return found
+
+
+def trained_rows(model: MultiTaskRanker, optimizer: RowOptimizer) -> dict[str, Tensor]:
+    """Return which rows of each table a step changed, a bit for each, by parameter: uint8 (ceil(R / 8),)."""
+    changed = {id(table): rows for table, rows in zip(optimizer.tables, optimizer.changed_rows(), strict=True)}
+    tables = ((name, module) for name, module in model.named_modules() if isinstance(module, FusedTable))
+    return {
+        f"{name}.weight": torch.from_numpy(np.packbits(changed[id(table.weight)].numpy())) for name, table in tables
+    }
 
 
 def _counted(table: FusedTable, changed: Mapping[int, Tensor]) -> dict[str, TableRows]:

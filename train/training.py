@@ -27,7 +27,7 @@ from .progress import ProgressLines
 from .rare_ids import fold_rare_rows, mask_rare_rows
 from .shuffling import Shuffler
 from .stopping import Stopping
-from .table_rows import TableRows, count_table_rows
+from .table_rows import TableRows, count_table_rows, trained_rows
 from .validation import describe, diverged, validate
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ class Training:
         self.origin: dict[str, Any] | None = None
         self.train_s = 0.0
         self.table_rows: dict[str, TableRows] = {}
+        self.trained_rows: dict[str, torch.Tensor] = {}
         self._on_validation = on_validation
         self.scalars: Scalars | None = None
         self.rows = Shuffler(
@@ -146,6 +147,7 @@ class Training:
             self.trainer.average.exchange()
         self.stopping.restore(self.model)
         self.table_rows = count_table_rows(self.model, self.trainer.rows)
+        self.trained_rows = trained_rows(self.model, self.trainer.rows)
         fold_rare_rows(self.model)
         self.model.eval()
 

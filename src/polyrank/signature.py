@@ -73,6 +73,24 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         return (SCORE,) if self.top_k is None else (SCORE, TOP_ITEMS, TOP_SCORES)
 
 
+class Precision(msgspec.Struct, frozen=True, kw_only=True):
+    """How exactly a graph holds its weights.
+
+    Attributes:
+        embeddings: numbers of embedding tables; `int8` has a scale for each row.
+        dense: numbers of the layers; `int8` also multiplies in 8 bits, and is for CPUs.
+        prune_rows: whether rows that training never changed share one.
+    """
+
+    embeddings: Literal["fp32", "fp16", "int8"] = "fp32"
+    dense: Literal["fp32", "fp16", "int8"] = "fp32"
+    prune_rows: bool = False
+
+    def __str__(self) -> str:
+        """Say it in words, as in `embeddings int8, dense fp32`."""
+        return f"embeddings {self.embeddings}, dense {self.dense}" + (", pruned rows" if self.prune_rows else "")
+
+
 class Signature(msgspec.Struct, frozen=True, kw_only=True):
     """Schema, layout of inputs and outputs, and where the model came from.
 
@@ -87,6 +105,7 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
         triton: Triton release that the graph was exported for; None where an ONNX Runtime was named instead.
         onnxruntime: version that the graph was exported for: named, or that of the release; None in graphs of versions
             that did not say.
+        precision: how exactly the graph holds its weights.
         run_id: content hash of the training run.
         request: of a graph over one user and many items; None of a graph over rows.
     """
@@ -105,6 +124,7 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
     weights: tuple[Slot, ...] = ()
     request: Request | None = None
     onnxruntime: str | None = None
+    precision: Precision = Precision()
 
     def to_json(self) -> str:
         """Write the signature as JSON; `from_json` gives it back."""

@@ -20,7 +20,8 @@ import onnx
 from polyrank.errors import PolyrankError
 from polyrank.export import bundle as bundle_module
 from polyrank.export import export_onnx, publish, rollback
-from polyrank.export.parity import Answers
+from polyrank.export.answers import Answers
+from polyrank.export.graphs import Graph
 
 TRACED = (
     "polyrank/staging.py",
@@ -119,7 +120,7 @@ def _work(job: Job, graph: onnx.ModelProto) -> int:
         REPOSITORY_VERBS[job["verb"]](job)
     else:
         # What takes long and touches no file of the bundle is not done anew for each step.
-        setattr(bundle_module, "build_graph", lambda *_: graph)  # noqa: B010 (the module exports no such name)
+        setattr(bundle_module, "build_graph", lambda *_: Graph(graph))  # noqa: B010 (the module exports no such name)
         countdown.start()
         export_onnx(job["source"], out=job["place"])
     sys.settrace(None)

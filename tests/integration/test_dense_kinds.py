@@ -10,7 +10,7 @@ from polyrank.auc import auc
 from polyrank.encoder import Encoder
 from polyrank.errors import DataError
 from polyrank.export import export_onnx, publish
-from polyrank.export.parity import open_session, run_session
+from polyrank.export.answers import open_session, run_session
 from polyrank.models import TrainedRanker
 from polyrank.models.trained import predict
 from polyrank.schema import Schema

@@ -18,8 +18,9 @@ from safetensors.torch import load_file, save_file
 
 from polyrank.__main__ import main
 from polyrank.errors import DataError, ExportError, OutputError, ParityError, PolyrankError
-from polyrank.export import Bundle, bundle, export_onnx
-from polyrank.export.parity import open_session
+from polyrank.export import Bundle, ExportOptions, bundle, export_onnx, proving
+from polyrank.export.answers import open_session
+from polyrank.export.graphs import Graph
 from polyrank.models import TrainedRanker
 from polyrank.models.trained import predict
 from polyrank.signature import SIGNATURE_KEY
@@ -30,6 +31,10 @@ Perturb = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 def files(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def test_bundle_names_the_files_of_its_model(toy_bundle: Path) -> None:
+    assert Bundle.load(toy_bundle).model_files == (toy_bundle / "model.onnx",)
 
 
 def test_bundle_holds_five_files_and_no_external_data(toy_bundle: Path) -> None:
@@ -109,21 +114,23 @@ def test_older_release_is_kept_in_the_signature(tmp_path: Path) -> None:
 
 def test_onnxruntime_is_a_target_in_place_of_a_release(tmp_path: Path) -> None:
     make_run(tmp_path / "run", make_schema("one of each"))
-    signature = export_onnx(tmp_path / "run", out=tmp_path / "bundle", onnxruntime="1.24").signature
+    signature = export_onnx(
+        tmp_path / "run", out=tmp_path / "bundle", options=ExportOptions(onnxruntime="1.24")
+    ).signature
     assert (signature.triton, signature.onnxruntime) == (None, "1.24")
 
 
-def with_fault(exported: Path, task: str, change: Perturb) -> Callable[..., onnx.ModelProto]:
+def with_fault(exported: Path, task: str, change: Perturb) -> Callable[..., Graph]:
     """Return a `build_graph` that gives an exported graph with a fault in the bias of one task."""
 
-    def build(*_arguments: object) -> onnx.ModelProto:
+    def build(*_arguments: object) -> Graph:
         graph = onnx.load(exported / "model.onnx")
         (entry,) = (entry for entry in graph.graph.initializer if entry.name == "baseline/bias")
         bias = numpy_helper.to_array(entry).copy()
         place = TASKS.index(task)
         bias[place] = change(bias[place])
         entry.CopyFrom(numpy_helper.from_array(bias, entry.name))
-        return graph
+        return Graph(graph)
 
     return build
 
@@ -174,8 +181,8 @@ def test_fault_that_only_a_large_batch_shows_is_refused(
             values = self._session.run(names, inputs)
             return [value + (name == "like" and len(value) == 1000) for name, value in zip(names, values, strict=True)]
 
-    monkeypatch.setattr(bundle, "open_session", Session)
-    monkeypatch.setattr(bundle, "build_graph", lambda *_: onnx.load(toy_bundle / "model.onnx"))
+    monkeypatch.setattr(proving, "open_session", Session)
+    monkeypatch.setattr(bundle, "build_graph", lambda *_: Graph(onnx.load(toy_bundle / "model.onnx")))
     with pytest.raises(ParityError, match=r"^export refused: task 'like' differs from PyTorch by .* at batch 1000 "):
         export_onnx(toy_run, out=tmp_path / "bundle")
 

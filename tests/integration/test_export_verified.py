@@ -8,7 +8,7 @@ from artefacts.runs import make_run, make_schema
 
 from polyrank.__main__ import main
 from polyrank.errors import ExportError, ParityError
-from polyrank.export import export_onnx
+from polyrank.export import ExportOptions, export_onnx
 from polyrank.export.environments import MARKER, python_with, run_python
 from polyrank.export.parity import Expectation, expectations
 from polyrank.export.verification import verify_with
@@ -40,13 +40,13 @@ def test_difference_in_the_other_version_is_refused(run: Path, tmp_path: Path, m
             entry.answers["like"][:] += 0.5
         return verify_with(version, model, expected, tolerance=tolerance)
 
-    monkeypatch.setattr("polyrank.export.bundle.verify_with", moved)
+    monkeypatch.setattr("polyrank.export.proving.verify_with", moved)
     with pytest.raises(
         ParityError,
         match=rf"^export refused: task 'like' differs from PyTorch by \d\.\de-01 at batch \d+ of \w+ rows in ONNX "
         rf"Runtime {VERSION} \(limit 1e-05\)",
     ):
-        export_onnx(run, out=tmp_path / "bundle", verified_with=VERSION)
+        export_onnx(run, out=tmp_path / "bundle", options=ExportOptions(verified_with=VERSION))
     assert [path.name for path in tmp_path.iterdir()] == ["bundle.failed"]
 
 
@@ -73,7 +73,8 @@ def test_model_that_does_not_load_there_is_one_line(tmp_path: Path) -> None:
 
 
 def test_answers_are_those_of_this_process(run: Path, tmp_path: Path) -> None:
-    from polyrank.export.parity import open_session, parity_of
+    from polyrank.export.answers import open_session
+    from polyrank.export.parity import parity_of
     from polyrank.models import TrainedRanker
 
     bundle = export_onnx(run, out=tmp_path / "bundle")

@@ -24,7 +24,7 @@ from artefacts.runs import (
 
 from polyrank.encoder import Encoder
 from polyrank.export import export_onnx, publish
-from polyrank.export.parity import open_session, run_session
+from polyrank.export.answers import open_session, run_session
 from polyrank.models import TrainedRanker
 from polyrank.models.trained import predict
 from polyrank.serving import Ranker

@@ -12,7 +12,7 @@ from artefacts.runs import make_run, make_schema
 
 from polyrank.__main__ import main
 from polyrank.errors import ConfigError, OutputError, RepositoryError, RequestError, ServerUnavailableError
-from polyrank.export import ServingOptions, export_onnx, list_versions, publish, rollback
+from polyrank.export import ExportOptions, ServingOptions, export_onnx, list_versions, publish, rollback
 from polyrank.export.model_directory import versions
 from polyrank.export.request_graph import RequestOptions
 from polyrank.export.serving_options import InstanceGroup
@@ -189,7 +189,7 @@ def test_rollback_is_live_and_proven(
 def test_both_graphs_of_a_bundle_go_live_and_back_together(
     control: ModelControl, models: Path, name: str, toy_run: Path, tmp_path: Path
 ) -> None:
-    bundle = export_onnx(toy_run, out=tmp_path / "bundle", requests=RequestOptions(top_k=5))
+    bundle = export_onnx(toy_run, out=tmp_path / "bundle", options=ExportOptions(requests=RequestOptions(top_k=5)))
     for _ in range(2):
         assert publish(bundle, models, name=name, server=control).differences is not None
     assert rollback(models, name=name, server=control).version == 3

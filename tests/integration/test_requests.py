@@ -11,7 +11,7 @@ from tritonclient import grpc
 
 from polyrank.__main__ import main
 from polyrank.errors import RepositoryError
-from polyrank.export import Bundle, RequestOptions, ServingOptions, export_onnx, publish
+from polyrank.export import Bundle, ExportOptions, RequestOptions, ServingOptions, export_onnx, publish
 from polyrank.export.request_graph import request_tensors
 from polyrank.export.request_parity import tiled
 from polyrank.models import TrainedRanker
@@ -23,7 +23,8 @@ TRITON_TYPES = {np.dtype(np.int64): "INT64", np.dtype(np.float32): "FP32"}
 
 @pytest.fixture(scope="module")
 def bundle(toy_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return export_onnx(toy_run, out=tmp_path_factory.mktemp("requests") / "bundle", requests=RequestOptions(top_k=3))
+    options = ExportOptions(requests=RequestOptions(top_k=3))
+    return export_onnx(toy_run, out=tmp_path_factory.mktemp("requests") / "bundle", options=options)
 
 
 @pytest.fixture(scope="module")

@@ -25,8 +25,8 @@ from artefacts.runs import (
 from polyrank.encoder import Encoder
 from polyrank.errors import RepositoryError
 from polyrank.export import Bundle, export_onnx, publish
+from polyrank.export.answers import open_session, run_session
 from polyrank.export.bundle import check_golden
-from polyrank.export.parity import open_session, run_session
 from polyrank.models import ModelConfig, TrainedRanker
 from polyrank.models.calibration import Calibration
 from polyrank.models.trained import predict

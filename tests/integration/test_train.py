@@ -16,7 +16,14 @@ from polyrank.train import TrainConfig
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "kuairand"
 TRAIN = [sys.executable, "-m", "polyrank", "train", "logs.parquet", "--schema", str(EXAMPLE / "schema.toml")]
-FILES = ["config.toml", "metrics.json", "sample.safetensors", "schema.toml", "weights.safetensors"]
+FILES = [
+    "config.toml",
+    "metrics.json",
+    "sample.safetensors",
+    "schema.toml",
+    "trained_rows.safetensors",
+    "weights.safetensors",
+]
 
 
 @pytest.fixture(scope="module")

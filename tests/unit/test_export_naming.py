@@ -7,10 +7,10 @@ from artefacts.runs import AGE, EVERY_TASK, HISTORY, ITEM, SEEN, WORD, extreme_b
 from onnx import TensorProto, helper
 
 from polyrank.encoder import Batch
+from polyrank.export.answers import open_session, run_session
 from polyrank.export.bundle import sign
 from polyrank.export.graph import build_graph
 from polyrank.export.naming import SCOPES_KEY, readable
-from polyrank.export.parity import open_session, run_session
 from polyrank.export.releases import LATEST, target_of
 from polyrank.models import ModelConfig, TrainedRanker
 from polyrank.models.trained import predict
@@ -26,7 +26,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     ids = np.arange(10 * 10).reshape(10, 10)
     ranker = make_run(run, schema, config=AITM, sample=Batch(ids, np.ones((10, 1), np.float32)))
     target = target_of(LATEST)
-    return ranker, build_graph(ranker, target, sign(ranker, target))
+    return ranker, build_graph(ranker, target, sign(ranker, target)).model
 
 
 def test_tables_are_named_after_features(exported: Exported) -> None:

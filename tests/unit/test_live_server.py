@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from polyrank.errors import RepositoryError
 from polyrank.export import ServingOptions
+from polyrank.export.answers import Answers
 from polyrank.export.bundle import Golden
 from polyrank.export.live_server import require_live
 from polyrank.export.model_directory import VersionRecord
-from polyrank.export.parity import Answers
 from polyrank.export.servable import Servable
 
 TENTHS: NDArray[np.float32] = np.array([0.0, 0.1, 0.2, 0.3, 0.4], np.float32)
@@ -43,7 +43,7 @@ def servable(outputs: Answers, **lengths: int) -> Servable:
     inputs: dict[str, Any] = {name: np.zeros((length, 2), np.float32) for name, length in lengths.items()}
     options = ServingOptions(max_batch_size=3, warm_up=(), tolerance=1e-3)
     record = VersionRecord(published=datetime.now(UTC), options=options, models=("m",))
-    return Servable("m", {}, onnx.ModelProto(), Golden(inputs, outputs, ""), "", record)
+    return Servable("m", {}, onnx.ModelProto(), Golden(inputs, outputs, {}), "", record)
 
 
 def test_rows_above_the_largest_batch_are_split() -> None:

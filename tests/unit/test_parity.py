@@ -7,7 +7,8 @@ import pytest
 from artefacts.runs import make_run, make_schema
 
 from polyrank.errors import MissingExtraError, ParityError
-from polyrank.export.parity import Difference, Parity, difference, open_session
+from polyrank.export.answers import open_session
+from polyrank.export.parity import Difference, Parity, difference
 from polyrank.export.probes import sample_rows
 from polyrank.models import TrainedRanker
 

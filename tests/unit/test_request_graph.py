@@ -10,8 +10,9 @@ from artefacts.runs import EVERY_TASK, FEATURES, SMALL, TASKS, make_run, make_sc
 from numpy.testing import assert_allclose
 
 from polyrank.errors import ExportError
+from polyrank.export.answers import open_session
 from polyrank.export.bundle import sign
-from polyrank.export.parity import Parity, open_session, parity_of
+from polyrank.export.parity import Parity, parity_of
 from polyrank.export.releases import target_of
 from polyrank.export.request_graph import RequestOptions, build_request_graph, request_of, request_tensors
 from polyrank.export.request_parity import request_expectations
@@ -43,7 +44,7 @@ def export(
     schema = make_sided_schema(*FEATURES[features], items=SIDES[features], tasks=tasks)
     ranker = make_run(folder / "run", schema, config=config)
     signature = sign(ranker, TARGET, request_of(ranker.schema, RequestOptions(**options)))
-    return ranker, build_request_graph(ranker, TARGET, signature), signature
+    return ranker, build_request_graph(ranker, TARGET, signature).model, signature
 
 
 def answer(ranker: TrainedRanker, graph: onnx.ModelProto, weights: Any = None, count: int = 5) -> dict[str, Any]:

@@ -40,6 +40,7 @@ def test_run_directory_holds_what_later_steps_read(toy_run: Path) -> None:
         "sample.safetensors",
         "schema.toml",
         "times.json",
+        "trained_rows.safetensors",
         "weights.safetensors",
     ]
 

@@ -26,8 +26,11 @@ SCHEMA_FILE = "schema.toml"
 CONFIG_FILE = "config.toml"
 WEIGHTS_FILE = "weights.safetensors"
 SAMPLE_FILE = "sample.safetensors"
+TRAINED_ROWS_FILE = "trained_rows.safetensors"
 LABELS = "labels"
 """In the file of the sample."""
+
+_BLOCK_BYTES = 2**24
 
 PREDICTED_ROWS = 8192
 """So many rows are answered at once. The last bits of an answer depend on it."""
@@ -124,11 +127,34 @@ def _save(path: Path, stored: dict[str, torch.Tensor]) -> None:
         raise OSError(int(code[1]), os.strerror(int(code[1])), str(path)) from err
 
 
+def save_trained_rows(run: Path, rows: Mapping[str, torch.Tensor]) -> None:
+    """Write which rows of embedding tables training changed: a bit for each, uint8 (ceil(R / 8),), by parameter."""
+    _save(run / TRAINED_ROWS_FILE, dict(rows))
+
+
+def load_trained_rows(run: Path, model: MultiTaskRanker) -> dict[str, NDArray[np.bool_]] | None:
+    """Read which rows of embedding tables training changed, bool (R,) by parameter; None where a run does not say.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    if not (run / TRAINED_ROWS_FILE).is_file():
+        return None
+    sizes = {name: len(value) for name, value in model.named_parameters()}
+    try:
+        stored = load_file(run / TRAINED_ROWS_FILE)
+        return {name: np.unpackbits(bits.numpy(), count=sizes[name]).view(bool) for name, bits in stored.items()}
+    except (SafetensorError, KeyError, ValueError, TypeError) as err:
+        raise DataError(f"{run / TRAINED_ROWS_FILE} is damaged; train the run anew") from err
+
+
 def content_hash(run: Path) -> str:
     """Return the first 12 hexadecimal digits of SHA-256 over schema, shape and weights."""
     digest = hashlib.sha256()
     for name in (SCHEMA_FILE, CONFIG_FILE, WEIGHTS_FILE):
-        digest.update((run / name).read_bytes())
+        with (run / name).open("rb") as file:
+            while block := file.read(_BLOCK_BYTES):
+                digest.update(block)
     return digest.hexdigest()[:12]
 
 
