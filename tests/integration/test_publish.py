@@ -242,7 +242,7 @@ def change_graph(bundle: Path, change: Callable[[onnx.ModelProto], object]) -> N
 
 def change_tower(bundle: Path) -> None:
     def change(graph: onnx.ModelProto) -> None:
-        entry = next(each for each in graph.graph.initializer if each.name.endswith("baseline.bias"))
+        entry = next(each for each in graph.graph.initializer if each.name == "baseline/bias")
         shifted = numpy_helper.to_array(entry) + np.array([0.0, 0.5, 0.0, 0.0], np.float32)  # of click, like, ...
         entry.CopyFrom(numpy_helper.from_array(shifted, entry.name))
 
@@ -253,7 +253,7 @@ def change_one_embedding(bundle: Path) -> None:
     """Change an embedding that no golden row reads."""
 
     def change(graph: onnx.ModelProto) -> None:
-        entry = next(each for each in graph.graph.initializer if "embeddings" in each.name and len(each.dims) == 2)
+        entry = next(each for each in graph.graph.initializer if each.name.startswith("embedding/") and len(each.dims) == 2)
         weights = numpy_helper.to_array(entry).copy()
         weights[unread] += 1.0
         entry.CopyFrom(numpy_helper.from_array(weights, entry.name))
