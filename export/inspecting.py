@@ -10,7 +10,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
-from polyrank.errors import RepositoryError
+from polyrank.errors import MissingExtraError, RepositoryError
 from polyrank.signature import SIGNATURE_KEY, Signature
 
 from .bundle import GOLDEN_FILE, MODEL_FILE, Bundle, files_of
@@ -80,7 +80,9 @@ def inspect(path: str | Path, *, rows: int = PROFILED_ROWS) -> Inspection:
     inputs = _rows(file, model, rows)
     try:
         nodes = profile(file, inputs)
-    except (RuntimeError, ValueError) as err:  # what onnxruntime's errors are
+    except MissingExtraError:
+        raise
+    except Exception as err:  # onnxruntime's errors have no base of their own
         raise RepositoryError(f"{file} does not run: {str(err).splitlines()[0]}") from err
     return Inspection(
         path=str(file),

@@ -253,7 +253,9 @@ def change_one_embedding(bundle: Path) -> None:
     """Change an embedding that no golden row reads."""
 
     def change(graph: onnx.ModelProto) -> None:
-        entry = next(each for each in graph.graph.initializer if each.name.startswith("embedding/") and len(each.dims) == 2)
+        entry = next(
+            each for each in graph.graph.initializer if each.name.startswith("embedding/") and len(each.dims) == 2
+        )
         weights = numpy_helper.to_array(entry).copy()
         weights[unread] += 1.0
         entry.CopyFrom(numpy_helper.from_array(weights, entry.name))
