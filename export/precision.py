@@ -1,9 +1,10 @@
 """Smaller numbers: embedding tables and layers in 16 or 8 bits, by changing an exported graph."""
 
+import math
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -17,6 +18,7 @@ from .tables import replace, tables_of
 
 LARGEST_INT8 = 127
 LARGEST_FP16 = 65504.0
+SCALE_RANGE = 1e4
 _BLOCK_ROWS = 2**18
 _MULTIPLIES = ("MatMul", "Gemm")
 
@@ -38,33 +40,71 @@ def embeddings_fp16(graph: Graph) -> Graph:
 
 
 def embeddings_int8(graph: Graph) -> Graph:
-    """Hold embedding tables in 8 bits, with a scale for each row: `vector = scale * int8`.
+    """Hold embedding tables in 8 bits, with a scale for each row, which lies in the row: a lookup is one miss.
 
-    Scales are 16 bits, and what is divided by is the rounded scale, so that nothing is lost by its rounding; they are
-    32 bits in tables with numbers beyond what that holds.
+    See `quantized`. Vectors are made of rows by `DequantizeLinear`, whose scale here is no constant but one number for
+    each vector: it reads bytes and writes floats in one pass.
     """
     graph = graph.copy()
+    shapes = {value.name: _dims(value) for value in graph.model.graph.value_info}
     for table in tables_of(graph):
-        rows, scales = quantized(graph.array(table.entry))
-        name = table.entry.name
-        weights = [graph.tensor(f"{name}/int8", rows), graph.tensor(f"{name}/scale", scales)]
+        if any(0 in shapes.get(node.output[0], [0, 0])[1:] for node in table.lookups):
+            continue  # how many are looked up at once is not known, as in graphs of other origin
+        found, name = quantized(graph.array(table.entry)), table.entry.name
+        weights = [
+            graph.tensor(f"{name}/int8", found.rows),
+            graph.tensor(f"{name}/widths", np.array([found.rows.shape[1] - 1, 1], np.int64)),
+            graph.tensor(f"{name}/slope", found.slope),
+            graph.tensor(f"{name}/shift", found.shift),
+            graph.tensor(f"{name}/flat", np.array([-1], np.int64)),
+        ]
+        weights += [
+            graph.tensor(f"{node.name}/shape", np.array([-1, *shapes[node.output[0]][1:]], np.int64))
+            for node in table.lookups
+        ]
         replace(graph, table, weights, lambda node, name=name: _scaled_lookup(node, name))  # type: ignore[misc]
     return graph
 
 
-def quantized(values: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float16] | NDArray[np.float32]]:
-    """Round rows [R, D] to int8 [R, D] and scales [R, 1], float16 where they fit."""
-    largest = np.abs(values).max(axis=1, keepdims=True) / LARGEST_INT8
-    scales: NDArray[Any] = largest
-    if largest.max(initial=0.0) < LARGEST_FP16:
-        scales = largest.astype(np.float16)
-        scales = np.where(scales < largest, np.nextafter(scales, np.float16(np.inf)), scales)
-    rows = np.empty(values.shape, np.int8)
+class QuantizedRows(NamedTuple):
+    """Rows of 8 bits: int8 [R, D + 1], of which the last column says the scale, with two float32 scalars."""
+
+    rows: NDArray[np.int8]
+    slope: NDArray[np.float32]
+    shift: NDArray[np.float32]
+
+    @property
+    def scales(self) -> NDArray[np.float32]:
+        """Return what each row is multiplied by, [R, 1]."""
+        found: NDArray[np.float32] = np.exp(self.slope * self.rows[:, -1:].astype(np.float32) + self.shift)
+        return found
+
+    def restored(self) -> NDArray[np.float32]:
+        """Return the vectors [R, D]."""
+        found: NDArray[np.float32] = self.rows[:, :-1].astype(np.float32) * self.scales
+        return found
+
+
+def quantized(values: NDArray[np.float32]) -> QuantizedRows:
+    """Round rows [R, D] to 8 bits.
+
+    Scales are one of 256 between the largest and a part of 10,000 of it, by equal factors of at most 3.7 %, and never
+    below a row's own. Vectors are rounded under the scale that is stored, so that nothing is lost by its rounding.
+    """
+    own = np.abs(values).max(axis=1, keepdims=True, initial=0.0).astype(np.float64) / LARGEST_INT8
+    largest = own.max(initial=0.0) or 1.0
+    lowest = max(own[own > 0.0].min(initial=largest), largest / SCALE_RANGE)
+    step = (math.log(largest) - math.log(lowest)) / 255.0
+    places = np.zeros(own.shape) if step == 0.0 else np.ceil(np.log(np.maximum(own, lowest) / lowest) / step - 1e-6)
+    codes = (np.clip(places, 0.0, 255.0) - 128.0).astype(np.int8)
+    slope, shift = np.array(step, np.float32), np.array(math.log(lowest) + 128.0 * step, np.float32)
+    found = QuantizedRows(np.empty((len(values), values.shape[1] + 1), np.int8), slope, shift)
+    found.rows[:, -1:] = codes
     for start in range(0, len(values), _BLOCK_ROWS):
         block = slice(start, start + _BLOCK_ROWS)
-        divisor = np.where(scales[block] > 0, scales[block], 1).astype(np.float32)
-        rows[block] = np.clip(np.rint(values[block] / divisor), -LARGEST_INT8, LARGEST_INT8)
-    return rows, scales
+        scales = np.exp(slope * codes[block].astype(np.float32) + shift)
+        found.rows[block, :-1] = np.clip(np.rint(values[block] / scales), -LARGEST_INT8, LARGEST_INT8)
+    return found
 
 
 def dense_fp16(graph: Graph) -> Graph:
@@ -134,14 +174,27 @@ def _cast_lookup(node: onnx.NodeProto, table: str) -> list[onnx.NodeProto]:
 
 
 def _scaled_lookup(node: onnx.NodeProto, table: str) -> list[onnx.NodeProto]:
-    parts = [f"{node.name}/{part}" for part in ("int8", "int8/cast", "scale", "scale/cast")]
+    places, row, vector, column, code, wide, slope, shift, scale, flat = (
+        f"{node.name}/{part}"
+        for part in ("places", "int8", "vector", "column", "code", "cast", "slope", "shift", "scale", "flat")
+    )
     return [
-        helper.make_node("Gather", [f"{table}/int8", node.input[1]], [parts[0]], name=parts[0], axis=0),
-        _cast(parts[0], parts[1], parts[1]),
-        helper.make_node("Gather", [f"{table}/scale", node.input[1]], [parts[2]], name=parts[2], axis=0),
-        _cast(parts[2], parts[3], parts[3]),
-        helper.make_node("Mul", [parts[1], parts[3]], [node.output[0]], name=f"{node.name}/mul"),
+        helper.make_node("Reshape", [node.input[1], f"{table}/flat"], [places], name=places),
+        helper.make_node("Gather", [f"{table}/int8", places], [row], name=row, axis=0),  # (N, D + 1)
+        helper.make_node("Split", [row, f"{table}/widths"], [vector, column], name=f"{node.name}/split", axis=1),
+        helper.make_node("Reshape", [column, f"{table}/flat"], [code], name=code),  # (N,)
+        _cast(code, wide, wide),
+        helper.make_node("Mul", [wide, f"{table}/slope"], [slope], name=slope),
+        helper.make_node("Add", [slope, f"{table}/shift"], [shift], name=shift),
+        helper.make_node("Exp", [shift], [scale], name=scale),
+        helper.make_node("DequantizeLinear", [vector, scale], [flat], name=flat, axis=0),  # (N, D)
+        helper.make_node("Reshape", [flat, f"{node.name}/shape"], [node.output[0]], name=f"{node.name}/reshape"),
     ]
+
+
+def _dims(value: onnx.ValueInfoProto) -> list[int]:
+    """Return the dimensions, 0 where one varies."""
+    return [int(dim.dim_value) for dim in value.type.tensor_type.shape.dim]
 
 
 def _cast(source: str, result: str, name: str) -> onnx.NodeProto:
