@@ -28,6 +28,12 @@ from polyrank.serving.servable import servable_models
 from polyrank.signature import SIGNATURE_KEY, Signature
 
 
+@pytest.fixture(scope="module")
+def toy_bundle(toy_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of one graph, so that it is one model."""
+    return export_onnx(toy_run, out=tmp_path_factory.mktemp("toy") / "bundle", requests=None).path
+
+
 @pytest.fixture
 def bundle(tmp_path: Path, toy_bundle: Path) -> Path:
     """A copy that a test may damage."""
@@ -39,7 +45,7 @@ def other_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle of a model with the same name and another schema."""
     folder = tmp_path_factory.mktemp("other")
     make_run(folder / "run", make_schema("one of each"))
-    return export_onnx(folder / "run", out=folder / "bundle").path
+    return export_onnx(folder / "run", out=folder / "bundle", requests=None).path
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from artefacts.killed import Job, run_jobs
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2 as pb
 
-from polyrank.errors import RepositoryError
 from polyrank.export import Bundle, export_onnx, publish
 from polyrank.export.bundle import check_golden
 from polyrank.serving.servable import servable_models
@@ -42,16 +41,18 @@ def count_steps(verb: str, source: Path, places: Path, *, exported: Path, before
 
 
 def versions(repository: Path) -> list[str]:
-    """Return the versions of the only model, checked to be whole; none when there is no model."""
-    try:
-        (name,) = servable_models(repository)
-    except RepositoryError:
-        # Nothing that is not servable may stand there under a name that a server would look at.
-        assert not repository.is_dir() or list(repository.iterdir()) == []
+    """Return the versions of the model of rows, with those of all models checked to be whole; none without a model."""
+    if not repository.is_dir() or list(repository.iterdir()) == []:
         return []
-    model = repository / name
+    # Nothing that is not servable may stand there under a name that a server would look at.
+    models = servable_models(repository)
+    assert sorted(path.name for path in repository.iterdir()) == list(models)
+    return {name: model_versions(repository / name) for name in models}["toy"]
+
+
+def model_versions(model: Path) -> list[str]:
     config = text_format.Parse((model / "config.pbtxt").read_text(), pb.ModelConfig())
-    assert config.name == name
+    assert config.name == model.name
     assert {path.name for path in model.iterdir() if path.is_file()} == {"config.pbtxt", ".highest_version"}
     found = sorted(path.name for path in model.iterdir() if path.is_dir())
     for version in found:
@@ -61,8 +62,12 @@ def versions(repository: Path) -> list[str]:
 
 def assert_whole(repository: Path, bundle: Bundle) -> None:
     """Check every version against the golden rows of the bundle it came from."""
-    for version in versions(repository):
-        check_golden(bundle, repository / "toy" / version / "model.onnx")
+    sources = {"toy": bundle, "toy_rank": bundle.requests}
+    for version in repository.glob("*/*/model.onnx"):
+        source = sources[version.parts[-3]]
+        assert source is not None
+        check_golden(source, version)
+    versions(repository)
 
 
 def assert_no_leftovers(folder: Path) -> None:

@@ -28,6 +28,12 @@ class Watch:
     look: Callable[[], object] = staticmethod(lambda: None)
 
 
+@pytest.fixture(scope="module")
+def toy_bundle(toy_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of one graph, so that it is one model."""
+    return export_onnx(toy_run, out=tmp_path_factory.mktemp("toy") / "bundle", requests=None).path
+
+
 @pytest.fixture
 def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """An empty repository of the test's own, in a store in memory that is watched."""
@@ -50,7 +56,7 @@ def watched(change: Any) -> Any:
 def other_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("other")
     make_run(folder / "run", make_schema("one of each"))
-    return export_onnx(folder / "run", out=folder / "bundle").path
+    return export_onnx(folder / "run", out=folder / "bundle", requests=None).path
 
 
 def contents(url: str) -> dict[str, bytes]:

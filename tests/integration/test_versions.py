@@ -24,6 +24,12 @@ from polyrank.export.servable import Servable, servable_in
 from polyrank.signature import SIGNATURE_KEY
 
 
+@pytest.fixture(scope="module")
+def toy_bundle(toy_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of one graph, so that it is one model."""
+    return export_onnx(toy_run, out=tmp_path_factory.mktemp("toy") / "bundle", requests=None).path
+
+
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
     return tmp_path / "models"
@@ -34,7 +40,7 @@ def other_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle of a model with the same name, another schema, and no metrics."""
     folder = tmp_path_factory.mktemp("other")
     make_run(folder / "run", make_schema("one of each"))
-    return export_onnx(folder / "run", out=folder / "bundle").path
+    return export_onnx(folder / "run", out=folder / "bundle", requests=None).path
 
 
 @pytest.fixture
