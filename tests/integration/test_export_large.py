@@ -13,7 +13,7 @@ import pytest
 from polyrank.export import Bundle
 from polyrank.export.answers import open_session, run_session
 from polyrank.export.bundle import check_golden
-from polyrank.export.model_config import ServingOptions, config_pbtxt
+from polyrank.export.serving_options import ServingOptions, config_pbtxt
 from polyrank.serving import Ranker
 from polyrank.serving.server import serve
 

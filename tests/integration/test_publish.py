@@ -21,17 +21,11 @@ from tritonclient.grpc import model_config_pb2 as pb
 
 from polyrank.__main__ import main
 from polyrank.errors import OutputError, PolyrankError, RepositoryError
-from polyrank.export import Bundle, export_onnx, model_directory, publish
+from polyrank.export import Bundle, ExportOptions, export_onnx, model_directory, publish
 from polyrank.export.bundle import check_golden
 from polyrank.export.serving_options import ServingOptions
 from polyrank.serving.servable import servable_models
 from polyrank.signature import SIGNATURE_KEY, Signature
-
-
-@pytest.fixture(scope="module")
-def toy_bundle(toy_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle of one graph, so that it is one model."""
-    return export_onnx(toy_run, out=tmp_path_factory.mktemp("toy") / "bundle", requests=None).path
 
 
 @pytest.fixture
@@ -45,7 +39,7 @@ def other_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle of a model with the same name and another schema."""
     folder = tmp_path_factory.mktemp("other")
     make_run(folder / "run", make_schema("one of each"))
-    return export_onnx(folder / "run", out=folder / "bundle", requests=None).path
+    return export_onnx(folder / "run", out=folder / "bundle", options=ExportOptions(requests=None)).path
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from polyrank.__main__ import main
 from polyrank.errors import ConfigError, MissingExtraError, OutputError, RepositoryError
-from polyrank.export import Bundle, ServingOptions, export_onnx, publish, publish_remote
+from polyrank.export import Bundle, ExportOptions, ServingOptions, export_onnx, publish, publish_remote
 from polyrank.export.bundle import check_golden
 from polyrank.export.model_directory import parsed_config
 from polyrank.serving import ModelControl, Ranker, serve
@@ -26,12 +26,6 @@ class Watch:
     """Is called before each change of a store, and may fail it."""
 
     look: Callable[[], object] = staticmethod(lambda: None)
-
-
-@pytest.fixture(scope="module")
-def toy_bundle(toy_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle of one graph, so that it is one model."""
-    return export_onnx(toy_run, out=tmp_path_factory.mktemp("toy") / "bundle", requests=None).path
 
 
 @pytest.fixture
@@ -56,7 +50,7 @@ def watched(change: Any) -> Any:
 def other_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("other")
     make_run(folder / "run", make_schema("one of each"))
-    return export_onnx(folder / "run", out=folder / "bundle", requests=None).path
+    return export_onnx(folder / "run", out=folder / "bundle", options=ExportOptions(requests=None)).path
 
 
 def contents(url: str) -> dict[str, bytes]:

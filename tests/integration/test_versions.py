@@ -15,19 +15,22 @@ from artefacts.runs import make_run, make_schema
 
 from polyrank.__main__ import main
 from polyrank.errors import ConfigError, OutputError, RepositoryError
-from polyrank.export import Bundle, ServingOptions, export_onnx, list_versions, publish, rollback, staged_model
+from polyrank.export import (
+    Bundle,
+    ExportOptions,
+    ServingOptions,
+    export_onnx,
+    list_versions,
+    publish,
+    rollback,
+    staged_model,
+)
 from polyrank.export.bundle import check_golden
 from polyrank.export.exchange import exchange
 from polyrank.export.model_directory import VersionRecord, highest_version, read_config, versions
 from polyrank.export.repository import locked, put
 from polyrank.export.servable import Servable, servable_in
 from polyrank.signature import SIGNATURE_KEY
-
-
-@pytest.fixture(scope="module")
-def toy_bundle(toy_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle of one graph, so that it is one model."""
-    return export_onnx(toy_run, out=tmp_path_factory.mktemp("toy") / "bundle", requests=None).path
 
 
 @pytest.fixture
@@ -40,7 +43,7 @@ def other_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle of a model with the same name, another schema, and no metrics."""
     folder = tmp_path_factory.mktemp("other")
     make_run(folder / "run", make_schema("one of each"))
-    return export_onnx(folder / "run", out=folder / "bundle", requests=None).path
+    return export_onnx(folder / "run", out=folder / "bundle", options=ExportOptions(requests=None)).path
 
 
 @pytest.fixture
