@@ -13,7 +13,8 @@ import pytest
 from polyrank.export import Bundle
 from polyrank.export.answers import open_session, run_session
 from polyrank.export.bundle import check_golden
-from polyrank.export.serving_options import ServingOptions, config_pbtxt
+from polyrank.export.model_config import config_pbtxt
+from polyrank.export.serving_options import ServingOptions
 from polyrank.serving import Ranker
 from polyrank.serving.server import serve
 
