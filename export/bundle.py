@@ -32,6 +32,7 @@ from .reducing import reduced, tolerance_of
 from .releases import Target, resolve_target
 from .request_graph import RequestOptions, build_request_graph, request_of
 from .request_parity import expected_request, request_expectations
+from .room import require_room
 from .run_record import RUN_FILE, RunRecord
 
 MODEL_FILE = "model.onnx"
@@ -186,6 +187,7 @@ def export_onnx(
         python_with(options.verified_with)
     ranker = TrainedRanker.load(run)
     request = None if options.requests is None else request_of(ranker.schema, options.requests)
+    require_room(ranker.model, out, graphs=1 if request is None else 2)
     with staged_directory(out) as stage:
         signature = _export(stage, out, run, _over_rows(ranker, target), options)
         if request is not None:
