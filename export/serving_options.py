@@ -8,7 +8,7 @@ from typing import Literal, Self
 import msgspec
 
 from polyrank.errors import ConfigError
-from polyrank.schema import located_message
+from polyrank.located import located_message
 
 from .parity import TOLERANCE
 
@@ -164,7 +164,7 @@ class ServingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             raise ConfigError(f"cannot read serving options {path}: {(err.strerror or str(err)).lower()}") from err
         except msgspec.ValidationError as err:
             # A range check of ours arrives wrapped; its own message already names the option.
-            message = str(err.__cause__) if isinstance(err.__cause__, ConfigError) else located_message(err)
+            message = str(err.__cause__) if isinstance(err.__cause__, ConfigError) else located_message(err, cls)
             raise ConfigError(f"{path}: {message}") from err
         except (msgspec.DecodeError, UnicodeDecodeError) as err:
             raise ConfigError(f"{path}: not valid TOML: {err}") from err

@@ -7,8 +7,8 @@ import msgspec
 
 from polyrank.errors import ConfigError
 from polyrank.files import UTF8, check_encoding
+from polyrank.located import located_message
 from polyrank.models import ModelConfig
-from polyrank.schema import located_message
 
 from .balancing.config import BalancingConfig
 from .config_sections import (
@@ -117,7 +117,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             raise ConfigError(f"cannot read configuration {path}: {(err.strerror or str(err)).lower()}") from err
         except msgspec.ValidationError as err:
             # A range check of ours arrives wrapped; its own message already holds the path.
-            message = str(err.__cause__) if isinstance(err.__cause__, ConfigError) else located_message(err)
+            message = str(err.__cause__) if isinstance(err.__cause__, ConfigError) else located_message(err, cls)
             raise ConfigError(f"{path}: {message}") from err
         except (msgspec.DecodeError, UnicodeDecodeError) as err:
             raise ConfigError(f"{path}: not valid TOML: {err}") from err

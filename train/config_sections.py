@@ -15,7 +15,8 @@ def require(path: str, value: float, limit: str, *, holds: bool) -> None:
         ConfigError: `holds` is false; names the path, the limit and the value.
     """
     if not (holds and abs(value) < math.inf):
-        raise ConfigError(f"$.{path} must be {limit}, got {value}")
+        finite = "" if "in " in limit or math.isfinite(value) else " and finite"
+        raise ConfigError(f"$.{path} must be {limit}{finite}, got {value}")
 
 
 class OptimizerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

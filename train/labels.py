@@ -59,5 +59,11 @@ def _labels(task: Task, columns: Mapping[str, Column]) -> NDArray[np.float32]:
         held = f"label column {task.label!r} holds {labels[row]:g}"
         raise RowError(held, row, f"; {task.expected_labels} expected for a {kind_of(task)} task (task {task.name!r})")
     if task.when is not None:
-        labels[numbers(columns[task.when], task.when) != 1] = np.nan
+        given = numbers(columns[task.when], task.when)
+        wrong = ~(np.isnan(given) | (given == 0) | (given == 1))
+        if wrong.any():
+            row = int(wrong.argmax())
+            held = f"column {task.when!r} holds {given[row]:g}"
+            raise RowError(held, row, f"; 0 and 1 expected of what a task is observed under (task {task.name!r})")
+        labels[given != 1] = np.nan
     return labels

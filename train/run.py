@@ -5,12 +5,14 @@ import dataclasses
 import json
 import logging
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 from tqdm import tqdm
 
+from polyrank.arguments import instance
 from polyrank.models import TrainedRanker
 from polyrank.models.trained import content_hash, save_trained_rows
 from polyrank.rows import Rows
@@ -26,6 +28,7 @@ from .preparing import TrainingData, prepare
 from .processes import ALONE, Processes, joined, require_rows_for_all
 from .scalars import Scalars
 from .starting import begin, go_on
+from .stopping import Stopping
 from .task_weights import weighted
 from .threads import torch_threads
 from .training import OnValidation, Training
@@ -101,6 +104,8 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
             training.
         OutputError: `out` exists, or a checkpoint of it without `resume`; or it or `cache` cannot be written.
     """
+    instance("schema", schema, Schema, "a Schema, such as Schema.load(path)")
+    instance("config", config or TrainConfig(), TrainConfig, "a TrainConfig, such as TrainConfig.load(path)")
     config, target = config or TrainConfig(), Path(out)
     schema = weighted(schema, config.task_weights)
     older = None if warm_start is None else Path(warm_start)
@@ -109,7 +114,10 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
         if older is not None:
             TrainedRanker.load(older)
         scalars = Scalars(Path(tensorboard)) if tensorboard is not None and processes.is_first else None
-        with staged_directory(target) if processes.is_first else contextlib.nullcontext() as stage:
+        with (
+            staged_directory(target, alone=True) if processes.is_first else contextlib.nullcontext() as stage,
+            _told_of(checkpoint_path(target), is_first=processes.is_first),
+        ):
             with _bar("encode", "row", shown=progress and processes.is_first) as bar:
                 kept = None if cache is None else Path(cache)
                 prepared = prepare(schema, data, config, cache=kept, progress=bar.update, processes=processes)
@@ -165,6 +173,18 @@ def _refuse_early(schema: Schema, target: Path, config: TrainConfig, processes: 
             refuse_checkpoint(target)
     require_rows_for_all(config.batch_size, processes)
     build_balancer(config.balancing, schema.tasks, seed=config.seed)
+    Stopping(config, schema)
+
+
+@contextlib.contextmanager
+def _told_of(checkpoint: Path, *, is_first: bool) -> Iterator[None]:
+    """Say how to go on, when the training is stopped and has left a checkpoint."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if is_first and checkpoint.exists():
+            logger.warning("%s holds what was trained; go on from it with --resume", checkpoint)
+        raise
 
 
 def _bar(what: str, unit: str, *, shown: bool) -> "tqdm[Any]":

@@ -88,7 +88,7 @@ class Training:
         )
         share_batch_norm(model, processes)
         steps = config.max_epochs * self.rows.steps_per_epoch
-        _warn_few_steps(steps, len(data.train))
+        _warn_few_steps(config, steps, len(data.train))
         self.trainer = Trainer(
             model,
             config,
@@ -249,10 +249,19 @@ def _bar(done: int, *, shown: bool) -> "tqdm[Any]":
     return tqdm(initial=done, desc="train", unit="row", unit_scale=True, disable=None if shown else True)
 
 
-def _warn_few_steps(steps: int, count: int) -> None:
+def _warn_few_steps(config: TrainConfig, steps: int, count: int) -> None:
     if steps < FEW_STEPS:
         logger.warning(
-            "only %d gradient step(s) in all for %d rows: it will hardly learn; lower batch_size or raise epochs",
+            "only %d gradient step(s)%s for %d rows: it will hardly learn; lower batch_size or %s",
             steps,
+            " at most" if config.epochs == "auto" else " in all",
             count,
+            "set epochs" if config.epochs == "auto" else "raise epochs",
+        )
+    if steps <= config.optimizer.warmup_steps:
+        logger.warning(
+            "$.optimizer.warmup_steps = %d, and there are %d steps%s: learning rates stay below their own; lower it",
+            config.optimizer.warmup_steps,
+            steps,
+            " at most" if config.epochs == "auto" else "",
         )

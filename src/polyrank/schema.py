@@ -24,6 +24,7 @@ from polyrank.features import (
     SharingFeature,
     TextFeature,
 )
+from polyrank.located import located_message
 from polyrank.tasks import BinaryTask, Task
 
 WIRE_NAMES = frozenset({"ids", "weights", "dense"})
@@ -67,7 +68,7 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         try:
             schema = msgspec.toml.decode(text, type=cls)
         except msgspec.ValidationError as err:
-            raise SchemaError(located_message(err)) from err
+            raise SchemaError(located_message(err, cls)) from err
         except msgspec.DecodeError as err:
             raise SchemaError(f"not valid TOML: {err}") from err
         return schema.resolved()
@@ -142,13 +143,6 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         observed = (column for task in self.tasks for column in (task.label, task.when) if column is not None)
         others = (column for column in (self.time, self.group, self.sample_weight) if column is not None)
         return tuple(dict.fromkeys((*self.feature_columns, *observed, *others)))
-
-
-def located_message(err: msgspec.ValidationError) -> str:
-    """Turn msgspec's "Expected `int`, got `str` - at `$.a`" into "$.a: expected int, got str"."""
-    message = str(err).replace("`", "")
-    body, _, path = message.partition(" - at ")
-    return f"{path or '$'}: {body[:1].lower()}{body[1:]}"
 
 
 def toml_text(value: msgspec.Struct) -> str:

@@ -23,14 +23,18 @@ _MAX_LINKS = 40  # as many as Linux follows
 
 
 @contextlib.contextmanager
-def staged_directory(target: Path) -> Iterator[Path]:
+def staged_directory(target: Path, *, alone: bool = False) -> Iterator[Path]:
     """Yield an empty directory that becomes `target` when the block ends well, and vanishes when it does not.
 
+    Args:
+        target: the directory.
+        alone: refuse when another process is at work on it; else both may work, and the first to end has it.
+
     Raises:
-        OutputError: `target` already exists and is not an empty directory, or it cannot be written.
+        OutputError: `target` already exists and is not an empty directory, cannot be written, or has another writer.
     """
     refuse_existing(target)
-    with partial_directory(target) as stage:
+    with partial_directory(target, alone=alone) as stage:
         yield stage
         with _writing(target):
             flush_tree(stage)
@@ -72,8 +76,10 @@ def staged_file(target: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def partial_directory(target: Path, *, shown: Path | None = None) -> Iterator[Path]:
+def partial_directory(target: Path, *, shown: Path | None = None, alone: bool = False) -> Iterator[Path]:
     """Yield a locked hidden directory beside `target`; whatever is still there when the block ends is removed.
+
+    With `alone`, another writer at work on `target` is an `OutputError`.
 
     Any `OSError` inside the block that names a file below the directory becomes an `OutputError` that names `shown`, or
     `target`.
@@ -81,8 +87,12 @@ def partial_directory(target: Path, *, shown: Path | None = None) -> Iterator[Pa
     with contextlib.ExitStack() as stack:
         with _writing(shown or target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            _sweep(target)
-            stage = _claim(target, stack)
+            with _locked(target.parent) if alone else contextlib.nullcontext():
+                if _sweep(target) and alone:
+                    raise OutputError(
+                        f"another process is writing {target}; wait for it, or choose another output directory"
+                    )
+                stage = _claim(target, stack)
         try:
             yield stage
         except OutputError:
@@ -137,8 +147,20 @@ def _claim(target: Path, stack: contextlib.ExitStack) -> Path:
                 return stage
 
 
-def _sweep(target: Path) -> None:
-    """Remove what writers of `target` that died have left; one that lives holds its lock."""
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Let one process at a time look for others and make its stage."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _sweep(target: Path) -> bool:
+    """Remove what writers of `target` that died have left; say whether one lives, which holds its lock."""
+    lives = False
     for stale in target.parent.glob(f".{glob.escape(target.name)}.*{PARTIAL_SUFFIX}"):
         try:
             descriptor = os.open(stale, os.O_RDONLY | os.O_DIRECTORY)
@@ -148,9 +170,10 @@ def _sweep(target: Path) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(stale, ignore_errors=True)
         except BlockingIOError:
-            pass
+            lives = True
         finally:
             os.close(descriptor)
+    return lives
 
 
 def _is_stream(target: Path) -> bool:

@@ -3,13 +3,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from toy import TOY_TOML
 
 from polyrank.errors import MissingExtraError, SchemaError
 from polyrank.features import BagFeature, BucketizedFeature, CategoricalFeature, NumericFeature
-from polyrank.schema import Schema, located_message
+from polyrank.schema import Schema
 from polyrank.spelling import suggestion
 from polyrank.tasks import BinaryTask
 
@@ -347,12 +346,6 @@ def test_schema_cannot_be_changed(toy_schema: Schema) -> None:
 def test_suggestion_offers_only_what_is_close() -> None:
     assert suggestion("user", ["users", "video"]) == "; did you mean 'users'?"
     assert suggestion("user", ["video"]) == ""
-
-
-def test_path_of_a_validation_error_comes_first() -> None:
-    assert (
-        located_message(msgspec.ValidationError("Expected `int`, got `str` - at `$.a`")) == "$.a: expected int, got str"
-    )
 
 
 def test_absent_toml_writer_names_the_extra(toy_schema: Schema, monkeypatch: pytest.MonkeyPatch) -> None:

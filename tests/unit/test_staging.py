@@ -230,3 +230,20 @@ def test_loop_of_links_is_replaced(tmp_path: Path) -> None:
     with staged_file(target) as partial:
         partial.write_text("new")
     assert target.read_text() == "new"
+
+
+def test_second_writer_that_wants_to_be_alone_is_refused(tmp_path: Path) -> None:
+    message = rf"^another process is writing {tmp_path / 'run'}; wait for it, or choose another output directory$"
+    with staged_directory(tmp_path / "run", alone=True):
+        with pytest.raises(OutputError, match=message), staged_directory(tmp_path / "run", alone=True):
+            pass
+        assert len(list(tmp_path.iterdir())) == 1
+    with staged_directory(tmp_path / "other", alone=True):
+        pass
+
+
+def test_leftovers_of_the_dead_refuse_nobody(tmp_path: Path) -> None:
+    (tmp_path / ".run.abc.partial").mkdir()
+    with staged_directory(tmp_path / "run", alone=True):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]

@@ -32,8 +32,11 @@ WRONG = {
     "too many threads": ("threads = 1025", "$.threads must be in [1, 1024], got 1025"),
     "fraction of a thread": ("threads = 1.5", "$.threads: expected int, got float"),
     "zero rate": ("[optimizer]\nlr = 0.0", "$.optimizer.lr must be above 0, got 0.0"),
-    "nan rate": ("[optimizer]\nlr = nan", "$.optimizer.lr must be above 0, got nan"),
-    "infinite rate": ("[optimizer]\nembedding_lr = inf", "$.optimizer.embedding_lr must be above 0, got inf"),
+    "nan rate": ("[optimizer]\nlr = nan", "$.optimizer.lr must be above 0 and finite, got nan"),
+    "infinite rate": (
+        "[optimizer]\nembedding_lr = inf",
+        "$.optimizer.embedding_lr must be above 0 and finite, got inf",
+    ),
     "negative decay": ("[optimizer]\nweight_decay = -1.0", "$.optimizer.weight_decay must be 0 or above, got -1.0"),
     "zero hours": ("[validation]\nhours = 0.0", "$.validation.hours must be above 0, got 0.0"),
     "no column": (

@@ -39,6 +39,12 @@ def test_label_counts_only_where_condition_is_one() -> None:
     assert_array_equal(matrix[:, 0], np.array([1, np.nan, 0, np.nan], np.float32))
 
 
+def test_condition_of_other_numbers_is_refused() -> None:
+    message = "column 'stars' holds 5 at row 2; 0 and 1 expected of what a task is observed under (task 'like')"
+    with pytest.raises(DataError, match=re.escape(message)):
+        labels({"is_like": [1, 1], "stars": [1, 5]}, BinaryTask(name="like", label="is_like", when="stars"))
+
+
 def test_condition_leaves_the_other_tasks_alone() -> None:
     matrix = labels({"is_like": [1, 1], "is_click": [1, 0]}, CLICK, LIKE)
     assert matrix[:, 0].tolist() == [1.0, 0.0]

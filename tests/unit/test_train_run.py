@@ -3,6 +3,7 @@ import logging
 import math
 import re
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -15,13 +16,22 @@ from numpy.testing import assert_array_equal
 from safetensors.torch import load_file
 from toy import TOY_TOML, ToyRows
 
-from polyrank.errors import DataError, OutputError, SchemaError
+from polyrank.errors import ConfigError, DataError, OutputError, SchemaError
 from polyrank.features import CategoricalFeature, NumericFeature
 from polyrank.models import MultiTaskRanker, TrainedRanker
 from polyrank.models.trained import predict
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask
-from polyrank.train import OptimizerConfig, Run, TrainConfig, ValidationConfig, fit
+from polyrank.train import (
+    CheckpointConfig,
+    EarlyStoppingConfig,
+    OptimizerConfig,
+    Run,
+    TrainConfig,
+    ValidationConfig,
+    fit,
+)
+from polyrank.train.loop import Trainer
 from polyrank.train.preparing import prepare
 from polyrank.train.validation import describe
 
@@ -360,10 +370,62 @@ def test_few_steps_are_warned_of(
     toy_schema: Schema, toy_rows: ToyRows, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     fit(toy_schema, toy_rows(200, 1), out=tmp_path / "run", progress=False)
-    assert caplog.messages[0].startswith("only 5 gradient step(s) in all for 180 rows")
+    assert caplog.messages[0].startswith("only 5 gradient step(s) at most for 180 rows")
 
 
 def test_files_of_a_run_are_readable_by_all(toy_run: Path) -> None:
     assert {file.name: file.stat().st_mode & 0o444 for file in toy_run.iterdir()} == {
         file.name: 0o444 for file in toy_run.iterdir()
     }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"schema": "schema.toml"}, r"^schema must be a Schema, such as Schema.load\(path\), got 'schema.toml'$"),
+        ({"config": {"epochs": 1}}, r"^config must be a TrainConfig, such as TrainConfig.load\(path\), got dict$"),
+    ],
+)
+def test_arguments_of_wrong_types_are_refused(
+    arguments: dict[str, Any], message: str, toy_schema: Schema, toy_rows: ToyRows, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        fit(**({"schema": toy_schema, "data": toy_rows(50), "out": tmp_path / "run"} | arguments))
+
+
+def test_unknown_metric_is_refused_before_rows_are_read(toy_schema: Schema, tmp_path: Path) -> None:
+    config = TrainConfig(early_stopping=EarlyStoppingConfig(metric="click.acu"))
+    with pytest.raises(ConfigError, match=r"^\$\.early_stopping\.metric: metric 'click\.acu' is none of this schema"):
+        fit(toy_schema, tmp_path / "none.parquet", out=tmp_path / "run", config=config)
+
+
+def test_warm_up_beyond_the_training_is_warned_of(
+    toy_schema: Schema, toy_rows: ToyRows, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = TrainConfig(epochs=1, batch_size=90, optimizer=OptimizerConfig(warmup_steps=2))
+    fit(toy_schema, toy_rows(200), out=tmp_path / "run", config=config, progress=False)
+    message = "$.optimizer.warmup_steps = 2, and there are 2 steps: learning rates stay below their own; lower it"
+    assert message in caplog.messages
+
+
+def test_stopped_training_says_how_to_go_on(
+    toy_schema: Schema,
+    toy_rows: ToyRows,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps = iter(range(3))
+    step = Trainer.step
+
+    def stopped(trainer: Trainer, batch: Any) -> Any:
+        if next(steps, None) is None:
+            raise KeyboardInterrupt
+        return step(trainer, batch)
+
+    monkeypatch.setattr(Trainer, "step", stopped)
+    config = TrainConfig(batch_size=32, checkpoint=CheckpointConfig(every_steps=2))
+    with pytest.raises(KeyboardInterrupt):
+        fit(toy_schema, toy_rows(200), out=tmp_path / "run", config=config, progress=False)
+    expected = f"{tmp_path / 'run.checkpoint'} holds what was trained; go on from it with --resume"
+    assert caplog.messages[-1] == expected

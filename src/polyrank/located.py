@@ -1,0 +1,82 @@
+"""What is wrong in a TOML file, where, and what may stand there instead."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+from polyrank.spelling import suggestion
+
+_STEP = re.compile(r"\.([^.\[\]]+)|\[(?:\d+|\.\.\.)\]")
+_MANY = 12
+"""More keys than this are not listed, where none is like the one that is wrong."""
+
+
+def located_message(err: msgspec.ValidationError, kind: type) -> str:
+    """Turn msgspec's "Expected `int`, got `str` - at `$.a`" into "$.a: expected int, got str", with what there is.
+
+    Args:
+        err: of decoding a `kind`.
+        kind: a struct.
+    """
+    message = str(err).replace("`", "")
+    body, _, path = message.partition(" - at ")
+    return f"{path or '$'}: {body[:1].lower()}{body[1:]}{_offered(body, list(_types_at(kind, path)), path)}"
+
+
+def _offered(body: str, found: list[Any], path: str) -> str:
+    """Say what may stand there: keys like an unknown one, or the values of a choice."""
+    unknown = re.fullmatch(r"Object contains unknown field (.*)", body)
+    if unknown:
+        names = sorted({field.encode_name for each in found if _is_struct(each) for field in each.fields})
+        return suggestion(unknown[1], names) or (f"; there are {', '.join(names)}" if len(names) <= _MANY else "")
+    choice = re.fullmatch(r"Invalid (?:enum )?value '(.*)'", body)
+    if choice:
+        values = [str(value) for each in found for value in getattr(each, "values", ())]
+        values = values or [str(each.tag) for each in found if _is_struct(each) and path.endswith(f".{each.tag_field}")]
+        others = ["a whole number"] if any(isinstance(each, inspect.IntType) for each in found) else []
+        offered = list(dict.fromkeys([*others, *(f"'{value}'" for value in values)]))
+        return f"; expected {_either(offered)}" if offered else ""
+    return ""
+
+
+def _either(offered: list[str]) -> str:
+    return offered[0] if len(offered) == 1 else f"{', '.join(offered[:-1])} or {offered[-1]}"
+
+
+def _types_at(kind: type, path: str) -> Iterator[Any]:
+    """Yield the types that may stand at a path such as `$.features[0].kind`."""
+    found = list(_alternatives(inspect.type_info(kind)))
+    for step in _STEP.finditer(path):
+        inner = [part for each in found for part in _inside(each, step[1])]
+        # The tag of a union is no field: its structs know it.
+        found = inner or [each for each in found if _is_struct(each)]
+    yield from found
+
+
+def _inside(kind: Any, name: str | None) -> Iterator[Any]:
+    if name is None:
+        item = getattr(kind, "item_type", None)
+        items = getattr(kind, "item_types", ()) if item is None else (item,)
+        for each in items:
+            yield from _alternatives(each)
+    elif _is_struct(kind):
+        for field in kind.fields:
+            if field.encode_name == name:
+                yield from _alternatives(field.type)
+    elif isinstance(kind, inspect.DictType):
+        yield from _alternatives(kind.value_type)
+
+
+def _alternatives(kind: Any) -> Iterator[Any]:
+    if isinstance(kind, inspect.UnionType):
+        for each in kind.types:
+            yield from _alternatives(each)
+    else:
+        yield kind
+
+
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, inspect.StructType)
