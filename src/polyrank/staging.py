@@ -1,7 +1,7 @@
 """Directories and files that appear whole or not at all, whatever kills the process that writes them.
 
-Work happens in a hidden sibling `.<name>.<random>.partial`, is flushed to disk and then renamed into place. The writer
-holds a lock on the sibling, so a later writer can tell a dead one's leftovers from work in progress and sweep them.
+Work happens in a hidden sibling `.<name>.<time>.<random>.partial`, is flushed to disk and then renamed into place. The
+writer holds a lock on the sibling, so a later one can tell leftovers of the dead from work in progress and sweep them.
 """
 
 import contextlib
@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,12 +88,13 @@ def partial_directory(target: Path, *, shown: Path | None = None, alone: bool = 
     with contextlib.ExitStack() as stack:
         with _writing(shown or target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            with _locked(target.parent) if alone else contextlib.nullcontext():
-                if _sweep(target) and alone:
-                    raise OutputError(
-                        f"another process is writing {target}; wait for it, or choose another output directory"
-                    )
-                stage = _claim(target, stack)
+            _sweep(target)
+            stage = _claim(target, stack)
+            # Of two that begin at once each sees the other, and the names say which was first.
+            if alone and any(other < stage.name for other in _sweep(target)):
+                raise OutputError(
+                    f"another process is writing {target}; wait for it, or choose another output directory"
+                )
         try:
             yield stage
         except OutputError:
@@ -135,7 +137,8 @@ def _claim(target: Path, stack: contextlib.ExitStack) -> Path:
     a signal leaves a stage behind.
     """
     while True:
-        stage = target.parent / f".{target.name}.{secrets.token_urlsafe(6)}{PARTIAL_SUFFIX}"
+        began = f"{time.time_ns():016x}"
+        stage = target.parent / f".{target.name}.{began}.{secrets.token_urlsafe(6)}{PARTIAL_SUFFIX}"
         stack.callback(shutil.rmtree, stage, ignore_errors=True)
         stage.mkdir(mode=0o700)
         with contextlib.suppress(FileNotFoundError):
@@ -147,20 +150,9 @@ def _claim(target: Path, stack: contextlib.ExitStack) -> Path:
                 return stage
 
 
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Let one process at a time look for others and make its stage."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _sweep(target: Path) -> bool:
-    """Remove what writers of `target` that died have left; say whether one lives, which holds its lock."""
-    lives = False
+def _sweep(target: Path) -> list[str]:
+    """Remove what writers of `target` that died have left; name the stages of those that live, and hold their locks."""
+    living = []
     for stale in target.parent.glob(f".{glob.escape(target.name)}.*{PARTIAL_SUFFIX}"):
         try:
             descriptor = os.open(stale, os.O_RDONLY | os.O_DIRECTORY)
@@ -170,10 +162,10 @@ def _sweep(target: Path) -> bool:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(stale, ignore_errors=True)
         except BlockingIOError:
-            lives = True
+            living.append(stale.name)
         finally:
             os.close(descriptor)
-    return lives
+    return living
 
 
 def _is_stream(target: Path) -> bool:
