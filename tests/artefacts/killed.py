@@ -18,8 +18,8 @@ from typing import Any, TypedDict
 import onnx
 
 from polyrank.errors import PolyrankError
+from polyrank.export import ExportOptions, export_onnx, publish, rollback
 from polyrank.export import bundle as bundle_module
-from polyrank.export import export_onnx, publish, rollback
 from polyrank.export.answers import Answers
 from polyrank.export.graphs import Graph
 
@@ -122,7 +122,7 @@ def _work(job: Job, graph: onnx.ModelProto) -> int:
         # What takes long and touches no file of the bundle is not done anew for each step.
         setattr(bundle_module, "build_graph", lambda *_: Graph(graph))  # noqa: B010 (the module exports no such name)
         countdown.start()
-        export_onnx(job["source"], out=job["place"])
+        export_onnx(job["source"], out=job["place"], options=ExportOptions(requests=None))
     sys.settrace(None)
     return countdown.count
 

@@ -20,6 +20,12 @@ POINTS = 20
 VERSION_FILES = ["golden.npz", "model.onnx", "parity.json", "run.json", "signature.json", "version.json"]
 
 
+@pytest.fixture(scope="module")
+def toy_bundle(toy_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of two graphs, so that a change of the repository is two exchanges."""
+    return export_onnx(toy_run, out=tmp_path_factory.mktemp("toy") / "bundle").path
+
+
 def spread(steps: int, points: int) -> list[int]:
     return sorted({1 + index * (steps - 1) // (points - 1) for index in range(points)})
 
