@@ -8,7 +8,7 @@ from typing import Literal, Self
 import msgspec
 
 from polyrank.errors import ConfigError
-from polyrank.located import located_message
+from polyrank.located import load_toml
 
 from .parity import TOLERANCE
 
@@ -158,16 +158,7 @@ class ServingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         Raises:
             ConfigError: the file cannot be read, is not TOML, or holds a wrong key or value.
         """
-        try:
-            return msgspec.toml.decode(Path(path).read_bytes(), type=cls)
-        except OSError as err:
-            raise ConfigError(f"cannot read serving options {path}: {(err.strerror or str(err)).lower()}") from err
-        except msgspec.ValidationError as err:
-            # A range check of ours arrives wrapped; its own message already names the option.
-            message = str(err.__cause__) if isinstance(err.__cause__, ConfigError) else located_message(err, cls)
-            raise ConfigError(f"{path}: {message}") from err
-        except (msgspec.DecodeError, UnicodeDecodeError) as err:
-            raise ConfigError(f"{path}: not valid TOML: {err}") from err
+        return load_toml(path, cls, "serving options")
 
     def _require_sizes(self, name: str, sizes: Sequence[int]) -> None:
         for size in sizes:

@@ -7,7 +7,7 @@ import msgspec
 
 from polyrank.errors import ConfigError
 from polyrank.files import UTF8, check_encoding
-from polyrank.located import located_message
+from polyrank.located import load_toml
 from polyrank.models import ModelConfig
 
 from .balancing.config import BalancingConfig
@@ -111,13 +111,4 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Raises:
             ConfigError: the file cannot be read, is not TOML, or holds a wrong key or value.
         """
-        try:
-            return msgspec.toml.decode(Path(path).read_bytes(), type=cls)
-        except OSError as err:
-            raise ConfigError(f"cannot read configuration {path}: {(err.strerror or str(err)).lower()}") from err
-        except msgspec.ValidationError as err:
-            # A range check of ours arrives wrapped; its own message already holds the path.
-            message = str(err.__cause__) if isinstance(err.__cause__, ConfigError) else located_message(err, cls)
-            raise ConfigError(f"{path}: {message}") from err
-        except (msgspec.DecodeError, UnicodeDecodeError) as err:
-            raise ConfigError(f"{path}: not valid TOML: {err}") from err
+        return load_toml(path, cls, "configuration")

@@ -2,16 +2,38 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import inspect
 
+from polyrank.errors import ConfigError
 from polyrank.spelling import suggestion
+
+Struct = TypeVar("Struct", bound=msgspec.Struct)
 
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(?:\d+|\.\.\.)\]")
 _MANY = 12
 """More keys than this are not listed, where none is like the one that is wrong."""
+
+
+def load_toml(path: str | Path, kind: type[Struct], what: str) -> Struct:
+    """Read a TOML file of a struct, called `what` when it cannot be read.
+
+    Raises:
+        ConfigError: the file cannot be read, is not TOML, or holds a wrong key or value.
+    """
+    try:
+        return msgspec.toml.decode(Path(path).read_bytes(), type=kind)
+    except OSError as err:
+        raise ConfigError(f"cannot read {what} {path}: {(err.strerror or str(err)).lower()}") from err
+    except msgspec.ValidationError as err:
+        # A range check of ours arrives wrapped; its own message already says where.
+        message = str(err.__cause__) if isinstance(err.__cause__, ConfigError) else located_message(err, kind)
+        raise ConfigError(f"{path}: {message}") from err
+    except (msgspec.DecodeError, UnicodeDecodeError) as err:
+        raise ConfigError(f"{path}: not valid TOML: {err}") from err
 
 
 def located_message(err: msgspec.ValidationError, kind: type) -> str:
