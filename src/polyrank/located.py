@@ -53,6 +53,8 @@ def _offered(body: str, found: list[Any], path: str) -> str:
     unknown = re.fullmatch(r"Object contains unknown field (.*)", body)
     if unknown:
         names = sorted({field.encode_name for each in found if _is_struct(each) for field in each.fields})
+        if unknown[1] in names:
+            return "; another kind has it"
         return suggestion(unknown[1], names) or (f"; there are {', '.join(names)}" if len(names) <= _MANY else "")
     choice = re.fullmatch(r"Invalid (?:enum )?value '(.*)'", body)
     if choice:

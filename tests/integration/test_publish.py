@@ -421,7 +421,7 @@ def test_full_disk_is_told_and_leaves_nothing(toy_bundle: Path, small_disk: Path
 
 
 def test_export_to_a_full_disk_is_told_and_leaves_nothing(toy_run: Path, small_disk: Path) -> None:
-    with pytest.raises(OutputError, match=r"^cannot write .*/disk/bundle: no space left on device"):
+    with pytest.raises(OutputError, match=r"^cannot write .*/disk/bundle: 2 graph\(s\) take .* free"):
         export_onnx(toy_run, out=small_disk / "bundle")
     assert contents(small_disk) == {}
 

@@ -23,7 +23,7 @@ def pool(vectors: Tensor, present: Tensor, pooling: Pooling, weights: Tensor | N
     if pooling == "max":
         return _maximum(vectors, present)
     counts, norm = _counts(present, pooling, weights)
-    total = torch.bmm(counts.unsqueeze(1), vectors).squeeze(1)
+    total = torch.bmm(counts.unsqueeze(1).to(vectors.dtype), vectors).squeeze(1)
     return total if norm is None else total / norm
 
 
