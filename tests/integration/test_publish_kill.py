@@ -13,7 +13,7 @@ from polyrank.export import Bundle, export_onnx, publish
 from polyrank.export.bundle import check_golden
 from polyrank.serving.servable import servable_models
 
-POINTS = 20
+POINTS = 6
 """How many steps of each work are hit in the quick tests; the slow ones hit every one."""
 
 
