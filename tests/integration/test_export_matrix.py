@@ -1,8 +1,9 @@
 """Architectures, kinds of tasks and kinds of features, in each minor version of ONNX Runtime that pip has from 1.20 on.
 
-All kinds of tasks are in each schema. Of the product of architectures, interactions and features each pair of two
-values is there once (a greedy covering): 1,512 combinations become 126. Each goes through parity here, and the
-first of each architecture through each ONNX Runtime, which pip installs into the cache on first use.
+All kinds of tasks are in each schema. Of the product of architectures, interactions, normalisations and features each
+pair of two values is there once (a greedy covering): 1,188 combinations become 139. Each goes through parity here, and
+the first of each architecture through each ONNX Runtime, which pip installs into the cache on first use. All of it
+takes half an hour on two busy cores.
 """
 
 import itertools
@@ -28,7 +29,8 @@ Case = tuple[str, str, str, str]
 
 def pairwise() -> list[Case]:
     """Cover every pair of values of two different factors, each new case with as many new pairs as it can."""
-    cases = list(itertools.product(ARCHITECTURES, INTERACTIONS, NORMALIZATIONS, FEATURES))
+    product = itertools.product(ARCHITECTURES, INTERACTIONS, NORMALIZATIONS, FEATURES)
+    cases = [case for case in product if case[1] != "fm" or case[0] == "shared_bottom"]  # it has no layers
     left = {pair for case in cases for pair in pairs_of(case)}
     chosen = []
     while left:
