@@ -127,7 +127,8 @@ def check_change(verb: str, expected: set[tuple[str, ...]], toy_bundle: Path, pl
         outcomes.add(tuple(versions(repository)))
         assert publish(toy_bundle, repository).version in (3, 4)
         assert_no_leftovers(repository.parent)
-    assert outcomes == expected
+    # A state that only a few steps leave is one that a few kills may miss.
+    assert outcomes <= expected if points else outcomes == expected
 
 
 KEEPING = ("publish and keep", {("1", "2"), ("3",)})
