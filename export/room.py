@@ -1,16 +1,13 @@
 """Room on the disk, before minutes are spent on an export that would not fit."""
 
 import logging
-import shutil
 from pathlib import Path
 
 from torch import nn
 
-from polyrank.errors import OutputError
+from polyrank.room import require_disk, shown_bytes
 
 from .graphs import MAX_SIZE_BYTES
-
-GIB = 2**30
 
 _log = logging.getLogger(__name__)
 
@@ -22,12 +19,6 @@ def require_room(model: nn.Module, out: Path, *, graphs: int) -> None:
         OutputError: the graphs take more than is free.
     """
     size = sum(value.numel() * value.element_size() for value in model.state_dict().values())
-    folder = next(place for place in (out.absolute(), *out.absolute().parents) if place.exists())
-    free = shutil.disk_usage(folder).free
-    if size * graphs > free:
-        raise OutputError(
-            f"cannot write {out}: {graphs} graph(s) take {size * graphs / GIB:,.1f} GiB, and {free / GIB:,.1f} GiB are "
-            f"free; choose another output directory or free space there"
-        )
+    require_disk(out, size * graphs, f"{graphs} graph(s)")
     if size > MAX_SIZE_BYTES:
-        _log.info("weights of %.1f GiB are written beside the graph, to model.onnx.data", size / GIB)
+        _log.info("weights of %s are written beside the graph, to model.onnx.data", shown_bytes(size))

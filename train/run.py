@@ -15,6 +15,7 @@ from tqdm import tqdm
 from polyrank.arguments import instance
 from polyrank.models import TrainedRanker
 from polyrank.models.trained import content_hash, save_trained_rows
+from polyrank.room import require_disk
 from polyrank.rows import Rows
 from polyrank.schema import Schema, toml_text
 from polyrank.staging import refuse_existing, staged_directory
@@ -33,7 +34,7 @@ from .task_weights import weighted
 from .threads import torch_threads
 from .training import OnValidation, Training
 from .validation import validate
-from .warnings import warn_of_chance
+from .warnings import warn_of_chance, warn_unread
 
 METRICS_FILE = "metrics.json"
 TIMES_FILE = "times.json"
@@ -123,7 +124,9 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
                 prepared = prepare(schema, data, config, cache=kept, progress=bar.update, processes=processes)
             identity = identity_of(schema, config, prepared, None if older is None else content_hash(older))
             checkpoints = Checkpoints(checkpoint_path(target), config.checkpoint, identity, is_used=resume)
-            training = _train(prepared, config, checkpoints, older, processes, scalars, progress=progress)
+            training = _train(
+                prepared, config, checkpoints, older, processes, scalars, target=target, progress=progress
+            )
             run = Run(target, "", _final_evaluation(training, prepared, config, processes), training.kept["epoch"])
             _warn_undefined(run.evaluation)
             warn_of_chance(run.evaluation)
@@ -174,6 +177,8 @@ def _refuse_early(schema: Schema, target: Path, config: TrainConfig, processes: 
     require_rows_for_all(config.batch_size, processes)
     build_balancer(config.balancing, schema.tasks, seed=config.seed)
     Stopping(config, schema)
+    if processes.is_first:
+        warn_unread(config.model)
 
 
 @contextlib.contextmanager
@@ -211,6 +216,7 @@ def _train(  # noqa: PLR0913 (what a training begins with)
     processes: Processes,
     scalars: Scalars | None,
     *,
+    target: Path,
     progress: bool,
 ) -> Training:
     """Train from seeded initial weights, from those of an older run, or on from a checkpoint."""
@@ -223,6 +229,9 @@ def _train(  # noqa: PLR0913 (what a training begins with)
             training = begin(data, config, warm_start=older, processes=processes, progress=progress)
         else:
             training = go_on(data, config, state, checkpoints.path, processes)
+        if processes.is_first:
+            weights = training.model.state_dict().values()
+            require_disk(target, sum(weight.nbytes for weight in weights), "the weights")
         training.scalars = scalars
         training.run(progress=progress, checkpoints=checkpoints if processes.is_first else None)
     return training

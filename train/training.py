@@ -12,6 +12,7 @@ import torch
 from tqdm import tqdm
 
 from polyrank.models import MultiTaskRanker
+from polyrank.models.memory import require_layer_memory
 
 from .allocator import kept_memory
 from .batch_norm import share_batch_norm
@@ -86,6 +87,8 @@ class Training:
             rank=processes.rank,
             world_size=processes.size,
         )
+        # A gradient and two moments of AdamW, beside the weights that are there.
+        require_layer_memory(model.network, "training", copies=3)
         share_batch_norm(model, processes)
         steps = config.max_epochs * self.rows.steps_per_epoch
         _warn_few_steps(config, steps, len(data.train))

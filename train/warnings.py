@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.models import ModelConfig
 from polyrank.tasks import BinaryTask, Task
 
 from .metrics import Evaluation
@@ -27,6 +28,20 @@ def warn_one_class(tasks: Sequence[Task], lowest: NDArray[np.float32], highest: 
                 int(low),
                 task.label,
             )
+
+
+def warn_unread(config: ModelConfig) -> None:
+    """Warn of fields of the model that were set and decide nothing."""
+    for field, readers in config.unread().items():
+        key = "interaction" if "dcn_v2" in readers else "architecture"
+        logger.warning(
+            "$.model.%s = %s is read with %s = %s alone, and this is %r; leave it out",
+            field,
+            getattr(config, field),
+            key,
+            " or ".join(repr(reader) for reader in readers),
+            getattr(config, key),
+        )
 
 
 def warn_of_chance(evaluation: Evaluation) -> None:

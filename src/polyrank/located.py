@@ -14,6 +14,7 @@ from polyrank.spelling import suggestion
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(?:\d+|\.\.\.)\]")
+_OTHERS = ((inspect.IntType, "a whole number"), (inspect.BoolType, "true, false"))
 _MANY = 12
 """More keys than this are not listed, where none is like the one that is wrong."""
 
@@ -45,7 +46,11 @@ def located_message(err: msgspec.ValidationError, kind: type) -> str:
     """
     message = str(err).replace("`", "")
     body, _, path = message.partition(" - at ")
-    return f"{path or '$'}: {body[:1].lower()}{body[1:]}{_offered(body, list(_types_at(kind, path)), path)}"
+    found = list(_types_at(kind, path))
+    wrong_type = re.fullmatch(r"Expected .*, got (.*)", body)
+    if wrong_type and any(isinstance(each, inspect.LiteralType) for each in found):
+        return f"{path}: expected {_values(found, path)}, got {wrong_type[1]}"
+    return f"{path or '$'}: {body[:1].lower()}{body[1:]}{_offered(body, found, path)}"
 
 
 def _offered(body: str, found: list[Any], path: str) -> str:
@@ -56,18 +61,22 @@ def _offered(body: str, found: list[Any], path: str) -> str:
         if unknown[1] in names:
             return "; another kind has it"
         return suggestion(unknown[1], names) or (f"; there are {', '.join(names)}" if len(names) <= _MANY else "")
-    choice = re.fullmatch(r"Invalid (?:enum )?value '(.*)'", body)
-    if choice:
-        values = [str(value) for each in found for value in getattr(each, "values", ())]
-        values = values or [str(each.tag) for each in found if _is_struct(each) and path.endswith(f".{each.tag_field}")]
-        others = ["a whole number"] if any(isinstance(each, inspect.IntType) for each in found) else []
-        offered = list(dict.fromkeys([*others, *(f"'{value}'" for value in values)]))
-        return f"; expected {_either(offered)}" if offered else ""
+    missing = re.fullmatch(r"Object missing required field (.*)", body)
+    if missing:
+        return f"; write `{missing[1]} = ...` there"
+    if re.fullmatch(r"Invalid (?:enum )?value '(.*)'", body):
+        values = _values(found, path)
+        return f"; expected {values}" if values else ""
     return ""
 
 
-def _either(offered: list[str]) -> str:
-    return offered[0] if len(offered) == 1 else f"{', '.join(offered[:-1])} or {offered[-1]}"
+def _values(found: list[Any], path: str) -> str:
+    """Name the values of a choice, and what else may stand beside them; nothing where there is no choice."""
+    values = [str(value) for each in found for value in getattr(each, "values", ())]
+    values = values or [str(each.tag) for each in found if _is_struct(each) and path.endswith(f".{each.tag_field}")]
+    others = [name for kind, name in _OTHERS if any(isinstance(each, kind) for each in found)]
+    offered = list(dict.fromkeys([*others, *(f"'{value}'" for value in values)]))
+    return " or ".join([", ".join(offered[:-1]), *offered[-1:]]) if len(offered) > 1 else "".join(offered)
 
 
 def _types_at(kind: type, path: str) -> Iterator[Any]:

@@ -17,6 +17,7 @@ from polyrank.errors import DataError, OutputError
 from polyrank.models import TrainedRanker
 from polyrank.schema import Schema
 from polyrank.train import TrainConfig, fit
+from polyrank.train.training import Training
 
 TRAIN = ["train", "logs.parquet", "--schema", "schema.toml", "--config", "train.toml", "--out", "run"]
 INPUTS = ["logs.parquet", "schema.toml", "train.toml"]
@@ -139,10 +140,22 @@ def test_of_two_trainings_at_once_one_wins(place: Path) -> None:
 
 @pytest.mark.parametrize("small_disk", ["4k", "32k", "96k", "144k"], indirect=True)
 def test_full_disk_is_one_line_and_leaves_nothing(small_disk: Path, toy_schema: Schema) -> None:
-    with pytest.raises(OutputError, match=r"^cannot write .*/disk/run: no space left on device; choose") as caught:
+    message = r"^cannot write .*/disk/run: (no space left on device|the weights take .* MiB, and .* are free); choose"
+    with pytest.raises(OutputError, match=message) as caught:
         fit(toy_schema, toy_table(2_000), out=small_disk / "run", progress=False)
     assert len(str(caught.value).splitlines()) == 1
     assert list(small_disk.iterdir()) == []
+
+
+@pytest.mark.parametrize("small_disk", ["96k"], indirect=True)
+def test_disk_too_small_for_the_weights_is_refused_before_training(
+    small_disk: Path, toy_schema: Schema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Training, "run", lambda *_args, **_options: pytest.fail("it trained"))
+    with pytest.raises(
+        OutputError, match=r"^cannot write .*/disk/run: the weights take 0\.1 MiB, and 0\.1 MiB are free"
+    ):
+        fit(toy_schema, toy_table(2_000), out=small_disk / "run", progress=False)
 
 
 @pytest.mark.parametrize("small_disk", ["1m"], indirect=True)

@@ -29,6 +29,9 @@ TASK = '[[tasks]]\nname = "c"\nkind = "binary"\nlabel = "l"\n'
             "$.precision: invalid enum value 'half'; expected 'bfloat16' or 'float32'",
         ),
         (TrainConfig, 'epochs = "Auto"', "$.epochs: invalid enum value 'Auto'; expected a whole number or 'auto'"),
+        (TrainConfig, "epochs = 1.5", "$.epochs: expected a whole number or 'auto', got float"),
+        (TrainConfig, "compile = 1", "$.compile: expected true, false or 'auto', got int"),
+        (Schema, TASK, "$: object missing required field name; write `name = ...` there"),
         (TrainConfig, "seed = 1.5", "$.seed: expected int, got float"),
         (
             Schema,

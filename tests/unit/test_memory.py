@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from toy import toy_table
 
-from polyrank.errors import SchemaError
+from polyrank.errors import ConfigError, SchemaError
 from polyrank.features import CategoricalFeature
 from polyrank.models import ModelConfig, MultiTaskRanker, memory
 from polyrank.models.memory import available_bytes, require_memory
@@ -79,6 +79,28 @@ def test_tables_of_each_task_count(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     MultiTaskRanker(SCHEMA, ModelConfig(architecture="single_task"))
     with pytest.raises(SchemaError, match=r"^the model needs 192\.0 MiB"):
         MultiTaskRanker(SCHEMA, ModelConfig(architecture="stem"))
+
+
+def test_layers_that_do_not_fit_are_refused_before_they_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema = Schema(name="toy", features=(SMALL,), tasks=(CLICK,)).resolved()
+    machine(tmp_path, monkeypatch, available=64, container=None)
+    message = (
+        r"^the model needs 257\.\d MiB for layers, and 64\.0 MiB are free: the largest is layers\.\S+ of shape "
+        r"\(8192, 8192\); lower the widths or the counts of \$\.model$"
+    )
+    with pytest.raises(ConfigError, match=message):
+        MultiTaskRanker(schema, ModelConfig(hidden_dims=(8192, 8192)))
+
+
+def test_training_counts_gradients_and_moments_of_layers(
+    toy_schema: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine(tmp_path, monkeypatch, available=10, container=None)
+    config = TrainConfig(epochs=1, model=ModelConfig(hidden_dims=(1024, 1024)))
+    with pytest.raises(ConfigError, match=r"^training needs 1\d\.\d MiB for layers, and 10\.0 MiB are free"):
+        dry_run(toy_schema, toy_table(300), config=config)
 
 
 @pytest.mark.parametrize(

@@ -180,6 +180,16 @@ def test_existing_schema_is_kept_without_force(capsys: Capture) -> None:
 
 REFUSED: dict[str, tuple[list[str], list[str], str]] = {
     "no label": (["is_click"], [], "no column of 0 and 1 is named like a label, as is_click is; name one with --label"),
+    "unlike any column": (
+        [],
+        ["--label", "nope"],
+        "label 'nope' is no column; there are 'time_ms', 'user_id', 'video_id', 'history', 'city', 'tags', 'price', "
+        "'age', 'is_click'",
+    ),
+        [],
+        ["--label", "nope"],
+        "label 'nope' is no column; there are 'time_ms', 'user_id', 'video_id', 'history', 'city', 'tags', 'price', 'age', 'is_click'",
+    ),
     "unknown label": ([], ["--label", "is_clik"], "label 'is_clik' is no column; did you mean 'is_click'?"),
     "label of text": (
         [],

@@ -14,8 +14,8 @@ WRONG = {
     "unknown table": ("[trainer]", "$: object contains unknown field trainer"),
     "unknown key of a table": ("[optimizer]\nrate = 1.0", "$.optimizer: object contains unknown field rate"),
     "text for a number": ('[optimizer]\nlr = "fast"', "$.optimizer.lr: expected float, got str"),
-    "fraction for a count": ("epochs = 1.5", "$.epochs: expected int | str, got float"),
-    "boolean for a count": ("epochs = true", "$.epochs: expected int | str, got bool"),
+    "fraction for a count": ("epochs = 1.5", "$.epochs: expected a whole number or 'auto', got float"),
+    "boolean for a count": ("epochs = true", "$.epochs: expected a whole number or 'auto', got bool"),
     "unknown architecture": ('[model]\narchitecture = "x"', "$.model.architecture: invalid enum value 'x'"),
     "epochs in words": ('epochs = "three"', "$.epochs: invalid enum value 'three'"),
     "cosine without an end": (

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from toy import toy_table
 
+from polyrank.models import ModelConfig
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask, RegressionTask
 from polyrank.train import TrainConfig
 from polyrank.train.metrics import Evaluation
 from polyrank.train.preparing import prepare
-from polyrank.train.warnings import warn_of_chance, warn_one_class
+from polyrank.train.warnings import warn_of_chance, warn_one_class, warn_unread
 
 CLICK = BinaryTask(name="click", label="is_click")
 RATING = RegressionTask(name="rating", label="stars")
@@ -55,3 +56,11 @@ def test_better_than_chance_is_none(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     warn_of_chance(evaluation(0.6, 0.55, 0.65))
     assert caplog.text == ""
+
+
+def test_fields_that_nothing_reads_are_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    warn_unread(ModelConfig(architecture="mmoe", num_experts=8, num_task_experts=3, cross_rank=4))
+    assert caplog.messages == [
+        "$.model.num_task_experts = 3 is read with architecture = 'ple' alone, and this is 'mmoe'; leave it out",
+        "$.model.cross_rank = 4 is read with interaction = 'dcn_v2' alone, and this is 'none'; leave it out",
+    ]

@@ -17,6 +17,7 @@ from .shapes import ListCandidate, Shape, WordsCandidate, candidates
 from .vectors import VectorInspector
 
 MANY_TEXTS = 100
+MANY_COLUMNS = 12
 
 
 class Profile:
@@ -178,5 +179,6 @@ def _form(kind: Any) -> tuple[str | None, Any]:
 
 
 def names_of(profiles: Sequence[Profile]) -> str:
-    """Return the names of columns, for a message."""
-    return ", ".join(repr(profile.name) for profile in profiles)
+    """Return the names of columns, for a message: of the first, where they are many."""
+    more = f" and {len(profiles) - MANY_COLUMNS} more" if len(profiles) > MANY_COLUMNS else ""
+    return ", ".join(repr(profile.name) for profile in profiles[:MANY_COLUMNS]) + more

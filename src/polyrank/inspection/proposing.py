@@ -77,7 +77,8 @@ def propose(
 def _given(name: str, profiles: dict[str, Profile]) -> Profile:
     profile = profiles.get(name)
     if profile is None:
-        raise ConfigError(f"label {name!r} is no column{suggestion(name, list(profiles))}")
+        hint = suggestion(name, list(profiles)) or f"; there are {names_of(list(profiles.values()))}"
+        raise ConfigError(f"label {name!r} is no column{hint}")
     if profile.form not in ("integer", "float"):
         raise ConfigError(f"label {name!r} holds {profile.type}; a label is a number: make a 0/1 column of it")
     return profile

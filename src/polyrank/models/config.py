@@ -18,6 +18,16 @@ ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
 CHAINED = ("esmm", "aitm")
 """Architectures of tasks that follow one another, such as click and purchase."""
 
+_READERS: dict[str, tuple[str, ...]] = {
+    "num_experts": ("mmoe", "ple", "stem"),
+    "num_task_experts": ("ple",),
+    "num_extraction_layers": ("ple",),
+    "cross_layers": ("dcn_v2",),
+    "cross_rank": ("dcn_v2",),
+    "calibrator": ("aitm",),
+}
+"""Fields that some architectures or interactions alone read."""
+
 MAX_WIDTH = 65_536
 MAX_COUNT = 1_024
 
@@ -89,6 +99,12 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             )
         if self.chain and self.architecture not in CHAINED:
             raise ConfigError(f"$.model.chain goes with architecture = 'esmm' or 'aitm', got {self.architecture!r}")
+
+    def unread(self) -> dict[str, tuple[str, ...]]:
+        """Return the fields that were set, though neither architecture nor interaction reads them, with what does."""
+        own, default = {self.architecture, self.interaction}, type(self)()
+        unread = {field: readers for field, readers in _READERS.items() if own.isdisjoint(readers)}
+        return {field: unread[field] for field in unread if getattr(self, field) != getattr(default, field)}
 
     @property
     def layer_options(self) -> LayerOptions:

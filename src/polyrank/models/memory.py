@@ -1,9 +1,12 @@
-"""Memory of embedding tables: what they take, what is free, and a refusal before the system ends the process."""
+"""Memory of a model: what it takes, what is free, and a refusal before the system ends the process."""
 
 from pathlib import Path
 
-from polyrank.errors import SchemaError
+from torch import nn
+
+from polyrank.errors import ConfigError, SchemaError
 from polyrank.features import HashedFeature
+from polyrank.room import shown_bytes
 from polyrank.schema import Schema
 
 FLOAT_BYTES = 4
@@ -37,10 +40,32 @@ def require_memory(schema: Schema, what: str, *, copies: int, row_numbers: int =
         return
     large = [feature for feature in tables if tables[feature] >= total / MANY]
     largest = sorted(large, key=lambda feature: -tables[feature])[:LARGEST]
-    named = "; ".join(f"{feature.name!r} {_shown(tables[feature])} ({_size(feature)})" for feature in largest)
+    named = "; ".join(f"{feature.name!r} {shown_bytes(tables[feature])} ({_size(feature)})" for feature in largest)
     raise SchemaError(
-        f"{what} needs {_shown(total)} for embedding tables, and {_shown(free)} are free: {named}; lower num_buckets "
-        f"or embedding_dim{advice}"
+        f"{what} needs {shown_bytes(total)} for embedding tables, and {shown_bytes(free)} are free: {named}; "
+        f"lower num_buckets or embedding_dim{advice}"
+    )
+
+
+def require_layer_memory(layers: nn.Module, what: str, *, copies: int = 1) -> None:
+    """Refuse layers that do not fit into the memory that is free; where that is not known, nothing.
+
+    Args:
+        layers: may be on the device `meta`, where they take none.
+        what: needs the memory, as the message begins.
+        copies: numbers for each weight.
+
+    Raises:
+        ConfigError: they take more; names the largest weight.
+    """
+    weights = dict(layers.named_parameters())
+    total, free = copies * sum(weight.nbytes for weight in weights.values()), available_bytes()
+    if free is None or total <= free:
+        return
+    largest = max(weights, key=lambda name: weights[name].nbytes)
+    raise ConfigError(
+        f"{what} needs {shown_bytes(total)} for layers, and {shown_bytes(free)} are free: the largest is {largest} of "
+        f"shape {tuple(weights[largest].shape)}; lower the widths or the counts of $.model"
     )
 
 
@@ -75,7 +100,3 @@ def _free_of_container() -> int | None:
 
 def _size(feature: HashedFeature) -> str:
     return f"num_buckets = {feature.num_buckets:,}, embedding_dim = {feature.embedding_dim}"
-
-
-def _shown(size: int) -> str:
-    return f"{size / 2**30:,.1f} GiB" if size >= 2**30 else f"{size / 2**20:,.1f} MiB"

@@ -17,7 +17,7 @@ from .embedding import Embeddings
 from .halves import Halves
 from .heads import answer, level_probabilities, losses, split
 from .interactions import CrossNetwork, FactorizationMachine
-from .memory import require_memory
+from .memory import require_layer_memory, require_memory
 from .towers import Baseline, Towers, num_outputs
 
 
@@ -92,6 +92,8 @@ class MultiTaskRanker(nn.Module):
         self.tasks = schema.tasks
         self.calibrator = config.calibrator if config.architecture == "aitm" else 0.0
         first = Inputs(schema)
+        with torch.device("meta"):
+            require_layer_memory(Network(schema, config, first), "the model")
         self.network = Network(schema, config, first)
         others = [Inputs(schema) for _ in range(self.network.num_inputs - 1)]
         self.inputs = nn.ModuleList([first, *others])
