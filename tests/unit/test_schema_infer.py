@@ -183,12 +183,10 @@ REFUSED: dict[str, tuple[list[str], list[str], str]] = {
     "unlike any column": (
         [],
         ["--label", "nope"],
-        "label 'nope' is no column; there are 'time_ms', 'user_id', 'video_id', 'history', 'city', 'tags', 'price', "
-        "'age', 'is_click'",
-    ),
-        [],
-        ["--label", "nope"],
-        "label 'nope' is no column; there are 'time_ms', 'user_id', 'video_id', 'history', 'city', 'tags', 'price', 'age', 'is_click'",
+        (
+            "label 'nope' is no column; there are 'time_ms', 'user_id', 'video_id', 'history', 'city', 'tags', "
+            "'price', 'age', 'is_click'"
+        ),
     ),
     "unknown label": ([], ["--label", "is_clik"], "label 'is_clik' is no column; did you mean 'is_click'?"),
     "label of text": (
