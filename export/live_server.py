@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.errors import RepositoryError
+from polyrank.errors import PolyrankError, RepositoryError
 
 from .answers import Answers
 from .bundle import Golden
@@ -56,6 +56,24 @@ def require_live(server: LiveServer, servable: Servable, version: int) -> dict[s
                 f"difference of {gap:.1e} (tolerance {limit:.0e})"
             )
     return found
+
+
+def restore(server: LiveServer, was_there: Mapping[str, bool]) -> str:
+    """Bring a server to what is in place again; say how it stands.
+
+    Args:
+        server: loads or unloads each model.
+        was_there: whether each model had a version before.
+    """
+    failures = []
+    for name, is_there in was_there.items():
+        try:
+            (server.load if is_there else server.unload)(name)
+        except PolyrankError as err:
+            failures.append(str(err))
+    if failures:
+        return f"but {server.url} could not be brought back: {'; '.join(failures)}"
+    return f"and {server.url} serves what it did before"
 
 
 def _as_golden(value: NDArray[np.float32]) -> NDArray[np.float32]:

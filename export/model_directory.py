@@ -47,13 +47,23 @@ class VersionRecord(msgspec.Struct, frozen=True, kw_only=True):
             RepositoryError: there is none, or it cannot be read.
         """
         try:
-            return msgspec.json.decode((version / RECORD_FILE).read_bytes(), type=cls)
+            return cls.parse((version / RECORD_FILE).read_bytes(), version / RECORD_FILE)
         except OSError as err:
             raise RepositoryError(
                 f"{version} has no {RECORD_FILE}: an earlier Polyrank published it; publish its bundle again"
             ) from err
+
+    @classmethod
+    def parse(cls, text: bytes, shown: object) -> Self:
+        """Read a record from JSON.
+
+        Raises:
+            RepositoryError: it is none.
+        """
+        try:
+            return msgspec.json.decode(text, type=cls)
         except msgspec.DecodeError as err:
-            raise RepositoryError(f"{version / RECORD_FILE} cannot be read: {err}; publish its bundle again") from err
+            raise RepositoryError(f"{shown} cannot be read: {err}; publish its bundle again") from err
 
 
 def require_model_name(name: str) -> None:
@@ -75,14 +85,14 @@ def is_remote(repository: str | Path) -> bool:
 
 
 def local_folder(repository: str | Path) -> Path:
-    """Return the absolute path of a repository, which may be a `file://` URL.
+    """Return the path of a repository without links, which may be a `file://` URL.
 
     Raises:
         RepositoryError: it is the URL of a store.
     """
     if is_remote(repository):
         raise RepositoryError(f"{repository} is a URL, a folder is expected; publish_remote sends a bundle to a URL")
-    return Path(str(repository).removeprefix("file://")).absolute()
+    return Path(str(repository).removeprefix("file://")).resolve()
 
 
 def version_numbers(names: Iterable[str]) -> list[int]:
@@ -93,6 +103,17 @@ def version_numbers(names: Iterable[str]) -> list[int]:
 def versions(model: Path) -> list[int]:
     """List the version numbers in a model directory, ascending; empty when there is none."""
     return version_numbers(entry.name for entry in model.iterdir()) if model.is_dir() else []
+
+
+def newest_record(model: Path) -> VersionRecord | None:
+    """Read the record of the newest version in a model directory; None where there is no version, or none of ours.
+
+    Raises:
+        RepositoryError: it cannot be read.
+    """
+    found = versions(model)
+    record = model / str(found[-1] if found else 0) / RECORD_FILE
+    return VersionRecord.load(record.parent) if record.is_file() else None
 
 
 def highest_version(model: Path) -> int:

@@ -11,17 +11,19 @@ import contextlib
 import dataclasses
 import posixpath
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from polyrank.errors import ConfigError, MissingExtraError, OutputError, PolyrankError, RepositoryError
 
-from .bundle import MODEL_FILE, Bundle
-from .live_server import LiveServer, require_live
+from .bundle import MODEL_FILE, SIGNATURE_FILE, Bundle
+from .live_server import LiveServer, require_live, restore
 from .model_directory import (
     CONFIG_FILE,
     HIGHEST_FILE,
+    RECORD_FILE,
+    VersionRecord,
     live_versions,
     parsed_config,
     parsed_highest,
@@ -30,7 +32,8 @@ from .model_directory import (
 from .repository import require_keep
 from .servable import Servable, servables_of
 from .serving_options import ServingOptions
-from .staged_model import kept_versions, prove_version, write_version
+from .staged_model import kept_versions, prove_version, require_same_wire, write_version
+from .together import require_together
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,12 +45,19 @@ class PublishedRemotely:
         version: number of the version.
         url: `<repository>/<model>/<version>`.
         differences: as of `Published`.
+        requests: as of `Published`.
     """
 
     model: str
     version: int
     url: str
     differences: dict[str, float] | None = None
+    requests: "PublishedRemotely | None" = None
+
+    @property
+    def location(self) -> str:
+        """Where the version is."""
+        return self.url
 
 
 def publish_remote(
@@ -80,23 +90,67 @@ def publish_remote(
     servables = servables_of(bundle, name, options or ServingOptions())
     system, root = _open(repository)
     with _writing(repository), tempfile.TemporaryDirectory() as scratch:
-        models = [RemoteModel(system, posixpath.join(root, each.name)) for each in servables]
+        names = [each.name for each in servables]
+        require_together(
+            names, lambda model: RemoteModel(system, posixpath.join(root, model)).newest_record(), where=repository
+        )
+        models = [RemoteModel(system, posixpath.join(root, each)) for each in names]
         version = 1 + max(model.highest() for model in models)
         for servable in servables:
             folder = Path(scratch, servable.name)
             write_version(folder, servable)
             prove_version(folder, servable)
         configs = [model.config(each, version) for model, each in zip(models, servables, strict=True)]
-        for model, servable in zip(models, servables, strict=True):
-            model.upload(Path(scratch, servable.name), version)
-        found = [
-            model.go_live(each, version, config, server)
-            for model, each, config in zip(models, servables, configs, strict=True)
-        ]
+        folders = [Path(scratch, each) for each in names]
+        found = _go_live(models, servables, version, folders, configs, server)
         if keep is not None:
             for model in models:
                 model.drop(keep)
-    return PublishedRemotely(name, version, f"{repository.rstrip('/')}/{name}/{version}", found[0])
+    published = None
+    for each in reversed(names):
+        url = f"{repository.rstrip('/')}/{each}/{version}"
+        published = PublishedRemotely(each, version, url, None if found is None else found[each], published)
+    assert published is not None  # noqa: S101 (tells the type checker)
+    return published
+
+
+def _go_live(
+    models: "Sequence[RemoteModel]",
+    servables: Sequence[Servable],
+    version: int,
+    folders: Sequence[Path],
+    configs: Sequence[str],
+    server: LiveServer | None,
+) -> dict[str, dict[str, float]] | None:
+    """Send all files, then replace every `config.pbtxt`, then have a server prove the versions; or undo all of it.
+
+    Raises:
+        RepositoryError: the server did not load or prove them.
+    """
+    before: list[str | None] = []
+    is_asked = False
+    try:
+        for model, folder in zip(models, folders, strict=True):
+            before.append(model.pin())
+            model.upload(folder, version)
+        for model, config in zip(models, configs, strict=True):
+            model.write_config(config)
+        if server is None:
+            return None
+        is_asked = True
+        return {each.name: require_live(server, each, version) for each in servables}
+    except BaseException as err:
+        is_back = False
+        with contextlib.suppress(Exception):  # each store has errors of its own
+            for model, old in zip(models, before, strict=False):
+                model.take_back(version, old)
+            is_back = True
+        if server is None or not is_asked or not isinstance(err, PolyrankError):
+            raise
+        if not is_back:
+            raise RepositoryError(f"{err}; version {version} could not be taken back") from err
+        state = restore(server, {each.name: old is not None for each, old in zip(servables, before, strict=True)})
+        raise RepositoryError(f"{err}; version {version} was taken back, {state}") from err
 
 
 class RemoteModel:
@@ -120,22 +174,42 @@ class RemoteModel:
             posixpath.basename(each.rstrip("/")) for each in self._system.ls(self._path, detail=False)
         )
 
+    def whole_versions(self) -> list[int]:
+        """List the version numbers, ascending, of which all files are there: the model comes last."""
+        return [number for number in self.versions() if self._system.exists(self._at(str(number), MODEL_FILE))]
+
     def highest(self) -> int:
         """Return the highest number that a version of the model ever had, 0 when it had none."""
         return max([*self.versions(), parsed_highest(self._read(HIGHEST_FILE) or "", self._at(HIGHEST_FILE))])
 
+    def newest_record(self) -> VersionRecord | None:
+        """Read the record of the newest version; None where there is no version, or none of ours.
+
+        Raises:
+            RepositoryError: it cannot be read.
+        """
+        found = self.whole_versions()
+        file = posixpath.join(str(found[-1] if found else 0), RECORD_FILE)
+        text = self._read(file)
+        return None if text is None else VersionRecord.parse(text.encode(), self._at(file))
+
+    def read_config(self) -> str | None:
+        """Read `config.pbtxt`; None where there is none."""
+        return self._read(CONFIG_FILE)
+
+    def write_config(self, text: str | None) -> None:
+        """Replace `config.pbtxt`, or remove it."""
+        if text is not None:
+            self._write(CONFIG_FILE, text)
+        elif self.read_config() is not None:
+            self._system.rm_file(self._at(CONFIG_FILE))
+
     def upload(self, folder: Path, version: int) -> None:
-        """Send the files of a version, none of which is live yet; when that fails, remove what was sent."""
-        self._pin()
+        """Send the files of a version, none of which is live yet."""
         self._write(HIGHEST_FILE, f"{version}\n")
         names = sorted((each.name for each in folder.iterdir()), key=lambda each: (each == MODEL_FILE, each))
-        try:
-            for name in names:
-                self._send(folder / name, self._at(str(version), name))
-        except BaseException:
-            with contextlib.suppress(Exception):
-                self._remove(version)
-            raise
+        for name in names:
+            self._send(folder / name, self._at(str(version), name))
 
     def config(self, servable: Servable, version: int) -> str:
         """Write the configuration under which a version will be live.
@@ -144,72 +218,50 @@ class RemoteModel:
             ConfigError: it would not be.
             RepositoryError: other versions that would be live take or give other tensors.
         """
-        options, before = servable.record.options, self._read(CONFIG_FILE)
-        live = options.specific_versions or tuple([*self.versions(), version][-options.latest_versions :])
-        absent = set(live) - {*self.versions(), version}
-        if version not in live or absent:
+        options, found = servable.record.options, [*self.whole_versions(), version]
+        live = options.specific_versions or tuple(found[-options.latest_versions :])
+        if version not in live or not {*live} <= {*found}:
             raise ConfigError(
                 f"specific_versions must name version {version}, which is published, and versions that exist, "
                 f"got {', '.join(map(str, live))}"
             )
+        for other in sorted({*live} - {version}):
+            text = self._read(posixpath.join(str(other), SIGNATURE_FILE))
+            require_same_wire(servable, version, other, None if text is None else text.encode())
         config = parsed_config(servable.config, CONFIG_FILE)
-        if len(live) > 1 and before is not None and _tensors(parsed_config(before, CONFIG_FILE)) != _tensors(config):
-            raise RepositoryError(
-                f"versions of {servable.name} before {version} take or give other tensors, and one configuration "
-                f"speaks for all live versions; publish with latest_versions = 1"
-            )
         config.version_policy.specific.versions[:] = sorted(live)
         return _text_of(config)
 
-    def go_live(
-        self, servable: Servable, version: int, config: str, server: LiveServer | None
-    ) -> dict[str, float] | None:
-        """Replace `config.pbtxt`, and have a server prove the version; else put the old one back.
-
-        Raises:
-            RepositoryError: the server did not load or prove it.
-        """
-        before = self._read(CONFIG_FILE)
-        self._write(CONFIG_FILE, config)
-        if server is None:
-            return None
-        try:
-            return require_live(server, servable, version)
-        except BaseException as err:
-            state = self._take_back(servable.name, version, before, server)
-            if not isinstance(err, PolyrankError):
-                raise
-            raise RepositoryError(f"{err}; version {version} was taken back, {state}") from err
-
     def drop(self, keep: int) -> None:
         """Remove versions that are neither among the newest nor live."""
-        found = self.versions()
-        config = parsed_config(self._read(CONFIG_FILE) or "", self._at(CONFIG_FILE))
-        for version in sorted(set(found) - kept_versions(found, live_versions(config, found), keep)):
-            self._remove(version)
+        found = self.whole_versions()
+        config = parsed_config(self.read_config() or "", self._at(CONFIG_FILE))
+        kept = kept_versions(found, live_versions(config, found), keep)
+        for version in sorted({*self.versions()} - kept):
+            self._system.rm(self._at(str(version)), recursive=True)
 
-    def _pin(self) -> None:
-        """Have the configuration in place name the versions that are live, so that a new folder is not one."""
-        text = self._read(CONFIG_FILE)
+    def take_back(self, version: int, config: str | None) -> None:
+        """Bring back the configuration that was there before a version, and remove what was sent of that."""
+        self.write_config(config)
+        if version in self.versions():
+            self._system.rm(self._at(str(version)), recursive=True)
+
+    def pin(self) -> str | None:
+        """Have the configuration in place name the versions that are live, so that a new folder is not one.
+
+        Returns:
+            The configuration; None where there is none.
+        """
+        text = self.read_config()
         if text is None:
-            return
+            return None
         config = parsed_config(text, self._at(CONFIG_FILE))
         if config.version_policy.WhichOneof("policy_choice") != "specific":
-            live = live_versions(config, self.versions())
+            live = live_versions(config, self.whole_versions())
             config.version_policy.specific.versions.extend(sorted(live))
-            self._write(CONFIG_FILE, _text_of(config))
-
-    def _take_back(self, name: str, version: int, before: str | None, server: LiveServer) -> str:
-        if before is None:
-            self._system.rm_file(self._at(CONFIG_FILE))
-        else:
-            self._write(CONFIG_FILE, before)
-        self._remove(version)
-        try:
-            (server.unload if before is None else server.load)(name)
-        except PolyrankError as err:
-            return f"but {server.url} could not be brought back: {err}"
-        return f"and {server.url} serves what it did before"
+            text = _text_of(config)
+            self.write_config(text)
+        return text
 
     def _send(self, file: Path, target: str) -> None:
         self._system.put_file(str(file), target)
@@ -228,9 +280,6 @@ class RemoteModel:
     def _write(self, name: str, text: str) -> None:
         self._system.pipe_file(self._at(name), text.encode())
 
-    def _remove(self, version: int) -> None:
-        self._system.rm(self._at(str(version)), recursive=True)
-
     def _at(self, *names: str) -> str:
         return posixpath.join(self._path, *names)
 
@@ -247,10 +296,6 @@ def _open(repository: str) -> tuple[Any, str]:
     except ValueError as err:
         raise ConfigError(f"{repository} is no URL that fsspec knows: {err}") from err
     return system, str(path)
-
-
-def _tensors(config: Any) -> list[bytes]:
-    return [each.SerializeToString(deterministic=True) for each in (*config.input, *config.output)]
 
 
 def _text_of(config: Any) -> str:

@@ -17,11 +17,12 @@ from polyrank.errors import ConfigError, OutputError, PolyrankError, RepositoryE
 from polyrank.staging import partial_directory
 
 from .bundle import Bundle
-from .live_server import LiveServer, require_live
-from .model_directory import highest_version, live_versions, local_folder, parsed_config
+from .live_server import LiveServer, require_live, restore
+from .model_directory import highest_version, live_versions, local_folder, newest_record, parsed_config
 from .servable import Servable, servables_of
 from .serving_options import ServingOptions
 from .staged_model import StagedModel
+from .together import require_together
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,12 +35,19 @@ class Published:
         path: `<repository>/<model>/<version>`.
         differences: how far a server's answers to golden rows were from the trained model's, by task; None when no
             server was asked.
+        requests: the version of the model over requests; None where the bundle has none.
     """
 
     model: str
     version: int
     path: Path
     differences: dict[str, float] | None = None
+    requests: "Published | None" = None
+
+    @property
+    def location(self) -> str:
+        """Where the version is."""
+        return str(self.path)
 
 
 def publish(
@@ -64,8 +72,9 @@ def publish(
 
     Raises:
         ConfigError: `keep` is below 1, or the options do not go with the versions.
-        RepositoryError: the bundle is damaged, the name is no model name, the model directory is not a model, or the
-            server did not load or prove the version.
+        RepositoryError: the bundle is damaged, the name is no model name, the model directory is not a model or that
+            of another, an older model over requests would stay beside the version, or the server did not load or prove
+            it.
         OutputError: the repository cannot be written.
     """
     require_keep(keep)
@@ -74,17 +83,21 @@ def publish(
     servables = servables_of(bundle, name, options or ServingOptions())
     place = local_folder(repository)
     with writing(place / name), locked(place):
-        return put(servables, place, keep=keep, server=server)[0]
+        return put(servables, place, keep=keep, server=server)
 
 
-def put(
-    servables: Sequence[Servable], repository: Path, *, keep: int | None, server: LiveServer | None
-) -> list[Published]:
+def put(servables: Sequence[Servable], repository: Path, *, keep: int | None, server: LiveServer | None) -> Published:
     """Give models their next version, all of the same number, one exchange each; the caller holds the lock.
+
+    Returns:
+        What the first of them, that over rows, became.
 
     Raises:
         As `publish`.
     """
+    require_together(
+        [each.name for each in servables], lambda model: newest_record(repository / model), where=repository
+    )
     version = 1 + max(highest_version(repository / each.name) for each in servables)
     if server is not None:
         _require_all_live(servables, version)
@@ -92,15 +105,16 @@ def put(
         staged = [_staged(repository / each.name, stack) for each in servables]
         for model, servable in zip(staged, servables, strict=True):
             model.build(servable, version, keep=keep if server is None else None)
-        _apply(staged, version)
+        _apply(staged)
         found = None if server is None else _prove(staged, servables, version, server)
     if keep is not None and server is not None:
         _drop(servables, repository, version, keep)
-    places = [repository / each.name / str(version) for each in servables]
-    return [
-        Published(each.name, version, place, None if found is None else found[each.name])
-        for each, place in zip(servables, places, strict=True)
-    ]
+    published = None
+    for each in reversed(servables):
+        place = repository / each.name / str(version)
+        published = Published(each.name, version, place, None if found is None else found[each.name], published)
+    assert published is not None  # noqa: S101 (tells the type checker)
+    return published
 
 
 def require_keep(keep: int | None) -> None:
@@ -114,7 +128,13 @@ def require_keep(keep: int | None) -> None:
 
 
 def _staged(place: Path, stack: contextlib.ExitStack) -> StagedModel:
-    stage_name = place.parent.parent / f"{place.parent.name}.{place.name}"
+    beside = place.parent.parent
+    if not os.access(beside, os.W_OK):
+        raise OutputError(
+            f"cannot write {beside}: permission denied; a version is built there, beside the repository, and moved in "
+            f"when it is whole"
+        )
+    stage_name = beside / f"{place.parent.name}.{place.name}"
     return StagedModel(stack.enter_context(partial_directory(stage_name, shown=place)), place)
 
 
@@ -127,12 +147,12 @@ def _require_all_live(servables: Sequence[Servable], version: int) -> None:
             )
 
 
-def _apply(staged: Sequence[StagedModel], version: int) -> None:
+def _apply(staged: Sequence[StagedModel]) -> None:
     """Exchange every model, or none."""
     with contextlib.ExitStack() as undoing:
         for model in staged:
             model.apply()
-            undoing.callback(model.undo, version)
+            undoing.callback(model.undo)
         undoing.pop_all()
 
 
@@ -143,22 +163,23 @@ def _prove(
     try:
         return {each.name: require_live(server, each, version) for each in servables}
     except BaseException as err:
-        for model in reversed(staged):
-            model.undo(version)
-        state = _restore(staged, server)
+        state = _take_back(staged, version, server)
         if not isinstance(err, PolyrankError):
             raise
-        raise RepositoryError(f"{err}; version {version} was taken back, {state}") from err
+        raise RepositoryError(f"{err}; {state}") from err
 
 
-def _restore(staged: Sequence[StagedModel], server: LiveServer) -> str:
-    """Bring the server to what is in place again; say how it stands."""
-    for model in staged:
-        try:
-            (server.load if model.was_there else server.unload)(model.place.name)
-        except PolyrankError as err:
-            return f"but {server.url} could not be brought back: {err}"
-    return f"and {server.url} serves what it did before"
+def _take_back(staged: Sequence[StagedModel], version: int, server: LiveServer) -> str:
+    """Put back what was in place of every model, and have it loaded again; say how the repository and server stand."""
+    try:
+        with contextlib.ExitStack() as undoing:
+            for model in staged:
+                undoing.callback(model.undo)
+    except OSError as err:
+        return f"version {version} could not be taken back: {(err.strerror or str(err)).lower()}"
+    return f"version {version} was taken back, " + restore(
+        server, {model.place.name: model.was_there for model in staged}
+    )
 
 
 def _drop(servables: Sequence[Servable], repository: Path, version: int, keep: int) -> None:

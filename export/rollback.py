@@ -7,6 +7,8 @@ it is, and the next publish goes on from there. The files are hard links to thos
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
 from polyrank.errors import RepositoryError
 
 from .bundle import Bundle
@@ -19,9 +21,9 @@ from .servable import Servable, servable_in
 def rollback(
     repository: str | Path, *, name: str, to: int | None = None, server: LiveServer | None = None
 ) -> Published:
-    """Make an older version of a model the live one, with the options that it was published with.
+    """Make an older version of a model the live one, with its options of then, but for `specific_versions`.
 
-    Models that were published together go back together.
+    Models that were published together go back together; what is returned is the one over rows, and in it the other.
 
     Args:
         repository: the model repository.
@@ -41,8 +43,7 @@ def rollback(
         version = _previous(place / name) if to is None else to
         _require_version(place / name, version)
         names = VersionRecord.load(place / name / str(version)).models
-        found = put([_again(place / each, version) for each in names], place, keep=None, server=server)
-    return next(each for each in found if each.model == name)
+        return put([_again(place / each, version) for each in names], place, keep=None, server=server)
 
 
 def origin_of(version: Path) -> int:
@@ -69,9 +70,9 @@ def _again(model: Path, version: int) -> Servable:
     _require_version(model, version)
     folder = model / str(version)
     record = VersionRecord.load(folder)
-    record = VersionRecord(
-        published=datetime.now(UTC), options=record.options, models=record.models, origin=origin_of(folder)
-    )
+    # Versions that were named for the older one would not make the new one live.
+    options = msgspec.structs.replace(record.options, specific_versions=())
+    record = VersionRecord(published=datetime.now(UTC), options=options, models=record.models, origin=origin_of(folder))
     return servable_in(Bundle.load(folder), model.name, record, is_linked=True)
 
 

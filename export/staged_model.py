@@ -5,13 +5,13 @@ import shutil
 from collections.abc import Collection
 from pathlib import Path
 
-import onnx
-
 from polyrank.errors import ConfigError, RepositoryError
+from polyrank.signature import Signature
 from polyrank.staging import flush, flush_tree
 
-from .bundle import MODEL_FILE, require_golden
+from .bundle import MODEL_FILE, SIGNATURE_FILE, require_golden
 from .exchange import exchange
+from .model_config import signature_text
 from .model_directory import (
     CONFIG_FILE,
     HIGHEST_FILE,
@@ -58,6 +58,8 @@ class StagedModel:
         write_version(folder, servable)
         self._write(CONFIG_FILE, servable.config)
         self._write(HIGHEST_FILE, f"{version}\n")
+        # Another, for when the version is taken back: there may be no room on the disk by then.
+        (self.built.parent / HIGHEST_FILE).write_text(f"{version}\n", encoding="utf-8")
         self._require_policy(servable, config, version)
         prove_version(folder, servable)
         flush_tree(self.built.parent)
@@ -73,14 +75,14 @@ class StagedModel:
         exchange(self.built, self.place)
         flush(self.place.parent)
 
-    def undo(self, version: int) -> None:
+    def undo(self) -> None:
         """Put back what was in place; the number of the version is spent all the same.
 
         Of a model that had no version nothing is left.
         """
         if self._was_there:
-            self._write(HIGHEST_FILE, f"{version}\n")
-            flush_tree(self.built)
+            (self.built.parent / HIGHEST_FILE).replace(self.built / HIGHEST_FILE)
+            flush(self.built)
             exchange(self.built, self.place)
         else:
             self.place.rename(self.built)
@@ -117,12 +119,8 @@ class StagedModel:
                 f"got {_listed(absent)}"
             )
         for other in sorted(live_versions(config, found) - {version}):
-            graph = onnx.load(self.built / str(other) / MODEL_FILE, load_external_data=False)
-            if _tensors(graph) != _tensors(servable.graph):
-                raise RepositoryError(
-                    f"version {other} of {self.place.name} takes or gives other tensors than version {version}, and "
-                    f"one configuration speaks for all live versions; publish with latest_versions = 1"
-                )
+            file = self.built / str(other) / SIGNATURE_FILE
+            require_same_wire(servable, version, other, file.read_bytes() if file.is_file() else None)
 
 
 def write_version(folder: Path, servable: Servable) -> None:
@@ -143,14 +141,30 @@ def prove_version(folder: Path, servable: Servable) -> None:
     require_golden(servable.golden, folder / MODEL_FILE, shown=servable.files[MODEL_FILE])
 
 
+def require_same_wire(servable: Servable, version: int, other: int, signature: bytes | None) -> None:
+    """Refuse that a version is live beside another that clients speak to differently.
+
+    Args:
+        servable: what the version is.
+        version: its number.
+        other: the number of the other.
+        signature: the text of its signature; None where it has none.
+
+    Raises:
+        RepositoryError: it takes other features, or gives other answers.
+    """
+    own = Signature.from_json(signature_text(servable.graph)).wire()
+    if signature is None or Signature.from_json(signature).wire() != own:
+        raise RepositoryError(
+            f"version {other} of {servable.name} takes other features or gives other answers than version {version}, "
+            f"and one configuration speaks for all live versions; publish with latest_versions = 1"
+        )
+
+
 def kept_versions(found: Collection[int], live: Collection[int], keep: int | None) -> set[int]:
     """Return the versions that stay: the newest `keep`, or all, and those that are live."""
     newest = sorted(found)
     return {*(newest if keep is None else newest[-keep:]), *live}
-
-
-def _tensors(graph: onnx.ModelProto) -> list[bytes]:
-    return [each.SerializeToString() for each in (*graph.graph.input, *graph.graph.output)]
 
 
 def _listed(numbers: Collection[int]) -> str:

@@ -182,6 +182,11 @@ class Ranker:
         if SIGNATURE_KEY not in config.parameters:
             raise RequestError(f"{self._place()} has no Polyrank signature; publish it with: polyrank publish")
         signature = Signature.from_json(config.parameters[SIGNATURE_KEY].string_value)
+        if signature.request is not None:
+            raise RequestError(
+                f"{self._place()} takes one user with many items, and no rows; name the model over rows: "
+                f"{self.model.removesuffix(REQUEST_SUFFIX)!r}"
+            )
         return _Served(Encoder(signature.schema), signature, config.max_batch_size, str(version))
 
     @contextlib.contextmanager

@@ -48,6 +48,13 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     dense: tuple[str, ...]
 
 
+_ENCODED = {
+    *("name", "kind", "dtype", "missing", "max_length", "order", "weights", "separator", "weight_separator", "sizes"),
+    *("features", "dim", "identity"),
+}
+"""Fields of a feature that decide how its values become tensors; all else is inside the graph."""
+
+
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What the inputs and outputs of a graph are that answers one user with many items.
 
@@ -125,6 +132,13 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
     request: Request | None = None
     onnxruntime: str | None = None
     precision: Precision = Precision()
+
+    def wire(self) -> tuple[object, ...]:
+        """Return all that a client goes by, equal for versions that one configuration can speak for."""
+        features = [msgspec.to_builtins(feature) for feature in self.schema.features]
+        encoded = [{key: value for key, value in each.items() if key in _ENCODED} for each in features]
+        widths = [task.outputs for task in self.schema.tasks]
+        return encoded, widths, self.outputs, self.slots, self.weights, self.dense, self.request, self.hashing
 
     def to_json(self) -> str:
         """Write the signature as JSON; `from_json` gives it back."""

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +22,9 @@ from polyrank.export import (
     list_versions,
     publish,
     rollback,
-    staged_model,
 )
 from polyrank.export.bundle import check_golden
-from polyrank.export.exchange import exchange
 from polyrank.export.model_directory import VersionRecord, highest_version, read_config, versions
-from polyrank.export.repository import locked, put
-from polyrank.export.servable import Servable, servable_in
 from polyrank.signature import SIGNATURE_KEY
 
 
@@ -136,7 +131,7 @@ def test_live_version_that_does_not_exist_is_refused(toy_bundle: Path, models: P
 def test_live_versions_with_other_tensors_are_refused(toy_bundle: Path, other_bundle: Path, models: Path) -> None:
     publish_all(models, other_bundle)
     with pytest.raises(
-        RepositoryError, match=r"^version 1 of toy takes or gives other tensors than version 2, and one "
+        RepositoryError, match=r"^version 1 of toy takes other features or gives other answers than version 2, "
     ):
         publish(toy_bundle, models, options=ServingOptions(latest_versions=2))
     assert versions(models / "toy") == [1]
@@ -235,18 +230,6 @@ def test_rolled_back_version_stays_when_its_origin_is_dropped(toy_bundle: Path, 
     check_golden(Bundle.load(toy_bundle), models / "toy" / "3" / "model.onnx")
 
 
-def test_models_that_were_published_together_go_back_together(toy_bundle: Path, models: Path) -> None:
-    for name in ("a", "b"):
-        publish(toy_bundle, models, name=name)
-        record = VersionRecord.load(models / name / "1")
-        pair = VersionRecord(published=record.published, options=record.options, models=("a", "b"))
-        (models / name / "1" / "version.json").write_text(pair.to_json())
-        publish(toy_bundle, models, name=name)
-    publish(toy_bundle, models, name="b")
-    assert rollback(models, name="a", to=1).version == 4
-    assert (versions(models / "a"), versions(models / "b")) == ([1, 2, 4], [1, 2, 3, 4])
-
-
 def cut_off(version: Path) -> None:
     os.truncate(version / "model.onnx", 5_000)
 
@@ -343,37 +326,6 @@ def test_configuration_that_is_none_is_named(toy_bundle: Path, models: Path) -> 
     (models / "toy" / "config.pbtxt").write_bytes(b"\xff")
     with pytest.raises(RepositoryError, match=r"/toy is no model: it has no config\.pbtxt that can be read$"):
         list_versions(models)
-
-
-def servables(bundle: Path, *names: str) -> list[Servable]:
-    record = VersionRecord(published=datetime.now(UTC), options=ServingOptions(), models=names)
-    return [servable_in(Bundle.load(bundle), name, record) for name in names]
-
-
-def test_models_of_one_bundle_get_the_same_number(toy_bundle: Path, models: Path) -> None:
-    publish(toy_bundle, models, name="b")
-    with locked(models):
-        found = put(servables(toy_bundle, "a", "b"), models, keep=None, server=None)
-    assert [(each.model, each.version) for each in found] == [("a", 2), ("b", 2)]
-
-
-@pytest.mark.parametrize("there", [(), ("a", "b")], ids=["first versions", "next versions"])
-def test_models_of_one_bundle_go_live_together_or_not_at_all(
-    toy_bundle: Path, models: Path, monkeypatch: pytest.MonkeyPatch, there: tuple[str, ...]
-) -> None:
-    for name in there:
-        publish(toy_bundle, models, name=name)
-
-    def fail_at_b(new: Path, place: Path) -> None:
-        if place.name == "b":
-            raise RepositoryError("b stays")
-        exchange(new, place)
-
-    monkeypatch.setattr(staged_model, "exchange", fail_at_b)
-    with locked(models), pytest.raises(RepositoryError, match=r"^b stays$"):
-        put(servables(toy_bundle, "a", "b"), models, keep=None, server=None)
-    assert [versions(models / name) for name in ("a", "b")] == [[1] if there else []] * 2
-    assert [path.name for path in models.parent.iterdir()] == ["models"]
 
 
 def test_file_that_grows_too_large_is_told_and_changes_nothing(toy_bundle: Path, models: Path) -> None:

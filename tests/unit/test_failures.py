@@ -49,3 +49,19 @@ def test_reason_of_several_lines_becomes_one() -> None:
 @pytest.mark.parametrize("message", ["", None])
 def test_failure_without_a_reason_says_so(message: str | None) -> None:
     assert str(translated(None, message)).endswith("request refused: no reason given")
+
+
+@pytest.mark.parametrize("message", ["[request id: 1] Exceeds maximum queue size", "Request timeout expired"])
+def test_full_queue_is_told_apart_from_an_absent_server(message: str) -> None:
+    error = translated("StatusCode.UNAVAILABLE", message)
+    assert isinstance(error, ServerUnavailableError)
+    assert str(error) == (
+        f"ranker at localhost:8001: overloaded ({message}); retry, add instances, or raise queue_size or "
+        f"queue_timeout_us"
+    )
+
+
+def test_server_that_loads_nothing_is_told_how_to_start() -> None:
+    error = translated("StatusCode.UNAVAILABLE", "explicit model load / unload is not allowed if polling is enabled")
+    assert isinstance(error, RequestError)
+    assert "start it with --model-control-mode=explicit, as polyrank serve does" in str(error)

@@ -42,10 +42,10 @@ def run(args: argparse.Namespace) -> int:
         choices["server"] = control(args.to, args.timeout_s, stack)
         if is_remote(args.repository):
             sent = publish_remote(args.bundle, args.repository, **choices)
-            say_where(sent, sent.url, args.to)
+            say_where(sent, args.to)
         else:
             published = publish(args.bundle, args.repository, **choices)
-            say_where(published, published.path, args.to)
+            say_where(published, args.to)
     return 0
 
 
@@ -58,12 +58,14 @@ def control(url: str | None, timeout_s: float, stack: contextlib.ExitStack) -> "
     return stack.enter_context(ModelControl(url, timeout_s=timeout_s))
 
 
-def say_where(published: "Published | PublishedRemotely", place: Path | str, url: str | None) -> None:
-    """Print where a version is, and how far a server's answers were from the trained model's."""
-    say(f"{published.model} version {published.version} in {place}")
+def say_where(published: "Published | PublishedRemotely", url: str | None) -> None:
+    """Print where the versions of both models are, and how far a server's answers were from the trained model's."""
+    say(f"{published.model} version {published.version} in {published.location}")
     if published.differences is not None:
         gaps = ", ".join(f"{task} {gap:.1e}" for task, gap in published.differences.items())
         say(f"live at {url}; golden rows differ by {gaps}")
+    if published.requests is not None:
+        say_where(published.requests, url)
 
 
 def _options(args: argparse.Namespace) -> "ServingOptions":

@@ -26,5 +26,5 @@ def run(args: argparse.Namespace) -> int:
     with contextlib.ExitStack() as stack:
         server = control(args.url, args.timeout_s, stack)
         published = rollback(args.repository, name=args.name, to=args.to, server=server)
-    say_where(published, published.path, args.url)
+    say_where(published, args.url)
     return 0
