@@ -28,8 +28,8 @@ class OptimizerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         embedding_lr: of that; row-wise Adagrad wants a larger rate than Adam. None is 0.05, or `lr` for Adam.
         weight_decay: of AdamW, decoupled.
         warmup_steps: over which the rates rise from 0 in a line.
-        schedule: of the rates after that: `constant`, or `cosine` down to 0 at the last step (Loshchilov and Hutter,
-            SGDR, ICLR 2017, equation 5, without restarts).
+        schedule: of the rates after that: `constant`, or `cosine` down towards 0 at the last step (Loshchilov and
+            Hutter, SGDR, ICLR 2017, equation 5, without restarts).
         clip_norm: scales gradients down to this norm, all of them together; None leaves them.
     """
 

@@ -15,8 +15,10 @@ from polyrank.schema import Schema
 from .compilation import STEPS_BEFORE
 from .config import TrainConfig
 from .preparing import prepare
+from .starting import check_choices
+from .task_weights import weighted
 from .threads import torch_threads
-from .training import Training
+from .training import Training, stepping
 from .warm.tables import own_tables
 
 MEASURED_STEPS = STEPS_BEFORE
@@ -58,10 +60,13 @@ def dry_run(
     """Encode rows, build the model and take a few steps, which are thrown away; see `fit` for the arguments.
 
     Raises:
+        ConfigError: the configuration does not go with the schema's tasks.
         DataError: the data cannot be read, or do not fit the schema.
         OutputError: `cache` cannot be written.
     """
     config = config or TrainConfig()
+    schema = weighted(schema, config.task_weights)
+    check_choices(schema, config, warns=True)
     prepared = prepare(schema, data, config, cache=None if cache is None else Path(cache))
     with torch_threads(config.threads), torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -84,9 +89,10 @@ def dry_run(
 def _epoch_seconds(training: Training) -> float | None:
     times = [time.perf_counter()]
     training.model.train()
-    for batch in itertools.islice(training.rows.batches(1), MEASURED_STEPS):
-        training.trainer.step(batch)
-        times.append(time.perf_counter())
+    with stepping():
+        for batch in itertools.islice(training.rows.batches(1), MEASURED_STEPS):
+            training.trainer.step(batch)
+            times.append(time.perf_counter())
     steps = len(times) - 1 - _WARM_UP
     return None if steps < 1 else (times[-1] - times[_WARM_UP]) / steps * training.rows.steps_per_epoch
 

@@ -1,5 +1,6 @@
 """Rows and a schema in, both sides of the split out, and what is fitted on the training side."""
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
@@ -83,10 +84,13 @@ def prepare(
     def stored() -> MappedStorage:
         return processes.in_turn(lambda: cached_rows(schema, path, config, cache, progress))
 
-    try:
-        return _split_files(schema, path, stored(), config)
-    except DamagedRowsError:
-        return _split_files(schema, path, stored(), config)  # encoded anew
+    found = None
+    with contextlib.suppress(DamagedRowsError):
+        found = _split_files(schema, path, stored(), config)
+    if processes.any(found is None):  # what was damaged is encoded anew, which all wait for
+        found = _split_files(schema, path, stored(), config)
+    assert found is not None  # noqa: S101 (tells the type checker)
+    return found
 
 
 def _require_memory(schema: Schema, config: TrainConfig) -> None:

@@ -63,6 +63,10 @@ class Processes:
                 dist.all_reduce(tensor)
         return tensor
 
+    def any(self, is_so: bool) -> bool:  # noqa: FBT001 (the one argument)
+        """Say whether it is so on some rank."""
+        return bool(self.add(torch.tensor(float(is_so))) > 0)
+
     def gather(self, tensor: Tensor) -> list[Tensor]:
         """Return the tensors of all ranks, which have one shape, by rank."""
         if self.size == 1:

@@ -13,6 +13,7 @@ import torch
 from tqdm import tqdm
 
 from polyrank.arguments import instance
+from polyrank.errors import ConfigError
 from polyrank.models import TrainedRanker
 from polyrank.models.trained import content_hash, save_trained_rows
 from polyrank.room import require_disk
@@ -20,7 +21,6 @@ from polyrank.rows import Rows
 from polyrank.schema import Schema, toml_text
 from polyrank.staging import refuse_existing, staged_directory
 
-from .balancing import build_balancer
 from .calibration import calibrate
 from .checkpoints import Checkpoints, checkpoint_path, identity_of, refuse_checkpoint
 from .config import TrainConfig
@@ -28,13 +28,12 @@ from .metrics import Bootstrap, Evaluation, Metrics
 from .preparing import TrainingData, prepare
 from .processes import ALONE, Processes, joined, require_rows_for_all
 from .scalars import Scalars
-from .starting import begin, go_on
-from .stopping import Stopping
+from .starting import begin, check_choices, go_on
 from .task_weights import weighted
 from .threads import torch_threads
 from .training import OnValidation, Training
 from .validation import validate
-from .warnings import warn_of_chance, warn_unread
+from .warnings import warn_of_chance
 
 METRICS_FILE = "metrics.json"
 TIMES_FILE = "times.json"
@@ -99,7 +98,8 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
         progress: show bars on standard error, when that is a terminal.
 
     Raises:
-        ConfigError: the architecture, or the way of balancing losses, does not go with the schema's tasks.
+        ConfigError: the architecture, or the way of balancing losses, does not go with the schema's tasks; or
+            `rare_ids.min_count` with `warm_start`.
         MissingExtraError: it needs the extra `balancing`.
         DataError: the data cannot be read, or do not fit the schema; or the checkpoint is damaged, or that of another
             training.
@@ -111,9 +111,8 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
     schema = weighted(schema, config.task_weights)
     older = None if warm_start is None else Path(warm_start)
     with joined() as processes:
-        _refuse_early(schema, target, config, processes, resume=resume)
-        if older is not None:
-            TrainedRanker.load(older)
+        _refuse_early(schema, target, config, processes, resume=resume, is_warm=older is not None)
+        older_id = None if older is None else TrainedRanker.load(older).run_id
         scalars = Scalars(Path(tensorboard)) if tensorboard is not None and processes.is_first else None
         with (
             staged_directory(target, alone=True) if processes.is_first else contextlib.nullcontext() as stage,
@@ -122,7 +121,8 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
             with _bar("encode", "row", shown=progress and processes.is_first) as bar:
                 kept = None if cache is None else Path(cache)
                 prepared = prepare(schema, data, config, cache=kept, progress=bar.update, processes=processes)
-            identity = identity_of(schema, config, prepared, None if older is None else content_hash(older))
+            identity = identity_of(schema, config, prepared, older_id)
+            processes.require_same(**identity)
             checkpoints = Checkpoints(checkpoint_path(target), config.checkpoint, identity, is_used=resume)
             training = _train(
                 prepared, config, checkpoints, older, processes, scalars, target=target, progress=progress
@@ -168,17 +168,21 @@ def train_model(
     return training
 
 
-def _refuse_early(schema: Schema, target: Path, config: TrainConfig, processes: Processes, *, resume: bool) -> None:
+def _refuse_early(
+    schema: Schema, target: Path, config: TrainConfig, processes: Processes, *, resume: bool, is_warm: bool
+) -> None:
     """Refuse what cannot end well, before hours of encoding."""
+    if is_warm and config.rare_ids.min_count > 0:
+        raise ConfigError(
+            f"$.rare_ids.min_count = {config.rare_ids.min_count} would forget ids that the older run knows and the new "
+            f"rows lack; leave it out to start from an older run"
+        )
     if processes.is_first:
         refuse_existing(target)
         if not resume:
             refuse_checkpoint(target)
     require_rows_for_all(config.batch_size, processes)
-    build_balancer(config.balancing, schema.tasks, seed=config.seed)
-    Stopping(config, schema)
-    if processes.is_first:
-        warn_unread(config.model)
+    check_choices(schema, config, warns=processes.is_first)
 
 
 @contextlib.contextmanager
@@ -222,7 +226,6 @@ def _train(  # noqa: PLR0913 (what a training begins with)
     """Train from seeded initial weights, from those of an older run, or on from a checkpoint."""
     with torch_threads(config.threads), torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        processes.require_same(**{"schema and rows": _described(data), "the configurations": toml_text(config)})
         state = checkpoints.load()
         processes.require_same(checkpoints=None if state is None else (state.values["epoch"], state.values["step"]))
         if state is None:
@@ -235,10 +238,6 @@ def _train(  # noqa: PLR0913 (what a training begins with)
         training.scalars = scalars
         training.run(progress=progress, checkpoints=checkpoints if processes.is_first else None)
     return training
-
-
-def _described(data: TrainingData) -> tuple[str, int, int, float]:
-    return data.schema.to_toml(), len(data.train), len(data.validation), data.mean_weight
 
 
 def _final_evaluation(training: Training, data: TrainingData, config: TrainConfig, processes: Processes) -> Evaluation:

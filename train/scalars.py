@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from polyrank.errors import MissingExtraError
+from polyrank.errors import MissingExtraError, OutputError
 
 from .metrics import Metrics
 
@@ -17,6 +17,7 @@ class Scalars:
 
     Raises:
         MissingExtraError: tensorboard is not installed.
+        OutputError: `folder` cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -24,8 +25,16 @@ class Scalars:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as err:
             raise MissingExtraError("--tensorboard needs tensorboard; pip install 'polyrank[tensorboard]'") from err
-        self._writer: Any = SummaryWriter(str(folder))
-        self._last = (time.monotonic(), 0)
+        try:
+            self._writer: Any = SummaryWriter(str(folder))
+        except OSError as err:
+            reason = (err.strerror or str(err)).lower()
+            raise OutputError(f"cannot write {folder}: {reason}; choose another folder for --tensorboard") from err
+        self.start(0)
+
+    def start(self, rows: int) -> None:
+        """Count rows per second from now, after so many."""
+        self._last = (time.monotonic(), rows)
 
     def write(self, steps: int, rows: int, rate: float, losses: dict[str, float], metrics: Metrics) -> None:
         """Add what a validation found after so many steps, and rows, of the training."""

@@ -11,15 +11,31 @@ from polyrank.models import MultiTaskRanker, TrainedRanker
 from polyrank.models.neighbors import load_neighbors
 from polyrank.schema import Schema
 
+from .balancing import build_balancer
 from .checkpoint_file import Checkpoint
 from .config import TrainConfig
 from .neighbors import fit_neighbors
 from .preparing import TrainingData
 from .processes import ALONE, Processes
+from .stopping import Stopping
 from .training import OnValidation, Training
 from .warm import kept_statistics, take_over
+from .warnings import warn_unread
 
 logger = logging.getLogger(__name__)
+
+
+def check_choices(schema: Schema, config: TrainConfig, *, warns: bool) -> None:
+    """Refuse a configuration that does not go with a schema's tasks; warn of what it sets in vain.
+
+    Raises:
+        ConfigError: it does not.
+        MissingExtraError: a way of balancing losses needs the extra `balancing`.
+    """
+    build_balancer(config.balancing, schema.tasks, seed=config.seed)
+    Stopping(config, schema)
+    if warns:
+        warn_unread(config.model)
 
 
 def begin(
@@ -36,11 +52,13 @@ def begin(
     Raises:
         DataError: `warm_start` is no complete run directory.
     """
-    if warm_start is not None:
-        data = dataclasses.replace(data, schema=kept_statistics(data.schema, TrainedRanker.load(warm_start).schema))
+    older = None if warm_start is None else TrainedRanker.load(warm_start)
+    if older is not None:
+        data = dataclasses.replace(data, schema=kept_statistics(data.schema, older.schema))
     model = MultiTaskRanker(data.schema, config.model)
     model.network.baseline.start_at([torch.from_numpy(logits) for logits in data.base_logits])
-    origin = None if warm_start is None else take_over(model, data.schema, config.model, warm_start)
+    origin = None if older is None else take_over(model, data.schema, config.model, older, str(warm_start))
+    del older  # its memory is wanted for the training
     engagements = ((rows.ids, rows.labels) for rows in data.train.chunks())
     load_neighbors(model, fit_neighbors(data.schema, engagements, progress=progress and processes.is_first))
     training = Training(model, data, config, processes, on_validation)

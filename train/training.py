@@ -75,6 +75,7 @@ class Training:
         self.schema = data.schema
         self.origin: dict[str, Any] | None = None
         self.train_s = 0.0
+        self._start = time.perf_counter()
         self.table_rows: dict[str, TableRows] = {}
         self.trained_rows: dict[str, torch.Tensor] = {}
         self._on_validation = on_validation
@@ -114,6 +115,7 @@ class Training:
         tensors = self.trainer.state() | {f"best.{name}": value for name, value in kept.items()}
         tensors |= {"losses": self.at.losses, "random": torch.get_rng_state()}
         values = {"epoch": self.at.epoch, "step": self.at.step, "stopping": judged, "history": self.history}
+        values["train_s"] = time.perf_counter() - self._start
         return Checkpoint(tensors, values | {"schema": self.schema.to_toml(), "origin": self.origin})
 
     def load_state(self, state: Checkpoint) -> None:
@@ -121,7 +123,7 @@ class Training:
         tensors, values = state
         self.trainer.load_state(tensors)
         self.stopping.load_state(part_of(tensors, "best"), values["stopping"])
-        self.history, self.origin = list(values["history"]), values["origin"]
+        self.history, self.origin, self.train_s = list(values["history"]), values["origin"], values["train_s"]
         self.at = Position(values["epoch"], values["step"], tensors["losses"].clone())
         torch.set_rng_state(tensors["random"])
 
@@ -135,15 +137,17 @@ class Training:
         Raises:
             DataError: a loss or an answer is no longer finite.
         """
-        start = time.perf_counter()
+        self._start = time.perf_counter() - self.train_s
         done = (self.at.epoch - 1) * len(self._data.train) + self.at.step * self._config.batch_size
         shown = progress and self._processes.is_first
         self._lines = ProgressLines(done, shown=shown)
-        with kept_memory(), _matmul_precision(), _bar(done, shown=shown) as bar:
+        if self.scalars is not None:
+            self.scalars.start(done)
+        with stepping(), _bar(done, shown=shown) as bar:
             while self.at.epoch <= self._config.max_epochs and not self.stopping.is_due:
                 bar.total = self._lines.total = self._expected_epochs() * len(self._data.train)
                 self._finish_epoch(bar, checkpoints)
-        self.train_s = time.perf_counter() - start
+        self.train_s = time.perf_counter() - self._start
         if self.stopping.num_worse:
             logger.info("kept the weights of epoch %d, after %d steps", self.kept["epoch"], self.kept["steps"])
         if self.trainer.average is not None:
@@ -227,6 +231,13 @@ class Training:
 
 
 @contextlib.contextmanager
+def stepping() -> Iterator[None]:
+    """Set up the process for steps: memory that is kept between them, and the fastest products of matrices."""
+    with kept_memory(), _matmul_precision():
+        yield
+
+
+@contextlib.contextmanager
 def _matmul_precision() -> Iterator[None]:
     """Let PyTorch send products of 32 bits to oneDNN, which is twice as fast on AMD processors and rounds alike."""
     before = torch.get_float32_matmul_precision()
@@ -261,7 +272,7 @@ def _warn_few_steps(config: TrainConfig, steps: int, count: int) -> None:
             count,
             "set epochs" if config.epochs == "auto" else "raise epochs",
         )
-    if steps <= config.optimizer.warmup_steps:
+    if steps < config.optimizer.warmup_steps:
         logger.warning(
             "$.optimizer.warmup_steps = %d, and there are %d steps%s: learning rates stay below their own; lower it",
             config.optimizer.warmup_steps,

@@ -105,6 +105,7 @@ class Pooling {
   }
 
   [[nodiscard]] const Rows& rows() const noexcept { return rows_; }
+  [[nodiscard]] const Floats* factors() const noexcept { return factors_.empty() ? nullptr : factors_.data(); }
   [[nodiscard]] std::size_t num_vectors() const noexcept { return widths_.size(); }
   [[nodiscard]] PooledRows batch() const { return batch(0, rows_.size()); }
   [[nodiscard]] PooledRows batch(std::size_t begin, std::size_t count) const {
@@ -130,6 +131,9 @@ void pool(const py::object& given_table, const py::object& given_rows, const py:
   out.check_width(widths.size() * table.width(), "those of table for each of widths");
   check_apart(out, table, "table");
   check_apart(out, pooling.rows(), "rows");
+  if (const Floats* factors = pooling.factors(); factors != nullptr) {
+    check_apart(out, *factors, "factors");
+  }
   check_rows(pooling.rows(), table);
   float* const first = out.written();
   const std::size_t num_columns = pooling.rows().width();

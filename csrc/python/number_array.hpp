@@ -45,7 +45,6 @@ class NumberArray {
     return {static_cast<const T*>(array_.data()), static_cast<std::size_t>(array_.size())};
   }
   [[nodiscard]] T* written() { return static_cast<T*>(array_.mutable_data()); }
-  [[nodiscard]] const pybind11::array& array() const noexcept { return array_; }
 
   void check_size(std::size_t size, const char* reason) const { check("rows", this->size(), size, reason); }
   void check_width(std::size_t width, const char* reason) const { check("columns", this->width(), width, reason); }

@@ -219,6 +219,30 @@ def test_rank_of_another_configuration_ends_both(place: Path, store: TCPStore) -
     ended = outcomes(start_ranks(place, store, TRAIN, other))
     assert [code for code, _ in ended] == [1, 1]
     assert [line for _, lines in ended for line in lines] == [
-        "polyrank: the configurations of rank 1 differ from those of rank 0; give all ranks the same"
+        "polyrank: config of rank 1 differ from those of rank 0; give all ranks the same"
     ]
     assert not list(place.glob("*run*"))
+
+
+def test_rank_of_other_rows_ends_both(place: Path, store: TCPStore) -> None:
+    rows = pq.read_table(place / "logs.parquet")
+    pq.write_table(rows.take(np.roll(np.arange(len(rows)), 7)), place / "other.parquet")
+    other = ["other.parquet" if word == "logs.parquet" else word for word in TRAIN]
+    ended = outcomes(start_ranks(place, store, TRAIN, other))
+    assert [code for code, _ in ended] == [1, 1]
+    assert [line for _, lines in ended for line in lines] == [
+        "polyrank: data of rank 1 differ from those of rank 0; give all ranks the same"
+    ]
+
+
+def test_damaged_cache_is_made_anew_by_all(place: Path, store: TCPStore) -> None:
+    first = outcomes(start_ranks(place, store, TRAIN, TRAIN))
+    (cached,) = place.glob("cache/encoded/*.arrow")
+    damaged = bytearray(cached.read_bytes())
+    damaged[len(damaged) // 2] ^= 255
+    cached.write_bytes(damaged)
+    second = new_store()
+    again = outcomes(start_ranks(place, second, [*TRAIN[:-1], "again"], [*TRAIN[:-1], "again"]))
+    assert [code for code, _ in first + again] == [0, 0, 0, 0]
+    found, expected = ((place / run / "weights.safetensors").read_bytes() for run in ("again", "run"))
+    assert found == expected

@@ -149,3 +149,10 @@ def test_vectors_in_the_table_are_refused() -> None:
     table = np.ones((4, 8), np.float32)
     with pytest.raises(DataError, match=r"^out must share no memory with table$"):
         pool_rows(table, np.zeros((1, 1), np.int64), None, [1], table[1:2])
+
+
+def test_pooling_into_the_factors_is_refused() -> None:
+    both = np.ones((4, 2), np.float32)
+    table, rows = np.ones((5, 2), np.float32), np.zeros((4, 2), np.int64)
+    with pytest.raises(DataError, match=r"^out must share no memory with factors$"):
+        pool_rows(table, rows, both, [2], both)

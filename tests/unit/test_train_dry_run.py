@@ -6,6 +6,7 @@ import pytest
 from toy import TOY_TOML, toy_table
 
 from polyrank.__main__ import main
+from polyrank.errors import ConfigError
 from polyrank.schema import Schema
 from polyrank.train import ModelConfig, OptimizerConfig, TrainConfig, dry_run
 
@@ -66,3 +67,16 @@ def test_missing_out_is_refused(arguments: list[str], capsys: pytest.CaptureFixt
 def test_json_of_a_training_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*arguments, "--out", "run", "--json"]) == 1
     assert "--json goes with --dry-run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", [["--resume"], ["--from", "older"], ["--tensorboard", "events"]])
+def test_options_of_a_training_are_refused(
+    arguments: list[str], capsys: pytest.CaptureFixture[str], option: list[str]
+) -> None:
+    assert main([*arguments, "--dry-run", *option]) == 1
+    assert f"{option[0]} does not go with --dry-run, which trains nothing" in capsys.readouterr().err
+
+
+def test_weight_of_an_unknown_task_is_refused(toy_schema: Schema) -> None:
+    with pytest.raises(ConfigError, match="clik"):
+        dry_run(toy_schema, toy_table(200), config=TrainConfig(task_weights={"clik": 2.0}))

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from polyrank.errors import ConfigError
-from polyrank.features import BagFeature, CategoricalFeature
+from polyrank.features import BagFeature, CategoricalFeature, NeighborsFeature
 from polyrank.models import ModelConfig, MultiTaskRanker
 from polyrank.models.embedding import FusedTable
+from polyrank.models.neighbors import load_neighbors
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask
 from polyrank.train import OptimizerConfig, RareIdsConfig
@@ -125,3 +126,14 @@ def test_no_threshold_changes_nothing(model: MultiTaskRanker) -> None:
 def test_value_out_of_range_is_refused(arguments: dict[str, float], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         RareIdsConfig(**arguments)  # type: ignore[arg-type]
+
+
+def test_rare_neighbors_answer_while_training_as_they_will_after() -> None:
+    near = NeighborsFeature(name="near", of="item", by="user", k=1)
+    schema = msgspec.structs.replace(SCHEMA, features=(*SCHEMA.features, near)).resolved()
+    model = MultiTaskRanker(schema, ModelConfig(hidden_dims=(4,), tower_dims=())).eval()
+    load_neighbors(model, {"near": np.array([[0], [2], [1], [2]], np.int32)})
+    mask_rare_rows(model, selection(IDS), RareIdsConfig(min_count=2))
+    before = looked_up(model, [[0, 1, -1, 0]])
+    fold_rare_rows(model)
+    assert torch.equal(looked_up(model, [[0, 1, -1, 0]]), before)

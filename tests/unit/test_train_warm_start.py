@@ -12,13 +12,13 @@ import torch
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
-from polyrank.errors import DataError
+from polyrank.errors import ConfigError, DataError
 from polyrank.features import BucketizedFeature, CategoricalFeature, Feature, NumericFeature, VectorFeature
 from polyrank.models import ModelConfig, MultiTaskRanker, TrainedRanker
 from polyrank.models.trained import predict
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask, OrdinalTask, RegressionTask, Task
-from polyrank.train import OptimizerConfig, TrainConfig, fit
+from polyrank.train import OptimizerConfig, RareIdsConfig, TrainConfig, fit
 
 USER = CategoricalFeature(name="user", dtype="int64", num_buckets=50, embedding_dim=4)
 ITEM = CategoricalFeature(name="item", dtype="int64", num_buckets=20, embedding_dim=4, identity=True)
@@ -229,6 +229,31 @@ def test_model_is_left_as_it_is_where_nothing_matches(older: Path) -> None:
     schema = schema_of((GENRE,), (PRICE_TASK,)).resolved()
     model = MultiTaskRanker(schema, SMALL)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    take_over(model, schema, SMALL, older)
+    take_over(model, schema, SMALL, TrainedRanker.load(older), str(older))
     changed = [name for name, tensor in model.state_dict().items() if not torch.equal(tensor, before[name])]
     assert changed == ["network.layers.bottom.0.bias"]
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        RegressionTask(name="click", label="spent"),
+        OrdinalTask(name="stars", label="stars", levels=(1.0, 2.0, 5.0)),
+    ],
+    ids=["another kind", "other levels"],
+)
+def test_outputs_of_another_meaning_start_fresh(older: Path, tmp_path: Path, task: Task) -> None:
+    others = [each for each in (CLICK, STARS) if each.name != task.name]
+    levels = np.array(task.levels if isinstance(task, OrdinalTask) else STARS.levels)
+    data = rows().set_column(7, "stars", [levels[np.arange(400) % 3]])
+    config = TrainConfig(batch_size=32, epochs=1, model=SMALL, optimizer=STILL)
+    schema = schema_of(tasks=(*others, task))
+    run = fit(schema, data, out=tmp_path / "run", config=config, warm_start=older, progress=False).path
+    lines = [line for line in fresh(run) if "baseline.bias" in line or "towers.output.weight" in line]
+    assert len(lines) == 2
+
+
+def test_minimum_count_would_forget_what_is_warm(older: Path, tmp_path: Path) -> None:
+    config = TrainConfig(model=SMALL, rare_ids=RareIdsConfig(min_count=2))
+    with pytest.raises(ConfigError, match=r"^\$\.rare_ids\.min_count = 2 would forget ids that the older run knows"):
+        fit(schema_of(), rows(), out=tmp_path / "run", config=config, warm_start=older)

@@ -64,3 +64,7 @@ def test_fields_that_nothing_reads_are_a_warning(caplog: pytest.LogCaptureFixtur
         "$.model.num_task_experts = 3 is read with architecture = 'ple' alone, and this is 'mmoe'; leave it out",
         "$.model.cross_rank = 4 is read with interaction = 'dcn_v2' alone, and this is 'none'; leave it out",
     ]
+
+
+def test_fields_of_layers_are_unread_where_there_are_none() -> None:
+    assert ModelConfig(interaction="fm", dropout=0.1).unread() == {"dropout": ("none", "dcn_v2", "deepfm")}

@@ -16,6 +16,7 @@ from polyrank.models.ranker import Inputs
 from polyrank.models.towers import Baseline
 from polyrank.models.vectors import VectorBlock
 from polyrank.schema import Schema
+from polyrank.tasks import Task
 
 Labels = list[Any] | None
 """Of the places along an axis; None where they have no meaning of their own, and all of them are one layer's."""
@@ -88,7 +89,7 @@ class _Described:
     def __init__(self, model: MultiTaskRanker, schema: Schema, config: ModelConfig) -> None:
         self.tasks: list[Any] = [task.name for task in schema.tasks]
         self.inputs, self.config = input_labels(model.inputs[0], schema), config  # type: ignore[arg-type]
-        self.outputs = _repeated(self.tasks, model.network.baseline.widths)
+        self.outputs = _repeated([_meaning(task) for task in schema.tasks], model.network.baseline.widths)
 
     def axes(self, path: str, module: nn.Module) -> Iterator[tuple[str, tuple[Labels, ...]]]:
         """Yield the tensors of a module whose axes have labels."""
@@ -129,7 +130,7 @@ class _Described:
         if self.config.architecture != "single_task":
             return self.outputs
         task = self.tasks[int(path.partition("machines.")[2].partition(".")[0])]
-        return [label for label in self.outputs if label[0] == task]
+        return [label for label in self.outputs if label[0][0] == task]
 
     def _own_experts(self) -> int:
         return self.config.num_experts if self.config.architecture == "stem" else self.config.num_task_experts
@@ -161,6 +162,11 @@ class _Described:
         ends = ("bottom.0", "gates", "gates.linear", "shared_gate")
         reads = first or ".narrow." in path or "machines." in path or path.endswith(ends)
         return self.inputs if reads else None
+
+
+def _meaning(task: Task) -> tuple[Any, ...]:
+    """Return what the outputs of a task stand for: those of another kind, or of other levels, are others."""
+    return (task.name, type(task), *(getattr(task, field, None) for field in ("transform", "levels", "num_classes")))
 
 
 def _repeated(owners: Sequence[Any], counts: Sequence[int]) -> list[Any]:

@@ -4,7 +4,6 @@ import dataclasses
 import logging
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, cast
 
 import msgspec
@@ -50,18 +49,21 @@ def kept_statistics(schema: Schema, older: Schema) -> Schema:
     return msgspec.structs.replace(schema, features=features)
 
 
-def take_over(model: MultiTaskRanker, schema: Schema, config: ModelConfig, run: Path) -> Origin:
+def take_over(model: MultiTaskRanker, schema: Schema, config: ModelConfig, older: TrainedRanker, run: str) -> Origin:
     """Copy what an older run has learned of the same features, tasks and layers into a model.
 
-    Raises:
-        DataError: `run` is no complete run directory.
+    Args:
+        model: of `schema` and `config`.
+        schema: of the model.
+        config: of the model.
+        older: the run that was loaded.
+        run: where it was.
     """
-    older = TrainedRanker.load(run)
     fresh = [*_take_tables(model, schema, config, older), *_take_layers(model, schema, config, older)]
     logger.info("training starts from %s (run %s)", run, older.run_id)
     for line in fresh:
         logger.warning("fresh: %s", line)
-    return Origin(str(run), older.run_id, tuple(fresh))
+    return Origin(run, older.run_id, tuple(fresh))
 
 
 def _kept(feature: Feature, older: Feature | None) -> Feature:

@@ -50,10 +50,21 @@ def run(args: argparse.Namespace) -> int:
         return _run(args, prints=processes.is_first)
 
 
+def _check_options(args: argparse.Namespace) -> None:
+    from polyrank.errors import ConfigError
+
+    if args.out is None and not args.dry_run:
+        raise ConfigError("--out is missing; name the run directory to make, or ask with --dry-run what it would take")
+    if args.json and not args.dry_run:
+        raise ConfigError("--json goes with --dry-run; the metrics of a training are in metrics.json of its run")
+    trains = {"--resume": args.resume, "--from": args.warm_start, "--tensorboard": args.tensorboard}
+    for option in [name for name, value in trains.items() if value and args.dry_run]:
+        raise ConfigError(f"{option} does not go with --dry-run, which trains nothing; leave one of them out")
+
+
 def _run(args: argparse.Namespace, *, prints: bool = True) -> int:
     import msgspec
 
-    from polyrank.errors import ConfigError
     from polyrank.files import check_encoding
     from polyrank.schema import Schema
     from polyrank.staging import refuse_existing
@@ -61,10 +72,7 @@ def _run(args: argparse.Namespace, *, prints: bool = True) -> int:
     from polyrank.train.checkpoints import refuse_checkpoint
     from polyrank.train.metrics import headline
 
-    if args.out is None and not args.dry_run:
-        raise ConfigError("--out is missing; name the run directory to make, or ask with --dry-run what it would take")
-    if args.json and not args.dry_run:
-        raise ConfigError("--json goes with --dry-run; the metrics of a training are in metrics.json of its run")
+    _check_options(args)
     if not args.dry_run:
         refuse_existing(args.out)
         if not args.resume:
@@ -74,7 +82,9 @@ def _run(args: argparse.Namespace, *, prints: bool = True) -> int:
     if args.encoding is not None:
         config = msgspec.structs.replace(config, encoding=check_encoding("--encoding", args.encoding))
     if args.dry_run:
-        _say_plan(dry_run(schema, args.data, config=config, cache=args.cache), as_json=args.json)
+        plan = dry_run(schema, args.data, config=config, cache=args.cache)
+        if prints:
+            _say_plan(plan, as_json=args.json)
         return 0
     result = fit(
         schema,

@@ -18,7 +18,12 @@ ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
 CHAINED = ("esmm", "aitm")
 """Architectures of tasks that follow one another, such as click and purchase."""
 
+_LAYERED = ("none", "dcn_v2", "deepfm")
 _READERS: dict[str, tuple[str, ...]] = {
+    "hidden_dims": _LAYERED,
+    "tower_dims": _LAYERED,
+    "normalization": _LAYERED,
+    "dropout": _LAYERED,
     "num_experts": ("mmoe", "ple", "stem"),
     "num_task_experts": ("ple",),
     "num_extraction_layers": ("ple",),

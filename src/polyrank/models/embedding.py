@@ -104,7 +104,7 @@ class FusedTable(nn.Module):
         else:
             vectors = functional.embedding(looked_up, self.weight, sparse=self.training)  # (B, S', D)
             parts = self._pooled(vectors, present, weights)
-        parts += [table(rows[:, table.place], self.weight) for table in self.near_tables()]
+        parts += [table(rows[:, table.place], self.weight, self.stand_ins) for table in self.near_tables()]
         return torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
 
     def rows_of(self, ids: Tensor) -> tuple[Tensor, Tensor]:

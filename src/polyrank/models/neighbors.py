@@ -27,18 +27,20 @@ class NeighborTable(nn.Module):
         self.feature, self.place, self.start = feature, place, start
         self.register_buffer("rows", _no_neighbors(feature, num_buckets + 1))
 
-    def forward(self, rows: Tensor, weight: Tensor) -> Tensor:
+    def forward(self, rows: Tensor, weight: Tensor, stand_ins: Tensor | None = None) -> Tensor:
         """Look up and pool.
 
         Args:
             rows: int64 (B,) of the fused table, in which the feature's begins at `start`.
             weight: float32 (R', D), the fused table.
+            stand_ins: int64 (R',), the row that is looked up in place of each; None looks up itself.
 
         Returns:
             float32 (B, D), zero where there is no neighbour.
         """
         near = self.rows.index_select(0, rows - self.start).long()  # (B, K)
-        vectors = functional.embedding(near + self.start, weight, sparse=self.training)  # (B, K, D)
+        places = near + self.start if stand_ins is None else stand_ins[near + self.start]
+        vectors = functional.embedding(places, weight, sparse=self.training)  # (B, K, D)
         return pool(vectors, near > 0, self.feature.pooling)
 
 

@@ -53,7 +53,7 @@ class TrainedRanker:
         sample: encoded validation rows, kept so that an export can be compared on real input.
         labels: of the sample, float32 [n, T] in the order of tasks, NaN where unobserved; None in runs of versions
             that kept none.
-        run_id: content hash of schema, shape and weights.
+        run_id: content hash of schema, configuration and weights.
     """
 
     schema: Schema
@@ -149,7 +149,7 @@ def load_trained_rows(run: Path, model: MultiTaskRanker) -> dict[str, NDArray[np
 
 
 def content_hash(run: Path) -> str:
-    """Return the first 12 hexadecimal digits of SHA-256 over schema, shape and weights."""
+    """Return the first 12 hexadecimal digits of SHA-256 over schema, configuration and weights."""
     digest = hashlib.sha256()
     for name in (SCHEMA_FILE, CONFIG_FILE, WEIGHTS_FILE):
         with (run / name).open("rb") as file:
