@@ -96,6 +96,17 @@ class Bundle:
         folder = self.path / REQUEST_FOLDER
         return Bundle.load(folder) if folder.is_dir() else None
 
+    def parity(self) -> Parity:
+        """Return how far the graph's answers were from the model's when it was exported.
+
+        Raises:
+            RepositoryError: the file is missing or damaged.
+        """
+        try:
+            return msgspec.json.decode((self.path / PARITY_FILE).read_bytes(), type=Parity)
+        except (OSError, msgspec.DecodeError) as err:
+            raise RepositoryError(f"{self.path / PARITY_FILE} cannot be read; export the run anew") from err
+
     def golden(self) -> "Golden":
         """Return what the trained model answered when the graph was exported.
 

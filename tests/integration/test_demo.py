@@ -64,7 +64,7 @@ def test_demo_succeeds(rivals: Rivals) -> None:
 
 def test_demo_names_every_step(rivals: Rivals) -> None:
     steps = re.findall(r"^(\w+) +\d+\.\d s$", rivals.winner.out, flags=re.MULTILINE)
-    assert steps == ["load", "train", "export", "publish", "serve", "score"]
+    assert steps == ["load", "train", "export", "int8", "publish", "serve", "score"]
 
 
 def test_demo_prints_equal_metrics_offline_and_served(rivals: Rivals) -> None:
@@ -83,12 +83,22 @@ def test_demo_tells_latency(rivals: Rivals) -> None:
     )
 
 
+def test_demo_tells_what_the_export_proves_and_saves(rivals: Rivals) -> None:
+    parity = r"^PyTorch against ONNX Runtime \S+, \d+ batches: largest difference \d\.\de-\d\d \(limit 1e-05\)$"
+    speed = r"^one user with 1,000 items, one thread: \S+ ms as rows, \S+ ms as a request, (\S+) times as fast$"
+    size = r"^embeddings in 8 bits: \S+ MB to \S+ MB, (\S+) times smaller; on the run's sample of validation rows: click auc \S+ to "
+    assert re.search(parity, rivals.winner.out, flags=re.MULTILINE)
+    found = [re.search(line, rivals.winner.out, flags=re.MULTILINE) for line in (speed, size)]
+    assert all(match is not None and float(match[1]) > 1.5 for match in found)
+
+
 def test_demo_leaves_a_servable_repository(rivals: Rivals) -> None:
     assert servable_models(rivals.place / "model_repository") == ("kuairand", "kuairand_rank")
 
 
 def test_demo_replaces_its_results_and_keeps_other_files(rivals: Rivals) -> None:
-    assert sorted(path.name for path in rivals.place.iterdir()) == ["bundle", "mine.txt", "model_repository", "run"]
+    expected = ["bundle", "bundle-int8", "mine.txt", "model_repository", "run"]
+    assert sorted(path.name for path in rivals.place.iterdir()) == expected
     assert not (rivals.place / "run" / "old").exists()
 
 
