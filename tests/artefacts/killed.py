@@ -1,10 +1,12 @@
 """Runs exports and publishes that kill themselves with SIGKILL at a chosen step.
 
 Run as a process: it imports everything once, then forks for each job that it reads as JSON from standard input, so that
-a job costs its own work alone. A step is a line of the code that stages and publishes, or a file operation below it.
+a job costs its own work alone. A step is a system call that changes the folder, or a line around the one that exchanges
+two.
 """
 
 import contextlib
+import importlib
 import json
 import os
 import signal
@@ -23,15 +25,21 @@ from polyrank.export import bundle as bundle_module
 from polyrank.export.answers import Answers
 from polyrank.export.graphs import Graph
 
-TRACED = (
-    "polyrank/staging.py",
-    "/export/repository.py",
-    "/export/rollback.py",
-    "/export/staged_model.py",
-    "/export/exchange.py",
-    "/export/bundle.py",
-    "/shutil.py",
-)
+CHANGING = {
+    "os.chmod",
+    "os.link",
+    "os.mkdir",
+    "os.remove",
+    "os.rename",
+    "os.rmdir",
+    "os.symlink",
+    "os.truncate",
+    "os.utime",
+}
+"""Audit events of system calls that change a folder, beside `open` for writing: each is a step, before it happens."""
+
+TRACED = "/export/exchange.py"
+"""Each line is a step: no event tells of renameat2."""
 
 
 class Job(TypedDict):
@@ -60,9 +68,9 @@ def run_jobs(jobs: Sequence[Job], *, exported: Path) -> list[int]:
 class _Countdown:
     """Counts steps and ends the process at one of them."""
 
-    def __init__(self, last: int) -> None:
+    def __init__(self, last: int, place: Path) -> None:
         self.count = 0
-        self._last = last
+        self._last, self._folder = last, str(place.parent)
 
     def start(self) -> None:
         sys.addaudithook(self._audit)
@@ -73,9 +81,13 @@ class _Countdown:
         if self.count == self._last:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def _audit(self, event: str, _arguments: tuple[Any, ...]) -> None:
-        if event == "open" or event.startswith(("os.", "fcntl.")):
-            self._step()
+    def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
+        writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+        if event in CHANGING or writes:
+            paths = [os.fsdecode(each) for each in arguments[:2] if isinstance(each, str | bytes | os.PathLike)]
+            # Names within a folder that is open are relative.
+            if any(self._folder in path or not path.startswith("/") for path in paths):
+                self._step()
 
     def _trace(self, frame: FrameType, event: str, _argument: object) -> Any:
         if not frame.f_code.co_filename.endswith(TRACED):
@@ -114,7 +126,7 @@ REPOSITORY_VERBS: dict[str, Callable[[Job], object]] = {
 
 
 def _work(job: Job, graph: onnx.ModelProto) -> int:
-    countdown = _Countdown(job["step"])
+    countdown = _Countdown(job["step"], Path(job["place"]))
     if job["verb"] in REPOSITORY_VERBS:
         countdown.start()
         REPOSITORY_VERBS[job["verb"]](job)
@@ -143,5 +155,7 @@ def _fork(job: Job, graph: onnx.ModelProto) -> int:
 
 
 if __name__ == "__main__":
+    for module in ("google.protobuf.text_format", "onnxruntime", "tritonclient.grpc.model_config_pb2"):
+        importlib.import_module(module)  # once, not in each process
     exported_graph = onnx.load(Path(sys.argv[1]) / "model.onnx")
     json.dump([_fork(job, exported_graph) for job in json.load(sys.stdin)], sys.stdout)

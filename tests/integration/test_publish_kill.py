@@ -42,7 +42,7 @@ def make_jobs(verb: str, source: Path, places: Path, steps: Sequence[int], *, be
 
 def count_steps(verb: str, source: Path, places: Path, *, exported: Path, before: Path | None = None) -> int:
     (steps,) = run_jobs(make_jobs(verb, source, places, [0], before=before), exported=exported)
-    assert steps > 50
+    assert steps > 5
     return steps
 
 
@@ -146,14 +146,9 @@ def check_export(toy_run: Path, toy_bundle: Path, places: Path, points: int | No
     steps = count_steps("export", toy_run, places, exported=toy_bundle)
     killed = make_jobs("export", toy_run, places, spread(steps, points or steps))
     kill(killed, exported=toy_bundle)
-    is_there = {job["place"]: Path(job["place"]).exists() for job in killed}
-    assert set(is_there.values()) == {True, False}
-    for place in [place for place, exists in is_there.items() if exists]:
-        bundle = Bundle.load(place)
-        check_golden(bundle, bundle.model_file)
-    again = [
-        Job(verb="export", source=str(toy_run), place=place, step=0) for place, there in is_there.items() if not there
-    ]
+    # The last step is the rename that makes the bundle.
+    assert not any(Path(job["place"]).exists() for job in killed)
+    again = [Job(verb="export", source=str(toy_run), place=job["place"], step=0) for job in killed]
     assert min(run_jobs(again, exported=toy_bundle)) > 0
     for job in again:
         check_golden(Bundle.load(job["place"]), Path(job["place"]) / "model.onnx")
@@ -168,7 +163,7 @@ def test_killed_next_publish_is_whole_or_absent(toy_bundle: Path, tmp_path: Path
     check_next_publish(toy_bundle, tmp_path, POINTS)
 
 
-def test_killed_export_is_whole_or_absent(toy_run: Path, toy_bundle: Path, tmp_path: Path) -> None:
+def test_killed_export_is_absent(toy_run: Path, toy_bundle: Path, tmp_path: Path) -> None:
     check_export(toy_run, toy_bundle, tmp_path, POINTS)
 
 
