@@ -123,8 +123,7 @@ class Bundle:
             outputs = {name: stored.pop(OUTPUT_PREFIX + name) for name in names}
         except (OSError, ValueError, EOFError, KeyError, AttributeError, TypeError, zipfile.BadZipFile) as err:
             raise RepositoryError(f"{self.path / GOLDEN_FILE} is damaged; export the run anew") from err
-        limit = max(TOLERANCE, tolerance_of(self.signature.precision))
-        return Golden(stored, outputs, digests, limit)
+        return Golden(stored, outputs, digests, tolerance_of(self.signature.precision))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -241,9 +240,10 @@ def _export(folder: Path, out: Path, run: Path, traced: _Traced, options: Export
         proof.exact(graph)
         if options.precision != Precision():
             graph, precision = reduced(graph, options.precision, ranker, run)
-            signature = msgspec.structs.replace(signature, precision=precision)
-            attach_signature(graph.model, signature)
-            proof.reduced(graph, precision)
+            if precision != Precision():  # where pruning alone was asked for and saves nothing, the exact graph stays
+                signature = msgspec.structs.replace(signature, precision=precision)
+                attach_signature(graph.model, signature)
+                proof.reduced(graph, precision)
     (folder / SIGNATURE_FILE).write_text(signature.to_json() + "\n", encoding="utf-8")
     (folder / PARITY_FILE).write_text(proof.parity.to_json(), encoding="utf-8")
     (folder / RUN_FILE).write_text(RunRecord.of(run, ranker.run_id).to_json(), encoding="utf-8")

@@ -158,5 +158,5 @@ def _choice(
         losses=losses,
         difference=largest,
         latency_us=latency,
-        is_accurate=is_accurate and largest <= max(tolerance_of(precision), 1e-5),
+        is_accurate=is_accurate and largest <= tolerance_of(precision),
     )

@@ -43,7 +43,7 @@ class Proof:
             ParityError: it answers differently.
         """
         graph.write(self._path)
-        self._compare(tolerance=TOLERANCE)
+        self._compare(tolerance=TOLERANCE, is_reduced=False)
         self.parity.require()
 
     def reduced(self, graph: Graph, precision: Precision) -> None:
@@ -56,7 +56,7 @@ class Proof:
         for file in (self._path, self._path.with_name(self._path.name + DATA_SUFFIX)):
             file.unlink(missing_ok=True)
         graph.write(self._path)
-        self._compare(tolerance=tolerance_of(precision))
+        self._compare(tolerance=tolerance_of(precision), is_reduced=True)
         self.parity = msgspec.structs.replace(self.parity, losses=self._losses(), exact=exact)
         self.parity.require()
 
@@ -67,8 +67,7 @@ class Proof:
         after = run_session(open_session(self._path), sample.named())
         return metric_losses(self._ranker, predict(self._ranker.model, sample), after)
 
-    def _compare(self, *, tolerance: float) -> None:
-        is_reduced = tolerance != TOLERANCE
+    def _compare(self, *, tolerance: float, is_reduced: bool) -> None:
         found = parity_of(self._expected, open_session(self._path))
         self.parity = msgspec.structs.replace(found, tolerance=tolerance, is_reduced=is_reduced)
         if self._version is not None:

@@ -13,11 +13,12 @@ from polyrank.models.trained import load_trained_rows
 from polyrank.signature import Precision
 
 from .graphs import Graph
+from .parity import TOLERANCE
 from .precision import dense_fp16, dense_int8, embeddings_fp16, embeddings_int8
 from .pruning import pruned
 
 ROW_BYTES = {"fp32": 4.0, "fp16": 2.0, "int8": 1.0}
-TOLERANCES = {"fp32": 0.0, "fp16": 0.01, "int8": 0.1}
+TOLERANCES = {"fp32": TOLERANCE, "fp16": 0.01, "int8": 0.1}
 """How far answers to validation rows may move at most, as `Difference.difference`; what is lost is measured apart."""
 
 PRUNED_TOLERANCE = 0.1
@@ -42,7 +43,7 @@ def reduced(graph: Graph, precision: Precision, ranker: TrainedRanker, run: Path
 
 
 def tolerance_of(precision: Precision) -> float:
-    """Return how far answers to validation rows may move."""
+    """Return how far answers to validation rows may move: at least as far as those of an exact graph."""
     parts = (TOLERANCES[precision.embeddings], TOLERANCES[precision.dense], PRUNED_TOLERANCE * precision.prune_rows)
     return max(parts)
 
