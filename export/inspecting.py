@@ -162,8 +162,12 @@ def _dtype(elem_type: int) -> str:
 def _rows(file: Path, model: onnx.ModelProto, count: int) -> dict[str, NDArray[Any]]:
     """Return golden rows where a bundle has some, repeated as needed; else random ones."""
     if (file.parent / GOLDEN_FILE).is_file():
-        golden = Bundle.load(file.parent).golden().inputs
-        return {name: values[np.arange(count) % len(values)] for name, values in golden.items()}
+        bundle = Bundle.load(file.parent)
+        is_over_rows = bundle.signature.request is None
+        return {
+            name: values[np.arange(count) % len(values)] if is_over_rows or name.startswith("item_") else values
+            for name, values in bundle.golden().inputs.items()
+        }
     rng = np.random.default_rng(0)
     found: dict[str, NDArray[Any]] = {}
     for value in _real_inputs(model):

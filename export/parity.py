@@ -150,7 +150,7 @@ def difference(answers: NDArray[np.float32], expected: NDArray[np.float32]) -> f
 
 
 def _counts_reduced(entry: Difference) -> bool:
-    return entry.rows.startswith("sample") or (entry.rows == "awkward" and np.isnan(entry.difference))
+    return entry.rows.startswith("sample") or (entry.rows.startswith("awkward") and not np.isfinite(entry.difference))
 
 
 def _difference(entry: Expectation, name: str, answers: NDArray[np.float32]) -> Difference:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from polyrank.errors import ExportError, MissingExtraError
 
@@ -137,6 +137,10 @@ def dense_int8(graph: Graph) -> Graph:
         from onnxruntime.quantization import quantize_dynamic
     except ImportError as err:
         raise MissingExtraError("dense int8 needs onnxruntime; pip install 'polyrank[export,cpu]'") from err
+    graph = graph.copy()
+    for entry in _layer_weights(graph):
+        if location_of(entry) is not None:  # the quantiser wants it in its place
+            entry.CopyFrom(numpy_helper.from_array(graph.array(entry), entry.name))
     large = [entry for entry in graph.model.graph.initializer if location_of(entry) is not None]
     with without_large(graph.model) as bare, tempfile.TemporaryDirectory() as folder:
         target = Path(folder, "model.onnx")
@@ -156,7 +160,7 @@ def dense_int8(graph: Graph) -> Graph:
 
 
 def _layer_weights(graph: Graph) -> list[onnx.TensorProto]:
-    """Find the float32 weights of two or more dimensions that something is multiplied by."""
+    """Find the float32 weights that something is multiplied by."""
     multiplied = {name for node in graph.model.graph.node if node.op_type in _MULTIPLIES for name in node.input[:2]}
     return [
         entry

@@ -60,7 +60,9 @@ def tiled(ranker: TrainedRanker, user: Batch, items: Batch) -> Batch:
 
 
 def _of_probe(ranker: TrainedRanker, request: Request, probe: Probe) -> Iterator[Expectation]:
-    for place in USERS:
+    # Each task's place in the score is looked at once at least.
+    places = range(max(len(USERS), len(request.weighted))) if probe.is_strict else USERS
+    for place in places:
         user = probe.rows[np.array([place % len(probe.rows)])]
         for size in NUM_ITEMS if probe.is_strict else (len(probe.rows),):
             items = probe.batch(size)

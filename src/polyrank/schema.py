@@ -27,7 +27,12 @@ from polyrank.features import (
 from polyrank.located import located_message
 from polyrank.tasks import BinaryTask, Task
 
-WIRE_NAMES = frozenset({"ids", "weights", "dense"})
+_TENSORS = ("ids", "weights", "dense")
+WIRE_NAMES = frozenset(
+    {*_TENSORS, *(f"{half}_{name}" for half in ("user", "item") for name in _TENSORS)}
+    | {"task_weights", "score", "top_items", "top_scores"}
+)
+"""Names of tensors of the graphs, which no task may have."""
 
 
 class Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

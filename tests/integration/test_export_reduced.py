@@ -138,3 +138,19 @@ def test_exploration_is_json_on_request(run: Path, capsys: pytest.CaptureFixture
     assert {entry["task"] for entry in exact["losses"]} == {"click", "like", "rating", "watch_s"}
     assert max(choice["size_bytes"] for choice in others) < exact["size_bytes"]
     assert report["recommended"] in [choice["precision"] for choice in report["choices"]]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--explore", "--embeddings", "int8"],
+        ["--explore", "--prune-rows"],
+        ["--explore", "--rows-only"],
+        ["--out", "bundle", "--json"],
+        ["--out", "bundle", "--rows-only", "--top-k", "3"],
+    ],
+)
+def test_options_that_decide_nothing_are_refused(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["export", "run", *options])
+    assert "not allowed with argument --" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from polyrank.__main__ import main
 from polyrank.errors import RepositoryError
-from polyrank.export import publish
+from polyrank.export import export_onnx, publish
 from polyrank.export.inspecting import inspect
 from polyrank.export.profiling import by_operator
 
@@ -119,3 +119,9 @@ def test_graph_that_does_not_run_is_refused(foreign: Path) -> None:
 def test_wrong_number_of_rows_is_one_line(toy_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", str(toy_bundle), "--rows", "0"]) == 1
     assert capsys.readouterr().err == "polyrank: rows must be at least 1, got 0\n"
+
+
+def test_graph_over_requests_is_inspected(toy_run: Path, tmp_path: Path) -> None:
+    found = inspect(export_onnx(toy_run, out=tmp_path / "bundle").path / "rank", rows=7)
+    assert [value.name for value in found.inputs if not value.name.startswith("item_")][-1] == "task_weights"
+    assert found.nodes

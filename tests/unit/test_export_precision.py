@@ -166,6 +166,20 @@ def test_int8_layers_multiply_integers(any_graph: Graph, ranker: TrainedRanker, 
     assert 0.0 < float(np.abs(click[0] - click[1]).max()) < 0.1
 
 
+def test_int8_layers_leave_no_large_layer_as_it_was(ranker: TrainedRanker, tmp_path: Path) -> None:
+    target = target_of(LATEST)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("graph", "graphs"):
+            patch.setattr(f"polyrank.export.{module}.LARGE_BYTES", 100)
+        beside = build_graph(ranker, target, sign(ranker, target))
+        found = dense_int8(beside)
+        click = answers_of(found, ranker, tmp_path)["click"], answers_of(beside, ranker, tmp_path)["click"]
+    inside = dense_int8(build_graph(ranker, target, sign(ranker, target)))
+    kinds = [sorted(node.op_type for node in each.model.graph.node) for each in (found, inside)]
+    assert kinds[0] == kinds[1]
+    assert 0.0 < float(np.abs(click[0] - click[1]).max()) < 0.1
+
+
 def test_small_tables_stay_as_they_are(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("polyrank.export.tables.MIN_TABLE_BYTES", 901 * 64 + 1)
     assert embeddings_int8(graph).model == graph.model

@@ -2,6 +2,7 @@ import json
 import sys
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from artefacts.runs import make_run, make_schema
@@ -102,3 +103,13 @@ def test_missing_onnxruntime_is_named_with_its_extra(monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(MissingExtraError, match=r"^export needs onnxruntime; pip install 'polyrank\[export,cpu\]'$"):
         open_session(Path("model.onnx"))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("rows", ["awkward", "awkward of user 2"])
+def test_reduced_graph_must_answer_awkward_rows_with_numbers(rows: str, value: float) -> None:
+    bad = Difference(task="click", rows=rows, batch_size=3, absolute=value, relative=value, difference=value)
+    parity = msgspec.structs.replace(evidence(0.0), is_reduced=True)
+    parity = msgspec.structs.replace(parity, differences=(*parity.differences, bad))
+    with pytest.raises(ParityError, match=f"at batch 3 of {rows} rows"):
+        parity.require()

@@ -38,9 +38,14 @@ WRONG = {
     "task twice": (GOOD + TASK, "$.tasks[1].name must be unique, got 'click' a second time"),
     "task name no identifier": (
         GOOD.replace('"click"', '"a-b"'),
-        "$.tasks[0].name must be letters, digits or '_' and none of ['dense', 'ids', 'weights'], got 'a-b'",
+        (
+            "$.tasks[0].name must be letters, digits or '_' and none of ['dense', 'ids', 'item_dense', 'item_ids', "
+            "'item_weights', 'score', 'task_weights', 'top_items', 'top_scores', 'user_dense', 'user_ids', "
+            "'user_weights', 'weights'], got 'a-b'"
+        ),
     ),
-    "task name is an input": (GOOD.replace('"click"', '"ids"'), "and none of ['dense', 'ids', 'weights'], got 'ids'"),
+    "task name is an input": (GOOD.replace('"click"', '"ids"'), "'weights'], got 'ids'"),
+    "task name is an output": (GOOD.replace('"click"', '"score"'), "'weights'], got 'score'"),
     "zero weight": (GOOD + "weight = 0.0\n", "$.tasks[0].weight must be above 0 and finite, got 0.0 (task 'click')"),
     "infinite weight": (GOOD + "weight = inf\n", "$.tasks[0].weight must be above 0 and finite, got inf"),
     "nan weight": (GOOD + "weight = nan\n", "$.tasks[0].weight must be above 0 and finite, got nan"),

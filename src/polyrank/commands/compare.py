@@ -101,9 +101,10 @@ def _with_costs(found: "Comparison") -> "Comparison":
 def _onnx_answerer(run: Path, folder: Path) -> "Answerer":
     import onnxruntime
 
-    from polyrank.export import export_onnx
+    from polyrank.export import ExportOptions, export_onnx
 
-    bundle = export_onnx(run, out=Path(tempfile.mkdtemp(dir=folder)) / "bundle")
+    out = Path(tempfile.mkdtemp(dir=folder)) / "bundle"
+    bundle = export_onnx(run, out=out, options=ExportOptions(requests=None))
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = 1, 3
     session = onnxruntime.InferenceSession(str(bundle.model_file), options, providers=["CPUExecutionProvider"])

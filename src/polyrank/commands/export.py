@@ -43,7 +43,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--prune-rows", action="store_true", help="let rows that training never changed share one, where it saves space"
     )
     parser.add_argument("--json", action="store_true", help="with --explore: print JSON")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -51,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
     from polyrank.export import ExportOptions, RequestOptions, export_onnx
     from polyrank.signature import Precision
 
+    _check_options(args)
     if args.explore:
         return _explore(args)
     precision = Precision(embeddings=args.embeddings, dense=args.dense, prune_rows=args.prune_rows)
@@ -71,6 +72,17 @@ def run(args: argparse.Namespace) -> int:
         f"IR version {signature.ir_version}, for {release}{reduced}{checked}{_over(bundle)}"
     )
     return 0
+
+
+def _check_options(args: argparse.Namespace) -> None:
+    """Refuse options that would decide nothing."""
+    of_requests = ("score", "top_k")
+    of_bundles = ("embeddings", "dense", "prune_rows", "verify_with", *of_requests, "rows_only")
+    vain = [("--explore", name) for name in of_bundles] if args.explore else [("--out", "json")]
+    vain += [("--rows-only", name) for name in of_requests if args.rows_only]
+    for chosen, name in vain:
+        if getattr(args, name) != args.parser.get_default(name):
+            args.parser.error(f"argument --{name.replace('_', '-')}: not allowed with argument {chosen}")
 
 
 def _over(bundle: "Bundle") -> str:
