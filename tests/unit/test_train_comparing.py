@@ -14,6 +14,7 @@ from polyrank.errors import ConfigError, DataError, OutputError
 from polyrank.features import NeighborsFeature
 from polyrank.models import ModelConfig, TrainedRanker
 from polyrank.schema import Schema
+from polyrank.tasks import OrdinalTask
 from polyrank.train import EarlyStoppingConfig, TrainConfig, ValidationConfig, fit
 from polyrank.train.comparing import Comparison, ComparisonConfig, compare, compare_runs, costs_of, report_text
 from polyrank.train.comparing.differences import changes, joint_interval, t_interval, verdict
@@ -152,6 +153,17 @@ def test_every_model_is_compared_in_every_headline_metric(compared: tuple[Path, 
 def test_values_are_those_of_the_runs(compared: tuple[Path, Comparison]) -> None:
     report = msgspec.json.decode((compared[0] / "mmoe" / "seed-1" / "metrics.json").read_bytes())
     assert compared[1].changes[1].values[1] == pytest.approx(report["validation"]["click"]["auc"], abs=1e-12)
+
+
+def test_ordinal_task_is_compared(schema: Schema, tmp_path: Path) -> None:
+    stars = OrdinalTask(name="stars", label="stars", levels=(1.0, 2.0, 3.0))
+    table = toy_table(300).append_column("stars", [np.resize([1.0, 3.0, 2.0, 1.0], 300)])
+    comparison = ComparisonConfig(architectures=("shared_bottom",), seeds=2)
+    with_stars = msgspec.structs.replace(schema, tasks=(schema.tasks[0], stars))
+    config = msgspec.structs.replace(CONFIG, task_weights={})
+    found = compare(with_stars, table, out=tmp_path, config=config, comparison=comparison)
+    changes_of_stars = [(change.metric, len(change.values)) for change in found.changes if change.task == "stars"]
+    assert changes_of_stars == [("rmse", 2), ("quadratic_kappa", 2)]
 
 
 def test_finished_trainings_are_not_repeated(
