@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from toy import toy_table
 
-from polyrank.errors import ConfigError, DataError, OutputError
+from polyrank.errors import ConfigError, DataError, OutputError, SchemaError
 from polyrank.features import NeighborsFeature
 from polyrank.models import ModelConfig, TrainedRanker
 from polyrank.schema import Schema
@@ -130,6 +130,27 @@ def test_model_of_one_task_is_what_fit_makes_of_it(compared: tuple[Path, Compari
     config = TrainConfig.load(compared[0] / "one_per_task" / "like" / "seed-1" / "config.toml")
     run = fit(alone, toy_table(1000), out=compared[0].parent / "alone", config=config, progress=False)
     assert run.run_id == TrainedRanker.load(compared[0] / "one_per_task" / "like" / "seed-1").run_id
+
+
+@pytest.mark.parametrize("architecture", ["esmm", "aitm"])
+def test_model_of_a_chain_is_what_fit_makes_of_it(schema: Schema, tmp_path: Path, architecture: str) -> None:
+    comparison = ComparisonConfig(architectures=("shared_bottom", architecture), seeds=1)
+    compare(schema, toy_table(400), out=tmp_path / "compared", config=CONFIG, comparison=comparison)
+    compared = tmp_path / "compared" / architecture / "seed-0"
+    run = fit(
+        schema, toy_table(400), out=tmp_path / "run", config=TrainConfig.load(compared / "config.toml"), progress=False
+    )
+    assert run.run_id == TrainedRanker.load(compared).run_id
+
+
+def test_model_that_does_not_fit_into_memory_is_refused_before_any_training(
+    schema: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("polyrank.models.memory.available_bytes", lambda: 60_000)  # one input's tables take 29,912
+    comparison = ComparisonConfig(architectures=("shared_bottom", "stem"))
+    config = msgspec.structs.replace(CONFIG, epochs=1)
+    with pytest.raises(SchemaError, match=r"^training needs 0\.1 MiB for embedding tables, and 0\.1 MiB are free"):
+        compare(schema, tmp_path / "absent.parquet", out=tmp_path / "runs", config=config, comparison=comparison)
 
 
 def test_seeds_share_one_random_split(schema: Schema, tmp_path: Path) -> None:
