@@ -65,6 +65,13 @@ def test_first_trial_is_the_given_configuration(searched: tuple[Path, Tuning], s
     assert searched[1].trials[0].values["hidden_dims"] == "8"
 
 
+def test_value_is_that_of_calibrated_answers(schema: Schema, tmp_path: Path) -> None:
+    config = msgspec.structs.replace(CONFIG, batch_size=32, model=msgspec.structs.replace(SMALL, calibration="platt"))
+    found = tune(schema, toy_table(ROWS), metric="click.log_loss", out=tmp_path, config=config, trials=1)
+    run = fit(schema, toy_table(ROWS), out=tmp_path / "run", config=config, progress=False)
+    assert found.best.value == run.metrics["click"]["log_loss"]
+
+
 def test_first_trial_draws_what_the_space_lacks_of_the_given(schema: Schema, tmp_path: Path) -> None:
     space = SearchSpace(lr=(0.5, 0.6), batch_size=(64, 128), task_weights=(2.0, 4.0))
     values = search(schema, tmp_path, 1, tune=space).trials[0].values

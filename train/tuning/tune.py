@@ -20,11 +20,9 @@ from polyrank.train.config import TrainConfig
 from polyrank.train.encoded.identity import digest
 from polyrank.train.metrics import Metric, Metrics, find_metric
 from polyrank.train.preparing import TrainingData, prepare
-from polyrank.train.run import train_model
+from polyrank.train.run import calibrate_and_validate, train_model
 from polyrank.train.search_space import SearchSpace
 from polyrank.train.task_weights import weighted
-from polyrank.train.threads import torch_threads
-from polyrank.train.validation import validate
 
 from .space import given_values, space_around, suggest
 from .storage import opened_study
@@ -192,8 +190,7 @@ def _measure(trial: "Trial", config: TrainConfig, search: _Search) -> float:
 
     progress = logger.isEnabledFor(logging.INFO)
     training = train_model(data, config, progress=progress, on_validation=report)
-    with torch_threads(config.threads):
-        return search.value(validate(training.model, data, training.at.epoch).values)
+    return search.value(calibrate_and_validate(training, data, config).values)
 
 
 def _best(trials: Sequence[Tried], metric: Metric) -> Tried | None:
