@@ -235,6 +235,26 @@ def test_cost_of_one_model_per_task_is_a_sum(compared: tuple[Path, Comparison]) 
     assert set(each.latency_ms) == {1, 100, 1000}
 
 
+def say_of(run: Path, *, epoch: int, train_s: float) -> Path:
+    """Let a run of 900 training rows in batches of 256 have taken so many epochs and seconds."""
+    report = msgspec.json.decode((run / "metrics.json").read_bytes())
+    report["history"][-1] |= {"epoch": epoch, "steps": 4 * epoch}
+    (run / "metrics.json").write_bytes(msgspec.json.encode(report))
+    (run / "times.json").write_bytes(msgspec.json.encode({"train_s": train_s}))
+    return run
+
+
+def test_rate_of_each_seed_is_its_own_rows_by_its_own_time(compared: tuple[Path, Comparison], tmp_path: Path) -> None:
+    shutil.copytree(compared[0], tmp_path / "runs")
+    click, like = tmp_path / "runs" / "one_per_task" / "click", tmp_path / "runs" / "one_per_task" / "like"
+    first = [say_of(click / "seed-0", epoch=2, train_s=3.0), say_of(like / "seed-0", epoch=4, train_s=6.0)]
+    second = [say_of(click / "seed-1", epoch=1, train_s=1.0), say_of(like / "seed-1", epoch=1, train_s=1.0)]
+    (cost,) = costs_of({"one_per_task": [first, second]})
+    rates = [(2 * 900 + 4 * 900) / 2 / (3.0 + 6.0), (900 + 900) / 2 / (1.0 + 1.0)]
+    assert cost.rows_per_s == pytest.approx(sum(rates) / 2)
+    assert cost.train_s == pytest.approx((9.0 + 2.0) / 2)
+
+
 def test_report_has_a_line_for_each_model_and_metric(compared: tuple[Path, Comparison]) -> None:
     lines = report_text(compared[1]).splitlines()
     assert lines[0] == "100 validation rows, 2 seeds, compared with one_per_task"
