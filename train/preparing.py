@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.errors import DataError
+from polyrank.models import ModelConfig
 from polyrank.models.architectures import num_inputs
 from polyrank.models.memory import require_memory
 from polyrank.rows import Rows
@@ -75,7 +76,7 @@ def prepare(
     """
     schema = schema.resolved()
     config.model.chained_tasks(schema)  # this and the next refuse before rows are read
-    _require_memory(schema, config)
+    require_table_memory(schema, config)
     if not isinstance(data, str | Path):
         storage: Storage = MemoryStorage(RowEncoder(schema, config.validation).encode(data))
         return _split(schema, storage, config)
@@ -93,8 +94,24 @@ def prepare(
     return found
 
 
-def _require_memory(schema: Schema, config: TrainConfig) -> None:
-    """Refuse embedding tables that do not fit into memory with what is kept of each weight beside it."""
+def with_base_rates(data: TrainingData, config: ModelConfig) -> TrainingData:
+    """Return rows that were prepared for one architecture with the base rates of another, whose labels may mean else.
+
+    Raises:
+        ConfigError: the architecture needs a chain of tasks, and the schema has none.
+    """
+    rates = BaseRates(data.schema, config)
+    for rows in data.train.chunks():
+        rates.add(rows.labels, rows.sample_weights)
+    return dataclasses.replace(data, base_logits=rates.logits(), label_shares=rates.label_shares())
+
+
+def require_table_memory(schema: Schema, config: TrainConfig) -> None:
+    """Refuse embedding tables that do not fit into memory with what is kept of each weight beside it.
+
+    Raises:
+        SchemaError: they do not.
+    """
     copies, row_numbers = 1, 0
     if config.optimizer.embedding == "sparse_adam":
         copies += 2  # two moments

@@ -168,6 +168,19 @@ def train_model(
     return training
 
 
+def calibrate_and_validate(
+    training: Training,
+    data: TrainingData,
+    config: TrainConfig,
+    intervals: Bootstrap | None = None,
+    processes: Processes = ALONE,
+) -> Evaluation:
+    """Fit the calibration of the model that is kept, in place, and measure its answers."""
+    with torch_threads(config.threads):
+        calibrate(training.model, data.validation, processes)
+        return validate(training.model, data, training.at.epoch, intervals, processes)
+
+
 def _refuse_early(
     schema: Schema, target: Path, config: TrainConfig, processes: Processes, *, resume: bool, is_warm: bool
 ) -> None:
@@ -244,9 +257,7 @@ def _final_evaluation(training: Training, data: TrainingData, config: TrainConfi
     """Calibrate and validate the model that is kept, with confidence intervals of the metrics that are worth a line."""
     resamples = config.validation.resamples
     intervals = Bootstrap(resamples=resamples, seed=config.seed, headline_only=True) if resamples else None
-    with torch_threads(config.threads):
-        calibrate(training.model, data.validation, processes)
-        return validate(training.model, data, training.at.epoch, intervals, processes)
+    return calibrate_and_validate(training, data, config, intervals, processes)
 
 
 def _warn_undefined(evaluation: Evaluation) -> None:

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from toy import toy_table
 
-from polyrank.errors import ConfigError, DataError, OutputError
+from polyrank.errors import ConfigError, DataError, OutputError, SchemaError
 from polyrank.features import NeighborsFeature
 from polyrank.models import ModelConfig, TrainedRanker
 from polyrank.schema import Schema
+from polyrank.tasks import OrdinalTask
 from polyrank.train import EarlyStoppingConfig, TrainConfig, ValidationConfig, fit
 from polyrank.train.comparing import Comparison, ComparisonConfig, compare, compare_runs, costs_of, report_text
 from polyrank.train.comparing.differences import changes, joint_interval, t_interval, verdict
@@ -131,6 +132,27 @@ def test_model_of_one_task_is_what_fit_makes_of_it(compared: tuple[Path, Compari
     assert run.run_id == TrainedRanker.load(compared[0] / "one_per_task" / "like" / "seed-1").run_id
 
 
+@pytest.mark.parametrize("architecture", ["esmm", "aitm"])
+def test_model_of_a_chain_is_what_fit_makes_of_it(schema: Schema, tmp_path: Path, architecture: str) -> None:
+    comparison = ComparisonConfig(architectures=("shared_bottom", architecture), seeds=1)
+    compare(schema, toy_table(400), out=tmp_path / "compared", config=CONFIG, comparison=comparison)
+    compared = tmp_path / "compared" / architecture / "seed-0"
+    run = fit(
+        schema, toy_table(400), out=tmp_path / "run", config=TrainConfig.load(compared / "config.toml"), progress=False
+    )
+    assert run.run_id == TrainedRanker.load(compared).run_id
+
+
+def test_model_that_does_not_fit_into_memory_is_refused_before_any_training(
+    schema: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("polyrank.models.memory.available_bytes", lambda: 60_000)  # one input's tables take 29,912
+    comparison = ComparisonConfig(architectures=("shared_bottom", "stem"))
+    config = msgspec.structs.replace(CONFIG, epochs=1)
+    with pytest.raises(SchemaError, match=r"^training needs 0\.1 MiB for embedding tables, and 0\.1 MiB are free"):
+        compare(schema, tmp_path / "absent.parquet", out=tmp_path / "runs", config=config, comparison=comparison)
+
+
 def test_seeds_share_one_random_split(schema: Schema, tmp_path: Path) -> None:
     config = msgspec.structs.replace(CONFIG, validation=ValidationConfig(split="random", resamples=5))
     comparison = ComparisonConfig(architectures=("shared_bottom",), seeds=2)
@@ -152,6 +174,17 @@ def test_every_model_is_compared_in_every_headline_metric(compared: tuple[Path, 
 def test_values_are_those_of_the_runs(compared: tuple[Path, Comparison]) -> None:
     report = msgspec.json.decode((compared[0] / "mmoe" / "seed-1" / "metrics.json").read_bytes())
     assert compared[1].changes[1].values[1] == pytest.approx(report["validation"]["click"]["auc"], abs=1e-12)
+
+
+def test_ordinal_task_is_compared(schema: Schema, tmp_path: Path) -> None:
+    stars = OrdinalTask(name="stars", label="stars", levels=(1.0, 2.0, 3.0))
+    table = toy_table(300).append_column("stars", [np.resize([1.0, 3.0, 2.0, 1.0], 300)])
+    comparison = ComparisonConfig(architectures=("shared_bottom",), seeds=2)
+    with_stars = msgspec.structs.replace(schema, tasks=(schema.tasks[0], stars))
+    config = msgspec.structs.replace(CONFIG, task_weights={})
+    found = compare(with_stars, table, out=tmp_path, config=config, comparison=comparison)
+    changes_of_stars = [(change.metric, len(change.values)) for change in found.changes if change.task == "stars"]
+    assert changes_of_stars == [("rmse", 2), ("quadratic_kappa", 2)]
 
 
 def test_finished_trainings_are_not_repeated(
@@ -200,6 +233,26 @@ def test_cost_of_one_model_per_task_is_a_sum(compared: tuple[Path, Comparison]) 
     weights = TrainedRanker.load(compared[0] / "shared_bottom" / "seed-0").model.state_dict()
     assert shared.weights_mib * 2**20 == sum(value.nbytes for value in weights.values())
     assert set(each.latency_ms) == {1, 100, 1000}
+
+
+def say_of(run: Path, *, epoch: int, train_s: float) -> Path:
+    """Let a run of 900 training rows in batches of 256 have taken so many epochs and seconds."""
+    report = msgspec.json.decode((run / "metrics.json").read_bytes())
+    report["history"][-1] |= {"epoch": epoch, "steps": 4 * epoch}
+    (run / "metrics.json").write_bytes(msgspec.json.encode(report))
+    (run / "times.json").write_bytes(msgspec.json.encode({"train_s": train_s}))
+    return run
+
+
+def test_rate_of_each_seed_is_its_own_rows_by_its_own_time(compared: tuple[Path, Comparison], tmp_path: Path) -> None:
+    shutil.copytree(compared[0], tmp_path / "runs")
+    click, like = tmp_path / "runs" / "one_per_task" / "click", tmp_path / "runs" / "one_per_task" / "like"
+    first = [say_of(click / "seed-0", epoch=2, train_s=3.0), say_of(like / "seed-0", epoch=4, train_s=6.0)]
+    second = [say_of(click / "seed-1", epoch=1, train_s=1.0), say_of(like / "seed-1", epoch=1, train_s=1.0)]
+    (cost,) = costs_of({"one_per_task": [first, second]})
+    rates = [(2 * 900 + 4 * 900) / 2 / (3.0 + 6.0), (900 + 900) / 2 / (1.0 + 1.0)]
+    assert cost.rows_per_s == pytest.approx(sum(rates) / 2)
+    assert cost.train_s == pytest.approx((9.0 + 2.0) / 2)
 
 
 def test_report_has_a_line_for_each_model_and_metric(compared: tuple[Path, Comparison]) -> None:

@@ -14,6 +14,7 @@ from toy import toy_table
 
 from polyrank.errors import ConfigError, DivergedError, MissingExtraError, OutputError
 from polyrank.models import ModelConfig
+from polyrank.models.config import MAX_WIDTH
 from polyrank.schema import Schema
 from polyrank.train import BalancingConfig, TrainConfig, ValidationConfig, fit
 from polyrank.train.search_space import SearchSpace
@@ -63,6 +64,13 @@ def test_first_trial_is_the_given_configuration(searched: tuple[Path, Tuning], s
     run = fit(schema, toy_table(ROWS), out=tmp_path / "run", config=CONFIG, progress=False)
     assert searched[1].trials[0].value == run.metrics["click"]["auc"]
     assert searched[1].trials[0].values["hidden_dims"] == "8"
+
+
+def test_value_is_that_of_calibrated_answers(schema: Schema, tmp_path: Path) -> None:
+    config = msgspec.structs.replace(CONFIG, batch_size=32, model=msgspec.structs.replace(SMALL, calibration="platt"))
+    found = tune(schema, toy_table(ROWS), metric="click.log_loss", out=tmp_path, config=config, trials=1)
+    run = fit(schema, toy_table(ROWS), out=tmp_path / "run", config=config, progress=False)
+    assert found.best.value == run.metrics["click"]["log_loss"]
 
 
 def test_first_trial_draws_what_the_space_lacks_of_the_given(schema: Schema, tmp_path: Path) -> None:
@@ -122,6 +130,48 @@ def test_diverged_trial_does_not_end_the_search(
     monkeypatch.setattr(module, "train_model", train)
     found = search(schema, tmp_path, 2)
     assert [(trial.state, trial.value is None) for trial in found.trials] == [("diverged", True), ("complete", False)]
+
+
+def test_trial_that_an_error_ends_is_failed(schema: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise MemoryError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.modules["polyrank.train.tuning.tune"], "train_model", fail)
+        with pytest.raises(MemoryError, match="no room"):
+            search(schema, tmp_path, 2)
+    assert [trial.state for trial in search(schema, tmp_path, 2).trials] == ["failed", "complete"]
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        (
+            SearchSpace(batch_size=(1024, 1)),
+            r"^\$\.tune\.batch_size\[1\]: \$\.batch_size must be in \[2, 2\*\*31\), got 1$",
+        ),
+        (
+            SearchSpace(hidden_dims=((8,), (8, 10**6))),
+            r"^\$\.tune\.hidden_dims\[1\]: \$\.model\.hidden_dims\[1\] must be in ",
+        ),
+        (SearchSpace(hidden_dims=((),)), r"^\$\.tune\.hidden_dims\[0\]: .* must hold at least one width, got none$"),
+        (
+            SearchSpace(num_experts=(0,)),
+            r"^\$\.tune\.num_experts\[0\]: \$\.model\.num_experts must be in \[1, \d+\], got 0$",
+        ),
+    ],
+)
+def test_choice_that_no_training_takes_is_refused_before_rows_are_read(
+    schema: Schema, tmp_path: Path, space: SearchSpace, message: str
+) -> None:
+    config = msgspec.structs.replace(CONFIG, tune=space)
+    with pytest.raises(ConfigError, match=message):
+        tune(schema, tmp_path / "absent.parquet", metric="click.auc", out=tmp_path, config=config)
+
+
+def test_doubled_widths_stay_within_the_limit(schema: Schema) -> None:
+    config = TrainConfig(model=ModelConfig(hidden_dims=(MAX_WIDTH,)))
+    assert space_around(config, schema).hidden_dims == ((MAX_WIDTH // 2,), (MAX_WIDTH,))
 
 
 def test_search_in_which_all_diverge_is_refused(schema: Schema, tmp_path: Path) -> None:

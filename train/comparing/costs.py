@@ -108,13 +108,15 @@ def _size(name: str, models: Sequence[MultiTaskRanker], latency_ms: Mapping[int,
 
 
 def _times(seeds: Sequence[Sequence[Path]]) -> tuple[float | None, float | None]:
-    """Return seconds of training, the median over seeds, and rows a second, where all runs say them."""
+    """Return seconds of training and rows a second, each the median over seeds, where all runs say them."""
     timed = [[_training(run) for run in own] for own in seeds]
     known = [[one for one in own if one is not None] for own in timed]
     if known != timed:
         return None, None
-    train_s = statistics.median(sum(seconds for seconds, _ in own) for own in known)
-    return train_s, known[0][0][1] / train_s
+    train_s = [sum(seconds for seconds, _ in own) for own in known]
+    # Of models of single tasks, a row that all have seen counts once: the mean of how many each saw.
+    rates = [statistics.mean(rows for _, rows in own) / total for own, total in zip(known, train_s, strict=True)]
+    return statistics.median(train_s), statistics.median(rates)
 
 
 def _training(run: Path) -> tuple[float, float] | None:
@@ -122,8 +124,9 @@ def _training(run: Path) -> tuple[float, float] | None:
     try:
         report = msgspec.json.decode((run / METRICS_FILE).read_bytes())
         config = TrainConfig.load(run / CONFIG_FILE)
-        steps = report["history"][-1]["steps"] * config.batch_size
+        last = report["history"][-1]
+        rows = min(last["steps"] * config.batch_size, last["epoch"] * report["train_rows"])
         times = msgspec.json.decode((run / TIMES_FILE).read_bytes())
-        return times["train_s"], min(steps, config.max_epochs * report["train_rows"])
+        return times["train_s"], rows
     except (OSError, KeyError, IndexError, ValueError):  # a run of an older version, or copied without its metrics
         return None

@@ -12,13 +12,14 @@ from tqdm import tqdm
 
 from polyrank.errors import OutputError
 from polyrank.models import TrainedRanker
+from polyrank.models.chain import Chain, chain_of
 from polyrank.models.trained import CONFIG_FILE, SCHEMA_FILE
 from polyrank.rows import Rows
 from polyrank.schema import Schema, toml_text
 from polyrank.train.balancing import build_balancer
 from polyrank.train.config import TrainConfig
 from polyrank.train.metrics import Bootstrap
-from polyrank.train.preparing import TrainingData, prepare
+from polyrank.train.preparing import TrainingData, prepare, require_table_memory, with_base_rates
 from polyrank.train.run import METRICS_FILE, fit_prepared
 from polyrank.train.task_weights import weighted
 from polyrank.train.threads import torch_threads
@@ -84,16 +85,22 @@ def compare(
         ConfigError: `config` cannot be that of every model.
         DataError: the data cannot be read, do not fit the schema, or a training diverged.
         OutputError: `out` cannot be written, or holds a run of another schema, configuration or data.
+        SchemaError: the embedding tables of a model take more memory than there is.
     """
     config, comparison, out = config or TrainConfig(), comparison or ComparisonConfig(), Path(out)
     jobs = plan(schema, config, comparison)
     build_balancer(config.balancing, schema.tasks, seed=config.seed)  # refuses before the first training
+    resolved = schema.resolved()
+    for job in jobs:  # as this does
+        require_table_memory(resolved, job.config)
     with tqdm(desc="encode", unit="row", unit_scale=True, delay=2.0, disable=None) as bar:
         prepared = prepare(
             schema, data, jobs[0].config, cache=None if cache is None else Path(cache), progress=bar.update
         )
+    of_chain = _by_chain(prepared, jobs)
     for index, job in enumerate(jobs):
-        _train(prepared, job, out / job.folder, place=f"{index + 1} of {len(jobs)}")
+        data = of_chain[chain_of(schema, job.config.model)]
+        _train(data, job, out / job.folder, place=f"{index + 1} of {len(jobs)}")
     with torch_threads(config.threads):
         models, rows = _answers(prepared, jobs, out)
     bootstrap = Bootstrap(level=comparison.level, resamples=config.validation.resamples, seed=config.seed)
@@ -111,6 +118,12 @@ def compare(
             for name in models
         },
     )
+
+
+def _by_chain(prepared: TrainingData, jobs: Sequence[Planned]) -> dict[Chain | None, TrainingData]:
+    """Return the rows for each chain of tasks that a model has, which decides what the labels of its tasks mean."""
+    models = {chain_of(prepared.schema, job.config.model): job.config.model for job in jobs}
+    return {chain: prepared if chain is None else with_base_rates(prepared, model) for chain, model in models.items()}
 
 
 def _train(prepared: TrainingData, job: Planned, run: Path, *, place: str) -> None:

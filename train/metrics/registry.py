@@ -26,7 +26,7 @@ class Metric:
     Attributes:
         name: such as `auc`.
         best: whether a high value is good, a low one, or one near 1.
-        prepare: makes the statistic of rows.
+        prepare: makes the statistic of rows; metrics of one name are equal, whichever function it is.
         undefined: why it is NaN though there are rows.
         is_headline: shown where there is one line for all tasks.
         needs_groups: it is a mean over groups.
@@ -34,7 +34,7 @@ class Metric:
 
     name: str
     best: Literal["high", "low", "one"]
-    prepare: Callable[[Observed], Statistic]
+    prepare: Callable[[Observed], Statistic] = dataclasses.field(compare=False)
     undefined: str = ""
     is_headline: bool = False
     needs_groups: bool = False

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from polyrank.errors import ConfigError
+from polyrank.models.config import MAX_WIDTH
 from polyrank.schema import Schema
 from polyrank.tasks import Task
 from polyrank.train.config import TrainConfig
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
 
 EXPERTS = ("mmoe", "ple", "stem")
 """Architectures that `num_experts` says something of."""
+
+CHOSEN = {"hidden_dims": "model", "num_experts": "model", "batch_size": "training"}
+"""Fields that are chosen from a list, and whose they are."""
 
 TENFOLD = 10.0
 MAX_DROPOUT = 0.3
@@ -36,6 +41,20 @@ def space_around(config: TrainConfig, schema: Schema) -> SearchSpace:
         num_experts=given.num_experts or _numbers_of_experts(config),
         task_weights=given.task_weights or _weight_range(config, schema),
     )
+
+
+def check_choices(space: SearchSpace, config: TrainConfig) -> None:
+    """Refuse a space with a choice that no trial can have, before one meets it.
+
+    Raises:
+        ConfigError: there is one; names it.
+    """
+    for field, owner in CHOSEN.items():
+        for index, choice in enumerate(getattr(space, field)):
+            try:
+                msgspec.structs.replace(config.model if owner == "model" else config, **{field: choice})
+            except ConfigError as err:
+                raise ConfigError(f"$.tune.{field}[{index}]: {err}") from err
 
 
 def suggest(trial: "BaseTrial", space: SearchSpace, config: TrainConfig, schema: Schema) -> TrainConfig:
@@ -109,7 +128,7 @@ def _tenfold(value: float) -> Range:
 
 
 def _widths(given: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
-    half, double = tuple(max(1, width // 2) for width in given), tuple(2 * width for width in given)
+    half, double = tuple(max(1, width // 2) for width in given), tuple(min(MAX_WIDTH, 2 * width) for width in given)
     return tuple(dict.fromkeys((half, given, double)))
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 TRIALS_FILE = "trials.csv"
 BEST_FILE = "best.toml"
 
-State = Literal["complete", "pruned", "diverged", "undefined", "interrupted", "running"]
+State = Literal["complete", "pruned", "diverged", "undefined", "failed", "interrupted", "running"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,8 @@ class Tried:
 
     Attributes:
         number: from 0.
-        state: how it ended; `pruned`, when it was worse than the median of those before it at the same point.
+        state: how it ended; `pruned`, when it was worse than the median of those before it at the same point;
+            `failed`, when an error ended the search with it.
         value: of the metric; None where the trial did not come to its end.
         seconds: that it took.
         values: what was tried, by name.

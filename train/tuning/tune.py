@@ -20,13 +20,11 @@ from polyrank.train.config import TrainConfig
 from polyrank.train.encoded.identity import digest
 from polyrank.train.metrics import Metric, Metrics, find_metric
 from polyrank.train.preparing import TrainingData, prepare
-from polyrank.train.run import train_model
+from polyrank.train.run import calibrate_and_validate, train_model
 from polyrank.train.search_space import SearchSpace
 from polyrank.train.task_weights import weighted
-from polyrank.train.threads import torch_threads
-from polyrank.train.validation import validate
 
-from .space import given_values, space_around, suggest
+from .space import check_choices, given_values, space_around, suggest
 from .storage import opened_study
 from .trials import BEST_FILE, State, Tried, finished, tried, write_files
 
@@ -92,7 +90,8 @@ def tune(  # noqa: PLR0913 (as the command has them)
     task, measure = find_metric(schema, metric)
     schema = weighted(schema, config.task_weights)
     space = space_around(config, schema)
-    build_balancer(config.balancing, schema.tasks, seed=config.seed)  # refuses before hours of encoding
+    check_choices(space, config)  # this and the next refuse before hours of encoding
+    build_balancer(config.balancing, schema.tasks, seed=config.seed)
     with tqdm(desc="encode", unit="row", unit_scale=True, delay=2.0, disable=None) as bar:
         rows = prepare(schema, data, config, cache=None if cache is None else Path(cache), progress=bar.update)
     search = _Search(rows, config, space, task, measure)
@@ -150,15 +149,15 @@ def _search(study: "Study", search: _Search, out: Path, *, trials: int, until: f
 
 
 def _try(study: "Study", trial: "Trial", search: _Search) -> None:
-    """Train with what the study suggests, and tell it what came out."""
+    """Train with what the study suggests, and tell it what came out; what else a trial raises is told, and raised."""
     import optuna
     from optuna.trial import TrialState
 
     start = time.perf_counter()
-    config = suggest(trial, search.space, search.config, search.data.schema)
     state: State = "complete"
     value = None
     try:
+        config = suggest(trial, search.space, search.config, search.data.schema)
         value = _measure(trial, config, search)
         state = "complete" if math.isfinite(search.metric.cost(value)) else "undefined"
     except optuna.TrialPruned:
@@ -166,6 +165,10 @@ def _try(study: "Study", trial: "Trial", search: _Search) -> None:
     except DivergedError as err:
         logger.info("%s", err)
         state = "diverged"
+    except Exception:
+        trial.set_user_attr("state", "failed")
+        study.tell(trial, state=TrialState.FAIL)
+        raise
     trial.set_user_attr("seconds", time.perf_counter() - start)
     if state == "complete" and value is not None:
         trial.set_user_attr("value", value)
@@ -192,8 +195,7 @@ def _measure(trial: "Trial", config: TrainConfig, search: _Search) -> float:
 
     progress = logger.isEnabledFor(logging.INFO)
     training = train_model(data, config, progress=progress, on_validation=report)
-    with torch_threads(config.threads):
-        return search.value(validate(training.model, data, training.at.epoch).values)
+    return search.value(calibrate_and_validate(training, data, config).values)
 
 
 def _best(trials: Sequence[Tried], metric: Metric) -> Tried | None:
