@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from artefacts.served import served_folder
+from hypothesis import HealthCheck, settings
 from toy import TOY_TOML, ToyRows, toy_table
 
 from polyrank.schema import Schema
@@ -19,8 +20,21 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# How long an input takes to draw says more of a machine that is shared than of the test.
+settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared machine")
+
 KUAIRAND = Path(__file__).parents[1] / "examples" / "kuairand"
 KUAIRAND_ROWS = 8_000
+
+
+@pytest.fixture(autouse=True)
+def log_level_stays_in_the_test() -> Iterator[None]:
+    """Take back what a command run in this process, as with --quiet, made of the level of our log."""
+    logger = logging.getLogger("polyrank")
+    before = logger.level
+    yield
+    logger.setLevel(before)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -24,9 +24,12 @@ def kernels_command(fuzzer: str, seconds: float) -> list[str]:
     corpus = folder / "corpus" / fuzzer
     corpus.mkdir(parents=True, exist_ok=True)
     limits = [f"-max_total_time={seconds:.0f}", "-max_len=8192", "-timeout=10", f"-artifact_prefix={folder}/"]
+    # On Linux the largest size of a process counts that of its parent before exec, which may be far above the limit.
+    memory = ["-rss_limit_mb=0", "-malloc_limit_mb=2048"]
     return [
         str(folder / fuzzer),
         *limits,
+        *memory,
         "-verbosity=0",
         "-print_funcs=0",
         "-print_final_stats=1",

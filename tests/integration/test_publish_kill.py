@@ -175,6 +175,7 @@ def test_killed_change_leaves_a_whole_state(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("verb", "outcomes"), [KEEPING, ROLLING_BACK, TAKING_BACK])
 def test_change_survives_a_kill_at_every_step(
     toy_bundle: Path, tmp_path: Path, verb: str, outcomes: set[tuple[str, ...]]
@@ -183,16 +184,19 @@ def test_change_survives_a_kill_at_every_step(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_first_publish_survives_a_kill_at_every_step(toy_bundle: Path, tmp_path: Path) -> None:
     check_first_publish(toy_bundle, tmp_path, None)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_next_publish_survives_a_kill_at_every_step(toy_bundle: Path, tmp_path: Path) -> None:
     check_next_publish(toy_bundle, tmp_path, None)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_export_survives_a_kill_at_every_step(toy_run: Path, toy_bundle: Path, tmp_path: Path) -> None:
     check_export(toy_run, toy_bundle, tmp_path, None)
 
