@@ -142,11 +142,11 @@ def fit_prepared(data: TrainingData, *, out: Path, config: TrainConfig, progress
 
     Raises:
         DataError: the training diverged.
-        OutputError: `out` exists, or cannot be written.
+        OutputError: `out` exists, has another writer, or cannot be written.
     """
     data = dataclasses.replace(data, schema=weighted(data.schema, config.task_weights))
-    with staged_directory(out) as stage:
-        training = train_model(data, config, progress=progress)
+    with staged_directory(out, alone=True) as stage:
+        training = train_model(data, config, progress=progress, target=out)
         run = Run(out, "", _final_evaluation(training, data, config, ALONE), training.kept["epoch"])
         _warn_undefined(run.evaluation)
         warn_of_chance(run.evaluation)
@@ -154,16 +154,31 @@ def fit_prepared(data: TrainingData, *, out: Path, config: TrainConfig, progress
 
 
 def train_model(
-    data: TrainingData, config: TrainConfig, *, progress: bool, on_validation: OnValidation | None = None
+    data: TrainingData,
+    config: TrainConfig,
+    *,
+    progress: bool,
+    on_validation: OnValidation | None = None,
+    target: Path | None = None,
 ) -> Training:
-    """Train from seeded initial weights; `on_validation` is told of each validation but the last, and may raise.
+    """Train from seeded initial weights.
+
+    Args:
+        data: both sides of the split.
+        config: how to train.
+        progress: show a bar.
+        on_validation: told of each validation but the last; may raise.
+        target: where the weights are to be written, if they are.
 
     Raises:
         DivergedError: a loss or an answer is no longer finite.
+        OutputError: the weights do not fit on the disk of `target`.
     """
     with torch_threads(config.threads), torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         training = begin(data, config, on_validation=on_validation, progress=progress)
+        if target is not None:
+            _require_disk(target, training)
         training.run(progress=progress)
     return training
 
@@ -246,11 +261,15 @@ def _train(  # noqa: PLR0913 (what a training begins with)
         else:
             training = go_on(data, config, state, checkpoints.path, processes)
         if processes.is_first:
-            weights = training.model.state_dict().values()
-            require_disk(target, sum(weight.nbytes for weight in weights), "the weights")
+            _require_disk(target, training)
         training.scalars = scalars
         training.run(progress=progress, checkpoints=checkpoints if processes.is_first else None)
     return training
+
+
+def _require_disk(target: Path, training: Training) -> None:
+    """Refuse to train what could not be written."""
+    require_disk(target, sum(weight.nbytes for weight in training.model.state_dict().values()), "the weights")
 
 
 def _final_evaluation(training: Training, data: TrainingData, config: TrainConfig, processes: Processes) -> Evaluation:

@@ -1,8 +1,11 @@
 """Comparing models: the arithmetic of differences, the same budget for all, and runs that are kept."""
 
+import fcntl
 import math
+import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -14,14 +17,16 @@ from polyrank.errors import ConfigError, DataError, OutputError, SchemaError
 from polyrank.features import NeighborsFeature
 from polyrank.models import ModelConfig, TrainedRanker
 from polyrank.schema import Schema
+from polyrank.staging import staged_directory
 from polyrank.tasks import OrdinalTask
 from polyrank.train import EarlyStoppingConfig, TrainConfig, ValidationConfig, fit
 from polyrank.train.comparing import Comparison, ComparisonConfig, compare, compare_runs, costs_of, report_text
 from polyrank.train.comparing.differences import changes, joint_interval, t_interval, verdict
 from polyrank.train.comparing.plan import plan
 from polyrank.train.metrics import Bootstrap
-from polyrank.train.preparing import TrainingData
+from polyrank.train.preparing import TrainingData, prepare
 from polyrank.train.run import Run, fit_prepared
+from polyrank.train.training import Training
 from polyrank.train.validation import AnsweredRows
 
 SMALL = ModelConfig(hidden_dims=(8,), tower_dims=(4,), num_experts=2, num_task_experts=1)
@@ -224,6 +229,41 @@ def test_folder_that_is_no_run_is_refused(schema: Schema, tmp_path: Path) -> Non
     (tmp_path / "one_per_task" / "click" / "seed-0" / "notes").mkdir(parents=True)
     with pytest.raises(OutputError, match="seed-0 is no finished run; remove it, or choose another folder"):
         compare(schema, toy_table(200), out=tmp_path, config=CONFIG, comparison=TWO)
+
+
+def test_second_process_in_a_folder_is_refused(schema: Schema, tmp_path: Path) -> None:
+    descriptor = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with pytest.raises(
+        OutputError, match=r"^another process is at work on the comparison in .*; wait for it, or choose"
+    ):
+        compare(schema, tmp_path / "absent.parquet", out=tmp_path, config=CONFIG, comparison=TWO)
+    os.close(descriptor)
+
+
+def test_folder_that_is_a_file_is_refused(schema: Schema, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"^cannot write .*/file: file exists; choose another folder for the compari"):
+        compare(schema, tmp_path / "absent.parquet", out=tmp_path / "file", config=CONFIG, comparison=TWO)
+
+
+def test_run_that_another_process_writes_is_refused(schema: Schema, tmp_path: Path) -> None:
+    out, prepared = tmp_path / "run", prepare(schema, toy_table(200), CONFIG)
+    with (
+        staged_directory(out),
+        pytest.raises(OutputError, match=r"^another process is writing .*/run; wait for it, or choose another output"),
+    ):
+        fit_prepared(prepared, out=out, config=CONFIG, progress=False)
+
+
+def test_run_beyond_the_disk_is_refused_before_its_first_step(
+    schema: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = prepare(schema, toy_table(200), CONFIG)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=1000))
+    monkeypatch.setattr(Training, "run", None)
+    with pytest.raises(OutputError, match=r"^cannot write .*/run: the weights take 0\.\d MiB, and 0\.0 MiB are free"):
+        fit_prepared(prepared, out=tmp_path / "run", config=CONFIG, progress=False)
 
 
 def test_cost_of_one_model_per_task_is_a_sum(compared: tuple[Path, Comparison]) -> None:

@@ -215,7 +215,9 @@ def test_search_of_something_else_is_refused(
 def test_second_process_in_a_folder_is_refused(schema: Schema, tmp_path: Path) -> None:
     descriptor = os.open(tmp_path, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
-    with pytest.raises(OutputError, match=r"another process searches in .*; wait for it, or choose another folder"):
+    with pytest.raises(
+        OutputError, match=r"another process is at work on the search in .*; wait for it, or choose another folder"
+    ):
         search(schema, tmp_path, 1)
     os.close(descriptor)
 

@@ -18,6 +18,7 @@ from polyrank.rows import Rows
 from polyrank.schema import Schema, toml_text
 from polyrank.train.balancing import build_balancer
 from polyrank.train.config import TrainConfig
+from polyrank.train.locking import locked_folder
 from polyrank.train.metrics import Bootstrap
 from polyrank.train.preparing import TrainingData, prepare, require_table_memory, with_base_rates
 from polyrank.train.run import METRICS_FILE, fit_prepared
@@ -84,7 +85,8 @@ def compare(
     Raises:
         ConfigError: `config` cannot be that of every model.
         DataError: the data cannot be read, do not fit the schema, or a training diverged.
-        OutputError: `out` cannot be written, or holds a run of another schema, configuration or data.
+        OutputError: `out` cannot be written, holds a run of another schema, configuration or data, or another process
+            compares there.
         SchemaError: the embedding tables of a model take more memory than there is.
     """
     config, comparison, out = config or TrainConfig(), comparison or ComparisonConfig(), Path(out)
@@ -93,16 +95,14 @@ def compare(
     resolved = schema.resolved()
     for job in jobs:  # as this does
         require_table_memory(resolved, job.config)
-    with tqdm(desc="encode", unit="row", unit_scale=True, delay=2.0, disable=None) as bar:
-        prepared = prepare(
-            schema, data, jobs[0].config, cache=None if cache is None else Path(cache), progress=bar.update
-        )
-    of_chain = _by_chain(prepared, jobs)
-    for index, job in enumerate(jobs):
-        data = of_chain[chain_of(schema, job.config.model)]
-        _train(data, job, out / job.folder, place=f"{index + 1} of {len(jobs)}")
-    with torch_threads(config.threads):
-        models, rows = _answers(prepared, jobs, out)
+    with locked_folder(out, "comparison"):
+        with tqdm(desc="encode", unit="row", unit_scale=True, delay=2.0, disable=None) as bar:
+            prepared = prepare(
+                schema, data, jobs[0].config, cache=None if cache is None else Path(cache), progress=bar.update
+            )
+        _train_all(prepared, jobs, out)
+        with torch_threads(config.threads):
+            models, rows = _answers(prepared, jobs, out)
     bootstrap = Bootstrap(level=comparison.level, resamples=config.validation.resamples, seed=config.seed)
     return Comparison(
         baseline=ONE_PER_TASK,
@@ -118,6 +118,13 @@ def compare(
             for name in models
         },
     )
+
+
+def _train_all(prepared: TrainingData, jobs: Sequence[Planned], out: Path) -> None:
+    of_chain = _by_chain(prepared, jobs)
+    for index, job in enumerate(jobs):
+        own = of_chain[chain_of(prepared.schema, job.config.model)]
+        _train(own, job, out / job.folder, place=f"{index + 1} of {len(jobs)}")
 
 
 def _by_chain(prepared: TrainingData, jobs: Sequence[Planned]) -> dict[Chain | None, TrainingData]:

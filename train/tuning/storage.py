@@ -1,15 +1,16 @@
 """The study on disk: a journal that a new line is added to for whatever happens, so that a kill loses one at most."""
 
 import contextlib
-import fcntl
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polyrank.errors import ConfigError, MissingExtraError, OutputError
+from polyrank.train.locking import locked_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from optuna import Study
 
 JOURNAL = "study.journal"
@@ -33,7 +34,7 @@ def opened_study(folder: Path, made_of: str) -> "Iterator[Study]":
         MissingExtraError: Optuna is not installed.
         OutputError: the folder cannot be written, another process searches there, or its journal is damaged.
     """
-    with _locked(folder):
+    with locked_folder(folder, "search"):
         study = _load(folder / JOURNAL)
         if study.user_attrs.setdefault(MADE_OF, made_of) != made_of:
             raise ConfigError(
@@ -42,23 +43,6 @@ def opened_study(folder: Path, made_of: str) -> "Iterator[Study]":
         study.set_user_attr(MADE_OF, made_of)
         _end_interrupted(study)
         yield study
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as err:
-        reason = (err.strerror or str(err)).lower()
-        raise OutputError(f"cannot write {folder}: {reason}; choose another folder for the search") from err
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as err:
-        raise OutputError(f"another process searches in {folder}; wait for it, or choose another folder") from err
-    finally:
-        os.close(descriptor)
 
 
 def _load(journal: Path) -> "Study":
