@@ -292,6 +292,7 @@ def _write_metrics(path: Path, run: Run, data: TrainingData, training: Training)
         "run_id": run.run_id,
         "train_rows": len(data.train),
         "validation_rows": len(data.validation),
+        "data_digest": data.digest,
         "validation": run.metrics,
         "undefined": run.evaluation.undefined,
         "counts": run.evaluation.counts,

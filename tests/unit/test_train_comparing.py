@@ -225,6 +225,14 @@ def test_run_of_something_else_is_refused(
         compare(schema, toy_table(rows), out=compared[0], config=config, comparison=TWO)
 
 
+def test_run_of_other_rows_of_a_schema_without_statistics_is_refused(schema: Schema, tmp_path: Path) -> None:
+    hashed = msgspec.structs.replace(schema, features=schema.features[:2])
+    once = ComparisonConfig(architectures=("shared_bottom",), seeds=1)
+    compare(hashed, toy_table(300), out=tmp_path, config=CONFIG, comparison=once)
+    with pytest.raises(OutputError, match="one_per_task/click/seed-0 is a run of another data; choose another folder"):
+        compare(hashed, toy_table(300, seed=1), out=tmp_path, config=CONFIG, comparison=once)
+
+
 def test_folder_that_is_no_run_is_refused(schema: Schema, tmp_path: Path) -> None:
     (tmp_path / "one_per_task" / "click" / "seed-0" / "notes").mkdir(parents=True)
     with pytest.raises(OutputError, match="seed-0 is no finished run; remove it, or choose another folder"):

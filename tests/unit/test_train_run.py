@@ -78,6 +78,7 @@ def test_metrics_file_says_rows_and_history(toy_run: Path) -> None:
     report = json.loads((toy_run / "metrics.json").read_text())
     assert report["run_id"] == TrainedRanker.load(toy_run).run_id
     assert (report["train_rows"], report["validation_rows"]) == (1800, 200)
+    assert re.fullmatch("[0-9a-f]{16}", report["data_digest"])
     assert [epoch["epoch"] for epoch in report["history"]] == [1, 2]
     assert report["history"][-1]["validation"] == report["validation"]
 

@@ -212,6 +212,13 @@ def test_search_of_something_else_is_refused(
         search(schema, searched[0], 4, **changed)
 
 
+def test_search_on_other_rows_of_a_schema_without_statistics_is_refused(schema: Schema, tmp_path: Path) -> None:
+    hashed = msgspec.structs.replace(schema, features=schema.features[:2])
+    search(hashed, tmp_path, 1)
+    with pytest.raises(ConfigError, match="holds a search of another schema, configuration, metric or data; choose"):
+        tune(hashed, toy_table(ROWS, seed=1), metric="click.auc", out=tmp_path, config=CONFIG, trials=1)
+
+
 def test_second_process_in_a_folder_is_refused(schema: Schema, tmp_path: Path) -> None:
     descriptor = os.open(tmp_path, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -157,18 +157,18 @@ def _data_of(data: TrainingData, job: Planned) -> TrainingData:
 
 
 def _require_same(run: Path, data: TrainingData, config: TrainConfig) -> None:
-    """Refuse a run of something else: statistics of the training rows are in its schema."""
+    """Refuse a run of something else."""
     wanted = (
         weighted(data.schema, config.task_weights).to_toml(),
         toml_text(config),
-        [len(data.train), len(data.validation)],
+        [len(data.train), len(data.validation), data.digest],
     )
     try:
         report = msgspec.json.decode((run / METRICS_FILE).read_bytes())
         found = (
             (run / SCHEMA_FILE).read_text(encoding="utf-8"),
             (run / CONFIG_FILE).read_text(encoding="utf-8"),
-            [report["train_rows"], report["validation_rows"]],
+            [report["train_rows"], report["validation_rows"], report["data_digest"]],
         )
     except (OSError, ValueError, KeyError, TypeError) as err:  # msgspec's errors are ValueErrors
         raise OutputError(f"{run} is no finished run; remove it, or choose another folder for the comparison") from err

@@ -115,10 +115,10 @@ class _Search:
 
     @property
     def digest(self) -> str:
-        """What the search is of: statistics of the rows are in the schema."""
+        """What the search is of."""
         config = msgspec.structs.replace(self.config, tune=self.space)
-        counts = [len(self.data.train), len(self.data.validation)]
-        return digest([self.data.schema.to_toml(), toml_text(config), self.task.name, self.metric.name, counts])
+        rows = [len(self.data.train), len(self.data.validation), self.data.digest]
+        return digest([self.data.schema.to_toml(), toml_text(config), self.task.name, self.metric.name, rows])
 
     def value(self, metrics: Metrics) -> float:
         """Return the value that is searched for."""
