@@ -26,8 +26,9 @@ from polyrank.train.comparing.plan import plan
 from polyrank.train.metrics import Bootstrap
 from polyrank.train.preparing import TrainingData, prepare
 from polyrank.train.run import Run, fit_prepared
+from polyrank.train.threads import torch_threads
 from polyrank.train.training import Training
-from polyrank.train.validation import AnsweredRows
+from polyrank.train.validation import AnsweredRows, answer_rows
 
 SMALL = ModelConfig(hidden_dims=(8,), tower_dims=(4,), num_experts=2, num_task_experts=1)
 CONFIG = TrainConfig(batch_size=256, model=SMALL, validation=ValidationConfig(resamples=20), task_weights={"like": 2.0})
@@ -338,6 +339,25 @@ def test_runs_are_compared_on_the_rows_they_validate_on(compared: tuple[Path, Co
     assert found.changes[0].interval is not None
 
 
+def test_each_run_is_answered_once_on_its_own_threads(
+    compared: tuple[Path, Comparison], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pyarrow.parquet as pq
+    import torch
+
+    threads = []
+
+    def answer(*arguments: Any) -> AnsweredRows:
+        threads.append(torch.get_num_threads())
+        return answer_rows(*arguments)
+
+    pq.write_table(toy_table(1000), tmp_path / "logs.parquet")
+    monkeypatch.setattr("polyrank.train.comparing.runs.answer_rows", answer)
+    with torch_threads(2):
+        compare_runs(run_folders(compared), tmp_path / "logs.parquet")
+    assert threads == [1, 1]
+
+
 def test_fewer_than_two_runs_are_refused(compared: tuple[Path, Comparison]) -> None:
     with pytest.raises(ConfigError, match="a comparison needs at least 2 runs, got 1"):
         compare_runs([run_folders(compared)[0]])
@@ -426,9 +446,3 @@ def test_neighbours_of_a_task_are_refused(schema: Schema) -> None:
     fitted = msgspec.structs.replace(schema, features=(*schema.features, near)).resolved()
     with pytest.raises(ConfigError, match="feature 'near' is fitted on a task, which models of the other tasks lack"):
         plan(fitted, TrainConfig(), TWO)
-
-
-def test_task_that_is_no_folder_is_refused(schema: Schema) -> None:
-    tasks = (msgspec.structs.replace(schema.tasks[0], name="a/b"), schema.tasks[1])
-    with pytest.raises(ConfigError, match="task 'a/b' cannot name a folder of runs; rename it"):
-        plan(msgspec.structs.replace(schema, tasks=tasks), TrainConfig(), TWO)

@@ -128,10 +128,3 @@ def _check(schema: Schema, config: TrainConfig) -> None:
         raise ConfigError(
             f"feature {fitted[0]!r} is fitted on a task, which models of the other tasks lack; leave its task out"
         )
-    _check_names(schema)
-
-
-def _check_names(schema: Schema) -> None:
-    for task in schema.tasks:
-        if "/" in task.name or task.name in (".", ".."):
-            raise ConfigError(f"task {task.name!r} cannot name a folder of runs; rename it")

@@ -118,13 +118,13 @@ def _answered(
     configs = {name: TrainConfig.load(Path(name) / CONFIG_FILE) for name in rankers}
     sides = {name: prepare(ranker.schema, data, configs[name], cache=cache) for name, ranker in rankers.items()}
     _require_same_rows(sides)
-    answers = {}
+    answered = {}
     for name, ranker in rankers.items():
         with torch_threads(configs[name].threads):
-            answers[name] = [answer_rows(ranker.model, sides[name].validation).answers]
+            answered[name] = answer_rows(ranker.model, sides[name].validation)
     first = next(iter(rankers))
     tasks = [task.name for task in rankers[first].schema.tasks]
-    rows = answer_rows(rankers[first].model, sides[first].validation)
+    rows, answers = answered[first], {name: [one.answers] for name, one in answered.items()}
     labels = rows.labels[:, [tasks.index(task.name) for task in schema.tasks]]
     bootstrap = Bootstrap(level=LEVEL, resamples=max(1, configs[first].validation.resamples), seed=configs[first].seed)
     return len(labels), changes(schema, answers, dataclasses.replace(rows, labels=labels), bootstrap)
