@@ -33,7 +33,7 @@ from .task_weights import weighted
 from .threads import torch_threads
 from .training import OnValidation, Training
 from .validation import validate
-from .warnings import warn_of_chance
+from .warnings import warn_of_chance, warn_undefined
 
 METRICS_FILE = "metrics.json"
 TIMES_FILE = "times.json"
@@ -128,7 +128,7 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
                 prepared, config, checkpoints, older, processes, scalars, target=target, progress=progress
             )
             run = Run(target, "", _final_evaluation(training, prepared, config, processes), training.kept["epoch"])
-            _warn_undefined(run.evaluation)
+            warn_undefined(run.evaluation)
             warn_of_chance(run.evaluation)
             if stage is not None:
                 run = _write(stage, run, prepared, training, config)
@@ -148,7 +148,7 @@ def fit_prepared(data: TrainingData, *, out: Path, config: TrainConfig, progress
     with staged_directory(out, alone=True) as stage:
         training = train_model(data, config, progress=progress, target=out)
         run = Run(out, "", _final_evaluation(training, data, config, ALONE), training.kept["epoch"])
-        _warn_undefined(run.evaluation)
+        warn_undefined(run.evaluation)
         warn_of_chance(run.evaluation)
         return _write(stage, run, data, training, config)
 
@@ -161,14 +161,9 @@ def train_model(
     on_validation: OnValidation | None = None,
     target: Path | None = None,
 ) -> Training:
-    """Train from seeded initial weights.
+    """Train from seeded initial weights, which are to be written to `target` if there is one.
 
-    Args:
-        data: both sides of the split.
-        config: how to train.
-        progress: show a bar.
-        on_validation: told of each validation but the last; may raise.
-        target: where the weights are to be written, if they are.
+    `on_validation` is told of each validation but the last, and may raise.
 
     Raises:
         DivergedError: a loss or an answer is no longer finite.
@@ -277,13 +272,6 @@ def _final_evaluation(training: Training, data: TrainingData, config: TrainConfi
     resamples = config.validation.resamples
     intervals = Bootstrap(resamples=resamples, seed=config.seed, headline_only=True) if resamples else None
     return calibrate_and_validate(training, data, config, intervals, processes)
-
-
-def _warn_undefined(evaluation: Evaluation) -> None:
-    for task, reasons in evaluation.undefined.items():
-        for reason in dict.fromkeys(reasons.values()):
-            names = ", ".join(name for name, found in reasons.items() if found == reason)
-            logger.warning("task %r has no validation %s: %s", task, names, reason)
 
 
 def _write_metrics(path: Path, run: Run, data: TrainingData, training: Training) -> None:

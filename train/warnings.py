@@ -44,6 +44,14 @@ def warn_unread(config: ModelConfig) -> None:
         )
 
 
+def warn_undefined(evaluation: Evaluation) -> None:
+    """Warn of metrics that the validation rows leave undefined, and say why."""
+    for task, reasons in evaluation.undefined.items():
+        for reason in dict.fromkeys(reasons.values()):
+            names = ", ".join(name for name, found in reasons.items() if found == reason)
+            logger.warning("task %r has no validation %s: %s", task, names, reason)
+
+
 def warn_of_chance(evaluation: Evaluation) -> None:
     """Warn of tasks that order the validation rows no better than chance: 0.5 lies in the interval of their AUC."""
     for task, intervals in evaluation.intervals.items():
