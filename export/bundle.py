@@ -103,7 +103,7 @@ class Bundle:
             RepositoryError: the file is missing or damaged.
         """
         try:
-            return msgspec.json.decode((self.path / PARITY_FILE).read_bytes(), type=Parity)
+            return Parity.from_json((self.path / PARITY_FILE).read_bytes())
         except (OSError, msgspec.DecodeError) as err:
             raise RepositoryError(f"{self.path / PARITY_FILE} cannot be read; export the run anew") from err
 

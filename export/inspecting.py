@@ -111,7 +111,7 @@ def _read(file: Path) -> onnx.ModelProto:
     from google.protobuf.message import DecodeError
 
     try:
-        model = onnx.load(file, load_external_data=False)
+        model = onnx.load(file, format="protobuf", load_external_data=False)
     except DecodeError as err:
         raise RepositoryError(f"{file} is damaged: not an ONNX file") from err
     if not model.graph.node:

@@ -1,6 +1,6 @@
 """A running Triton that loads what was published, and proves that it answers golden rows there."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -18,6 +18,10 @@ class LiveServer(Protocol):
     """What publishing asks of a server; `polyrank.serving.ModelControl` does it over gRPC."""
 
     url: str
+
+    def serves(self, model: str, version: int) -> bool:
+        """Say whether a version answers."""
+        ...
 
     def load(self, model: str) -> None:
         """Load the model as it lies in the repository, and return when its live versions answer."""
@@ -56,6 +60,21 @@ def require_live(server: LiveServer, servable: Servable, version: int) -> dict[s
                 f"difference of {gap:.1e} (tolerance {limit:.0e})"
             )
     return found
+
+
+def require_absent(server: LiveServer, names: Sequence[str], version: int) -> None:
+    """Refuse a server that does not answer, or that has such a version, which is not in its repository yet.
+
+    Raises:
+        RepositoryError: it serves the version already.
+        PolyrankError: it does not answer.
+    """
+    for name in names:
+        if server.serves(name, version):
+            raise RepositoryError(
+                f"{server.url} serves version {version} of {name} already, which is yet to be published: it reads "
+                f"another repository; start it on this one, or name another server"
+            )
 
 
 def restore(server: LiveServer, was_there: Mapping[str, bool]) -> str:

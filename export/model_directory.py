@@ -10,6 +10,7 @@ import msgspec
 
 from polyrank.errors import RepositoryError
 
+from .bundle import MODEL_FILE
 from .serving_options import ServingOptions
 
 CONFIG_FILE = "config.pbtxt"
@@ -101,7 +102,11 @@ def version_numbers(names: Iterable[str]) -> list[int]:
 
 
 def versions(model: Path) -> list[int]:
-    """List the version numbers in a model directory, ascending; empty when there is none."""
+    """List the versions in a model directory, ascending: folders of a number that hold a model."""
+    return [number for number in _numbers(model) if (model / str(number) / MODEL_FILE).is_file()]
+
+
+def _numbers(model: Path) -> list[int]:
     return version_numbers(entry.name for entry in model.iterdir()) if model.is_dir() else []
 
 
@@ -119,7 +124,7 @@ def newest_record(model: Path) -> VersionRecord | None:
 def highest_version(model: Path) -> int:
     """Return the highest number that a version of the model ever had, 0 when it had none."""
     file = model / HIGHEST_FILE
-    return max([*versions(model), parsed_highest(file.read_text() if file.is_file() else "", file)])
+    return max([*_numbers(model), parsed_highest(file.read_text() if file.is_file() else "", file)])
 
 
 def parsed_highest(text: str, shown: object) -> int:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import numpy as np
@@ -16,6 +16,8 @@ from .answers import Answers, run_session
 from .movement import movement, scaled_gap
 from .probes import BATCH_SIZES, make_probes
 from .quality import MetricLoss, require_quality
+
+_NUMBERS = {"absolute", "relative", "difference", "before", "after", "loss", "error"}
 
 TOLERANCE = 1e-5
 
@@ -90,6 +92,15 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
             other.require()
         require_quality(self.losses)
 
+    @classmethod
+    def from_json(cls, text: bytes) -> Self:
+        """Read what `to_json` wrote.
+
+        Raises:
+            msgspec.DecodeError: it is something else.
+        """
+        return msgspec.convert(_with_nan(msgspec.json.decode(text)), type=cls)
+
     def to_json(self) -> str:
         """Write the evidence as JSON; a difference that is not a number is null, since JSON has no NaN."""
         return msgspec.json.format(msgspec.json.encode(self)).decode() + "\n"
@@ -147,6 +158,15 @@ def parity_of(expected: Sequence[Expectation], session: Any) -> Parity:
 def difference(answers: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
     """Return `max |answers - expected| / max(1, |expected|)`; not a number when a single answer is none."""
     return float(np.max(scaled_gap(answers, expected)))
+
+
+def _with_nan(value: Any) -> Any:
+    """Put numbers that are none in the place of null, where numbers stand."""
+    if isinstance(value, list):
+        return [_with_nan(item) for item in value]
+    if isinstance(value, dict):
+        return {key: np.nan if key in _NUMBERS and item is None else _with_nan(item) for key, item in value.items()}
+    return value
 
 
 def _counts_reduced(entry: Difference) -> bool:

@@ -18,7 +18,7 @@ from typing import Any
 from polyrank.errors import ConfigError, MissingExtraError, OutputError, PolyrankError, RepositoryError
 
 from .bundle import MODEL_FILE, SIGNATURE_FILE, Bundle
-from .live_server import LiveServer, require_live, restore
+from .live_server import LiveServer, require_absent, require_live, restore
 from .model_directory import (
     CONFIG_FILE,
     HIGHEST_FILE,
@@ -96,6 +96,8 @@ def publish_remote(
         )
         models = [RemoteModel(system, posixpath.join(root, each)) for each in names]
         version = 1 + max(model.highest() for model in models)
+        if server is not None:
+            require_absent(server, names, version)
         for servable in servables:
             folder = Path(scratch, servable.name)
             write_version(folder, servable)

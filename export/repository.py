@@ -8,6 +8,7 @@ then exchanged with the one in place by a single system call. Earlier versions a
 import contextlib
 import dataclasses
 import fcntl
+import logging
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -17,12 +18,14 @@ from polyrank.errors import ConfigError, OutputError, PolyrankError, RepositoryE
 from polyrank.staging import partial_directory
 
 from .bundle import Bundle
-from .live_server import LiveServer, require_live, restore
+from .live_server import LiveServer, require_absent, require_live, restore
 from .model_directory import highest_version, live_versions, local_folder, newest_record, parsed_config
 from .servable import Servable, servables_of
 from .serving_options import ServingOptions
 from .staged_model import StagedModel
 from .together import require_together
+
+logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,6 +104,7 @@ def put(servables: Sequence[Servable], repository: Path, *, keep: int | None, se
     version = 1 + max(highest_version(repository / each.name) for each in servables)
     if server is not None:
         _require_all_live(servables, version)
+        require_absent(server, [each.name for each in servables], version)
     with contextlib.ExitStack() as stack:
         staged = [_staged(repository / each.name, stack) for each in servables]
         for model, servable in zip(staged, servables, strict=True):
@@ -109,6 +113,7 @@ def put(servables: Sequence[Servable], repository: Path, *, keep: int | None, se
         found = None if server is None else _prove(staged, servables, version, server)
     if keep is not None and server is not None:
         _drop(servables, repository, version, keep)
+    _warn_dead(servables, version)
     published = None
     for each in reversed(servables):
         place = repository / each.name / str(version)
@@ -131,8 +136,8 @@ def _staged(place: Path, stack: contextlib.ExitStack) -> StagedModel:
     beside = place.parent.parent
     if not os.access(beside, os.W_OK):
         raise OutputError(
-            f"cannot write {beside}: permission denied; a version is built there, beside the repository, and moved in "
-            f"when it is whole"
+            f"cannot write {beside}, where a version is built before it moves into the repository: no permission, or a "
+            f"read-only file system"
         )
     stage_name = beside / f"{place.parent.name}.{place.name}"
     return StagedModel(stack.enter_context(partial_directory(stage_name, shown=place)), place)
@@ -145,6 +150,12 @@ def _require_all_live(servables: Sequence[Servable], version: int) -> None:
                 f"version {version} of {each.name} would not be live under specific_versions, so no server can prove "
                 f"it; name it there, or publish without a server"
             )
+
+
+def _warn_dead(servables: Sequence[Servable], version: int) -> None:
+    for each in servables:
+        if version not in live_versions(parsed_config(each.config, each.name), [version]):
+            logger.warning("version %d of %s is not live: specific_versions does not name it", version, each.name)
 
 
 def _apply(staged: Sequence[StagedModel]) -> None:

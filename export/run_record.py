@@ -35,7 +35,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     def of(cls, run: Path, run_id: str) -> Self:
         """Take from a run directory what a bundle carries; a run without metrics has an id alone."""
         file = run / METRICS_FILE
-        return cls._read(file) if file.is_file() else cls(run_id=run_id)
+        return cls._read(file, "train and export anew") if file.is_file() else cls(run_id=run_id)
 
     @classmethod
     def load(cls, folder: Path) -> Self | None:
@@ -45,11 +45,11 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
             RepositoryError: it cannot be read.
         """
         file = folder / RUN_FILE
-        return cls._read(file) if file.is_file() else None
+        return cls._read(file, "export the run anew") if file.is_file() else None
 
     @classmethod
-    def _read(cls, file: Path) -> Self:
+    def _read(cls, file: Path, remedy: str) -> Self:
         try:
             return msgspec.json.decode(file.read_bytes(), type=cls)
         except msgspec.DecodeError as err:
-            raise RepositoryError(f"{file} cannot be read: {err}; train and export anew") from err
+            raise RepositoryError(f"{file} cannot be read: {err}; {remedy}") from err

@@ -13,7 +13,7 @@ from polyrank.signature import REQUEST_SUFFIX, Signature
 from .bundle import GOLDEN_FILE, MODEL_FILE, PARITY_FILE, SIGNATURE_FILE, Bundle, Golden
 from .model_config import config_pbtxt, signature_text
 from .model_directory import VersionRecord, require_model_name
-from .run_record import RUN_FILE
+from .run_record import RUN_FILE, RunRecord
 from .serving_options import ServingOptions
 
 
@@ -44,13 +44,35 @@ def servables_of(bundle: Bundle, name: str, options: ServingOptions) -> list[Ser
     """Return the models that a bundle is published as: one for each graph.
 
     Raises:
-        RepositoryError: a name is no model name, or the bundle is damaged.
+        RepositoryError: a name is no model name, or the bundle is damaged, or its graphs do not belong together.
     """
+    _require_whole(bundle)
     bundles = {name: bundle} | ({} if bundle.requests is None else {name + REQUEST_SUFFIX: bundle.requests})
     for each in bundles:
         require_model_name(each)
     record = VersionRecord(published=datetime.now(UTC), options=options, models=tuple(bundles))
     return [servable_in(own, each, record) for each, own in bundles.items()]
+
+
+def _require_whole(bundle: Bundle) -> None:
+    """Refuse a bundle without its evidence, and graphs of two exports."""
+    own, other = bundle.signature, bundle.requests
+    if own.request is not None:
+        raise RepositoryError(f"{bundle.path} is a part of a bundle, over requests; publish the folder it is in")
+    for each in [bundle] if other is None else [bundle, other]:
+        each.parity()
+        RunRecord.load(each.path)
+    if other is None:
+        return
+    if other.signature.request is None:
+        raise RepositoryError(f"{other.path} holds no graph over requests; export the run anew")
+    for name in ("run_id", "triton", "onnxruntime", "precision"):
+        found = getattr(own, name), getattr(other.signature, name)
+        if found[0] != found[1]:
+            raise RepositoryError(
+                f"{bundle.path} holds graphs of two exports: {name} is {found[0]}, and {found[1]} of the one over "
+                f"requests; export the run anew"
+            )
 
 
 def servable_in(bundle: Bundle, name: str, record: VersionRecord, *, is_linked: bool = False) -> Servable:
@@ -76,9 +98,11 @@ def read_graph(bundle: Bundle) -> onnx.ModelProto:
     from google.protobuf.message import DecodeError
 
     try:
-        graph = onnx.load(bundle.model_file, load_external_data=False)
+        graph = onnx.load(bundle.model_file, format="protobuf", load_external_data=False)
     except DecodeError as err:
         raise RepositoryError(f"{bundle.model_file} is damaged: not an ONNX file; export the run anew") from err
+    if not graph.graph.node:
+        raise RepositoryError(f"{bundle.model_file} is damaged: it holds no graph; export the run anew")
     # As they are understood: a bundle of an earlier version of Polyrank writes fewer keys.
     if Signature.from_json(signature_text(graph)) != bundle.signature:
         raise RepositoryError(f"{bundle.path}: signature.json is not that of {MODEL_FILE}; export the run anew")

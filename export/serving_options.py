@@ -128,8 +128,9 @@ class ServingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        for name in ("max_batch_size", "threads", "latest_versions"):
+        for name in ("max_batch_size", "latest_versions"):
             _require_range(name, getattr(self, name), 1, 2**31)
+        _require_range("threads", self.threads, 1, 1025)
         for name in ("queue_delay_us", "queue_timeout_us", "queue_size"):
             _require_range(name, getattr(self, name), 0, 2**31)
         self._require_sizes("preferred_batch_sizes", self.preferred_batch_sizes)
@@ -137,6 +138,8 @@ class ServingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             self._require_sizes("warm_up", self.warm_up)
         if min(self.specific_versions, default=1) < 1:
             raise ConfigError(f"specific_versions must be 1 or above, got {list(self.specific_versions)}")
+        if self.specific_versions and self.latest_versions != 1:
+            raise ConfigError("specific_versions and latest_versions both say what is live; leave one of them out")
         if not 0.0 < self.tolerance < 1.0:
             raise ConfigError(f"tolerance must be in (0, 1), got {self.tolerance}")
         if not self.instances:

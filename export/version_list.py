@@ -26,6 +26,7 @@ class VersionInfo(msgspec.Struct, frozen=True, kw_only=True):
         origin: the version that a rollback took the files from.
         size_bytes: of its files; those of a rollback are on the disk once.
         validation: metrics of the run's validation rows, by task.
+        damage: what cannot be read of it; None of a version that is whole as far as its records go.
     """
 
     model: str
@@ -36,6 +37,7 @@ class VersionInfo(msgspec.Struct, frozen=True, kw_only=True):
     origin: int | None
     size_bytes: int
     validation: dict[str, dict[str, float | None]]
+    damage: str | None = None
 
 
 def list_versions(repository: str | Path, *, name: str | None = None) -> list[VersionInfo]:
@@ -46,7 +48,7 @@ def list_versions(repository: str | Path, *, name: str | None = None) -> list[Ve
         name: of one model; None lists all.
 
     Raises:
-        RepositoryError: there is no repository or no such model, or a file of a version cannot be read.
+        RepositoryError: there is no repository or no such model, or the configuration of a model cannot be read.
     """
     place = local_folder(repository)
     if not place.is_dir():
@@ -67,9 +69,16 @@ def _versions_of(model: Path) -> list[VersionInfo]:
 
 def _info(model: Path, number: int, *, is_live: bool) -> VersionInfo:
     folder = model / str(number)
-    record = VersionRecord.load(folder) if (folder / RECORD_FILE).is_file() else None
-    run, signed = RunRecord.load(folder), folder / SIGNATURE_FILE
-    run_id: Any = Signature.from_json(signed.read_bytes()).run_id if signed.is_file() else None
+    damage = None
+    record: VersionRecord | None = None
+    run: RunRecord | None = None
+    run_id: Any = None
+    try:
+        record = VersionRecord.load(folder) if (folder / RECORD_FILE).is_file() else None
+        run, signed = RunRecord.load(folder), folder / SIGNATURE_FILE
+        run_id = Signature.from_json(signed.read_bytes()).run_id if signed.is_file() else None
+    except RepositoryError as err:
+        damage = str(err)
     return VersionInfo(
         model=model.name,
         version=number,
@@ -79,4 +88,5 @@ def _info(model: Path, number: int, *, is_live: bool) -> VersionInfo:
         origin=None if record is None else record.origin,
         size_bytes=sum(each.stat().st_size for each in folder.rglob("*") if each.is_file()),
         validation={} if run is None else run.validation,
+        damage=damage,
     )

@@ -34,6 +34,16 @@ class ModelControl:
         self._grpc = grpc
         self._client: Any = grpc.InferenceServerClient(url)
 
+    def serves(self, model: str, version: int) -> bool:
+        """Say whether a version answers.
+
+        Raises:
+            ServerUnavailableError: no server answers.
+            DeadlineExceededError: the answer did not come in time.
+        """
+        with self._calling(model):
+            return bool(self._client.is_model_ready(model, str(version), client_timeout=self._timeout_s))
+
     def load(self, model: str) -> None:
         """Load a model as it lies in the server's repository, and return when its live versions answer.
 

@@ -23,6 +23,15 @@ def check_address(url: str, timeout_s: float) -> None:
     match = _URL.fullmatch(url)
     if match is None or not 0 < int(match["port"]) < 2**16:
         raise ConfigError(f"url must be host:port of the server's gRPC endpoint, as in localhost:8001, got {url!r}")
+    check_timeout(timeout_s)
+
+
+def check_timeout(timeout_s: float) -> None:
+    """Refuse what cannot be a deadline.
+
+    Raises:
+        ConfigError: it is not above 0 and finite.
+    """
     if not (0 < timeout_s < math.inf):
         raise ConfigError(f"timeout_s must be above 0 and finite, got {timeout_s}")
 

@@ -1,5 +1,6 @@
 """Room on the disk, asked for before hours are spent on what would not fit."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -21,7 +22,8 @@ def require_disk(target: Path, size: int, what: str) -> None:
     """
     folder = next(place for place in (target.absolute(), *target.absolute().parents) if place.exists())
     free = shutil.disk_usage(folder).free
-    if size > free:
+    # What cannot be written at all is told by who tries.
+    if size > free and os.access(folder, os.W_OK):
         raise OutputError(
             f"cannot write {target}: {what} take {shown_bytes(size)}, and {shown_bytes(free)} are free; choose another "
             f"output directory or free space there"

@@ -102,6 +102,9 @@ class _RefusingServer:
 
     url = "nowhere"
 
+    def serves(self, model: str, version: int) -> bool:
+        return version < 0 and model == ""
+
     def load(self, model: str) -> None:
         raise PolyrankError(f"{model} does not load")
 

@@ -125,3 +125,14 @@ def test_graph_over_requests_is_inspected(toy_run: Path, tmp_path: Path) -> None
     found = inspect(export_onnx(toy_run, out=tmp_path / "bundle").path / "rank", rows=7)
     assert [value.name for value in found.inputs if not value.name.startswith("item_")][-1] == "task_weights"
     assert found.nodes
+
+
+def test_json_is_no_onnx_file(toy_bundle: Path) -> None:
+    with pytest.raises(RepositoryError, match=r"signature\.json is damaged: not an ONNX file"):
+        inspect(toy_bundle / "signature.json")
+
+
+@pytest.mark.parametrize("rows", ["0", "100001", "100000000000"])
+def test_number_of_rows_has_limits(toy_bundle: Path, rows: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", str(toy_bundle), "--rows", rows]) == 1
+    assert capsys.readouterr().err == f"polyrank: --rows must be in [1, 100,000], got {rows}\n"

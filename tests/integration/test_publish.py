@@ -293,8 +293,8 @@ def broken_signature(bundle: Path) -> None:
 
 DAMAGE: dict[Callable[[Path], None], str] = {
     cut_off: "/bundle/model.onnx is damaged: not an ONNX file; export the run anew",
-    cut_at_a_field: "the graph has no metadata 'polyrank.signature'; export it with: polyrank export",
-    empty_model: "the graph has no metadata 'polyrank.signature'",
+    cut_at_a_field: "/model.onnx is damaged: it holds no graph; export the run anew",
+    empty_model: "/model.onnx is damaged: it holds no graph; export the run anew",
     no_model: "is not a bundle: model.onnx is missing",
     no_golden: "is not a bundle: golden.npz is missing",
     damaged_golden: "/bundle/golden.npz is damaged; export the run anew",

@@ -153,13 +153,12 @@ def test_repository_of_another_server_is_taken_back(control: ModelControl, tmp_p
     assert live_version(control, "standing") == "1"
 
 
-def test_server_that_is_away_is_told_with_the_state(tmp_path: Path, toy_bundle: Path) -> None:
+def test_server_that_is_away_is_told_before_anything_is_written(tmp_path: Path, toy_bundle: Path) -> None:
     publish(toy_bundle, tmp_path / "models")
     with (
         ModelControl("127.0.0.1:9", timeout_s=2.0) as away,
         pytest.raises(
-            RepositoryError,
-            match=r"no server answers.*; version 2 was taken back, but 127.0.0.1:9 could not be brought back: toy at ",
+            ServerUnavailableError, match=r"^toy at 127\.0\.0\.1:9: no server answers; start one with: polyrank serve"
         ),
     ):
         publish(toy_bundle, tmp_path / "models", server=away)

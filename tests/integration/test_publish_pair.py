@@ -20,6 +20,7 @@ from polyrank.export import (
     Published,
     ServingOptions,
     export_onnx,
+    list_versions,
     publish,
     publish_remote,
     rollback,
@@ -55,6 +56,10 @@ class Server:
         }
         self._faults = faults
         self.calls: list[tuple[str, str]] = []
+
+    def serves(self, model: str, version: int) -> bool:
+        self.calls.append(("serves", model))
+        return self._faults.get(model) == f"serves {version}"
 
     def load(self, model: str) -> None:
         self._called("load", model)
@@ -143,7 +148,7 @@ def test_version_is_taken_back_without_room_on_the_disk(
     write = Path.write_text
 
     def full(path: Path, *arguments: str, **options: str) -> int:
-        if server.calls:
+        if ("load", "toy") in server.calls:
             raise OSError(28, "No space left on device")
         return write(path, *arguments, **options)
 
@@ -200,7 +205,7 @@ def test_folder_beside_the_repository_that_cannot_be_written_is_named(
     toy_bundle: Path, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "access", lambda path, _mode: Path(path) != models.parent)
-    message = rf"^cannot write {models.parent}: permission denied; a version is built there, beside the repository, a"
+    message = rf"^cannot write {models.parent}, where a version is built before it moves into the repository: no perm"
     with pytest.raises(OutputError, match=message):
         publish(toy_bundle, models)
 
@@ -241,3 +246,98 @@ def test_upload_that_died_is_neither_live_nor_kept(toy_bundle: Path) -> None:
         folders = {path.split("/")[-2] for path in system.find(root) if path.endswith(".npz")}
         assert folders == {"1", "3"}
         assert b"versions: 1\n    versions: 3" in system.cat_file(f"{root}/toy/config.pbtxt")
+
+
+def copied(bundle: Path, place: Path) -> Path:
+    return Path(shutil.copytree(bundle, place / "copy"))
+
+
+def test_halves_of_two_exports_are_refused(pair: Path, toy_run: Path, models: Path, tmp_path: Path) -> None:
+    other = export_onnx(toy_run, out=tmp_path / "other", triton="25.05").path
+    mixed = copied(pair, tmp_path)
+    shutil.rmtree(mixed / "rank")
+    shutil.copytree(other / "rank", mixed / "rank")
+    with pytest.raises(RepositoryError, match=r"/copy holds graphs of two exports: triton is \S+, and 25\.05 of the"):
+        publish(mixed, models)
+    assert not models.exists()
+
+
+def test_graph_over_rows_in_the_place_of_the_other_is_refused(
+    pair: Path, toy_bundle: Path, models: Path, tmp_path: Path
+) -> None:
+    mixed = copied(pair, tmp_path)
+    shutil.rmtree(mixed / "rank")
+    shutil.copytree(toy_bundle, mixed / "rank")
+    with pytest.raises(RepositoryError, match=r"/copy/rank holds no graph over requests; export the run anew$"):
+        publish(mixed, models)
+    with pytest.raises(RepositoryError, match=r"/rank is a part of a bundle, over requests; publish the folder it is"):
+        publish(pair / "rank", models)
+
+
+@pytest.mark.parametrize(("name", "text"), [("parity.json", ""), ("parity.json", None), ("run.json", "[]")])
+def test_bundle_without_its_evidence_is_refused(
+    pair: Path, models: Path, tmp_path: Path, name: str, text: str | None
+) -> None:
+    copy = copied(pair, tmp_path)
+    (copy / name).unlink()
+    if text is not None:
+        (copy / name).write_text(text)
+    with pytest.raises(RepositoryError, match=rf"/copy/{name} cannot be read.*; export the run anew$"):
+        publish(copy, models)
+
+
+def test_empty_model_is_damage(toy_bundle: Path, models: Path, tmp_path: Path) -> None:
+    copy = copied(toy_bundle, tmp_path)
+    (copy / "model.onnx").write_bytes(b"")
+    with pytest.raises(RepositoryError, match=r"/copy/model\.onnx is damaged: it holds no graph; export the run anew$"):
+        publish(copy, models)
+
+
+def test_damaged_version_does_not_hide_the_others(
+    toy_bundle: Path, models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish(toy_bundle, models)
+    publish(toy_bundle, models)
+    (models / "toy" / "1" / "version.json").write_text("")
+    assert main(["versions", str(models)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert "damaged: " in lines[2]
+    assert "toy/1/version.json cannot be read" in lines[2]
+
+
+def test_folder_without_a_model_is_no_version(toy_bundle: Path, models: Path) -> None:
+    publish(toy_bundle, models)
+    (models / "toy" / "7").mkdir()
+    assert [(info.version, info.is_live) for info in list_versions(models)] == [(1, True)]
+    assert publish(toy_bundle, models).version == 8
+
+
+def test_version_that_is_not_live_is_a_warning(
+    toy_bundle: Path, models: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    publish(toy_bundle, models)
+    publish(toy_bundle, models, options=ServingOptions(specific_versions=(1,)))
+    assert "version 2 of toy is not live: specific_versions does not name it" in caplog.messages
+
+
+def test_server_on_another_repository_is_refused_before_anything_is_written(pair: Path, models: Path) -> None:
+    with pytest.raises(RepositoryError, match=r"^localhost:8001 serves version 1 of toy_rank already, .* reads anoth"):
+        publish(pair, models, server=Server(pair, toy_rank="serves 1"))
+    assert list(models.iterdir()) == []
+
+
+def test_server_that_is_not_there_is_told_before_anything_is_written(
+    pair: Path, models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["publish", str(pair), str(models), "--to", "localhost:1"]) == 1
+    message = capsys.readouterr().err
+    assert message.startswith("polyrank: toy at localhost:1: no server answers; start one with: polyrank serve")
+    assert "taken back" not in message
+    assert list(models.iterdir()) == []
+
+
+@pytest.mark.parametrize("timeout", ["0", "-3", "nan"])
+def test_timeout_is_checked_without_a_server(pair: Path, models: Path, timeout: str) -> None:
+    assert main(["publish", str(pair), str(models), "--timeout-s", timeout]) == 1
+    assert not models.exists()

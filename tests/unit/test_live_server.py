@@ -27,6 +27,9 @@ class Recorder:
         self.answers = list(answers)
         self.lengths: list[dict[str, int]] = []
 
+    def serves(self, model: str, version: int) -> bool:
+        raise NotImplementedError((model, version))
+
     def load(self, model: str) -> None:
         assert model == "m"
 

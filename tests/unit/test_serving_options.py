@@ -71,7 +71,7 @@ def test_options_survive_json() -> None:
     [
         ("thread = 3", "$: object contains unknown field thread"),
         ('threads = "3"', "$.threads: expected int, got str"),
-        ("threads = 0", "threads must be in [1, 2**31), got 0"),
+        ("threads = 0", "threads must be in [1, 1025), got 0"),
         ('warm_up = "all"', "$.warm_up: invalid enum value 'all'"),
         ("preferred_batch_sizes = [5000]", "preferred_batch_sizes must be in [1, 4096] (max_batch_size), got 5000"),
         ('[[instances]]\nkind = "tpu"', "$.instances[0].kind: invalid enum value 'tpu'"),
@@ -96,7 +96,6 @@ def test_absent_file_is_named(file: Path) -> None:
     ("option", "low"),
     [
         ("max_batch_size", 1),
-        ("threads", 1),
         ("latest_versions", 1),
         ("queue_delay_us", 0),
         ("queue_timeout_us", 0),
@@ -110,6 +109,18 @@ def test_number_has_limits(option: str, low: int) -> None:
         wrong: dict[str, Any] = {option: value}
         with pytest.raises(ConfigError, match=rf"^{option} must be in \[{low}, 2\*\*31\), got {value}$"):
             ServingOptions(**wrong)
+
+
+@pytest.mark.parametrize("threads", [0, 1025])
+def test_threads_have_limits(threads: int) -> None:
+    assert ServingOptions(threads=1024).threads == 1024
+    with pytest.raises(ConfigError, match=rf"^threads must be in \[1, 1025\), got {threads}$"):
+        ServingOptions(threads=threads)
+
+
+def test_what_is_live_is_said_once() -> None:
+    with pytest.raises(ConfigError, match=r"^specific_versions and latest_versions both say what is live; leave one"):
+        ServingOptions(specific_versions=(1,), latest_versions=2)
 
 
 def test_lowest_numbers_are_accepted() -> None:

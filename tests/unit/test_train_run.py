@@ -403,9 +403,9 @@ def test_unknown_metric_is_refused_before_rows_are_read(toy_schema: Schema, tmp_
 def test_warm_up_beyond_the_training_is_warned_of(
     toy_schema: Schema, toy_rows: ToyRows, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    config = TrainConfig(epochs=1, batch_size=90, optimizer=OptimizerConfig(warmup_steps=2))
+    config = TrainConfig(epochs=1, batch_size=90, optimizer=OptimizerConfig(warmup_steps=3))
     fit(toy_schema, toy_rows(200), out=tmp_path / "run", config=config, progress=False)
-    message = "$.optimizer.warmup_steps = 2, and there are 2 steps: learning rates stay below their own; lower it"
+    message = "$.optimizer.warmup_steps = 3, and there are 2 steps: learning rates stay below their own; lower it"
     assert message in caplog.messages
 
 

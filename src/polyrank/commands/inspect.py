@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from polyrank.export.inspecting import Inspection, Interface
 
+MAX_ROWS = 100_000
 SHOWN = 12
 """So many weights, and nodes, at most are shown."""
 
@@ -32,8 +33,8 @@ def run(args: argparse.Namespace) -> int:
 
     from polyrank.export.inspecting import inspect
 
-    if args.rows < 1:
-        raise ConfigError(f"rows must be at least 1, got {args.rows}")
+    if not 1 <= args.rows <= MAX_ROWS:
+        raise ConfigError(f"--rows must be in [1, {MAX_ROWS:,}], got {args.rows}")
     found = inspect(args.model, rows=args.rows)
     if args.json:
         say(msgspec.json.format(msgspec.json.encode(found)).decode())

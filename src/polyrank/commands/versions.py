@@ -49,5 +49,5 @@ def _row(info: "VersionInfo") -> tuple[str, ...]:
         info.run_id or "-",
         "-" if info.published is None else f"{info.published:%Y-%m-%d %H:%M}",
         f"{info.size_bytes / 1e6:.1f}",
-        ", ".join(shown) or "-",
+        f"damaged: {info.damage}" if info.damage else ", ".join(shown) or "-",
     )
