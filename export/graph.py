@@ -15,6 +15,7 @@ from polyrank.encoder import Batch
 from polyrank.errors import ExportError, MissingExtraError
 from polyrank.models import MultiTaskRanker, TrainedRanker
 from polyrank.models.embedding import FusedTable
+from polyrank.models.inference import for_inference
 from polyrank.signature import SIGNATURE_KEY, Signature
 
 from .graphs import LARGE_BYTES, Graph, without_large
@@ -40,7 +41,7 @@ def build_graph(ranker: TrainedRanker, target: Target, signature: Signature) -> 
     """
     names = list(signature.outputs)
     example = example_rows(ranker).named()
-    module = _Answers(ranker.model, tuple(example))
+    module = _Answers(for_inference(ranker.model), tuple(example))
     graph = trace(module, example, names, target, dynamic=dict.fromkeys(example, BATCH))
     attach_signature(graph.model, signature)
     check_graph(graph.model, target, list(example), names)

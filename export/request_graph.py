@@ -14,6 +14,7 @@ from polyrank.errors import ExportError
 from polyrank.halves import Half, halves_of
 from polyrank.models import TrainedRanker
 from polyrank.models.half_inputs import Rows
+from polyrank.models.inference import for_inference
 from polyrank.models.request import RequestRanker, scored_tasks
 from polyrank.schema import Schema
 from polyrank.signature import SCORE, TASK_WEIGHTS, TOP_ITEMS, TOP_SCORES, Combination, Request, Signature, side_of
@@ -74,7 +75,7 @@ def build_request_graph(ranker: TrainedRanker, target: Target, signature: Signat
     example = request_tensors(ranker.schema, rows[:1], rows)
     fixed = [name for name in example if not name.startswith("item_")]
     names = [name for name in signature.outputs if name not in (TOP_ITEMS, TOP_SCORES)]
-    module = _Answers(RequestRanker(ranker.model, ranker.schema, request.combination), tuple(example))
+    module = _Answers(RequestRanker(for_inference(ranker.model), ranker.schema, request.combination), tuple(example))
     dynamic = {name: ITEMS for name in example if name not in fixed}
     graph = trace(module, example, names, target, dynamic=dynamic)
     if request.top_k is not None:

@@ -18,14 +18,14 @@ class NumericBlock(nn.Module):
     minimum 0 and maximum 1. Nothing in it is learned.
     """
 
-    uses_log1p: Tensor  # (D,)
-    lowest: Tensor  # (D,)
-    highest: Tensor  # (D,)
-    mean: Tensor  # (D,)
-    shift: Tensor  # (D,)
-    scale: Tensor  # (D,)
-    floor: Tensor  # (D,)
-    ceiling: Tensor  # (D,)
+    uses_log1p: Tensor  # (1, D)
+    lowest: Tensor  # (1, D)
+    highest: Tensor  # (1, D)
+    mean: Tensor  # (1, D)
+    shift: Tensor  # (1, D)
+    scale: Tensor  # (1, D)
+    floor: Tensor  # (1, D)
+    ceiling: Tensor  # (1, D)
     order: Tensor  # (D,)
 
     def __init__(self, features: Sequence[NumericFeature]) -> None:
@@ -41,6 +41,7 @@ class NumericBlock(nn.Module):
         self._constant("scale", [scale for _, scale in scalings])
         self._constant("floor", [0.0 if is_bounded else -math.inf for is_bounded in bounded])
         self._constant("ceiling", [1.0 if is_bounded else math.inf for is_bounded in bounded])
+        self.logs = any("log1p" in feature.transform for feature in features)
         self.clips = any(feature.clip is not None for feature in features)
         self.bounds = any(bounded)
         self.ranked = [index for index, feature in enumerate(features) if "quantile" in feature.transform]
@@ -48,7 +49,7 @@ class NumericBlock(nn.Module):
         order = list(range(len(features)))
         for place, index in enumerate(self.ranked):
             order[index] = len(features) + place
-        self._constant("order", order)
+        self.register_buffer("order", torch.tensor(order), persistent=False)
         self.output_dim = 2 * len(features)
 
     def forward(self, dense: Tensor) -> Tensor:
@@ -63,7 +64,7 @@ class NumericBlock(nn.Module):
         absent = dense.isnan()
         clipped = dense.maximum(self.lowest).minimum(self.highest) if self.clips else dense
         # A foreign client may send what our encoder refuses; 0 is then the nearest number that log1p takes.
-        logged = torch.where(self.uses_log1p, torch.log1p(clipped.clamp(min=0.0)), clipped)
+        logged = torch.where(self.uses_log1p, torch.log1p(clipped.clamp(min=0.0)), clipped) if self.logs else clipped
         scaled = (torch.where(absent, self.mean, logged) - self.shift) / self.scale
         if self.bounds:
             scaled = scaled.maximum(self.floor).minimum(self.ceiling)
@@ -74,7 +75,8 @@ class NumericBlock(nn.Module):
 
     def _constant(self, name: str, values: Sequence[float]) -> None:
         """Keep constants of the schema: they are no weights, and so left out of the checkpoint."""
-        self.register_buffer(name, torch.tensor(values), persistent=False)
+        # Of two dimensions, since ONNX Runtime takes twice the time for a constant of fewer than its partner has.
+        self.register_buffer(name, torch.tensor(values).unsqueeze(0), persistent=False)
 
 
 def _scaling(feature: NumericFeature) -> tuple[float, float]:

@@ -40,8 +40,8 @@ def _counts(present: Tensor, pooling: Pooling, weights: Tensor | None) -> tuple[
         return counts, None
     if weights is not None:
         counts = counts.clamp(min=0.0)
-    norm = counts.sum(1, keepdim=True) if pooling == "mean" else counts.square().sum(1, keepdim=True).sqrt()
-    return counts, torch.where(norm > 0.0, norm, 1.0)
+    norm = counts.sum(1) if pooling == "mean" else counts.square().sum(1).sqrt()
+    return counts, torch.where(norm > 0.0, norm, 1.0).unsqueeze(1)
 
 
 def _maximum(vectors: Tensor, present: Tensor) -> Tensor:

@@ -60,7 +60,9 @@ class Network(nn.Module):
             FactorizationMachine(inputs.output_dim, inputs.fields, group)
             for group in (groups if config.interaction in ("deepfm", "fm") else ())
         )
-        self.towers = None if self.layers is None else Towers(schema.tasks, self.layers.output_dim, config)
+        self.towers: nn.Module | None = (
+            None if self.layers is None else Towers(schema.tasks, self.layers.output_dim, config)
+        )
         self.baseline = Baseline(schema.tasks)
 
     def forward(self, inputs: Sequence[Tensor | Halves]) -> Tensor:

@@ -53,5 +53,5 @@ def combined(answers: Mapping[str, Tensor], names: list[str], weights: Tensor, c
     """Combine the answers (N, 1) of tasks by weights (K,): (N, 1)."""
     side_by_side = torch.cat([answers[name] for name in names], dim=1)
     if combination == "sum":
-        return (side_by_side * weights).sum(1, keepdim=True)
-    return (side_by_side.clamp(min=SMALLEST_ANSWER).log() * weights).sum(1, keepdim=True).exp()
+        return side_by_side @ weights.unsqueeze(1)
+    return (side_by_side.clamp(min=SMALLEST_ANSWER).log() @ weights.unsqueeze(1)).exp()

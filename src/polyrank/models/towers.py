@@ -59,6 +59,7 @@ class Baseline(nn.Module):
         super().__init__()
         self.widths = [num_outputs(task) for task in tasks]
         self.bias = nn.Parameter(torch.zeros(sum(self.widths)))
+        self.adds_bias = True
         # By position, since a task may have a name that a container of PyTorch has a method of.
         self.steps = nn.ParameterDict(
             {
@@ -70,7 +71,7 @@ class Baseline(nn.Module):
 
     def forward(self, outputs: Tensor) -> Tensor:
         """Add the bias, and take the thresholds off: (B, R) to logits (B, O)."""
-        outputs = outputs + self.bias
+        outputs = outputs + self.bias if self.adds_bias else outputs
         if not self.steps:
             return outputs
         parts = list(torch.split(outputs, self.widths, dim=1))
