@@ -29,12 +29,9 @@ KUAIRAND_ROWS = 8_000
 
 
 @pytest.fixture(autouse=True)
-def log_level_stays_in_the_test() -> Iterator[None]:
-    """Take back what a command run in this process, as with --quiet, made of the level of our log."""
-    logger = logging.getLogger("polyrank")
-    before = logger.level
-    yield
-    logger.setLevel(before)
+def log_level_is_that_of_the_test() -> None:
+    """Begin with the level of a library: a command that ran in this process, for a fixture too, leaves its own."""
+    logging.getLogger("polyrank").setLevel(logging.NOTSET)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -116,11 +116,6 @@ def test_graph_that_does_not_run_is_refused(foreign: Path) -> None:
         inspect(foreign)
 
 
-def test_wrong_number_of_rows_is_one_line(toy_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["inspect", str(toy_bundle), "--rows", "0"]) == 1
-    assert capsys.readouterr().err == "polyrank: rows must be at least 1, got 0\n"
-
-
 def test_graph_over_requests_is_inspected(toy_run: Path, tmp_path: Path) -> None:
     found = inspect(export_onnx(toy_run, out=tmp_path / "bundle").path / "rank", rows=7)
     assert [value.name for value in found.inputs if not value.name.startswith("item_")][-1] == "task_weights"
