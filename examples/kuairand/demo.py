@@ -128,7 +128,7 @@ def compare(ranker: pr.Ranker, schema: pr.Schema, logs: "pa.Table", run: pr.Run,
         ok &= gap <= TOLERANCE
         for name, value in values.items():
             print(f"{task:<12} {name:<6} {value:>10.6f} {metrics[task][name]:>10.6f}   {gap:.1e}")
-            ok &= f"{value:.6f}" == f"{metrics[task][name]:.6f}"  # as printed; undefined on both sides is equal
+            ok &= bool(np.isclose(value, metrics[task][name], rtol=0.0, atol=TOLERANCE, equal_nan=True))
     p50, p99 = latency_ms(ranker, validation)
     size = min(REQUEST_ROWS, len(validation))
     print(f"\n{REQUESTS} requests of {size} rows, encoding included: p50 {p50:.2f} ms, p99 {p99:.2f} ms")

@@ -71,7 +71,7 @@ def test_demo_prints_equal_metrics_offline_and_served(rivals: Rivals) -> None:
     line = r"^(\w+) +(\w+) +(\d+\.\d{6}) +(\d+\.\d{6}) +(\d\.\de[+-]\d\d)$"
     found = re.findall(line, rivals.winner.out, flags=re.MULTILINE)
     assert [(task, metric) for task, metric, *_ in found] == METRICS
-    assert all(offline == served for _, _, offline, served, _ in found)
+    assert all(float(offline) == pytest.approx(float(served), abs=1e-5) for _, _, offline, served, _ in found)
     assert all(float(gap) < 1e-5 for *_, gap in found)
 
 
