@@ -30,12 +30,15 @@ class StagedModel:
     Args:
         stage: an empty directory on the same file system, which the caller removes.
         place: `<repository>/<model>`.
+
+    Attributes:
+        was_there: whether the model had a version before.
     """
 
     def __init__(self, stage: Path, place: Path) -> None:
         self.place = place
         self.built = stage / place.name
-        self._was_there = place.exists()
+        self.was_there = place.exists()
 
     def build(self, servable: Servable, version: int, *, keep: int | None) -> None:
         """Add a version to a copy of the directory in place, and prove it.
@@ -49,7 +52,7 @@ class StagedModel:
             RepositoryError: the place is taken by something else, the files do not answer golden rows, or other
                 versions that would be live take or give other tensors.
         """
-        if self._was_there and not (self.place / CONFIG_FILE).is_file():
+        if self.was_there and not (self.place / CONFIG_FILE).is_file():
             raise RepositoryError(f"{self.place} exists and is no model: it has no {CONFIG_FILE}; move it away")
         numbers = [*versions(self.place), version]
         config = parsed_config(servable.config, self.place / CONFIG_FILE)
@@ -80,7 +83,7 @@ class StagedModel:
 
         Of a model that had no version nothing is left.
         """
-        if self._was_there:
+        if self.was_there:
             (self.built.parent / HIGHEST_FILE).replace(self.built / HIGHEST_FILE)
             flush(self.built)
             exchange(self.built, self.place)
@@ -88,14 +91,9 @@ class StagedModel:
             self.place.rename(self.built)
         flush(self.place.parent)
 
-    @property
-    def was_there(self) -> bool:
-        """Whether the model had a version before."""
-        return self._was_there
-
     def _link(self, kept: Collection[int]) -> None:
         """Copy the directory in place with hard links, without versions that are not kept."""
-        if not self._was_there:
+        if not self.was_there:
             return
         dropped = {str(number) for number in versions(self.place) if number not in kept}
 

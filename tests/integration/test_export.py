@@ -125,7 +125,7 @@ def with_fault(exported: Path, task: str, change: Perturb) -> Callable[..., Grap
 
     def build(*_arguments: object) -> Graph:
         graph = onnx.load(exported / "model.onnx")
-        (entry,) = (entry for entry in graph.graph.initializer if entry.name == "baseline/bias")
+        (entry,) = (entry for entry in graph.graph.initializer if entry.name == "towers/output/bias")
         bias = numpy_helper.to_array(entry).copy()
         place = TASKS.index(task)
         bias[place] = change(bias[place])
