@@ -48,3 +48,9 @@ def test_no_pickle_is_read_or_written() -> None:
         check=False,
     )
     assert found.stdout == ""
+
+
+def test_no_build_product_is_tracked() -> None:
+    products = ["*.whl", "*.so", "*.pyc", "*.o", "*.a", "*.tar.gz", "*.zip", "*.onnx", "*.log"]
+    found = subprocess.run(["git", "ls-files", *products], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout == ""
