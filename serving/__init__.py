@@ -4,17 +4,29 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .async_client import AsyncRanker as AsyncRanker
     from .client import Ranker as Ranker
     from .control import ModelControl as ModelControl
+    from .items import Items as Items
+    from .options import ClientOptions as ClientOptions
+    from .options import TlsFiles as TlsFiles
     from .server import Server as Server
     from .server import ServerConfig as ServerConfig
     from .server import serve as serve
+    from .telemetry import Metrics as Metrics
+    from .telemetry import Telemetry as Telemetry
 
 _HOMES = {
+    "AsyncRanker": ".async_client",
+    "ClientOptions": ".options",
+    "Items": ".items",
+    "Metrics": ".telemetry",
     "ModelControl": ".control",
     "Ranker": ".client",
     "Server": ".server",
     "ServerConfig": ".server",
+    "Telemetry": ".telemetry",
+    "TlsFiles": ".options",
     "serve": ".server",
 }
 

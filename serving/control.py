@@ -1,38 +1,42 @@
-"""`ModelControl`: has a running server load, unload and prove models, over gRPC."""
+"""`ModelControl`: has a running server load, unload and prove models."""
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .failures import as_polyrank_error
-from .requests import check_address, input_of
+from .addresses import address_of, check_timeout
+from .caller import Caller, Deadline
+from .calls import LOAD, MODEL_READY, UNLOAD, Call, Question
+from .endpoints import Endpoints
+from .options import ClientOptions
+from .telemetry import Telemetry
+from .waiting import Blocking, finish
 
 
 class ModelControl:
     """Control of the models of a server that runs in Triton's explicit mode, as `polyrank serve` does.
 
-    Holds one connection; use it as a context manager, or call `close`.
+    Keeps its connection open; use it as a context manager, or call `close`.
 
     Args:
-        url: `host:port` of the server's gRPC endpoint, usually port 8001.
+        url: of the server, as `Ranker` takes it.
         timeout_s: time for each call, a load included, in seconds, above 0.
+        options: headers and TLS; each call is tried once, since a load that is under way may still end well.
 
     Raises:
         ConfigError: `url` or `timeout_s` is wrong.
     """
 
-    def __init__(self, url: str, *, timeout_s: float = 60.0) -> None:
-        from tritonclient import grpc
-
-        check_address(url, timeout_s)
+    def __init__(self, url: str, *, timeout_s: float = 60.0, options: ClientOptions | None = None) -> None:
+        check_timeout(timeout_s)
         self.url = url
         self._timeout_s = timeout_s
-        self._grpc = grpc
-        self._client: Any = grpc.InferenceServerClient(url)
+        options = options or ClientOptions(attempts=1)
+        self._endpoints = Endpoints([address_of(url)])
+        self._caller = Caller(self._endpoints, options, Blocking(1), Telemetry())
 
     def serves(self, model: str, version: int) -> bool:
         """Say whether a version answers.
@@ -41,8 +45,7 @@ class ModelControl:
             ServerUnavailableError: no server answers.
             DeadlineExceededError: the answer did not come in time.
         """
-        with self._calling(model):
-            return bool(self._client.is_model_ready(model, str(version), client_timeout=self._timeout_s))
+        return bool(self._ask(MODEL_READY, model=model, version=str(version))["ready"])
 
     def load(self, model: str) -> None:
         """Load a model as it lies in the server's repository, and return when its live versions answer.
@@ -52,8 +55,7 @@ class ModelControl:
             DeadlineExceededError: the model was not loaded in time.
             RequestError: the model does not load, or the server is not in explicit mode.
         """
-        with self._calling(model):
-            self._client.load_model(model, client_timeout=self._timeout_s)
+        self._ask(LOAD, model=model)
 
     def unload(self, model: str) -> None:
         """Serve a model no longer.
@@ -61,8 +63,7 @@ class ModelControl:
         Raises:
             As `load`.
         """
-        with self._calling(model):
-            self._client.unload_model(model, client_timeout=self._timeout_s)
+        self._ask(UNLOAD, model=model)
 
     def answer(
         self, model: str, version: int, inputs: Mapping[str, NDArray[np.generic]]
@@ -74,19 +75,14 @@ class ModelControl:
             DeadlineExceededError: the answer did not come in time.
             RequestError: the server refused the request.
         """
-        with self._calling(model):
-            result = self._client.infer(
-                model,
-                [input_of(self._grpc, name, tensor) for name, tensor in inputs.items()],
-                model_version=str(version),
-                client_timeout=self._timeout_s,
-            )
-        values = {entry.name: result.as_numpy(entry.name) for entry in result.get_response().outputs}
-        return {name: value for name, value in values.items() if value is not None}
+        tensors = {name: np.ascontiguousarray(tensor) for name, tensor in inputs.items()}
+        call = Call(model, tensors, version=str(version))
+        deadline = Deadline(self._timeout_s)
+        return finish(self._caller.infer(call, deadline, self._endpoints.choose())).tensors
 
     def close(self) -> None:
         """Close the connection."""
-        self._client.close()
+        finish(self._caller.close())
 
     def __enter__(self) -> Self:
         """Return the control itself."""
@@ -98,11 +94,5 @@ class ModelControl:
         """Close the connection."""
         self.close()
 
-    @contextlib.contextmanager
-    def _calling(self, model: str) -> Iterator[None]:
-        from tritonclient.utils import InferenceServerException
-
-        try:
-            yield
-        except InferenceServerException as err:
-            raise as_polyrank_error(err, f"{model} at {self.url}", self._timeout_s) from err
+    def _ask(self, question: Question, **values: str) -> dict[str, Any]:
+        return finish(self._caller.ask(question, values, Deadline(self._timeout_s), self._endpoints.choose()))

@@ -1,38 +1,98 @@
 """What went wrong at the server, in our own errors: one class per remedy."""
 
-from typing import Any
+import enum
 
-from polyrank.errors import DeadlineExceededError, PolyrankError, RequestError, ServerUnavailableError
+from polyrank.errors import (
+    DeadlineExceededError,
+    ModelNotReadyError,
+    PolyrankError,
+    RequestError,
+    ServerUnavailableError,
+)
 
-_OVERLOADED = ("Exceeds maximum queue size", "Request timeout expired")
-"""What Triton says of requests that its queue policy refuses."""
+
+class Kind(enum.Enum):
+    """What a caller can do about a failure."""
+
+    UNREACHABLE = "no connection could be made"
+    BROKEN = "the connection broke, or the worker died"
+    TIMED_OUT = "no answer in time"
+    BUSY = "the queue is full"
+    NOT_READY = "the model is not served"
+    REFUSED = "the request is wrong"
+
+    @property
+    def is_of_endpoint(self) -> bool:
+        """Whether another server may well answer."""
+        return self in (Kind.UNREACHABLE, Kind.BROKEN, Kind.TIMED_OUT, Kind.BUSY, Kind.NOT_READY)
 
 
-def as_polyrank_error(err: Any, place: str, timeout_s: float) -> PolyrankError:
-    """Translate tritonclient's exception.
+class Failure(Exception):  # noqa: N818 (it is not an error that users see; `as_error` makes one of it)
+    """A call failed. Never leaves this room."""
+
+    def __init__(self, kind: Kind, text: str) -> None:
+        super().__init__(text)
+        self.kind, self.text = kind, " ".join(text.split())
+
+
+# What Triton says, in either protocol. The first rule that is found decides; without one the status does.
+_RULES = (
+    ("explicit model load / unload is not allowed", Kind.REFUSED),
+    ("Exceeds maximum queue size", Kind.BUSY),
+    ("Request timeout expired", Kind.BUSY),
+    ("Stub process", Kind.BROKEN),
+    ("unknown model", Kind.NOT_READY),
+    ("has no available versions", Kind.NOT_READY),
+    ("is not at ready state", Kind.NOT_READY),
+    ("Server is stopping", Kind.BROKEN),
+    ("server is not ready", Kind.BROKEN),
+)
+
+
+def failure_of(status: Kind, text: str) -> Failure:
+    """Return the failure that a server's words mean; `status` is what the protocol says of it."""
+    message = text or "no reason given"
+    return Failure(next((kind for words, kind in _RULES if words in message), status), message)
+
+
+def as_error(failure: Failure, place: str, timeout_s: float, attempts: int = 1) -> PolyrankError:
+    """Return the error that users see.
 
     Args:
-        err: an InferenceServerException.
+        failure: what happened at last.
         place: model and address, to begin the message with.
         timeout_s: the deadline of the call, in seconds.
+        attempts: how often it was tried.
     """
-    status = str(err.status() or "").removeprefix("StatusCode.")
-    message = " ".join(str(err.message() or "no reason given").split())
-    if status == "DEADLINE_EXCEEDED":
-        return DeadlineExceededError(
-            f"{place}: deadline of {timeout_s:g} s passed; raise timeout_s or lighten the load"
-        )
-    if "explicit model load / unload is not allowed" in message:
+    tried = "" if attempts == 1 else f" after {attempts} attempts"
+    if "explicit model load / unload is not allowed" in failure.text:
         return RequestError(
             f"{place}: the server loads no model when asked; start it with --model-control-mode=explicit, as "
             f"polyrank serve does"
         )
-    if any(reason in message for reason in _OVERLOADED):
-        return ServerUnavailableError(
-            f"{place}: overloaded ({message}); retry, add instances, or raise queue_size or queue_timeout_us"
-        )
-    if status == "NOT_FOUND" or "unknown model" in message:
-        return ServerUnavailableError(f"{place}: the server does not serve this model: {message}")
-    if status in ("UNAVAILABLE", "CANCELLED"):
-        return ServerUnavailableError(f"{place}: no server answers; start one with: polyrank serve ({message})")
-    return RequestError(f"{place}: request refused: {message}")
+    match failure.kind:
+        case Kind.TIMED_OUT:
+            return DeadlineExceededError(
+                f"{place}: deadline of {timeout_s:g} s passed{tried}; raise timeout_s or lighten the load"
+            )
+        case Kind.BUSY:
+            return ServerUnavailableError(
+                f"{place}: overloaded{tried} ({failure.text}); retry, add instances, or raise queue_size or "
+                "queue_timeout_us"
+            )
+        case Kind.NOT_READY:
+            return ModelNotReadyError(f"{place}: the server does not serve this model{tried}: {failure.text}")
+        case Kind.UNREACHABLE | Kind.BROKEN:
+            return ServerUnavailableError(
+                f"{place}: no server answers{tried}; start one with: polyrank serve ({failure.text})"
+            )
+        case Kind.REFUSED:
+            return RequestError(f"{place}: request refused: {failure.text}")
+
+
+def deadline_error(failure: Failure, place: str, timeout_s: float, attempts: int) -> DeadlineExceededError:
+    """Return the error of a call whose time ended while it was tried again and again."""
+    return DeadlineExceededError(
+        f"{place}: deadline of {timeout_s:g} s passed after {attempts} attempts ({failure.kind.value}: "
+        f"{failure.text}); raise timeout_s or lighten the load"
+    )

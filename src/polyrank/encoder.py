@@ -1,7 +1,7 @@
 """Schema and rows in, rectangular arrays out: the arrays a model is trained on and a server is sent."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from polyrank.arguments import instance, named
 from polyrank.errors import ConfigError
-from polyrank.features import BucketizedFeature, DenseFeature, HashedFeature, NeighborsFeature, VectorFeature
+from polyrank.features import BucketizedFeature, DenseFeature, Feature, HashedFeature, NeighborsFeature, VectorFeature
 from polyrank.hashed_groups import hashed_group
 from polyrank.preparation import is_prepared, prepared, prepared_rows
 from polyrank.rows import Column, Rows, columns_of
-from polyrank.schema import Schema
+from polyrank.schema import Schema, columns_for
 from polyrank.table import Arrays, Group, NumberGroup, TableEncoder, VectorGroup, numbers
 
 __all__ = ["Batch", "DenseColumns", "Encoder", "Slots", "dense_layout", "numbers", "slot_layout"]
@@ -60,10 +60,15 @@ class Slots:
     first_weight: int | None = None
 
 
-def slot_layout(schema: Schema) -> tuple[Slots, ...]:
-    """Lay the hashed features out in schema order: one slot for a value or a cross, `max_length` for a bag."""
+def slot_layout(schema: Schema, features: Collection[str] | None = None) -> tuple[Slots, ...]:
+    """Lay the hashed features out in schema order: one slot for a value or a cross, `max_length` for a bag.
+
+    `features` names those that are laid out; None all.
+    """
     layout, start, weight = [], 0, 0
     for feature in schema.hashed_features:
+        if features is not None and feature.name not in features:
+            continue
         first_weight = weight if feature.num_weights > 0 else None
         layout.append(Slots(feature, start, start + feature.num_slots, first_weight))
         start += feature.num_slots
@@ -88,10 +93,15 @@ class DenseColumns:
         return tuple(f"{name}[{index}]" for index in range(self.feature.dim))
 
 
-def dense_layout(schema: Schema) -> tuple[DenseColumns, ...]:
-    """Lay features that are numbers out in schema order: `dim` columns for a vector, one for any other."""
+def dense_layout(schema: Schema, features: Collection[str] | None = None) -> tuple[DenseColumns, ...]:
+    """Lay features that are numbers out in schema order: `dim` columns for a vector, one for any other.
+
+    `features` names those that are laid out; None all.
+    """
     layout, start = [], 0
     for feature in schema.dense_features:
+        if features is not None and feature.name not in features:
+            continue
         width = feature.dim if isinstance(feature, VectorFeature) else 1
         layout.append(DenseColumns(feature, start, start + width))
         start += width
@@ -102,7 +112,7 @@ class Encoder:
     """Turns rows into a `Batch`. Holds no state beyond the schema; safe to share between threads.
 
     >>> from polyrank.features import CategoricalFeature
-    >>> from polyrank.schema import Schema
+    >>> from polyrank.schema import Schema, columns_for
     >>> from polyrank.tasks import BinaryTask
     >>> schema = Schema(
     ...     name="toy",
@@ -113,9 +123,17 @@ class Encoder:
     [[1516787460400590945], [1516787460400590945], [-1]]
     """
 
-    def __init__(self, schema: Schema, *, threads: int | None = None, strict: bool = False) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        *,
+        features: Collection[str] | None = None,
+        threads: int | None = None,
+        strict: bool = False,
+    ) -> None:
         """Prepare for `schema`; a large table is split between up to `threads` (default: the processors at hand).
 
+        `features` names those that are encoded, in the order of the schema, such as one half of a request; None all.
         `strict` refuses an id that is out of range of a feature with `identity`, as training does; a served model
         takes it as missing.
 
@@ -124,13 +142,15 @@ class Encoder:
         """
         instance("schema", schema, Schema, "a Schema")
         self.schema = schema.resolved()
-        self.layout = slot_layout(self.schema)
+        own = [each for each in self.schema.features if features is None or each.name in features]
+        self.columns = columns_for(own)
+        self.layout = slot_layout(self.schema, features)
         self.num_slots = self.layout[-1].stop if self.layout else 0
         self.num_weights = sum(slots.feature.num_weights for slots in self.layout)
-        self.dense_layout = dense_layout(self.schema)
+        self.dense_layout = dense_layout(self.schema, features)
         self.num_dense = self.dense_layout[-1].stop if self.dense_layout else 0
-        self._prepared = tuple(feature for feature in self.schema.hashed_features if is_prepared(feature))
-        self._table = TableEncoder(_groups_of(self.schema, strict=strict), threads)
+        self._prepared = tuple(each for each in own if isinstance(each, HashedFeature) and is_prepared(each))
+        self._table = TableEncoder(_groups_of(own, self.schema, strict=strict), threads)
 
     def encode(self, rows: Rows, *, out: Batch | None = None) -> Batch:
         """Encode rows; columns the schema does not name are ignored.
@@ -150,7 +170,7 @@ class Encoder:
         if self._prepared:
             ready = prepared_rows(self._prepared, rows) if isinstance(rows, list | tuple) else None
             if ready is None:
-                return self.encode_columns(columns_of(rows, self.schema.feature_columns), out=out)
+                return self.encode_columns(columns_of(rows, self.columns), out=out)
             rows = ready
         ids, weights, dense = self._table.encode(rows, _arrays(out))
         return Batch(ids, dense, weights)
@@ -172,12 +192,12 @@ def _arrays(batch: Batch | None) -> Arrays | None:
         raise ConfigError(f"out must be a Batch, got {named(batch)}") from err
 
 
-def _groups_of(schema: Schema, *, strict: bool) -> list[Group]:
+def _groups_of(features: Sequence[Feature], schema: Schema, *, strict: bool) -> list[Group]:
     return [
         hashed_group(feature, schema.features, strict=strict)
         if isinstance(feature, HashedFeature)
         else dense_group(feature)
-        for feature in schema.features
+        for feature in features
         if not isinstance(feature, NeighborsFeature)
     ]
 

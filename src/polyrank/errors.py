@@ -83,6 +83,10 @@ class ServerUnavailableError(PolyrankError, ConnectionError):
     """No server answers, or the model is not ready there: start it, or check the address."""
 
 
+class ModelNotReadyError(ServerUnavailableError):
+    """A server answers, and does not serve the model, or not yet: check its name, or have it loaded."""
+
+
 class RequestError(PolyrankError, ValueError):
     """The server refused the request: correct its content."""
 

@@ -45,22 +45,15 @@ def item_features(schema: Schema) -> set[str]:
 
 
 def _half(schema: Schema, names: set[str]) -> Half:
-    slots: list[Slots] = []
-    dense: list[DenseColumns] = []
     ids: list[int] = []
     weights: list[int] = []
     numbers: list[int] = []
     for place in slot_layout(schema):
         if place.feature.name in names:
-            width = place.stop - place.start
-            first = None if place.first_weight is None else len(weights)
-            slots.append(Slots(place.feature, len(ids), len(ids) + width, first))
             ids += range(place.start, place.stop)
             if place.first_weight is not None:
                 weights += range(place.first_weight, place.first_weight + place.feature.num_weights)
     for columns in dense_layout(schema):
         if columns.feature.name in names:
-            width = columns.stop - columns.start
-            dense.append(DenseColumns(columns.feature, len(numbers), len(numbers) + width))
             numbers += range(columns.start, columns.stop)
-    return Half(tuple(slots), tuple(dense), tuple(ids), tuple(weights), tuple(numbers))
+    return Half(slot_layout(schema, names), dense_layout(schema, names), tuple(ids), tuple(weights), tuple(numbers))

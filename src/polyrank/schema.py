@@ -6,6 +6,7 @@ says everything that the model does to a row.
 
 import itertools
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -115,12 +116,7 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     @property
     def feature_columns(self) -> tuple[str, ...]:
         """Columns that a row needs to be scored, each once."""
-        columns = (
-            feature.columns if isinstance(feature, HashedFeature) else (feature.name,)
-            for feature in self.features
-            if not isinstance(feature, NeighborsFeature)
-        )
-        return tuple(dict.fromkeys(itertools.chain.from_iterable(columns)))
+        return columns_for(self.features)
 
     @property
     def text_columns(self) -> tuple[str, ...]:
@@ -148,6 +144,16 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         observed = (column for task in self.tasks for column in (task.label, task.when) if column is not None)
         others = (column for column in (self.time, self.group, self.sample_weight) if column is not None)
         return tuple(dict.fromkeys((*self.feature_columns, *observed, *others)))
+
+
+def columns_for(features: Iterable[Feature]) -> tuple[str, ...]:
+    """Return the columns that a row needs for these features, each once."""
+    columns = (
+        feature.columns if isinstance(feature, HashedFeature) else (feature.name,)
+        for feature in features
+        if not isinstance(feature, NeighborsFeature)
+    )
+    return tuple(dict.fromkeys(itertools.chain.from_iterable(columns)))
 
 
 def toml_text(value: msgspec.Struct) -> str:

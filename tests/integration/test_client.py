@@ -47,9 +47,14 @@ def expected(served: Path) -> Scores:
     return load_scores(served / "scores.npz")
 
 
+@pytest.fixture(scope="module", params=["http", "grpc"])
+def url(server: Server, request: pytest.FixtureRequest) -> str:
+    return {"http": server.http_url, "grpc": f"grpc://{server.url}"}[request.param]
+
+
 @pytest.fixture(scope="module")
-def ranker(server: Server) -> Iterator[Ranker]:
-    with Ranker(server.url, "toy") as client:
+def ranker(url: str) -> Iterator[Ranker]:
+    with Ranker(url, "toy") as client:
         yield client
 
 
@@ -118,30 +123,38 @@ def test_threads_share_one_ranker(ranker: Ranker, rows: pa.Table, expected: Scor
         assert_scores(scores, expected, start)
 
 
-def test_model_without_signature_is_refused(server: Server) -> None:
+def test_model_without_signature_is_refused(url: str) -> None:
     with pytest.raises(
         RequestError, match=r"^unsigned at .*:\d+ has no Polyrank signature; publish it with: polyrank p"
     ):
-        Ranker(server.url, "unsigned")
+        Ranker(url, "unsigned")
 
 
-def test_model_must_be_named_where_two_are_served(server: Server) -> None:
+def test_model_must_be_named_where_two_are_served(url: str) -> None:
     with pytest.raises(
         ServerUnavailableError, match=r"^.*:\d+ serves 2 models \(toy, unsigned\); name one: Ranker\(url,"
     ):
-        Ranker(server.url)
+        Ranker(url)
 
 
-def test_unknown_model_is_refused_with_its_name(server: Server) -> None:
+def test_unknown_model_is_refused_with_its_name(url: str) -> None:
     with pytest.raises(
         ServerUnavailableError, match=r"^nobody at .*: the server does not serve this model: .*'nobody'"
     ):
-        Ranker(server.url, "nobody")
+        Ranker(url, "nobody")
 
 
-def test_port_that_speaks_http_is_no_grpc_server(server: Server) -> None:
+def test_port_tells_which_protocol_it_speaks(server: Server) -> None:
+    for address in (server.http_url.removeprefix("http://"), server.url):
+        with Ranker(address, "toy") as client:
+            assert client.version == "1"
+
+
+@pytest.mark.parametrize("scheme", ["grpc", "http"])
+def test_port_of_the_other_protocol_is_told(server: Server, scheme: str) -> None:
+    address = {"grpc": server.http_url.removeprefix("http://"), "http": server.url}[scheme]
     with pytest.raises(ServerUnavailableError, match=r"^toy at .*: no server answers"):
-        Ranker(server.http_url.removeprefix("http://"), "toy", timeout_s=5.0)
+        Ranker(f"{scheme}://{address}", "toy", timeout_s=5.0)
 
 
 @contextlib.contextmanager
@@ -154,18 +167,18 @@ def frozen(server: Server) -> Iterator[None]:
         os.kill(server.pid, signal.SIGCONT)
 
 
-def test_call_ends_at_its_deadline(server: Server, rows: pa.Table) -> None:
-    with Ranker(server.url, "toy", timeout_s=1.0) as client, frozen(server):
+def test_call_ends_at_its_deadline(url: str, server: Server, rows: pa.Table) -> None:
+    with Ranker(url, "toy", timeout_s=1.0) as client, frozen(server):
         start = time.monotonic()
         with pytest.raises(
-            DeadlineExceededError, match=r"^toy at .*: deadline of 1 s passed; raise timeout_s or light"
+            DeadlineExceededError, match=r"^toy version 1 at .*: deadline of 1 s passed; raise timeout_s or l"
         ):
             client.score(rows)
         assert 0.9 < time.monotonic() - start < 3.0
 
 
-def test_ranker_goes_on_after_a_deadline(server: Server, rows: pa.Table, expected: Scores) -> None:
-    with Ranker(server.url, "toy", timeout_s=1.0) as client:
+def test_ranker_goes_on_after_a_deadline(url: str, server: Server, rows: pa.Table, expected: Scores) -> None:
+    with Ranker(url, "toy", timeout_s=1.0) as client:
         with frozen(server), pytest.raises(DeadlineExceededError):
             client.score(rows)
         assert_scores(client.score(rows[:10]), expected)
@@ -290,7 +303,7 @@ def test_swap_to_another_schema_mixes_no_versions(swapped: Path, served: Path) -
                 failures.append(err)
 
     with serve(swapped) as server, contextlib.ExitStack() as stack:
-        shared = stack.enter_context(Ranker(server.url))
+        shared = stack.enter_context(Ranker(server.http_url))
         own = stack.enter_context(Ranker(server.url))
         threads = [threading.Thread(target=ask, args=(client,)) for client in (shared, shared, own)]
         for thread in threads:
@@ -325,7 +338,7 @@ def test_stopped_server_is_told_at_the_next_call(swapped: Path) -> None:
     start = time.monotonic()
     with (
         client,
-        pytest.raises(ServerUnavailableError, match=r"^swap at .*: no server answers; start one with: polyrank"),
+        pytest.raises(ServerUnavailableError, match=r"^swap version 1 at .*: no server answers after 10 attempts; "),
     ):
         client.score(swap_rows())
     assert time.monotonic() - start < 5.0

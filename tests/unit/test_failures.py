@@ -1,67 +1,86 @@
 import pytest
-from tritonclient.utils import InferenceServerException
 
-from polyrank.errors import DeadlineExceededError, PolyrankError, RequestError, ServerUnavailableError
-from polyrank.serving.failures import as_polyrank_error
+from polyrank.errors import (
+    DeadlineExceededError,
+    ModelNotReadyError,
+    PolyrankError,
+    RequestError,
+    ServerUnavailableError,
+)
+from polyrank.serving.failures import Kind, as_error, deadline_error, failure_of
 
 
-def translated(status: str | None, message: str | None = "the reason") -> PolyrankError:
-    return as_polyrank_error(InferenceServerException(message, status), "ranker at localhost:8001", 0.25)
+def told(status: Kind, text: str = "the reason", attempts: int = 1) -> PolyrankError:
+    return as_error(failure_of(status, text), "ranker at localhost:8001", 0.25, attempts)
 
 
 def test_deadline_is_told_with_its_length() -> None:
-    error = translated("StatusCode.DEADLINE_EXCEEDED")
+    error = told(Kind.TIMED_OUT)
     assert isinstance(error, DeadlineExceededError)
     assert str(error) == "ranker at localhost:8001: deadline of 0.25 s passed; raise timeout_s or lighten the load"
 
 
-@pytest.mark.parametrize("status", ["StatusCode.UNAVAILABLE", "StatusCode.CANCELLED"])
-def test_absent_server_is_told_with_the_next_step(status: str) -> None:
-    error = translated(status)
-    assert isinstance(error, ServerUnavailableError)
-    assert str(error) == ("ranker at localhost:8001: no server answers; start one with: polyrank serve (the reason)")
+def test_deadline_after_attempts_is_told_with_the_last_reason() -> None:
+    error = deadline_error(failure_of(Kind.UNREACHABLE, "Connection refused"), "ranker at localhost:8001", 0.25, 3)
+    assert str(error) == (
+        "ranker at localhost:8001: deadline of 0.25 s passed after 3 attempts (no connection could be made: Connection "
+        "refused); raise timeout_s or lighten the load"
+    )
+
+
+@pytest.mark.parametrize("status", [Kind.UNREACHABLE, Kind.BROKEN])
+def test_absent_server_is_told_with_the_next_step(status: Kind) -> None:
+    error = told(status)
+    assert type(error) is ServerUnavailableError
+    assert str(error) == "ranker at localhost:8001: no server answers; start one with: polyrank serve (the reason)"
+
+
+def test_attempts_are_told() -> None:
+    assert "no server answers after 3 attempts;" in str(told(Kind.UNREACHABLE, attempts=3))
 
 
 @pytest.mark.parametrize(
-    ("status", "message"),
+    ("status", "text"),
     [
-        ("StatusCode.NOT_FOUND", "gone"),
-        ("StatusCode.UNAVAILABLE", "Request for unknown model: 'ranker' is not found"),
+        (Kind.NOT_READY, "gone"),
+        (Kind.UNREACHABLE, "Request for unknown model: 'ranker' is not found"),
+        (Kind.REFUSED, "Request for unknown model: 'ranker' version 3 is not at ready state"),
     ],
 )
-def test_absent_model_is_told_apart_from_an_absent_server(status: str, message: str) -> None:
-    error = translated(status, message)
-    assert isinstance(error, ServerUnavailableError)
-    assert str(error) == f"ranker at localhost:8001: the server does not serve this model: {message}"
+def test_absent_model_is_told_apart_from_an_absent_server(status: Kind, text: str) -> None:
+    error = told(status, text)
+    assert isinstance(error, ModelNotReadyError)
+    assert str(error) == f"ranker at localhost:8001: the server does not serve this model: {text}"
 
 
-@pytest.mark.parametrize("status", ["StatusCode.INVALID_ARGUMENT", "StatusCode.INTERNAL", "StatusCode.UNKNOWN", None])
-def test_anything_else_is_a_refusal_with_its_reason(status: str | None) -> None:
-    error = translated(status)
+def test_anything_else_is_a_refusal_with_its_reason() -> None:
+    error = told(Kind.REFUSED)
     assert isinstance(error, RequestError)
     assert str(error) == "ranker at localhost:8001: request refused: the reason"
 
 
 def test_reason_of_several_lines_becomes_one() -> None:
-    assert str(translated(None, "first\n  second\tthird")).endswith("request refused: first second third")
+    assert str(told(Kind.REFUSED, "first\n  second\tthird")).endswith("request refused: first second third")
 
 
-@pytest.mark.parametrize("message", ["", None])
-def test_failure_without_a_reason_says_so(message: str | None) -> None:
-    assert str(translated(None, message)).endswith("request refused: no reason given")
+def test_failure_without_a_reason_says_so() -> None:
+    assert str(told(Kind.REFUSED, "")).endswith("request refused: no reason given")
 
 
-@pytest.mark.parametrize("message", ["[request id: 1] Exceeds maximum queue size", "Request timeout expired"])
-def test_full_queue_is_told_apart_from_an_absent_server(message: str) -> None:
-    error = translated("StatusCode.UNAVAILABLE", message)
-    assert isinstance(error, ServerUnavailableError)
+@pytest.mark.parametrize("text", ["[request id: 1] Exceeds maximum queue size", "Request timeout expired"])
+def test_full_queue_is_told_apart_from_an_absent_server(text: str) -> None:
+    error = told(Kind.UNREACHABLE, text)
+    assert type(error) is ServerUnavailableError
     assert str(error) == (
-        f"ranker at localhost:8001: overloaded ({message}); retry, add instances, or raise queue_size or "
-        f"queue_timeout_us"
+        f"ranker at localhost:8001: overloaded ({text}); retry, add instances, or raise queue_size or queue_timeout_us"
     )
 
 
+def test_worker_that_died_is_worth_another_attempt() -> None:
+    assert failure_of(Kind.REFUSED, "Stub process 'ranker_0_0' is not healthy.").kind is Kind.BROKEN
+
+
 def test_server_that_loads_nothing_is_told_how_to_start() -> None:
-    error = translated("StatusCode.UNAVAILABLE", "explicit model load / unload is not allowed if polling is enabled")
+    error = told(Kind.UNREACHABLE, "explicit model load / unload is not allowed if polling is enabled")
     assert isinstance(error, RequestError)
     assert "start it with --model-control-mode=explicit, as polyrank serve does" in str(error)

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 def control(url: str | None, timeout_s: float, stack: contextlib.ExitStack) -> "ModelControl | None":
     """Connect to a server, if one is named, until `stack` ends."""
     from polyrank.serving import ModelControl
-    from polyrank.serving.requests import check_timeout
+    from polyrank.serving.addresses import check_timeout
 
     check_timeout(timeout_s)
     if url is None:

@@ -1,0 +1,178 @@
+"""Calls until an answer comes: one deadline, several attempts, several servers."""
+
+import dataclasses
+import random
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Generic, TypeVar
+
+from .calls import Call, Question, Reply, Transport
+from .endpoints import Endpoint, Endpoints
+from .failures import Failure, Kind, as_error, deadline_error
+from .options import ClientOptions
+from .telemetry import Telemetry
+from .transports import open_transport
+from .waiting import Waiting
+
+T = TypeVar("T")
+
+_SAFE = (Kind.UNREACHABLE, Kind.BROKEN, Kind.TIMED_OUT, Kind.BUSY)
+
+
+class Deadline:
+    """When a call must be over.
+
+    Args:
+        timeout_s: from now, in seconds.
+    """
+
+    def __init__(self, timeout_s: float) -> None:
+        self.timeout_s = timeout_s
+        self._end = time.monotonic() + timeout_s
+
+    def left_s(self) -> float:
+        """Seconds until then, 0 when it is over."""
+        return max(self._end - time.monotonic(), 0.0)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Job(Generic[T]):
+    """What is sent, and what messages call it; `is_known` is whether the model was served before."""
+
+    model: str
+    subject: str
+    run: Callable[[Transport, float], Coroutine[Any, Any, T]]
+    is_known: bool
+
+
+class Caller:
+    """Sends calls to the servers of a client.
+
+    Inference changes nothing at a server, so that a request may be sent again whenever its answer did not come.
+    """
+
+    def __init__(
+        self,
+        endpoints: Endpoints,
+        options: ClientOptions,
+        waiting: Waiting,
+        telemetry: Telemetry,
+        *,
+        is_async: bool = False,
+    ) -> None:
+        self.endpoints = endpoints
+        self._options, self._waiting, self._telemetry, self._is_async = options, waiting, telemetry, is_async
+        self._random = random.Random()  # noqa: S311 (it spreads attempts; nothing depends on its secrecy)
+
+    async def infer(self, call: Call, deadline: Deadline, first: Endpoint, *, version: str = "") -> Reply:
+        """Answer a request.
+
+        Args:
+            call: the request.
+            deadline: of the call that it is part of.
+            first: the server to ask first.
+            version: that is expected to answer, for messages; one that was served before may come back.
+
+        Raises:
+            ServerUnavailableError, ModelNotReadyError, DeadlineExceededError, RequestError: see `failures`.
+        """
+        shown = version or call.version
+        subject = f"{call.model} version {shown}" if shown else call.model
+        job = _Job(call.model, subject, lambda to, timeout_s: to.infer(call, timeout_s), bool(version))
+        return await self._try(job, deadline, first)
+
+    async def ask(
+        self,
+        question: Question,
+        values: Mapping[str, str],
+        deadline: Deadline,
+        first: Endpoint,
+        *,
+        is_known: bool = False,
+    ) -> dict[str, Any]:
+        """Answer a question; see `infer`."""
+        model = values.get("model", "")
+        job = _Job(model, model or "server", lambda to, timeout_s: to.ask(question, timeout_s, **values), is_known)
+        return await self._try(job, deadline, first, may_hedge=False)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for endpoint in self.endpoints.all:
+            if endpoint.transport is not None:
+                await endpoint.transport.close()
+        self._waiting.close()
+
+    async def _try(self, job: "_Job[T]", deadline: Deadline, endpoint: Endpoint, *, may_hedge: bool = True) -> T:
+        attempt = 1
+        while True:
+            try:
+                return await self._attempt(job, deadline, endpoint, may_hedge=may_hedge)
+            except Failure as failure:
+                endpoint = await self._after(failure, job, deadline, endpoint, attempt)
+            attempt += 1
+
+    async def _after(
+        self, failure: Failure, job: "_Job[T]", deadline: Deadline, endpoint: Endpoint, attempt: int
+    ) -> Endpoint:
+        """Wait for the next attempt, and return whom it asks.
+
+        Raises:
+            PolyrankError: there is none.
+        """
+        place = f"{job.subject} at {endpoint.address.place}"
+        is_safe = failure.kind in _SAFE or (job.is_known and failure.kind is Kind.NOT_READY)
+        left_s, pause_s = deadline.left_s(), self._pause_s(attempt)
+        if not is_safe or attempt == self._options.attempts or (left_s == 0.0 and attempt == 1):
+            raise as_error(failure, place, deadline.timeout_s, attempt) from failure
+        if pause_s >= left_s:
+            raise deadline_error(failure, place, deadline.timeout_s, attempt) from failure
+        self._telemetry.retried(job.model, failure.kind.name.lower())
+        another = self.endpoints.choose(avoid=endpoint)
+        if another is endpoint or not another.is_up(time.monotonic()):
+            await self._waiting.sleep(pause_s)
+        return another
+
+    async def _attempt(self, job: "_Job[T]", deadline: Deadline, endpoint: Endpoint, *, may_hedge: bool) -> T:
+        hedge_s = self._options.hedge_after_s
+        if hedge_s is None or not may_hedge:
+            return await self._once(job, deadline, endpoint)
+        return await self._waiting.first_of(
+            lambda: self._once(job, deadline, endpoint),
+            lambda: self._hedge(job, deadline, endpoint),
+            hedge_s,
+        )
+
+    async def _hedge(self, job: "_Job[T]", deadline: Deadline, endpoint: Endpoint) -> T:
+        self._telemetry.hedged(job.model)
+        return await self._once(job, deadline, self.endpoints.choose(avoid=endpoint))
+
+    async def _once(self, job: "_Job[T]", deadline: Deadline, endpoint: Endpoint) -> T:
+        left = deadline.left_s()
+        limit = self._options.attempt_timeout_s
+        timeout_s = left if limit is None else min(left, limit)
+        if timeout_s == 0.0:
+            raise Failure(Kind.TIMED_OUT, "no answer in time")
+        endpoint.begin()
+        try:
+            answer = await job.run(await self._transport(endpoint, timeout_s), timeout_s)
+        except Failure as failure:
+            endpoint.failed(failure.kind)
+            raise
+        finally:
+            endpoint.end()
+        endpoint.succeeded()
+        return answer
+
+    async def _transport(self, endpoint: Endpoint, timeout_s: float) -> Transport:
+        if endpoint.transport is not None:
+            return endpoint.transport
+        opened = await open_transport(endpoint.address, self._options, timeout_s, is_async=self._is_async)
+        kept = endpoint.keep(opened)
+        if kept is not opened:  # another thread was faster
+            await opened.close()
+        return kept
+
+    def _pause_s(self, attempt: int) -> float:
+        """Draw a wait: full jitter, as in M. Brooker, "Exponential Backoff and Jitter" (AWS, 2015)."""
+        highest = min(self._options.backoff_s * 2 ** (attempt - 1), self._options.backoff_limit_s)
+        return self._random.uniform(0.0, highest)

@@ -1,0 +1,320 @@
+"""The client's work, written once: `Ranker` runs it as plain calls, `AsyncRanker` awaits it."""
+
+import functools
+import itertools
+import secrets
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyrank.encoder import Batch
+from polyrank.errors import ConfigError, DataError, ModelNotReadyError, RequestError
+from polyrank.rows import Rows
+from polyrank.signature import REQUEST_SUFFIX, SCORE
+
+from .addresses import address_of, check_timeout
+from .caller import Caller, Deadline
+from .calls import Call, Reply
+from .endpoints import Endpoint, Endpoints
+from .items import Items
+from .options import ClientOptions
+from .ranking import (
+    User,
+    best,
+    check_top_k,
+    column_of,
+    ranked,
+    request_tensors,
+    task_weights,
+    tiled,
+    user_batch,
+    user_row,
+    weighted_sum,
+)
+from .served import ITEMS_IN_A_REQUEST, Served, ServedModels
+from .telemetry import Telemetry
+from .waiting import Asynchronous, Blocking
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Answers = dict[str, NDArray[np.float32]]
+"""float32 (B, 1) by output; (B, C) of one with several columns."""
+
+Sent = tuple[Batch, list[Reply]]
+
+_ATTEMPTS = 4
+"""How often a call begins anew because another version of the model went live meanwhile."""
+
+_LONG = 20_000
+"""Rows that take milliseconds to encode, which asyncio's loop should not wait for."""
+
+
+class Wish(NamedTuple):
+    """Which items a user of the client wants to see; see `Ranker.rank`."""
+
+    top_k: int | None = None
+    weights: Mapping[str, float] | None = None
+    exclude: Iterable[Any] | None = None
+
+
+class _Asked(NamedTuple):
+    """One call of `rank`."""
+
+    row: Mapping[str, Any]
+    items: Items
+    weights: Mapping[str, float] | None
+    deadline: Deadline
+    request_id: str | None
+
+
+class _To(NamedTuple):
+    """Where a request goes, until when, and what the server's log calls it."""
+
+    endpoint: Endpoint
+    deadline: Deadline
+    request_id: str | None
+
+
+class RankerCore:
+    """What `Ranker` and `AsyncRanker` share; see there."""
+
+    def __init__(
+        self,
+        url: str | Sequence[str],
+        model: str | None,
+        timeout_s: float,
+        options: ClientOptions | None,
+        telemetry: Telemetry | None,
+        *,
+        is_async: bool,
+    ) -> None:
+        urls = (url,) if isinstance(url, str) else tuple(url)
+        if not urls:
+            raise ConfigError("url must name one server at least, got none")
+        check_timeout(timeout_s)
+        options = options or ClientOptions()
+        self._timeout_s = timeout_s
+        self._telemetry = telemetry or Telemetry()
+        self._waiting = Asynchronous() if is_async else Blocking(options.parallel)
+        self._endpoints = Endpoints([address_of(each) for each in urls])
+        self._caller = Caller(self._endpoints, options, self._waiting, self._telemetry, is_async=is_async)
+        self._models = ServedModels(self._caller)
+        self._has_requests: bool | None = None
+        self._name = model
+        self._prefix, self._numbers = secrets.token_hex(4), itertools.count(1)
+
+    async def connect(self) -> None:
+        """Find the model and read its schema, unless that is done."""
+        deadline = Deadline(self._timeout_s)
+        endpoint = self._endpoints.choose()
+        if self._name is None:
+            self._name = await self._models.only_model(endpoint, deadline)
+        if self._models.known(self._name) is None:
+            served = await self._models.read(endpoint, self._name, deadline)
+            if served.signature.request is not None:
+                raise RequestError(
+                    f"{self._name} at {endpoint.address.place} takes one user with many items, and no rows; name the "
+                    f"model over rows: {self._name.removesuffix(REQUEST_SUFFIX)!r}"
+                )
+
+    @property
+    def model(self) -> str:
+        """Name of the model."""
+        if self._name is None:
+            raise ConfigError("the ranker is not connected yet; use it as `async with`, or await one of its calls")
+        return self._name
+
+    @property
+    def served(self) -> Served:
+        """What the server last said of the model over rows."""
+        found = self._models.known(self.model)
+        if found is None:
+            raise ConfigError("the ranker is not connected yet; use it as `async with`, or await one of its calls")
+        return found
+
+    async def score(self, rows: Rows, timeout_s: float | None, request_id: str | None) -> "pa.Table":
+        """See `Ranker.score`."""
+        import pyarrow as pa
+
+        deadline = self._deadline(timeout_s)
+        await self.connect()
+        with self._telemetry.call("score", self.model) as record:
+            encoded: tuple[bytes, Batch] | None = None
+
+            async def send(served: Served, endpoint: Endpoint) -> Sent:
+                nonlocal encoded
+                if encoded is None or encoded[0] != served.wire:
+                    encoded = (served.wire, await self._encode(served, rows))
+                batch = encoded[1]
+                parts = ((len(part), part.named()) for part in _parts(batch, served.max_rows))
+                to = _To(endpoint, deadline, request_id)
+                return batch, await self._infer(served, parts, served.widths, to)
+
+            served, (batch, replies) = await self._agreed(self.model, deadline, send)
+            answers = _joined(replies)
+            record.rows, record.version = len(batch), served.version
+            columns = [column_of(answers[name]) for name in served.widths]
+            return pa.Table.from_arrays(columns, schema=served.answers)
+
+    async def items(self, rows: Rows, key: str | None) -> Items:
+        """See `Ranker.items`."""
+        await self.connect()
+        served = self.served
+        return await self._waiting.compute(lambda: Items(rows, key, served))
+
+    async def rank(
+        self, user: User, items: Items | Rows, wish: Wish, timeout_s: float | None, request_id: str | None
+    ) -> "pa.Table":
+        """See `Ranker.rank`."""
+        deadline = self._deadline(timeout_s)
+        check_top_k(wish.top_k)
+        row = user_row(user)
+        await self.connect()
+        known = items if isinstance(items, Items) else await self.items(items, None)
+        excluded = None if wish.exclude is None else known.places_of(wish.exclude)
+        with self._telemetry.call("rank", self.model) as record:
+            asked = _Asked(row, known, wish.weights, deadline, request_id)
+            served, answers = await self._ranked(asked)
+            record.rows, record.version = len(known), served.version
+            places = best(answers[SCORE][:, 0], wish.top_k, excluded)
+            return ranked(served, known, places, answers)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._caller.close()
+
+    async def _ranked(self, asked: "_Asked") -> tuple[Served, Answers]:
+        """Score all items for a user, with the model over requests where there is one."""
+        if self._has_requests is not False:
+            try:
+                found = await self._by_request(asked)
+            except ModelNotReadyError:
+                if self._has_requests:
+                    raise
+                self._has_requests = False
+            else:
+                self._has_requests = True
+                return found
+        return await self._by_rows(asked)
+
+    async def _by_request(self, asked: "_Asked") -> tuple[Served, Answers]:
+        async def send(served: Served, endpoint: Endpoint) -> Sent:
+            user, batch = user_batch(served, asked.row), asked.items.crossed(served, asked.row)
+            weights = task_weights(served, asked.weights)
+            parts = ((len(part), request_tensors(user, part, weights)) for part in _parts(batch, ITEMS_IN_A_REQUEST))
+            to = _To(endpoint, asked.deadline, asked.request_id)
+            return batch, await self._infer(served, parts, {**served.widths, SCORE: 1}, to)
+
+        served, (_, replies) = await self._agreed(f"{self.model}{REQUEST_SUFFIX}", asked.deadline, send)
+        return served, _joined(replies)
+
+    async def _by_rows(self, asked: "_Asked") -> tuple[Served, Answers]:
+        async def send(served: Served, endpoint: Endpoint) -> Sent:
+            task_weights(served, asked.weights)
+            batch = tiled(served, user_batch(served, asked.row), asked.items.crossed(served, asked.row))
+            parts = ((len(part), part.named()) for part in _parts(batch, served.max_rows))
+            to = _To(endpoint, asked.deadline, asked.request_id)
+            return batch, await self._infer(served, parts, served.widths, to)
+
+        served, (_, replies) = await self._agreed(self.model, asked.deadline, send)
+        answers = _joined(replies)
+        return served, answers | {SCORE: weighted_sum(served, answers, task_weights(served, asked.weights))}
+
+    async def _encode(self, served: Served, rows: Rows) -> Batch:
+        if hasattr(rows, "__len__") and len(rows) <= _LONG:
+            return served.encoder.encode(rows)
+        return await self._waiting.compute(lambda: served.encoder.encode(rows))
+
+    async def _infer(
+        self,
+        served: Served,
+        parts: Iterable[tuple[int, Mapping[str, NDArray[Any]]]],
+        widths: Mapping[str, int],
+        to: "_To",
+    ) -> list[Reply]:
+        """Send parts, each with its number of rows, side by side, all to the same server unless it fails."""
+        name, headers = to.request_id or f"{self._prefix}-{next(self._numbers)}", self._telemetry.headers()
+        works = [
+            functools.partial(
+                self._answer,
+                Call(served.model, tensors, tuple(widths), request_id=name, headers=headers),
+                {output: (rows, width) for output, width in widths.items()},
+                served,
+                to,
+            )
+            for rows, tensors in parts
+        ]
+        return [await works[0]()] if len(works) == 1 else await self._waiting.all_of(works)
+
+    async def _answer(self, call: Call, shapes: Mapping[str, tuple[int, int]], served: Served, to: "_To") -> Reply:
+        """Send one part, and look at what comes back.
+
+        Raises:
+            RequestError: an output has another shape than the model's signature says.
+        """
+        reply = await self._caller.infer(call, to.deadline, to.endpoint, version=served.version)
+        for name, shape in shapes.items():
+            found = reply.tensors.get(name)
+            if found is None or found.shape != shape:
+                raise RequestError(
+                    f"{served.model} version {reply.version} at {to.endpoint.address.place}: output {name!r} has shape "
+                    f"{None if found is None else list(found.shape)}, expected {list(shape)}"
+                )
+        return reply
+
+    async def _agreed(
+        self, model: str, deadline: Deadline, send: Callable[[Served, Endpoint], Coroutine[Any, Any, Sent]]
+    ) -> tuple[Served, Sent]:
+        """Send until all answers are of one version, encoded as that version has it."""
+        endpoint = self._endpoints.choose()
+        for _ in range(_ATTEMPTS):
+            served = await self._models.current(endpoint, model, deadline)
+            try:
+                sent = await send(served, endpoint)
+            except RequestError:
+                # Another version may take other tensors.
+                if (await self._models.read(endpoint, model, deadline)).version == served.version:
+                    raise
+                continue
+            versions = {reply.version for reply in sent[1]}
+            if versions == {served.version}:
+                return served, sent
+            newer = await self._models.read(endpoint, model, deadline)
+            if versions == {newer.version} and newer.wire == served.wire:
+                return newer, sent
+        place = f"{model} at {endpoint.address.place}"
+        raise RequestError(f"{place}: the model changed version {_ATTEMPTS} times within one call; call again")
+
+    def _deadline(self, timeout_s: float | None) -> Deadline:
+        if timeout_s is None:
+            return Deadline(self._timeout_s)
+        check_timeout(timeout_s)
+        return Deadline(timeout_s)
+
+
+def _joined(replies: Sequence[Reply]) -> Answers:
+    """Join the answers to the parts of a call."""
+    first = replies[0].tensors
+    if len(replies) == 1:
+        return first
+    return {name: np.concatenate([reply.tensors[name] for reply in replies]) for name in first}
+
+
+def _parts(batch: Batch, size: int) -> Iterable[Batch]:
+    """Return a batch in parts of up to `size` rows, which share its memory."""
+    if len(batch) <= size:
+        return (batch,)
+    return (batch[start : start + size] for start in range(0, len(batch), size))
+
+
+def check_items(items: object) -> None:
+    """Refuse rows that are not encoded yet.
+
+    Raises:
+        DataError: they are not.
+    """
+    if not isinstance(items, Items):
+        raise DataError(f"catalog must come from ranker.items(rows, key=COLUMN), got {type(items).__name__}")

@@ -1,0 +1,93 @@
+"""The servers of a client: which of them gets the next request."""
+
+import itertools
+import threading
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .addresses import Address
+from .failures import Kind
+
+if TYPE_CHECKING:
+    from .calls import Transport
+
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
+
+
+class Endpoint:
+    """One server.
+
+    Attributes:
+        address: where it listens.
+        transport: how it is reached; None until it is used.
+        in_flight: requests without an answer yet.
+    """
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self.transport: Transport | None = None
+        self.in_flight = 0
+        self._lock = threading.Lock()
+        self._failures = 0
+        self._paused_until = 0.0
+
+    def keep(self, transport: "Transport") -> "Transport":
+        """Set the transport unless there is one, and return that which there is."""
+        with self._lock:
+            if self.transport is None:
+                self.transport = transport
+            return self.transport
+
+    def begin(self) -> None:
+        """Note that a request is sent."""
+        with self._lock:
+            self.in_flight += 1
+
+    def end(self) -> None:
+        """Note that it is over."""
+        with self._lock:
+            self.in_flight -= 1
+
+    def is_up(self, now: float) -> bool:
+        """Whether it is worth a request: it did not fail a moment ago."""
+        return now >= self._paused_until
+
+    def wait_s(self, now: float) -> float:
+        """Seconds until it is worth a request."""
+        return max(self._paused_until - now, 0.0)
+
+    def succeeded(self) -> None:
+        """Note an answer."""
+        self._failures, self._paused_until = 0, 0.0
+
+    def failed(self, kind: Kind) -> None:
+        """Note a failure; one that says nothing of the server leaves it as it is."""
+        if kind in (Kind.UNREACHABLE, Kind.BROKEN, Kind.TIMED_OUT):
+            pause = min(_FIRST_PAUSE_S * 2**self._failures, _LONGEST_PAUSE_S)
+            self._failures += 1
+            self._paused_until = time.monotonic() + pause
+
+
+class Endpoints:
+    """Chooses the server with the fewest requests in flight of those that answer, in turn where several have as few."""
+
+    def __init__(self, addresses: Sequence[Address]) -> None:
+        self.all = tuple(Endpoint(address) for address in addresses)
+        self._turn = itertools.count()
+
+    def choose(self, avoid: Endpoint | None = None) -> Endpoint:
+        """Return the server for the next request, another than `avoid` where there is one."""
+        if len(self.all) == 1:
+            return self.all[0]
+        now, turn = time.monotonic(), next(self._turn)
+        others = [endpoint for endpoint in self.all if endpoint is not avoid]
+        up = [endpoint for endpoint in others if endpoint.is_up(now)]
+        if not up:  # all have failed: the one that has been left alone for longest
+            return min(others, key=lambda endpoint: endpoint.wait_s(now))
+        fewest = min(endpoint.in_flight for endpoint in up)
+        least = [endpoint for endpoint in up if endpoint.in_flight == fewest]
+        return least[turn % len(least)]
+
+    def __str__(self) -> str:
+        return ", ".join(endpoint.address.place for endpoint in self.all)

@@ -1,0 +1,172 @@
+"""Items to rank, encoded once and kept."""
+
+import threading
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyrank.encoder import Batch, Encoder, slot_layout
+from polyrank.errors import DataError
+from polyrank.features import CrossFeature
+from polyrank.halves import item_features
+from polyrank.rows import Column, Rows, columns_of, num_rows
+from polyrank.schema import Schema, columns_for
+from polyrank.spelling import suggestion
+
+from .served import Served
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Items:
+    """A table of items in the form in which requests send them; `Ranker.items` makes it.
+
+    It holds the columns that it was made of too, and encodes them anew when a version with other features goes live.
+    Safe to share between threads and rankers of the same model.
+    """
+
+    def __init__(self, rows: Rows, key: str | None, served: Served) -> None:
+        schema = served.signature.schema
+        names = _own_columns(schema)
+        wanted = dict.fromkeys((*names, key)) if key is not None else dict.fromkeys(names)
+        if not names:
+            raise DataError(f'model {served.model!r} has no feature of items; set side = "item" in its schema')
+        self._columns = columns_of(rows, list(wanted))
+        self._rest = rows if hasattr(rows, "column_names") else None
+        self._key = key
+        self._lock = threading.Lock()
+        self._encoded: tuple[bytes, Batch] | None = None
+        self._places: dict[Any, list[int]] | None = None
+        self.encoded(served)
+
+    def __len__(self) -> int:
+        """Return N, the number of items."""
+        return num_rows(self._columns)
+
+    @property
+    def key(self) -> str | None:
+        """The column that names items in answers."""
+        return self._key
+
+    def keys(self, places: NDArray[np.int64]) -> "pa.Array":
+        """Return the keys of items by their place in the table."""
+        import pyarrow as pa
+
+        column = self._columns[str(self._key)]
+        if isinstance(column, list):
+            return pa.array([column[place] for place in places])
+        taken = column.take(pa.array(places))
+        return taken.combine_chunks() if isinstance(taken, pa.ChunkedArray) else taken
+
+    def places_of(self, keys: Iterable[Any]) -> NDArray[np.int64]:
+        """Return where the items of these keys are, int64; keys that no item has are passed over.
+
+        Raises:
+            DataError: the items were made without a key.
+        """
+        if self._key is None:
+            raise DataError("excluding items needs their key; make them with ranker.items(rows, key=COLUMN)")
+        if self._places is None:
+            places: dict[Any, list[int]] = {}
+            column = self._columns[self._key]
+            for place, value in enumerate(column if isinstance(column, list) else column.to_pylist()):
+                places.setdefault(value, []).append(place)
+            self._places = places
+        found = [place for key in keys for place in self._places.get(_plain(key), ())]
+        return np.array(found, np.int64)
+
+    def encoded(self, served: Served) -> Batch:
+        """Return the items' half of rows: ids int64 (N, S'), dense float32 (N, D') and weights float32 (N, W').
+
+        Slots of crosses with features of the user are left at -1; `crossed` fills them in.
+        """
+        found = self._encoded
+        if found is not None and found[0] == served.wire:
+            return found[1]
+        with self._lock:
+            found = self._encoded
+            if found is None or found[0] != served.wire:
+                found = (served.wire, self._encode(served.signature.schema))
+                self._encoded = found
+        return found[1]
+
+    def crossed(self, served: Served, user: Mapping[str, Any]) -> Batch:
+        """Return the items' half for one user: `encoded`, with the crosses of user and item.
+
+        Raises:
+            DataError: the user lacks a feature of a cross.
+        """
+        batch, schema = self.encoded(served), served.signature.schema
+        crosses = mixed_crosses(schema)
+        if not crosses:
+            return batch
+        encoder = Encoder(schema, features=crosses)
+        columns = self._columns | {name: _repeated(user[name], len(self)) for name in encoder.columns if name in user}
+        for name in encoder.columns:
+            if name not in columns:
+                meant = suggestion(name, list(user))
+                raise DataError(f"the user lacks {name!r}, which a cross of the model needs{meant}")
+        ids = batch.ids.copy()
+        ids[:, _columns_of(schema, crosses)] = encoder.encode_columns(columns).ids
+        return Batch(ids, batch.dense, batch.weights)
+
+    def _encode(self, schema: Schema) -> Batch:
+        names, crosses = item_features(schema), mixed_crosses(schema)
+        needed = _own_columns(schema)
+        if missing := [name for name in needed if name not in self._columns]:
+            if self._rest is None:
+                raise DataError(
+                    f"the version that is live now needs column {missing[0]!r} of items, which they were made without; "
+                    "make them anew: ranker.items(rows)"
+                )
+            self._columns |= columns_of(self._rest, missing)
+        batch = Encoder(schema, features=names - crosses).encode_columns(self._columns)
+        if not crosses:
+            return batch
+        ids = np.full((len(self), _width(schema, names)), -1, np.int64)
+        ids[:, _columns_of(schema, names - crosses)] = batch.ids
+        return Batch(ids, batch.dense, batch.weights)
+
+
+def mixed_crosses(schema: Schema) -> set[str]:
+    """Name the crosses of the items' half that have a part of the user's."""
+    items = item_features(schema)
+    crosses = [feature for feature in schema.features if isinstance(feature, CrossFeature)]
+    return {cross.name for cross in crosses if cross.name in items and not items.issuperset(cross.features)}
+
+
+def _own_columns(schema: Schema) -> tuple[str, ...]:
+    """Name the columns that items alone are encoded from, parts of mixed crosses among them."""
+    names = item_features(schema)
+    own = names - mixed_crosses(schema)
+    return columns_for([feature for feature in schema.features if feature.name in own])
+
+
+def _columns_of(schema: Schema, features: set[str]) -> list[int]:
+    """Return the columns of features in the ids of the items' half."""
+    layout = slot_layout(schema, item_features(schema))
+    return [column for place in layout if place.feature.name in features for column in range(place.start, place.stop)]
+
+
+def _width(schema: Schema, names: set[str]) -> int:
+    layout = slot_layout(schema, names)
+    return layout[-1].stop if layout else 0
+
+
+def _repeated(value: Any, count: int) -> Column:
+    import pyarrow as pa
+
+    try:
+        return pa.repeat(pa.scalar(value), count)
+    except (pa.ArrowException, NotImplementedError):
+        return [value] * count
+
+
+def _plain(value: Any) -> Any:
+    """Return a Python value, of an Arrow or numpy scalar too."""
+    if hasattr(value, "as_py"):
+        return value.as_py()
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,99 @@
+"""How a client calls a server."""
+
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from polyrank.errors import ConfigError
+
+_HEADER = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
+
+
+class TlsFiles(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """PEM files for `https://` and `grpcs://`.
+
+    Attributes:
+        ca: certificates that vouch for the server; None takes those of the machine.
+        certificate: of this client, where the server asks for one.
+        key: of that certificate.
+    """
+
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Check that certificate and key come together."""
+        if (self.certificate is None) != (self.key is None):
+            raise ConfigError("tls.certificate and tls.key go together; give both or neither")
+
+    def context(self) -> ssl.SSLContext:
+        """Return them as Python's TLS takes them.
+
+        Raises:
+            ConfigError: a file cannot be read, or holds no certificate.
+        """
+        try:
+            context = ssl.create_default_context(cafile=self.ca)
+            if self.certificate is not None:
+                context.load_cert_chain(self.certificate, self.key)
+        except OSError as err:  # ssl.SSLError too
+            raise ConfigError(f"tls files cannot be used: {err.strerror or err}; give PEM files ({self})") from err
+        return context
+
+    def read(self, path: Path | None) -> bytes | None:
+        """Return the bytes of a file.
+
+        Raises:
+            ConfigError: it cannot be read.
+        """
+        if path is None:
+            return None
+        try:
+            return path.read_bytes()
+        except OSError as err:
+            raise ConfigError(f"tls file {path} cannot be read: {(err.strerror or str(err)).lower()}") from err
+
+
+class ClientOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a client calls a server.
+
+    Attributes:
+        attempts: how often a request is sent at most, within its deadline. Only what is safe is tried again: a
+            connection that was not made or broke, a full queue, a model that is not back yet.
+        backoff_s: wait before the second attempt at most; doubled for each further one, and drawn evenly from 0 on.
+        backoff_limit_s: wait before any attempt at most.
+        attempt_timeout_s: time for one attempt; None gives each all that is left of the deadline.
+        hedge_after_s: a request without an answer after so long is sent a second time, to another server where there
+            are several, and the first answer counts; None never.
+        parallel: parts of a call, and requests of threads, that a connection pool keeps open at once.
+        compression: of what is sent and received; pays on slow networks alone.
+        headers: sent with every request, such as keys of restricted protocols.
+        tls: files for `https://` and `grpcs://`.
+    """
+
+    attempts: int = 10
+    backoff_s: float = 0.02
+    backoff_limit_s: float = 0.5
+    attempt_timeout_s: float | None = None
+    hedge_after_s: float | None = None
+    parallel: int = 8
+    compression: Literal["none", "gzip", "deflate"] = "none"
+    headers: Mapping[str, str] = {}
+    tls: TlsFiles = TlsFiles()
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        for name in ("attempts", "parallel"):
+            if not 1 <= getattr(self, name) <= 1000:  # noqa: PLR2004
+                raise ConfigError(f"{name} must be in [1, 1000], got {getattr(self, name)}")
+        for name in ("backoff_s", "backoff_limit_s", "attempt_timeout_s", "hedge_after_s"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < 3600:  # noqa: PLR2004
+                raise ConfigError(f"{name} must be above 0 and below 3600, got {value}")
+        for name, value in self.headers.items():
+            if not name or not _HEADER.issuperset(name) or not value.isprintable() or not value.isascii():
+                raise ConfigError(f"headers must be ASCII without line ends, got {name!r}: {value!r}")

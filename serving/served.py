@@ -1,0 +1,172 @@
+"""What a server says of a model, and what a client makes of it."""
+
+import dataclasses
+import functools
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from polyrank.encoder import Encoder
+from polyrank.errors import RequestError, ServerUnavailableError
+from polyrank.halves import Half, halves_of
+from polyrank.signature import REQUEST_SUFFIX, SIGNATURE_KEY, Signature
+
+from .caller import Caller, Deadline
+from .calls import CONFIG, INDEX, METADATA
+from .endpoints import Endpoint
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# Rows of one request over items: its tensors stay within a few MB, and several requests use several instances.
+ITEMS_IN_A_REQUEST = 8192
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Served:
+    """A version of a model.
+
+    Attributes:
+        model: its name.
+        version: its number.
+        signature: schema, layout and origin.
+        max_rows: rows or items that one request takes.
+    """
+
+    model: str
+    version: str
+    signature: Signature
+    max_rows: int
+
+    @functools.cached_property
+    def wire(self) -> bytes:
+        """All that a client goes by, equal for versions that take and give the same tensors."""
+        return msgspec.json.encode(self.signature.wire())
+
+    @functools.cached_property
+    def encoder(self) -> Encoder:
+        """Of whole rows."""
+        return Encoder(self.signature.schema)
+
+    @functools.cached_property
+    def halves(self) -> tuple[Half, Half]:
+        """Where the columns of users with contexts, and of items, lie in whole rows."""
+        return halves_of(self.signature.schema)
+
+    @functools.cached_property
+    def user_encoder(self) -> Encoder | None:
+        """Of the half of users and context; None where no feature is of it."""
+        user = self.halves[0]
+        names = {place.feature.name for place in user.slots} | {columns.feature.name for columns in user.dense}
+        return Encoder(self.signature.schema, features=names) if names else None
+
+    @functools.cached_property
+    def widths(self) -> dict[str, int]:
+        """Columns of each output of a task; a model of an earlier version of Polyrank may have fewer outputs."""
+        outputs = {name: width for task in self.signature.schema.tasks for name, width in task.outputs.items()}
+        return {name: width for name, width in outputs.items() if name in self.signature.outputs}
+
+    @functools.cached_property
+    def weighted(self) -> tuple[str, ...]:
+        """Tasks with one answer, which a score combines."""
+        request = self.signature.request
+        names = (task.name for task in self.signature.schema.tasks if task.num_answers == 1)
+        return tuple(names) if request is None else request.weighted
+
+    @functools.cached_property
+    def answers(self) -> "pa.Schema":
+        """The columns of scores, and in the metadata whose they are."""
+        import pyarrow as pa
+
+        fields = [(name, _type(width)) for name, width in self.widths.items()]
+        return pa.schema(fields, metadata=self.metadata)
+
+    @functools.cached_property
+    def metadata(self) -> dict[str, str]:
+        """Whose scores are: model, version and training run."""
+        return {
+            "polyrank.model": self.model,
+            "polyrank.version": self.version,
+            "polyrank.run_id": self.signature.run_id,
+        }
+
+    def like(self, other: "Served") -> "Served":
+        """Return this version with what another of the same wire has prepared already."""
+        for name in ("encoder", "halves", "user_encoder", "wire"):
+            if name in other.__dict__:
+                self.__dict__[name] = other.__dict__[name]
+        return self
+
+
+def _type(width: int) -> "pa.DataType":
+    import pyarrow as pa
+
+    return pa.float32() if width == 1 else pa.list_(pa.float32(), width)
+
+
+class ServedModels:
+    """What each server last said of each model."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+        self._known: dict[tuple[int, str], Served] = {}
+
+    async def current(self, endpoint: Endpoint, model: str, deadline: Deadline) -> Served:
+        """Return what is known of a model at a server, asking it the first time."""
+        found = self._known.get((id(endpoint), model))
+        return await self.read(endpoint, model, deadline) if found is None else found
+
+    def known(self, model: str) -> Served | None:
+        """Return the newest version that any server has told of."""
+        found = [served for (_, name), served in self._known.items() if name == model]
+        return max(found, key=lambda served: int(served.version), default=None)
+
+    async def read(self, endpoint: Endpoint, model: str, deadline: Deadline) -> Served:
+        """Ask a server for a model.
+
+        Raises:
+            RequestError: the model has no signature.
+            RepositoryError: it has one of another version of Polyrank.
+            PolyrankError: the server does not answer, or does not serve it.
+        """
+        before = self.known(model)
+        asked, config = [
+            await self._caller.ask(question, {"model": model}, deadline, endpoint, is_known=before is not None)
+            for question in (METADATA, CONFIG)
+        ]
+        parameters = config.get("parameters", {})
+        if SIGNATURE_KEY not in parameters:
+            raise RequestError(
+                f"{model} at {endpoint.address.place} has no Polyrank signature; publish it with: polyrank publish"
+            )
+        signature = Signature.from_json(parameters[SIGNATURE_KEY]["string_value"])
+        limit = int(config.get("max_batch_size", 0)) or ITEMS_IN_A_REQUEST
+        served = Served(model, str(max(asked["versions"], key=int)), signature, limit)
+        if before is not None and before.wire == served.wire:
+            served = served.like(before)
+        self._known[id(endpoint), model] = served
+        return served
+
+    async def only_model(self, endpoint: Endpoint, deadline: Deadline) -> str:
+        """Return the name of the only model over rows that a server has.
+
+        Raises:
+            ServerUnavailableError: it has none, or several.
+        """
+        index: list[dict[str, Any]] = (await self._caller.ask(INDEX, {}, deadline, endpoint)).get("models", [])
+        names = {entry["name"] for entry in index if entry.get("state") == "READY"}
+        # Further models of a bundle are the same one, which its name finds from that over rows.
+        names = {name for name in names if _base(name) not in names - {name}}
+        if len(names) != 1:
+            served = ", ".join(sorted(names)) or "none"
+            raise ServerUnavailableError(
+                f"{endpoint.address.place} serves {len(names)} models ({served}); name one: Ranker(url, model)"
+            )
+        return str(names.pop())
+
+
+def _base(name: str) -> str:
+    for suffix in (REQUEST_SUFFIX, "_raw", "_fingerprint"):
+        if name.endswith(suffix):
+            return name.removesuffix(suffix)
+    return name

@@ -1,0 +1,111 @@
+"""gRPC, over grpcio's channels."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from polyrank.serving.addresses import Address
+from polyrank.serving.calls import DTYPES, TYPES, Call, Question, Reply
+from polyrank.serving.failures import Failure, Kind, failure_of
+from polyrank.serving.options import ClientOptions
+
+_SERVICE = "/inference.GRPCInferenceService/"
+_CHANNEL = [
+    # The default of 4 MB is below what a request of 4096 rows may take.
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    # A server that starts anew is found within the deadline of a call, not after minutes.
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 500),
+]
+_KINDS = {
+    "DEADLINE_EXCEEDED": Kind.TIMED_OUT,
+    "UNAVAILABLE": Kind.UNREACHABLE,
+    "CANCELLED": Kind.BROKEN,
+    "NOT_FOUND": Kind.NOT_READY,
+    "RESOURCE_EXHAUSTED": Kind.BUSY,
+}
+
+
+class GrpcTransport:
+    """A server's gRPC endpoint. Blocking, it may be shared between threads; for asyncio, between tasks."""
+
+    def __init__(self, address: Address, options: ClientOptions, *, is_async: bool = False) -> None:
+        import grpc
+        from google.protobuf import json_format
+        from tritonclient.grpc import service_pb2
+
+        self._grpc, self._messages, self._as_dict = grpc, service_pb2, json_format.MessageToDict
+        self._metadata = tuple((name.lower(), value) for name, value in options.headers.items())
+        codes = {"none": grpc.Compression.NoCompression, "gzip": grpc.Compression.Gzip}
+        self._compression = codes.get(options.compression, grpc.Compression.Deflate)
+        self._channel: Any = _channel(grpc.aio if is_async else grpc, grpc, address, options)
+        self._methods: dict[str, Any] = {}
+        self._infer = self._method("ModelInfer")
+
+    async def infer(self, call: Call, timeout_s: float) -> Reply:
+        """Answer one request; see `Transport`."""
+        request = self._messages.ModelInferRequest(
+            model_name=call.model, model_version=call.version, id=call.request_id
+        )
+        for name, tensor in call.tensors.items():
+            request.inputs.add(name=name, datatype=TYPES[tensor.dtype.name], shape=tensor.shape)
+            request.raw_input_contents.append(tensor.tobytes())
+        for name in call.outputs:
+            request.outputs.add(name=name)
+        answer = await self._call(self._infer, request, timeout_s, call.headers)
+        try:
+            tensors = {
+                output.name: np.frombuffer(data, DTYPES[output.datatype]).reshape(output.shape)
+                for output, data in zip(answer.outputs, answer.raw_output_contents, strict=True)
+            }
+        except (ValueError, KeyError) as err:
+            raise Failure(Kind.BROKEN, f"the answer cannot be read: {err}") from err
+        return Reply(answer.model_version, tensors)
+
+    async def ask(self, question: Question, timeout_s: float, **values: str) -> dict[str, Any]:
+        """Answer a question; see `Transport`."""
+        fields = {question.fields[name]: value for name, value in values.items()}
+        request = getattr(self._messages, f"{question.rpc}Request")(**fields)
+        answer = await self._call(self._method(question.rpc), request, timeout_s)
+        if question.is_check:
+            return {"ready": bool(answer.ready)}
+        found: dict[str, Any] = self._as_dict(answer, preserving_proto_field_name=True)
+        config: dict[str, Any] = found.get("config", found)  # HTTP answers the configuration itself
+        return config
+
+    async def close(self) -> None:
+        """Close the channel."""
+        closing = self._channel.close()
+        if inspect.isawaitable(closing):
+            await closing
+
+    def _method(self, name: str) -> Any:
+        if name not in self._methods:
+            self._methods[name] = self._channel.unary_unary(
+                f"{_SERVICE}{name}",
+                request_serializer=getattr(self._messages, f"{name}Request").SerializeToString,
+                response_deserializer=getattr(self._messages, f"{name}Response").FromString,
+            )
+        return self._methods[name]
+
+    async def _call(self, method: Any, request: Any, timeout_s: float, headers: Mapping[str, str] | None = None) -> Any:
+        metadata = (*self._metadata, *headers.items()) if headers else self._metadata
+        try:
+            answer = method(request, timeout=timeout_s, metadata=metadata, compression=self._compression)
+            return await answer if inspect.isawaitable(answer) else answer
+        except self._grpc.RpcError as err:
+            raise failure_of(_KINDS.get(err.code().name, Kind.REFUSED), err.details()) from err
+        except ValueError as err:  # the channel is closed
+            raise Failure(Kind.UNREACHABLE, str(err)) from err
+
+
+def _channel(module: Any, grpc: Any, address: Address, options: ClientOptions) -> Any:
+    if not address.is_encrypted:
+        return module.insecure_channel(address.place, options=_CHANNEL)
+    tls = options.tls
+    credentials = grpc.ssl_channel_credentials(tls.read(tls.ca), tls.read(tls.key), tls.read(tls.certificate))
+    return module.secure_channel(address.place, credentials, options=_CHANNEL)

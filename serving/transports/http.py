@@ -1,0 +1,197 @@
+"""HTTP: a pool of connections that are kept, and Triton's binary tensors over them.
+
+Our own few lines in place of a library: of a call of 100 rows the server's part is 0.35 ms, and a general client adds
+0.2 ms to it.
+"""
+
+import collections
+import os
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import msgspec
+
+from polyrank.serving.addresses import Address
+from polyrank.serving.calls import Call, Question, Reply
+from polyrank.serving.failures import Failure, Kind
+from polyrank.serving.options import ClientOptions
+
+from . import http_messages as messages
+from .streams import AsyncStream, BlockingStream, Stream
+
+_MAX_HEAD = 1 << 16
+
+
+class _Answer(NamedTuple):
+    head: messages.Head
+    body: bytes | bytearray
+
+
+class HttpTransport:
+    """A server's HTTP endpoint. Blocking, it may be shared between threads; for asyncio, between tasks."""
+
+    def __init__(self, address: Address, options: ClientOptions, *, is_async: bool = False) -> None:
+        self._address = address
+        self._context = options.tls.context() if address.is_encrypted else None
+        self._kept = options.parallel
+        self._compression = options.compression
+        self._stream_type = AsyncStream if is_async else BlockingStream
+        self._idle: collections.deque[Stream] = collections.deque()
+        self._process = os.getpid()
+        self._headers = {"Host": address.place} | dict(options.headers)
+        if self._compression != "none":
+            self._headers["Accept-Encoding"] = self._compression
+
+    async def infer(self, call: Call, timeout_s: float) -> Reply:
+        """Answer one request; see `Transport`."""
+        header, tensors = messages.infer_body(call)
+        own = {"Inference-Header-Content-Length": str(len(header)), **call.headers}
+        answer = await self._exchange("POST", messages.infer_path(call), [header, *tensors], timeout_s, own)
+        return messages.read_reply(*answer)
+
+    async def ask(self, question: Question, timeout_s: float, **values: str) -> dict[str, Any]:
+        """Answer a question; see `Transport`."""
+        path = question.path.format_map({name: quote(value, safe="") for name, value in values.items()})
+        answer = await self._exchange(question.verb, path, [], timeout_s)
+        if question.is_check:
+            return {"ready": answer.head.status == 200}  # noqa: PLR2004
+        if answer.head.status != 200:  # noqa: PLR2004
+            raise messages.refusal(*answer)
+        try:
+            found = msgspec.json.decode(answer.body or b"{}")
+        except msgspec.MsgspecError as err:
+            raise Failure(Kind.BROKEN, f"the answer cannot be read: {err}") from err
+        return found if isinstance(found, dict) else {"models": found}  # the index is a list
+
+    async def close(self) -> None:
+        """Close idle connections; those in use are closed when they come back."""
+        self._kept = 0
+        while self._idle:
+            self._idle.pop().close()
+
+    async def _exchange(
+        self,
+        verb: str,
+        path: str,
+        body: Sequence[bytes | memoryview],
+        timeout_s: float,
+        headers: Mapping[str, str] | None = None,
+    ) -> _Answer:
+        headers = {**self._headers, **headers} if headers else self._headers
+        if body and self._compression != "none":
+            body = [messages.compressed(body, self._compression)]
+            headers = {**headers, "Content-Encoding": self._compression}
+        head = messages.request_head(verb, path, sum(map(len, body)), headers)
+        deadline = time.monotonic() + timeout_s
+        while True:
+            stream = self._take()
+            is_old = stream is not None
+            stream = stream or await self._connect(deadline)
+            try:
+                answer = await _talk(stream, [head, *body], deadline)
+            except (TimeoutError, Failure, OSError) as err:
+                stream.close()
+                if isinstance(err, TimeoutError):
+                    raise Failure(Kind.TIMED_OUT, "no answer in time") from err
+                if is_old and not isinstance(err, Failure):
+                    continue  # the server has closed it since it was last used
+                raise err if isinstance(err, Failure) else Failure(Kind.BROKEN, _reason(err)) from err
+            except BaseException:
+                stream.close()
+                raise
+            if answer.head.keeps_open and len(self._idle) < self._kept:
+                self._idle.append(stream)
+            else:
+                stream.close()
+            return answer
+
+    def _take(self) -> Stream | None:
+        """Return a connection that is open already: the one last used."""
+        if self._process != os.getpid():  # after a fork they are the parent's
+            self._idle, self._process = collections.deque(), os.getpid()
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    async def _connect(self, deadline: float) -> Stream:
+        try:
+            return await self._stream_type.open(self._address, self._context, deadline)
+        except TimeoutError as err:
+            raise Failure(Kind.TIMED_OUT, "no connection in time") from err
+        except OSError as err:
+            raise Failure(Kind.UNREACHABLE, _reason(err)) from err
+
+
+def _reason(err: OSError) -> str:
+    return err.strerror or str(err) or type(err).__name__
+
+
+async def _talk(stream: Stream, buffers: Sequence[bytes | memoryview], deadline: float) -> _Answer:
+    """Send a request and read the answer.
+
+    Raises:
+        OSError: the connection broke, or the time is over.
+        Failure: the answer is not HTTP.
+    """
+    await stream.send(buffers, deadline)
+    data = await _more(stream, deadline)
+    while (end := data.find(b"\r\n\r\n")) < 0:
+        if len(data) > _MAX_HEAD or not b"HTTP/1.".startswith(data[:7]):
+            messages.read_head(data[:100])
+            raise Failure(Kind.BROKEN, f"the answer is not HTTP: a head above {_MAX_HEAD} bytes")
+        data += await _more(stream, deadline)
+    head = messages.read_head(data[:end])
+    rest = data[end + 4 :]
+    if head.is_chunked:
+        body: bytes | bytearray = await _chunks(stream, rest, deadline)
+    elif head.length is not None:
+        body = await _exactly(stream, rest, head.length, deadline)
+    else:
+        body = await _until_closed(stream, rest, deadline)
+        head = head._replace(keeps_open=False)
+    return _Answer(head, messages.unpacked(body, head.encoding))
+
+
+async def _more(stream: Stream, deadline: float) -> bytes:
+    data = await stream.receive(deadline)
+    if not data:
+        raise ConnectionResetError("the server closed the connection")
+    return data
+
+
+async def _exactly(stream: Stream, start: bytes, length: int, deadline: float) -> bytes | bytearray:
+    if len(start) >= length:
+        return start[:length]
+    body = bytearray(start)
+    while len(body) < length:
+        body += await _more(stream, deadline)
+    return body
+
+
+async def _chunks(stream: Stream, data: bytes, deadline: float) -> bytes:
+    """Read a body in chunks, as a proxy may send it."""
+    body = bytearray()
+    while True:
+        while (end := data.find(b"\r\n")) < 0:
+            data += await _more(stream, deadline)
+        try:
+            size = int(data[:end].split(b";")[0], 16)
+        except ValueError as err:
+            raise Failure(Kind.BROKEN, f"the answer is not HTTP: a chunk of {data[:end][:40]!r}") from err
+        data = data[end + 2 :]
+        while len(data) < size + 2:
+            data += await _more(stream, deadline)
+        body += data[:size]
+        data = data[size + 2 :]
+        if size == 0:
+            return bytes(body)
+
+
+async def _until_closed(stream: Stream, start: bytes, deadline: float) -> bytes:
+    body = bytearray(start)
+    while data := await stream.receive(deadline):
+        body += data
+    return bytes(body)

@@ -1,0 +1,171 @@
+"""Requests and answers as HTTP carries them: Triton's binary tensor extension of the KServe protocol.
+
+A body is a JSON header, whose length a header of HTTP gives, and then the bytes of each tensor, in its order.
+"""
+
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import msgspec
+import numpy as np
+
+from polyrank.serving.calls import DTYPES, TYPES, Call, Reply
+from polyrank.serving.failures import Failure, Kind, failure_of
+
+Buffers = list[bytes | memoryview]
+
+_LENGTH = b"inference-header-content-length"
+_encode = msgspec.json.Encoder().encode
+
+
+class _Parameters(msgspec.Struct, frozen=True):
+    binary_data_size: int | None = None
+
+
+class _Output(msgspec.Struct):
+    name: str
+    datatype: str
+    shape: list[int]
+    parameters: _Parameters = _Parameters()
+    data: list[float] | None = None
+
+
+class _Answer(msgspec.Struct):
+    model_version: str = ""
+    outputs: list[_Output] = []
+
+
+_decode = msgspec.json.Decoder(_Answer).decode
+
+
+class Head(NamedTuple):
+    """What the head of an answer says: its status, and how to read the body."""
+
+    status: int
+    length: int | None
+    json_length: int | None
+    encoding: bytes
+    is_chunked: bool
+    keeps_open: bool
+
+
+def infer_path(call: Call) -> str:
+    """Return the path of an inference request."""
+    version = f"/versions/{quote(call.version, safe='')}" if call.version else ""
+    return f"/v2/models/{quote(call.model, safe='')}{version}/infer"
+
+
+def infer_body(call: Call) -> tuple[bytes, Buffers]:
+    """Return the JSON header of a request, and its tensors as they lie in memory."""
+    inputs = [
+        {
+            "name": name,
+            "datatype": TYPES[tensor.dtype.name],
+            "shape": tensor.shape,
+            "parameters": {"binary_data_size": tensor.nbytes},
+        }
+        for name, tensor in call.tensors.items()
+    ]
+    header: dict[str, Any] = {"inputs": inputs}
+    if call.request_id:
+        header["id"] = call.request_id
+    if call.outputs:
+        header["outputs"] = [{"name": name, "parameters": {"binary_data": True}} for name in call.outputs]
+    else:
+        header["parameters"] = {"binary_data_output": True}
+    return _encode(header), [tensor.data.cast("B") for tensor in call.tensors.values()]
+
+
+def request_head(verb: str, path: str, length: int, headers: Mapping[str, str]) -> bytes:
+    """Return the head of a request."""
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    return f"{verb} {path} HTTP/1.1\r\n{lines}Content-Length: {length}\r\n\r\n".encode()
+
+
+def read_head(data: bytes) -> Head:
+    """Read the head of an answer, without the empty line at its end.
+
+    Raises:
+        Failure: it is not HTTP.
+    """
+    first, *lines = data.split(b"\r\n")
+    parts = first.split(b" ", 2)
+    if not first.startswith(b"HTTP/1.") or len(parts) < 2 or not parts[1].isdigit():  # noqa: PLR2004
+        raise Failure(Kind.BROKEN, f"the answer is not HTTP: {first[:40]!r}")
+    found = {}
+    for line in lines:
+        name, _, value = line.partition(b":")
+        found[name.strip().lower()] = value.strip()
+    return Head(
+        status=int(parts[1]),
+        length=_number(found.get(b"content-length")),
+        json_length=_number(found.get(_LENGTH)),
+        encoding=found.get(b"content-encoding", b"").lower(),
+        is_chunked=found.get(b"transfer-encoding", b"").lower() == b"chunked",
+        keeps_open=first.startswith(b"HTTP/1.1") and found.get(b"connection", b"").lower() != b"close",
+    )
+
+
+def _number(text: bytes | None) -> int | None:
+    if text is None:
+        return None
+    if not text.isdigit():
+        raise Failure(Kind.BROKEN, f"the answer is not HTTP: a length of {text[:40]!r}")
+    return int(text)
+
+
+def read_reply(head: Head, body: bytes | bytearray) -> Reply:
+    """Read the answer to an inference request.
+
+    Raises:
+        Failure: it is an error, or not what the protocol says.
+    """
+    if head.status != 200:  # noqa: PLR2004
+        raise refusal(head, body)
+    length = len(body) if head.json_length is None else head.json_length
+    try:
+        answer = _decode(memoryview(body)[:length])
+        tensors, start = {}, length
+        for output in answer.outputs:
+            dtype, size = DTYPES[output.datatype], output.parameters.binary_data_size
+            if size is None:
+                values = np.array(output.data, dtype=dtype)
+            else:
+                values = np.frombuffer(body, dtype, count=size // np.dtype(dtype).itemsize, offset=start)
+                start += size
+            tensors[output.name] = values.reshape(output.shape)
+    except (msgspec.MsgspecError, ValueError, KeyError, TypeError) as err:
+        raise Failure(Kind.BROKEN, f"the answer cannot be read: {err}") from err
+    return Reply(answer.model_version, tensors)
+
+
+def refusal(head: Head, body: bytes | bytearray) -> Failure:
+    """Return what an answer with another status than 200 means."""
+    try:
+        text = str(msgspec.json.decode(body)["error"])
+    except (msgspec.MsgspecError, KeyError, TypeError):
+        text = bytes(body[:200]).decode(errors="replace") or f"status {head.status}"
+    statuses = {404: Kind.NOT_READY, 502: Kind.BROKEN, 503: Kind.BUSY, 504: Kind.BROKEN}
+    return failure_of(statuses.get(head.status, Kind.REFUSED), text)
+
+
+def compressed(buffers: Sequence[bytes | memoryview], encoding: str) -> bytes:
+    """Compress a body as `gzip` or `deflate`."""
+    packer = zlib.compressobj(1, wbits=31 if encoding == "gzip" else 15)
+    return b"".join([*(packer.compress(each) for each in buffers), packer.flush()])
+
+
+def unpacked(body: bytes | bytearray, encoding: bytes) -> bytes | bytearray:
+    """Undo the compression of a body.
+
+    Raises:
+        Failure: it is damaged.
+    """
+    if encoding not in (b"gzip", b"deflate"):
+        return body
+    try:
+        return zlib.decompress(body, wbits=47)  # either, by its own header
+    except zlib.error as err:
+        raise Failure(Kind.BROKEN, f"the answer cannot be read: {err}") from err

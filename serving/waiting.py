@@ -1,0 +1,144 @@
+"""Waiting, at once or for asyncio: what a client does while it has nothing to do.
+
+The client is written once, as coroutines. Over blocking transports they never suspend, and `finish` runs them as plain
+calls, in 0.2 µs each.
+"""
+
+import asyncio
+import concurrent.futures
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+Work = Callable[[], Coroutine[Any, Any, T]]
+
+
+def finish(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that never suspends."""
+    try:
+        work.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    work.close()
+    raise RuntimeError("a coroutine over a blocking transport was suspended")
+
+
+class Waiting(Protocol):
+    """How a client waits."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Do nothing for a while."""
+        ...
+
+    async def all_of(self, works: Sequence[Work[T]]) -> list[T]:
+        """Run all side by side and return their results in order; the first error is raised when all have ended."""
+        ...
+
+    async def first_of(self, work: Work[T], second: Work[T], after_s: float) -> T:
+        """Return what `work` gives, or `second`, which starts when `work` takes longer than `after_s`.
+
+        An error of one counts when the other fails too.
+        """
+        ...
+
+    async def compute(self, work: Callable[[], T]) -> T:
+        """Return what takes a while to compute."""
+        ...
+
+    def close(self) -> None:
+        """End its threads."""
+        ...
+
+
+class Blocking:
+    """Waiting in the calling thread, with threads for what runs side by side."""
+
+    def __init__(self, parallel: int) -> None:
+        # Parts wait for hedges, so that one pool for both could run full of parts that wait for ever.
+        self._parts = concurrent.futures.ThreadPoolExecutor(parallel, "polyrank-part")
+        self._hedges = concurrent.futures.ThreadPoolExecutor(2 * parallel, "polyrank-hedge")
+
+    async def sleep(self, seconds: float) -> None:
+        """Do nothing for a while."""
+        time.sleep(seconds)  # noqa: ASYNC251 (nothing else runs in this thread)
+
+    async def all_of(self, works: Sequence[Work[T]]) -> list[T]:
+        """Run all side by side, the last one in this thread."""
+        futures = [self._parts.submit(_run, work) for work in works[:-1]]
+        try:
+            last = await works[-1]()
+        finally:
+            concurrent.futures.wait(futures)
+        return [*(future.result() for future in futures), last]
+
+    async def first_of(self, work: Work[T], second: Work[T], after_s: float) -> T:
+        """Return what comes first."""
+        futures = [self._hedges.submit(_run, work)]
+        if not concurrent.futures.wait(futures, after_s).done:
+            futures.append(self._hedges.submit(_run, second))
+        for future in concurrent.futures.as_completed(futures):
+            if future.exception() is None:
+                return future.result()
+        return futures[0].result()
+
+    async def compute(self, work: Callable[[], T]) -> T:
+        """Compute it here."""
+        return work()
+
+    def close(self) -> None:
+        """End the threads once they have nothing to do."""
+        self._parts.shutdown(wait=False)
+        self._hedges.shutdown(wait=False)
+
+
+def _run(work: Work[T]) -> T:
+    return finish(work())
+
+
+class Asynchronous:
+    """Waiting in asyncio's loop."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Do nothing for a while."""
+        await asyncio.sleep(seconds)
+
+    async def all_of(self, works: Sequence[Work[T]]) -> list[T]:
+        """Run all side by side."""
+        if len(works) == 1:
+            return [await works[0]()]
+        found = await asyncio.gather(*(work() for work in works), return_exceptions=True)
+        for each in found:
+            if isinstance(each, BaseException):
+                raise each
+        return found  # type: ignore[return-value]
+
+    async def first_of(self, work: Work[T], second: Work[T], after_s: float) -> T:
+        """Return what comes first, and give the other up."""
+        tasks = {asyncio.ensure_future(work())}
+        failed: BaseException | None = None
+        try:
+            done, waiting = await asyncio.wait(tasks, timeout=after_s)
+            if not done:
+                tasks.add(asyncio.ensure_future(second()))
+                waiting = tasks
+            while done or waiting:
+                for task in done:
+                    if task.exception() is None:
+                        return task.result()
+                    failed = task.exception()
+                if not waiting:
+                    break
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+        raise failed or RuntimeError("nothing was run")
+
+    async def compute(self, work: Callable[[], T]) -> T:
+        """Compute it in a thread, so that the loop goes on."""
+        return await asyncio.to_thread(work)
+
+    def close(self) -> None:
+        """Nothing is kept."""
