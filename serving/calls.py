@@ -4,9 +4,10 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
-TYPES = {"int64": "INT64", "float32": "FP32"}
+TYPES = {np.dtype(np.int64): "INT64", np.dtype(np.float32): "FP32"}
 """Triton's name of a tensor's type, by numpy's."""
 
 DTYPES = {"INT64": "<i8", "INT32": "<i4", "FP32": "<f4", "FP64": "<f8"}

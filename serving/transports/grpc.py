@@ -52,7 +52,7 @@ class GrpcTransport:
             model_name=call.model, model_version=call.version, id=call.request_id
         )
         for name, tensor in call.tensors.items():
-            request.inputs.add(name=name, datatype=TYPES[tensor.dtype.name], shape=tensor.shape)
+            request.inputs.add(name=name, datatype=TYPES[tensor.dtype], shape=tensor.shape)
             request.raw_input_contents.append(tensor.tobytes())
         for name in call.outputs:
             request.outputs.add(name=name)

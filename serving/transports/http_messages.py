@@ -62,7 +62,7 @@ def infer_body(call: Call) -> tuple[bytes, Buffers]:
     inputs = [
         {
             "name": name,
-            "datatype": TYPES[tensor.dtype.name],
+            "datatype": TYPES[tensor.dtype],
             "shape": tensor.shape,
             "parameters": {"binary_data_size": tensor.nbytes},
         }
