@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from .client import Ranker as Ranker
     from .control import ModelControl as ModelControl
     from .items import Items as Items
+    from .local import LocalRanker as LocalRanker
     from .options import ClientOptions as ClientOptions
     from .options import TlsFiles as TlsFiles
     from .server import Server as Server
@@ -21,6 +22,7 @@ _HOMES = {
     "ClientOptions": ".options",
     "Items": ".items",
     "Metrics": ".telemetry",
+    "LocalRanker": ".local",
     "ModelControl": ".control",
     "Ranker": ".client",
     "Server": ".server",

@@ -234,9 +234,9 @@ def inbox(served: Path, tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("rows_file", "out", "message"),
     [
-        ("none.parquet", "out.parquet", r"polyrank: .*/none\.parquet does not exist; give a Parquet file"),
+        ("none.parquet", "out.parquet", r"polyrank: .*/none\.parquet does not exist; give a file, a directory of "),
         ("text.parquet", "out.parquet", r"polyrank: .*/text\.parquet cannot be read as Parquet: "),
-        ("other.parquet", "out.parquet", r"polyrank: column 'user_id' is missing, with 8 more: "),
+        ("other.parquet", "out.parquet", r"polyrank: .*/other\.parquet: column 'user_id' is missing "),
         ("rows.parquet", "text.parquet/out.parquet", r"polyrank: cannot write .*/text\.parquet/out\.parquet: "),
         ("rows.parquet", ".", r"polyrank: cannot write "),
     ],

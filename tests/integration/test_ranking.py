@@ -1,10 +1,10 @@
 """Ranking through the real Triton: the client's requests against PyTorch's answers to rows that repeat the user."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -115,7 +115,7 @@ def test_recommend_leaves_out_what_was_seen(ranker: Ranker, catalog: pa.Table, u
     assert again["item_id"].to_pylist()[:2] == best["item_id"].to_pylist()[3:]
 
 
-USERS = {
+USERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "dict": lambda user: user,
     "table of one row": lambda user: pa.Table.from_pylist([user]),
     "pandas frame": lambda user: pd.DataFrame([user]),
@@ -165,7 +165,7 @@ def test_items_without_a_column_are_refused(ranker: Ranker, catalog: pa.Table) -
 
 def test_rows_in_place_of_a_catalog_are_refused(ranker: Ranker, catalog: pa.Table, user: dict[str, Any]) -> None:
     with pytest.raises(DataError, match=r"^catalog must come from ranker\.items\(rows, key=COLUMN\), got Table$"):
-        ranker.recommend(user, catalog)  # type: ignore[arg-type]
+        ranker.recommend(user, cast("Items", catalog))
 
 
 def test_many_items_are_split_and_joined_in_order(

@@ -1,96 +1,60 @@
-"""`polyrank score`: rows of a file through a server, scores to a file."""
+"""`polyrank score`: rows of files through a server, or a bundle in this process, scores to a file."""
 
 import argparse
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from polyrank.errors import DataError, OutputError
-from polyrank.staging import staged_file
+from polyrank.files import UTF8, check_encoding, kinds
 
-from .dataset import write_parquet
 from .output import say
+from .progress import RowProgress
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from polyrank.serving.scoring import Scorer
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Describe the verb."""
-    parser = subparsers.add_parser("score", help="score the rows of a Parquet file through a server")
-    parser.add_argument("url", help="host:port of the server's gRPC endpoint, as in localhost:8001")
-    parser.add_argument("rows", type=Path, help="the Parquet file to score")
+    parser = subparsers.add_parser("score", help="score the rows of files, through a server or with a bundle")
+    parser.add_argument("model", help="host:port of a server, as in localhost:8000, or the directory of a bundle")
+    parser.add_argument("rows", type=Path, help=f"a file, a directory of files or a pattern: {kinds()}")
     parser.add_argument(
         "--out", "-o", type=Path, required=True, help="the Parquet or CSV file to write: one column per task"
     )
-    parser.add_argument("--model", help="name of the model; the only one that is served when left out")
-    parser.add_argument("--timeout-s", type=float, default=60.0, help="time for all of it, in seconds (default 60)")
+    parser.add_argument(
+        "--name", "--model", dest="name", help="of the model; the only one that the server has if left out"
+    )
+    parser.add_argument(
+        "--keep", action="append", default=[], metavar="COLUMN", help="write this column of the rows too; repeatable"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on from where an interrupted scoring to --out was")
+    parser.add_argument("--encoding", default=UTF8, help="of CSV and JSON Lines files (default utf-8)")
+    parser.add_argument(
+        "--timeout-s", type=float, default=60.0, help="time for each 100,000 rows, in seconds (default 60)"
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Read, score and write."""
-    from polyrank.serving import Ranker
+    from polyrank.serving.scoring import ScoringOptions, score_files
 
-    if args.out.name.lower().endswith(".csv.gz"):
-        raise OutputError(
-            f"cannot write {args.out}: scores are written as Parquet or CSV; name a .parquet or .csv file"
-        )
-    rows = read_parquet(args.rows)
-    with Ranker(args.url, args.model, timeout_s=args.timeout_s) as ranker:
-        scores = ranker.score(rows)
-    write_scores(scores, args.out)
-    say(f"{args.out}: {scores.num_rows:,} rows scored by {ranker.model} version {ranker.version}")
+    encoding = check_encoding("--encoding", args.encoding)
+    with contextlib.ExitStack() as stack:
+        scorer = _scorer(args, stack)
+        progress = stack.enter_context(contextlib.closing(RowProgress(str(args.rows), quiet=args.quiet)))
+        options = ScoringOptions(keep=args.keep, resume=args.resume, encoding=encoding, progress=progress)
+        scored = score_files(scorer, args.rows, args.out, options)
+    versions = f" version{'' if len(scored.versions) == 1 else 's'} {', '.join(scored.versions)}"
+    by = f"{scorer.model}{versions if any(scored.versions) else ''}"
+    say(f"{args.out}: {scored.num_rows:,} rows scored by {by}")
     return 0
 
 
-def write_scores(scores: "pa.Table", out: Path) -> None:
-    """Write scores as CSV where the name says so, else as Parquet.
+def _scorer(args: argparse.Namespace, stack: contextlib.ExitStack) -> "Scorer":
+    from polyrank.serving import LocalRanker, Ranker
 
-    CSV has no lists: of a multiclass task it gets a column for each class, `<task>.0` and so on, which no task can be
-    named, and of an ordinal one a column for each level, `<task>_probabilities.0` and so on. Its numbers are the
-    shortest that read back as the same float32.
-
-    Raises:
-        OutputError: `out` cannot be written.
-    """
-    if out.suffix.lower() != ".csv":
-        write_parquet(scores, out)
-        return
-    import pyarrow.csv
-
-    with staged_file(out) as partial:
-        pyarrow.csv.write_csv(_without_lists(scores), partial)
-
-
-def _without_lists(scores: "pa.Table") -> "pa.Table":
-    import pyarrow as pa
-
-    columns = {}
-    for name, column in zip(scores.column_names, scores.columns, strict=True):
-        if not pa.types.is_fixed_size_list(column.type):
-            columns[name] = column
-            continue
-        values = column.combine_chunks().flatten().to_numpy().reshape(len(column), -1)  # (B, C)
-        columns |= {f"{name}.{place}": pa.array(values[:, place]) for place in range(values.shape[1])}
-    return pa.table(columns)
-
-
-def read_parquet(path: Path) -> "pa.Table":
-    """Read a Parquet file, or all those of a directory.
-
-    Raises:
-        DataError: there is none, or it cannot be read.
-    """
-    import pyarrow.parquet
-
-    from polyrank.files import readable
-
-    if not path.exists():
-        raise DataError(f"{path} does not exist; give a Parquet file")
-    if path.name.lower().endswith((".csv", ".csv.gz")):
-        raise DataError(f"{path} is CSV; give a Parquet file")
-    with readable(path):
-        rows = pyarrow.parquet.read_table(path)
-    if rows.num_columns == 0:
-        raise DataError(f"{path} holds no column; give a Parquet file, or a directory of them")
-    return rows
+    if Path(args.model).is_dir():
+        return stack.enter_context(LocalRanker(args.model))
+    return stack.enter_context(Ranker(args.model, args.name, timeout_s=args.timeout_s))
