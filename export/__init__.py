@@ -8,6 +8,7 @@ except ImportError as err:
     raise MissingExtraError("export needs onnx; pip install 'polyrank[export,cpu]'") from err
 
 from .bundle import Bundle, ExportOptions, export_onnx
+from .live_check import LiveCheck, check_live
 from .remote import PublishedRemotely, publish_remote
 from .repository import Published, publish
 from .request_graph import RequestOptions
@@ -18,11 +19,13 @@ from .version_list import VersionInfo, list_versions
 __all__ = [
     "Bundle",
     "ExportOptions",
+    "LiveCheck",
     "Published",
     "PublishedRemotely",
     "RequestOptions",
     "ServingOptions",
     "VersionInfo",
+    "check_live",
     "export_onnx",
     "list_versions",
     "publish",

@@ -48,9 +48,8 @@ def require_live(server: LiveServer, servable: Servable, version: int) -> dict[s
     """
     server.load(servable.name)
     golden, options = servable.golden, servable.record.options
-    parts = [server.answer(servable.name, version, each) for each in _requests(golden, options.max_batch_size)]
-    answers = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    found = golden.differences({name: _as_golden(value) for name, value in answers.items()})
+    parts = [server.answer(servable.name, version, each) for each in golden_requests(golden, options.max_batch_size)]
+    found = golden.differences(joined_answers(parts))
     for task, gap in found.items():
         # A graph of smaller numbers may be off by more than options foresee, one of 32 bits not.
         limit = options.tolerance if golden.tolerance <= TOLERANCE else max(options.tolerance, golden.tolerance)
@@ -95,12 +94,13 @@ def restore(server: LiveServer, was_there: Mapping[str, bool]) -> str:
     return f"and {server.url} serves what it did before"
 
 
-def _as_golden(value: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return answers [B, 1] as [B], as golden answers are; others, such as the best items of a request, as they are."""
-    return value[:, 0] if value.shape[1:] == (1,) else value
+def joined_answers(parts: Sequence[Answers]) -> Answers:
+    """Join the answers to golden rows, [B, 1] as [B], as golden answers are; others are as they come."""
+    answers = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return {name: value[:, 0] if value.shape[1:] == (1,) else value for name, value in answers.items()}
 
 
-def _requests(golden: Golden, max_batch_size: int) -> list[dict[str, NDArray[np.generic]]]:
+def golden_requests(golden: Golden, max_batch_size: int) -> list[dict[str, NDArray[np.generic]]]:
     """Split golden rows into requests; tensors of different lengths are one request as they are."""
     lengths = {len(each) for each in golden.inputs.values()}
     if len(lengths) > 1:

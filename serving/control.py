@@ -7,11 +7,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.signature import Signature
+
 from .addresses import address_of, check_timeout
 from .caller import Caller, Deadline
-from .calls import LOAD, MODEL_READY, UNLOAD, Call, Question
+from .calls import CONFIG, LOAD, METADATA, MODEL_READY, UNLOAD, Call, Question
 from .endpoints import Endpoints
 from .options import ClientOptions
+from .served import signature_in
 from .telemetry import Telemetry
 from .waiting import Blocking, finish
 
@@ -46,6 +49,34 @@ class ModelControl:
             DeadlineExceededError: the answer did not come in time.
         """
         return bool(self._ask(MODEL_READY, model=model, version=str(version))["ready"])
+
+    def versions(self, model: str) -> tuple[int, ...]:
+        """Return the versions of a model that answer, ascending.
+
+        Raises:
+            ModelNotReadyError: it is not served.
+            ServerUnavailableError: no server answers.
+            DeadlineExceededError: the answer did not come in time.
+        """
+        return tuple(sorted(map(int, self._ask(METADATA, model=model).get("versions", []))))
+
+    def signature(self, model: str) -> Signature:
+        """Return what a server says of the newest version of a model.
+
+        Raises:
+            RequestError: the model has no signature.
+            RepositoryError: it has one of another version of Polyrank.
+            PolyrankError: as `versions`.
+        """
+        return signature_in(self._ask(CONFIG, model=model), f"{model} at {self.url}")
+
+    def max_batch_size(self, model: str) -> int:
+        """Return how many rows a request takes; 0 where it is not made of rows.
+
+        Raises:
+            PolyrankError: as `versions`.
+        """
+        return int(self._ask(CONFIG, model=model).get("max_batch_size", 0))
 
     def load(self, model: str) -> None:
         """Load a model as it lies in the server's repository, and return when its live versions answer.

@@ -51,6 +51,12 @@ class Items:
         """The column that names items in answers."""
         return self._key
 
+    @property
+    def key_type(self) -> "pa.DataType | None":
+        """Arrow's type of the keys; None without a key, or where its values have no one type."""
+        column = self._columns[self._key] if self._key is not None else []
+        return None if isinstance(column, list) else column.type
+
     def keys(self, places: NDArray[np.int64]) -> "pa.Array":
         """Return the keys of items by their place in the table."""
         import pyarrow as pa

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -98,6 +99,19 @@ class Served:
         return self
 
 
+def signature_in(config: Mapping[str, Any], place: str) -> Signature:
+    """Return the signature in the configuration of a model.
+
+    Raises:
+        RequestError: there is none.
+        RepositoryError: it is of another version of Polyrank.
+    """
+    parameters = config.get("parameters", {})
+    if SIGNATURE_KEY not in parameters:
+        raise RequestError(f"{place} has no Polyrank signature; publish it with: polyrank publish")
+    return Signature.from_json(parameters[SIGNATURE_KEY]["string_value"])
+
+
 def _type(width: int) -> "pa.DataType":
     import pyarrow as pa
 
@@ -134,12 +148,7 @@ class ServedModels:
             await self._caller.ask(question, {"model": model}, deadline, endpoint, is_known=before is not None)
             for question in (METADATA, CONFIG)
         ]
-        parameters = config.get("parameters", {})
-        if SIGNATURE_KEY not in parameters:
-            raise RequestError(
-                f"{model} at {endpoint.address.place} has no Polyrank signature; publish it with: polyrank publish"
-            )
-        signature = Signature.from_json(parameters[SIGNATURE_KEY]["string_value"])
+        signature = signature_in(config, f"{model} at {endpoint.address.place}")
         limit = int(config.get("max_batch_size", 0)) or ITEMS_IN_A_REQUEST
         served = Served(model, str(max(asked["versions"], key=int)), signature, limit)
         if before is not None and before.wire == served.wire:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -38,7 +39,7 @@ def rows() -> pa.Table:
 
 
 @pytest.fixture(scope="module")
-def expected(toy_run: Path, rows: pa.Table) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+def expected(toy_run: Path, rows: pa.Table) -> dict[str, Any]:
     trained = TrainedRanker.load(toy_run)
     return predict(trained.model, Encoder(trained.schema).encode(rows))
 
@@ -58,7 +59,7 @@ FORMATS: dict[str, Callable[[pa.Table, Path], object]] = {
 @pytest.mark.usefixtures("small_parts")
 @pytest.mark.parametrize("name", FORMATS)
 def test_file_of_every_format_is_scored(
-    toy_bundle: Path, rows: pa.Table, expected: dict[str, pa.Array], tmp_path: Path, name: str
+    toy_bundle: Path, rows: pa.Table, expected: dict[str, Any], tmp_path: Path, name: str
 ) -> None:
     FORMATS[name](rows, tmp_path / name)
     assert main(["score", str(toy_bundle), str(tmp_path / name), "-o", str(tmp_path / "scores.parquet")]) == 0
@@ -70,7 +71,7 @@ def test_file_of_every_format_is_scored(
 
 
 def test_directory_of_files_is_scored_in_order(
-    toy_bundle: Path, rows: pa.Table, expected: dict[str, pa.Array], tmp_path: Path
+    toy_bundle: Path, rows: pa.Table, expected: dict[str, Any], tmp_path: Path
 ) -> None:
     (tmp_path / "logs").mkdir()
     for place in range(4):
@@ -139,7 +140,7 @@ def killed(toy_bundle: Path, rows: pa.Table, tmp_path: Path) -> Path:
 
 @pytest.mark.usefixtures("small_parts")
 def test_killed_scoring_is_gone_on_with(
-    killed: Path, toy_bundle: Path, expected: dict[str, pa.Array], monkeypatch: pytest.MonkeyPatch
+    killed: Path, toy_bundle: Path, expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counts = []
     score = LocalRanker.score

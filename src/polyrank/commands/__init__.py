@@ -7,6 +7,7 @@ from . import (
     fingerprint,
     inspect,
     publish,
+    rank,
     rollback,
     schema,
     score,
@@ -14,6 +15,7 @@ from . import (
     server,
     train,
     tune,
+    verify,
     versions,
 )
 
@@ -31,5 +33,7 @@ VERBS = (
     versions,
     serve,
     score,
+    rank,
+    verify,
     server,
 )

@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from polyrank.errors import OutputError
@@ -35,6 +36,14 @@ def say(text: str, *, end: str = "\n") -> None:
         raise OutputError(
             f"cannot write {err.object[err.start]!a} to standard output in {err.encoding}; set PYTHONUTF8=1"
         ) from err
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Lay rows of text out in columns, each as wide as its widest cell."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
 
 
 def tell(text: str) -> None:

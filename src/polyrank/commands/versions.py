@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from .output import say
+from .output import say, table
 
 if TYPE_CHECKING:
     from polyrank.export import VersionInfo
@@ -30,10 +30,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         say(msgspec.json.format(msgspec.json.encode(found)).decode())
         return 0
-    rows = [_HEAD, *map(_row, found)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
-    for row in rows:
-        say("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+    say(table([_HEAD, *map(_row, found)]))
     return 0
 
 

@@ -1,0 +1,53 @@
+"""`polyrank verify`: golden rows of a bundle through a server that runs."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from .output import say, table
+
+if TYPE_CHECKING:
+    from polyrank.export import LiveCheck
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the verb."""
+    parser = subparsers.add_parser(
+        "verify",
+        help="compare a server's answers with those of the trained model",
+        description="Send the golden rows of a bundle to a server. Exits with 1 when an answer differs.",
+    )
+    parser.add_argument("url", help="host:port of the server, as in localhost:8000")
+    parser.add_argument("bundle", help="the bundle, the model repository, a model in it or one of its versions")
+    parser.add_argument("--name", help="of the model; that of the bundle's schema, or of the folder, when left out")
+    parser.add_argument("--tolerance", type=float, help="largest difference allowed; that of the graph when left out")
+    parser.add_argument("--timeout-s", type=float, default=10.0, help="time for each call, in seconds (default 10)")
+    parser.add_argument("--json", action="store_true", help="print all that is known as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare, and print a line for each output."""
+    import dataclasses
+    import json
+
+    from polyrank.export import check_live
+    from polyrank.serving import ModelControl
+
+    with ModelControl(args.url, timeout_s=args.timeout_s) as server:
+        checks = check_live(server, args.bundle, name=args.name, tolerance=args.tolerance)
+    if args.json:
+        found = [dataclasses.asdict(check) | {"is_well": check.is_well} for check in checks]
+        say(json.dumps(found, indent=2, default=str))
+    else:
+        for check in checks:
+            _say_check(check)
+    return 0 if all(check.is_well for check in checks) else 1
+
+
+def _say_check(check: "LiveCheck") -> None:
+    say(f"{check.model} version {check.version} of run {check.run_id}, golden rows of {check.bundle}")
+    rows = [("output", "difference", "limit", "")]
+    for name, gap in check.differences.items():
+        rows.append((name, f"{gap:.1e}", f"{check.tolerance:.0e}", "ok" if gap <= check.tolerance else "differs"))
+    say(table(rows))
+    say(f"{check.rows} rows in a request: p50 {check.p50_ms:.2f} ms, p99 {check.p99_ms:.2f} ms\n")
