@@ -49,7 +49,7 @@ $(MODULES): FORCE | $(DEPENDENCIES)
 
 $(INSTALLED): $(DEPENDENCIES) $(MODULES) $(NATIVE_SOURCES)
 	@flock .venv.lock sh -ec '\
-	  $(PIP) install -qq --constraint constraints.txt --no-build-isolation --editable ".[all,balancing,telemetry,tensorboard,tune]"; \
+	  $(PIP) install -qq --constraint constraints.txt --no-build-isolation --editable ".[all,balancing,report,telemetry,tensorboard,tune]"; \
 	  touch $(INSTALLED)'
 
 # Spark, its Java and ClickHouse, for the tests of the SQL we print: a gigabyte that only test-all needs.

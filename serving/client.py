@@ -11,6 +11,7 @@ from .core import RankerCore, Wish, check_items
 from .items import Items
 from .options import ClientOptions
 from .ranking import User
+from .served import Served
 from .telemetry import Telemetry
 from .waiting import finish
 
@@ -70,6 +71,11 @@ class Ranker:
     def version(self) -> str:
         """The model version that was last heard of."""
         return self._core.served.version
+
+    @property
+    def served(self) -> Served:
+        """All that the server last said of the model over rows."""
+        return self._core.served
 
     def score(self, rows: Rows, *, timeout_s: float | None = None, request_id: str | None = None) -> "pa.Table":
         """Score rows.

@@ -6,6 +6,7 @@ from . import (
     export,
     fingerprint,
     inspect,
+    loadtest,
     publish,
     rank,
     rollback,
@@ -35,5 +36,6 @@ VERBS = (
     score,
     rank,
     verify,
+    loadtest,
     server,
 )

@@ -1,0 +1,254 @@
+"""Load on a server: requests that arrive when they arrive, whether or not those before are answered.
+
+The arrivals of a rate are a Poisson process, fixed before the first is sent, and the latency of a request counts from
+its arrival. A client that waits for an answer before it sends the next asks less of a server just when that is slow,
+and so never sees the worst ("coordinated omission", G. Tene, "How NOT to Measure Latency", 2013).
+"""
+
+import asyncio
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from polyrank.encoder import Batch
+from polyrank.errors import ConfigError
+
+from .addresses import address_of, check_timeout
+from .calls import Call, Transport
+from .client import Ranker
+from .failures import Failure, Kind, as_error
+from .options import ClientOptions
+from .served import Served
+from .transports import open_transport
+
+MAX_RATE = 100_000.0
+_QUANTILES = (50.0, 90.0, 99.0, 99.9)
+_KEPT_UP = 0.98
+"""Share of the arrivals that must be answered as fast as they came for a rate to count as held."""
+_PRECISION = 1.05
+"""The highest rate is searched until the one found and one that fails are this close."""
+
+
+class LoadOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a load test sends.
+
+    Attributes:
+        rows: of each request.
+        seconds: of each rate.
+        warm_up_s: of the first rate, before anything counts.
+        timeout_s: of a request, from its arrival; one without an answer by then is an error.
+        connections: open at once; a request that finds none free waits, which counts.
+        seed: of the arrivals.
+    """
+
+    rows: int = 100
+    seconds: float = 10.0
+    warm_up_s: float = 1.0
+    timeout_s: float = 5.0
+    connections: int = 64
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        check_timeout(self.timeout_s)
+        for name, low, high in (("rows", 1, 2**20), ("connections", 1, 10_000)):
+            if not low <= getattr(self, name) <= high:
+                raise ConfigError(f"{name} must be in [{low}, {high}], got {getattr(self, name)}")
+        for name, shortest in (("seconds", 0.1), ("warm_up_s", 0.0)):
+            if not shortest <= getattr(self, name) <= 86_400:  # noqa: PLR2004 (a day)
+                raise ConfigError(f"{name} must be in [{shortest:g}, 86400], got {getattr(self, name)}")
+
+
+class Load(msgspec.Struct, frozen=True, kw_only=True):
+    """What a server made of one rate.
+
+    Attributes:
+        rate: requests a second, as asked for.
+        requests: how many arrived, which chance decides.
+        seconds: in which they arrived.
+        answered: requests a second that were answered, until the last answer.
+        errors: how many were not answered, by what was wrong.
+        p50_ms, p90_ms, p99_ms, p999_ms, max_ms: latency from arrival to answer of those that were; NaN of none.
+        versions: of the model that answered.
+    """
+
+    rate: float
+    requests: int
+    seconds: float
+    answered: float
+    errors: dict[str, int]
+    p50_ms: float
+    p90_ms: float
+    p99_ms: float
+    p999_ms: float
+    max_ms: float
+    versions: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether all were answered, about as fast as they arrived."""
+        return not self.errors and self.answered >= _KEPT_UP * self.requests / self.seconds
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadTarget:
+    """A model to put load on, and requests for it that are ready to be sent."""
+
+    url: str
+    served: Served
+    calls: Sequence[Call]
+
+
+def load_target(url: str, model: str | None, rows: object, options: LoadOptions) -> LoadTarget:
+    """Encode rows as requests, each with the next `options.rows` of them, beginning anew at the end.
+
+    Raises:
+        DataError: there are no rows, or they do not fit the model.
+        ConfigError: a request takes fewer rows.
+        PolyrankError: as `Ranker`.
+    """
+    with Ranker(url, model, timeout_s=options.timeout_s) as ranker:
+        served = ranker.served
+    if options.rows > served.max_rows:
+        raise ConfigError(f"rows must be at most {served.max_rows}, the model's max_batch_size, got {options.rows}")
+    batch = served.encoder.encode(rows)
+    size = options.rows
+    places = np.arange(max(1, len(batch) // size) * size) % len(batch)
+    parts = (batch[places[start : start + size]] for start in range(0, len(places), size))
+    return LoadTarget(url, served, [_call(served, part) for part in parts])
+
+
+def _call(served: Served, part: Batch) -> Call:
+    return Call(served.model, part.named(), tuple(served.widths))
+
+
+def measure(target: LoadTarget, rate: float, options: LoadOptions) -> Load:
+    """Send requests at a rate, per second, for `options.seconds`.
+
+    Raises:
+        ConfigError: the rate is not in (0, 100000], or gives no request.
+        ServerUnavailableError: no server answers at all.
+    """
+    if not 0 < rate <= MAX_RATE:
+        raise ConfigError(f"rate must be in (0, {MAX_RATE:g}] requests per second, got {rate:g}")
+    return asyncio.run(_Run(target, options).measure(rate))
+
+
+def highest_rate(
+    target: LoadTarget, p99_ms: float, options: LoadOptions, told: Callable[[Load], None], *, first: float = 50.0
+) -> tuple[float, list[Load]]:
+    """Find the highest rate whose p99 is within a limit and of which every request is answered.
+
+    Doubles the rate until it fails, then halves the distance until 5 % are left.
+
+    Args:
+        target: what to send.
+        p99_ms: the limit, in ms.
+        options: of each rate.
+        told: called with each rate's result.
+        first: rate to begin with, per second.
+
+    Returns:
+        The rate, 0 where even the first fails, and all that was measured.
+    """
+    if not p99_ms > 0:
+        raise ConfigError(f"p99_ms must be above 0, got {p99_ms}")
+    loads: list[Load] = []
+
+    def is_held(rate: float) -> bool:
+        loads.append(measure(target, rate, options))
+        told(loads[-1])
+        return loads[-1].holds and loads[-1].p99_ms <= p99_ms
+
+    held, failed = 0.0, first
+    while failed <= MAX_RATE and is_held(failed):
+        held, failed = failed, 2 * failed
+    while held and failed / held > _PRECISION:
+        middle = (held * failed) ** 0.5
+        held, failed = (middle, failed) if is_held(middle) else (held, middle)
+    return held, loads
+
+
+class _Run:
+    """One run: connections, and what became of each request."""
+
+    def __init__(self, target: LoadTarget, options: LoadOptions) -> None:
+        self._target, self._options = target, options
+        self._latencies: list[float] = []
+        self._ended = 0.0
+        self._errors: dict[str, int] = {}
+        self._versions: dict[str, None] = {}
+
+    async def measure(self, rate: float) -> Load:
+        options = self._options
+        own = ClientOptions(parallel=options.connections)
+        address = address_of(self._target.url)
+        try:
+            transport = await open_transport(address, own, options.timeout_s, is_async=True)
+        except Failure as failure:
+            raise as_error(failure, f"server at {address.place}", options.timeout_s) from failure
+        try:
+            random = np.random.default_rng(options.seed)
+            warm_up = _arrivals(random, rate, options.warm_up_s)
+            await self._send(transport, warm_up)
+            self._latencies.clear()
+            self._errors.clear()
+            arrivals = _arrivals(random, rate, options.seconds)
+            start = time.perf_counter()
+            await self._send(transport, arrivals)
+            took = max(self._ended - start, options.seconds)
+        finally:
+            await transport.close()
+        return self._summary(rate, len(arrivals), took)
+
+    async def _send(self, transport: Transport, arrivals: NDArray[np.float64]) -> None:
+        """Send a request at each arrival, in seconds from now, and wait for the last answer."""
+        free = asyncio.Semaphore(self._options.connections)
+        calls = self._target.calls
+        start = time.perf_counter()
+        async with asyncio.TaskGroup() as tasks:
+            for number, arrival in enumerate(arrivals):
+                wait = start + arrival - time.perf_counter()
+                await asyncio.sleep(max(wait, 0.0))
+                tasks.create_task(self._one(transport, calls[number % len(calls)], start + arrival, free))
+
+    async def _one(self, transport: Transport, call: Call, arrival: float, free: asyncio.Semaphore) -> None:
+        async with free:
+            left_s = max(self._options.timeout_s - (time.perf_counter() - arrival), 0.0)
+            try:
+                reply = await transport.infer(call, left_s)
+            except Failure as failure:
+                reason = failure.text if failure.kind is Kind.REFUSED else failure.kind.value
+                self._errors[reason] = self._errors.get(reason, 0) + 1
+                return
+            self._ended = time.perf_counter()
+            self._latencies.append(self._ended - arrival)
+            self._versions[reply.version] = None
+
+    def _summary(self, rate: float, requests: int, took: float) -> Load:
+        values = 1e3 * np.array(self._latencies or [np.nan])
+        p50, p90, p99, p999 = map(float, np.percentile(values, _QUANTILES))
+        return Load(
+            rate=rate,
+            answered=len(self._latencies) / took,
+            requests=requests,
+            seconds=self._options.seconds,
+            errors=dict(self._errors),
+            p50_ms=p50,
+            p90_ms=p90,
+            p99_ms=p99,
+            p999_ms=p999,
+            max_ms=float(values.max()),
+            versions=tuple(self._versions),
+        )
+
+
+def _arrivals(random: np.random.Generator, rate: float, seconds: float) -> NDArray[np.float64]:
+    """Draw when requests arrive within `seconds`: independent gaps, 1/rate on average."""
+    count = int(rate * seconds + 6 * (rate * seconds) ** 0.5 + 10)
+    times = np.cumsum(random.exponential(1.0 / rate, count))
+    return times[times < seconds]

@@ -1,0 +1,124 @@
+"""`polyrank loadtest`: latency of a server against load, and the highest rate that keeps a p99."""
+
+import argparse
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from polyrank.files import kinds
+
+from .output import say, table, tell
+
+if TYPE_CHECKING:
+    from polyrank.serving.loadtest import Load, LoadOptions, LoadTarget
+
+_HEAD = ("requests/s", "answered/s", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "max ms", "errors")
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the verb."""
+    parser = subparsers.add_parser(
+        "loadtest",
+        help="measure a server's latency under load",
+        description="Send requests that arrive at random at given rates, answered or not, and time each from its "
+        "arrival. Exits with 1 when a rate is not held.",
+    )
+    parser.add_argument("url", help="host:port of the server, as in localhost:8000")
+    parser.add_argument("rows", type=Path, help=f"real rows to send: {kinds()}")
+    parser.add_argument("--name", help="of the model; the only one that the server has when left out")
+    parser.add_argument("--batch", type=int, default=100, metavar="ROWS", help="rows of each request (default 100)")
+    parser.add_argument("--rates", type=float, nargs="+", metavar="N", help="requests per second, one after another")
+    parser.add_argument("--p99-ms", type=float, help="find the highest rate whose p99 is within this")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each rate (default 10)")
+    parser.add_argument("--timeout-s", type=float, default=5.0, help="of a request (default 5)")
+    parser.add_argument("--connections", type=int, default=64, help="open at once (default 64)")
+    parser.add_argument("--seed", type=int, default=0, help="of the arrivals (default 0)")
+    parser.add_argument("--picture", type=Path, help="draw latency against load: an .svg, .png or .pdf file")
+    parser.add_argument("--json", action="store_true", help="print all that was measured as JSON")
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, and print a line for each rate."""
+    if (args.rates is None) == (args.p99_ms is None):
+        args.parser.error("give either --rates, or --p99-ms to search for the highest")
+    from polyrank.serving.load_picture import check_picture, draw_loads
+    from polyrank.serving.loadtest import LoadOptions, load_target
+
+    options = LoadOptions(
+        rows=args.batch,
+        seconds=args.seconds,
+        timeout_s=args.timeout_s,
+        connections=args.connections,
+        seed=args.seed,
+    )
+    if args.picture is not None:
+        check_picture(args.picture)
+    target = load_target(args.url, args.name, _rows(args), options)
+    highest, loads = _measured(args, target, options)
+    _say(args, target, loads, highest)
+    if args.picture is not None:
+        title = f"{target.served.model} version {target.served.version}, {options.rows} rows a request"
+        draw_loads(loads, args.picture, title)
+    is_held = all(load.holds for load in loads) if highest is None else highest > 0
+    return 0 if is_held else 1
+
+
+def _rows(args: argparse.Namespace) -> object:
+    from polyrank.files import Wanted, read_table
+    from polyrank.serving import Ranker
+
+    with Ranker(args.url, args.name, timeout_s=args.timeout_s) as ranker:
+        schema = ranker.signature.schema
+    wanted = Wanted(columns=schema.feature_columns, text=schema.text_columns, integers=schema.integer_columns)
+    return read_table(args.rows, wanted)
+
+
+def _measured(
+    args: argparse.Namespace, target: "LoadTarget", options: "LoadOptions"
+) -> "tuple[float | None, list[Load]]":
+    from polyrank.serving.loadtest import highest_rate, measure
+
+    def told(load: "Load") -> None:
+        if not args.quiet:
+            tell(f"{load.rate:,.0f} requests/s: p99 {load.p99_ms:.2f} ms{'' if load.holds else ', not held'}\n")
+
+    if args.p99_ms is not None:
+        return highest_rate(target, args.p99_ms, options, told)
+    loads = []
+    for rate in args.rates:
+        loads.append(measure(target, rate, options))
+        told(loads[-1])
+    return None, loads
+
+
+def _say(args: argparse.Namespace, target: "LoadTarget", loads: "list[Load]", highest: float | None) -> None:
+    import msgspec
+
+    if args.json:
+        found = {
+            "model": target.served.model,
+            "version": target.served.version,
+            "run_id": target.served.signature.run_id,
+            "batch": args.batch,
+            "seconds": args.seconds,
+            "highest_rate": highest,
+            "p99_ms": args.p99_ms,
+            "loads": loads,
+        }
+        say(msgspec.json.format(msgspec.json.encode(found)).decode())
+        return
+    say(f"{target.served.model} version {target.served.version}, {args.batch} rows a request\n")
+    say(table([_HEAD, *map(_row, sorted(loads, key=lambda load: load.rate))]))
+    for reason in dict.fromkeys(reason for load in loads for reason in load.errors):
+        say(f"error: {reason}")
+    if highest is not None:
+        rows = highest * args.batch
+        say(f"\nhighest rate with p99 within {args.p99_ms:g} ms: {highest:,.0f} requests/s, {rows:,.0f} rows/s")
+
+
+def _row(load: "Load") -> tuple[str, ...]:
+    times = (load.p50_ms, load.p90_ms, load.p99_ms, load.p999_ms, load.max_ms)
+    shown = ("-" if math.isnan(value) else f"{value:.2f}" for value in times)
+    errors = sum(load.errors.values())
+    return (f"{load.rate:,.0f}", f"{load.answered:,.0f}", *shown, f"{errors:,}" if errors else "")
