@@ -147,7 +147,7 @@ def test_first_version_that_fails_leaves_nothing(
 def test_repository_of_another_server_is_taken_back(control: ModelControl, tmp_path: Path, toy_bundle: Path) -> None:
     elsewhere = tmp_path / "models"
     publish(toy_bundle, elsewhere, name="standing")
-    with pytest.raises(RepositoryError, match=r"^standing at .*; version 2 was taken back, and .* serves what it "):
+    with pytest.raises(RepositoryError, match=r"^standing version 2 at .*; version 2 was taken back, and .* serves "):
         publish(toy_bundle, elsewhere, name="standing", server=control)
     assert versions(elsewhere / "standing") == [1]
     assert live_version(control, "standing") == "1"
@@ -242,7 +242,7 @@ def test_verbs_have_the_server_load(
 @pytest.mark.parametrize(
     ("url", "timeout_s", "message"),
     [
-        ("http://localhost:8001", 1.0, "url must be host:port of the server's gRPC endpoint"),
+        ("http:/localhost:8001", 1.0, "url must be host:port of the server, as in localhost:8000"),
         ("localhost:8001", 0.0, "timeout_s must be above 0 and finite, got 0.0"),
     ],
 )

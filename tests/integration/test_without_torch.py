@@ -37,7 +37,7 @@ def test_all_client_tests_pass_without_torch(served: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    assert re.fullmatch(r"[6-9]\d passed in .*s", done.stdout.strip().splitlines()[-1])
+    assert re.fullmatch(r"1[0-4]\d passed in .*s", done.stdout.strip().splitlines()[-1])
 
 
 def test_light_modules_import_without_torch() -> None:

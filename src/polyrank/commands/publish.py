@@ -27,7 +27,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--threads", type=int, help="ONNX Runtime threads of an instance (default 2)")
     parser.add_argument("--keep", type=int, metavar="N", help="remove all but the newest N versions and live ones")
-    parser.add_argument("--to", metavar="URL", help="host:port of a server's gRPC endpoint, to load and prove it there")
+    parser.add_argument("--to", metavar="URL", help="host:port of a server, to load and prove it there")
     parser.add_argument("--timeout-s", type=float, default=60.0, help="time for each call of --to (default 60)")
     parser.set_defaults(run=run)
 

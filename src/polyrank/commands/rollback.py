@@ -14,7 +14,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--to", type=int, metavar="VERSION", help="the version to go back to; that before the live one when left out"
     )
-    parser.add_argument("--url", help="host:port of a server's gRPC endpoint, to load and prove it there")
+    parser.add_argument("--url", help="host:port of a server, to load and prove it there")
     parser.add_argument("--timeout-s", type=float, default=60.0, help="time for each call of --url (default 60)")
     parser.set_defaults(run=run)
 
