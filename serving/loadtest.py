@@ -102,6 +102,15 @@ class LoadTarget:
     served: Served
     calls: Sequence[Call]
 
+    async def connect(self, options: LoadOptions) -> Transport:
+        """Return a transport to it.
+
+        Raises:
+            Failure: the URL does not say which protocol, and no server answers there.
+        """
+        own = ClientOptions(parallel=options.connections)
+        return await open_transport(address_of(self.url), own, options.timeout_s, is_async=True)
+
 
 def load_target(url: str, model: str | None, rows: object, options: LoadOptions) -> LoadTarget:
     """Encode rows as requests, each with the next `options.rows` of them, beginning anew at the end.
@@ -185,33 +194,31 @@ class _Run:
 
     async def measure(self, rate: float) -> Load:
         options = self._options
-        own = ClientOptions(parallel=options.connections)
-        address = address_of(self._target.url)
         try:
-            transport = await open_transport(address, own, options.timeout_s, is_async=True)
+            transport = await self._target.connect(options)
         except Failure as failure:
-            raise as_error(failure, f"server at {address.place}", options.timeout_s) from failure
+            raise as_error(failure, f"server at {self._target.url}", options.timeout_s) from failure
         try:
             random = np.random.default_rng(options.seed)
-            warm_up = _arrivals(random, rate, options.warm_up_s)
+            warm_up = arrivals(random, rate, options.warm_up_s)
             await self._send(transport, warm_up)
             self._latencies.clear()
             self._errors.clear()
-            arrivals = _arrivals(random, rate, options.seconds)
+            times = arrivals(random, rate, options.seconds)
             start = time.perf_counter()
-            await self._send(transport, arrivals)
+            await self._send(transport, times)
             took = max(self._ended - start, options.seconds)
         finally:
             await transport.close()
-        return self._summary(rate, len(arrivals), took)
+        return self._summary(rate, len(times), took)
 
-    async def _send(self, transport: Transport, arrivals: NDArray[np.float64]) -> None:
+    async def _send(self, transport: Transport, times: NDArray[np.float64]) -> None:
         """Send a request at each arrival, in seconds from now, and wait for the last answer."""
         free = asyncio.Semaphore(self._options.connections)
         calls = self._target.calls
         start = time.perf_counter()
         async with asyncio.TaskGroup() as tasks:
-            for number, arrival in enumerate(arrivals):
+            for number, arrival in enumerate(times):
                 wait = start + arrival - time.perf_counter()
                 await asyncio.sleep(max(wait, 0.0))
                 tasks.create_task(self._one(transport, calls[number % len(calls)], start + arrival, free))
@@ -247,7 +254,7 @@ class _Run:
         )
 
 
-def _arrivals(random: np.random.Generator, rate: float, seconds: float) -> NDArray[np.float64]:
+def arrivals(random: np.random.Generator, rate: float, seconds: float) -> NDArray[np.float64]:
     """Draw when requests arrive within `seconds`: independent gaps, 1/rate on average."""
     count = int(rate * seconds + 6 * (rate * seconds) ** 0.5 + 10)
     times = np.cumsum(random.exponential(1.0 / rate, count))

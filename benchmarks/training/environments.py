@@ -18,15 +18,17 @@ MARKER = ".complete"
 
 @dataclasses.dataclass(frozen=True)
 class Environment:
-    """What a peer needs: its packages, each with its version; PyTorch is that of this process."""
+    """What a peer needs: its packages, each with its version; PyTorch, where it needs it, is that of this process."""
 
     name: str
     packages: tuple[str, ...]
+    needs_torch: bool = True
 
     @property
     def pins(self) -> tuple[str, ...]:
         """Every package that is asked for."""
-        return (*self.packages, f"torch=={version('torch').partition('+')[0]}")
+        torch = (f"torch=={version('torch').partition('+')[0]}",) if self.needs_torch else ()
+        return (*self.packages, *torch)
 
     def python(self) -> Path:
         """Return the interpreter of the environment, which is made first when it is absent: a minute, 1.3 GB."""
@@ -41,7 +43,8 @@ class Environment:
         shutil.rmtree(folder, ignore_errors=True)
         venv.create(folder, with_pip=True)
         command = [folder / "bin" / "python", "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
-        subprocess.run([*command, "--constraint", CONSTRAINTS, *self.pins], check=True, env=clean_environment())
+        pins = ["--constraint", CONSTRAINTS] if self.needs_torch else []  # for a PyTorch without CUDA
+        subprocess.run([*command, *pins, *self.pins], check=True, env=clean_environment())
         (folder / MARKER).touch()
 
 

@@ -24,7 +24,9 @@ from .streams import AsyncStream, BlockingStream, Stream
 _MAX_HEAD = 1 << 16
 
 
-class _Answer(NamedTuple):
+class Answer(NamedTuple):
+    """An answer of HTTP: its head, and its body without compression."""
+
     head: messages.Head
     body: bytes | bytearray
 
@@ -48,13 +50,13 @@ class HttpTransport:
         """Answer one request; see `Transport`."""
         header, tensors = messages.infer_body(call)
         own = {"Inference-Header-Content-Length": str(len(header)), **call.headers}
-        answer = await self._exchange("POST", messages.infer_path(call), [header, *tensors], timeout_s, own)
+        answer = await self.exchange("POST", messages.infer_path(call), [header, *tensors], timeout_s, own)
         return messages.read_reply(*answer)
 
     async def ask(self, question: Question, timeout_s: float, **values: str) -> dict[str, Any]:
         """Answer a question; see `Transport`."""
         path = question.path.format_map({name: quote(value, safe="") for name, value in values.items()})
-        answer = await self._exchange(question.verb, path, [], timeout_s)
+        answer = await self.exchange(question.verb, path, [], timeout_s)
         if question.is_check:
             return {"ready": answer.head.status == 200}  # noqa: PLR2004
         if answer.head.status != 200:  # noqa: PLR2004
@@ -71,14 +73,19 @@ class HttpTransport:
         while self._idle:
             self._idle.pop().close()
 
-    async def _exchange(
+    async def exchange(
         self,
         verb: str,
         path: str,
         body: Sequence[bytes | memoryview],
         timeout_s: float,
         headers: Mapping[str, str] | None = None,
-    ) -> _Answer:
+    ) -> Answer:
+        """Send a request over an open connection or a new one, and return its answer, whatever its status.
+
+        Raises:
+            Failure: no connection, no answer in time, or one that is not HTTP.
+        """
         headers = {**self._headers, **headers} if headers else self._headers
         if body and self._compression != "none":
             body = [messages.compressed(body, self._compression)]
@@ -129,7 +136,7 @@ def _reason(err: OSError) -> str:
     return err.strerror or str(err) or type(err).__name__
 
 
-async def _talk(stream: Stream, buffers: Sequence[bytes | memoryview], deadline: float) -> _Answer:
+async def _talk(stream: Stream, buffers: Sequence[bytes | memoryview], deadline: float) -> Answer:
     """Send a request and read the answer.
 
     Raises:
@@ -152,7 +159,7 @@ async def _talk(stream: Stream, buffers: Sequence[bytes | memoryview], deadline:
     else:
         body = await _until_closed(stream, rest, deadline)
         head = head._replace(keeps_open=False)
-    return _Answer(head, messages.unpacked(body, head.encoding))
+    return Answer(head, messages.unpacked(body, head.encoding))
 
 
 async def _more(stream: Stream, deadline: float) -> bytes:

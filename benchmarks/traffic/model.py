@@ -1,0 +1,65 @@
+"""The model that is served: 26 categorical and 13 numeric features, one table of 1,000,000 x 16, MLP 128-64."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from polyrank.export import Bundle, ServingOptions, export_onnx, publish
+from polyrank.export.serving_options import InstanceGroup
+from polyrank.schema import Schema
+from polyrank.train import TrainConfig, fit
+
+NAME = "served"
+CATEGORICAL, NUMERIC = 26, 13
+USER_CATEGORICAL, USER_NUMERIC = 10, 4
+"""The first of each are features of users."""
+
+TRAIN = """
+epochs = 1
+[model]
+architecture = "shared_bottom"
+hidden_dims = [128, 64]
+"""
+
+
+def schema() -> Schema:
+    """Return the schema: the first categorical feature has the table, the others share it."""
+    lines = []
+    for place in range(CATEGORICAL):
+        side = "user" if place < USER_CATEGORICAL else "item"
+        table = "num_buckets = 1_000_000, embedding_dim = 16" if place == 0 else 'shares = "c0"'
+        lines.append(f'{{ name = "c{place}", kind = "categorical", dtype = "int64", side = "{side}", {table} }}')
+    for place in range(NUMERIC):
+        side = "user" if place < USER_NUMERIC else "item"
+        lines.append(f'{{ name = "n{place}", kind = "numeric", side = "{side}" }}')
+    tasks = ", ".join(f'{{ name = "{task}", kind = "binary", label = "is_{task}" }}' for task in ("click", "like"))
+    return Schema.from_toml(f'name = "{NAME}"\nfeatures = [{", ".join(lines)}]\ntasks = [{tasks}]')
+
+
+def rows(count: int, seed: int) -> pa.Table:
+    """Draw rows."""
+    random = np.random.default_rng(seed)
+    columns: dict[str, object] = {f"c{place}": random.integers(0, 10**7, count) for place in range(CATEGORICAL)}
+    columns |= {f"n{place}": random.normal(size=count).astype(np.float32) for place in range(NUMERIC)}
+    columns |= {f"is_{task}": random.integers(0, 2, count) for task in ("click", "like")}
+    return pa.table(columns)
+
+
+def make_bundle(folder: Path, seed: int = 0) -> Bundle:
+    """Train on a few rows, and export both graphs."""
+    config = folder / "train.toml"
+    folder.mkdir(parents=True, exist_ok=True)
+    config.write_text(f"seed = {seed}\n{TRAIN}")
+    fit(schema(), rows(2_000, seed), out=folder / "run", config=TrainConfig.load(config), progress=False)
+    return export_onnx(folder / "run", out=folder / "bundle")
+
+
+def options(instances: int, threads: int) -> ServingOptions:
+    """Return how Triton runs it."""
+    return ServingOptions(instances=(InstanceGroup(count=instances),), threads=threads)
+
+
+def publish_bundle(bundle: Bundle, repository: Path, *, instances: int = 1, threads: int = 1) -> None:
+    """Publish it."""
+    publish(bundle, repository, name=NAME, options=options(instances, threads))
