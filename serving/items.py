@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +10,6 @@ from numpy.typing import NDArray
 
 from polyrank.encoder import Batch, Encoder, slot_layout
 from polyrank.errors import DataError
-from polyrank.features import CrossFeature
 from polyrank.halves import item_features
 from polyrank.rows import Column, Rows, columns_of, num_rows
 from polyrank.schema import Schema, columns_for
@@ -30,7 +30,7 @@ class Items:
 
     def __init__(self, rows: Rows, key: str | None, served: Served) -> None:
         schema = served.signature.schema
-        names = _own_columns(schema)
+        names = _own_columns(schema, served.mixed_crosses)
         wanted = dict.fromkeys((*names, key)) if key is not None else dict.fromkeys(names)
         if not names:
             raise DataError(f'model {served.model!r} has no feature of items; set side = "item" in its schema')
@@ -95,7 +95,7 @@ class Items:
         with self._lock:
             found = self._encoded
             if found is None or found[0] != served.wire:
-                found = (served.wire, self._encode(served.signature.schema))
+                found = (served.wire, self._encode(served.signature.schema, served.mixed_crosses))
                 self._encoded = found
         return found[1]
 
@@ -105,10 +105,10 @@ class Items:
         Raises:
             DataError: the user lacks a feature of a cross.
         """
-        batch, schema = self.encoded(served), served.signature.schema
-        crosses = mixed_crosses(schema)
+        batch, crosses = self.encoded(served), served.mixed_crosses
         if not crosses:
             return batch
+        schema = served.signature.schema
         encoder = Encoder(schema, features=crosses)
         columns = self._columns | {name: _repeated(user[name], len(self)) for name in encoder.columns if name in user}
         for name in encoder.columns:
@@ -119,9 +119,9 @@ class Items:
         ids[:, _columns_of(schema, crosses)] = encoder.encode_columns(columns).ids
         return Batch(ids, batch.dense, batch.weights)
 
-    def _encode(self, schema: Schema) -> Batch:
-        names, crosses = item_features(schema), mixed_crosses(schema)
-        needed = _own_columns(schema)
+    def _encode(self, schema: Schema, crosses: frozenset[str]) -> Batch:
+        names = item_features(schema)
+        needed = _own_columns(schema, crosses)
         if missing := [name for name in needed if name not in self._columns]:
             if self._rest is None:
                 raise DataError(
@@ -137,21 +137,13 @@ class Items:
         return Batch(ids, batch.dense, batch.weights)
 
 
-def mixed_crosses(schema: Schema) -> set[str]:
-    """Name the crosses of the items' half that have a part of the user's."""
-    items = item_features(schema)
-    crosses = [feature for feature in schema.features if isinstance(feature, CrossFeature)]
-    return {cross.name for cross in crosses if cross.name in items and not items.issuperset(cross.features)}
-
-
-def _own_columns(schema: Schema) -> tuple[str, ...]:
-    """Name the columns that items alone are encoded from, parts of mixed crosses among them."""
-    names = item_features(schema)
-    own = names - mixed_crosses(schema)
+def _own_columns(schema: Schema, crosses: AbstractSet[str]) -> tuple[str, ...]:
+    """Name the columns that items alone are encoded from."""
+    own = item_features(schema) - crosses
     return columns_for([feature for feature in schema.features if feature.name in own])
 
 
-def _columns_of(schema: Schema, features: set[str]) -> list[int]:
+def _columns_of(schema: Schema, features: AbstractSet[str]) -> list[int]:
     """Return the columns of features in the ids of the items' half."""
     layout = slot_layout(schema, item_features(schema))
     return [column for place in layout if place.feature.name in features for column in range(place.start, place.stop)]

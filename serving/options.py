@@ -70,6 +70,7 @@ class ClientOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         hedge_after_s: a request without an answer after so long is sent a second time, to another server where there
             are several, and the first answer counts; None never.
         parallel: parts of a call, and requests of threads, that a connection pool keeps open at once.
+        shared_memory: whether large requests lie in memory that a server on this machine reads; over HTTP alone.
         compression: of what is sent and received; pays on slow networks alone.
         headers: sent with every request, such as keys of restricted protocols.
         tls: files for `https://` and `grpcs://`.
@@ -81,6 +82,7 @@ class ClientOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     attempt_timeout_s: float | None = None
     hedge_after_s: float | None = None
     parallel: int = 8
+    shared_memory: bool = False
     compression: Literal["none", "gzip", "deflate"] = "none"
     headers: Mapping[str, str] = {}
     tls: TlsFiles = TlsFiles()
@@ -94,6 +96,8 @@ class ClientOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             value = getattr(self, name)
             if value is not None and not 0 < value < 3600:  # noqa: PLR2004
                 raise ConfigError(f"{name} must be above 0 and below 3600, got {value}")
+        if self.shared_memory and self.compression != "none":
+            raise ConfigError("shared_memory and compression exclude each other; leave one of them out")
         for name, value in self.headers.items():
             if not name or not _HEADER.issuperset(name) or not value.isprintable() or not value.isascii():
                 raise ConfigError(f"headers must be ASCII without line ends, got {name!r}: {value!r}")

@@ -157,12 +157,13 @@ def ranked(served: Served, items: Items, places: NDArray[np.int64], answers: Map
     """Return the table that a user gets of the best items, in the order of `places`."""
     import pyarrow as pa
 
-    columns: dict[str, Any] = {ITEM: pa.array(places)}
-    if items.key is not None:
-        columns[items.key] = items.keys(places)
-    for name in (SCORE, *served.widths):
-        columns[name] = column_of(answers[name][places])
-    return pa.table(columns).replace_schema_metadata(served.metadata)
+    scores = [column_of(answers[name][places]) for name in (SCORE, *served.widths)]
+    keys = [] if items.key is None else [items.keys(places)]
+    names = ITEM, *([] if items.key is None else [items.key]), SCORE
+    columns = [pa.array(places), *keys, *scores]
+    return pa.Table.from_arrays(
+        columns, schema=served.answers_after(names, tuple(c.type for c in columns[: len(names)]))
+    )
 
 
 def column_of(values: Floats) -> "pa.Array":

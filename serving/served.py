@@ -9,7 +9,8 @@ import msgspec
 
 from polyrank.encoder import Encoder
 from polyrank.errors import RequestError, ServerUnavailableError
-from polyrank.halves import Half, halves_of
+from polyrank.features import CrossFeature
+from polyrank.halves import Half, halves_of, item_features
 from polyrank.signature import REQUEST_SUFFIX, SIGNATURE_KEY, Signature
 
 from .caller import Caller, Deadline
@@ -38,6 +39,7 @@ class Served:
     version: str
     signature: Signature
     max_rows: int
+    _schemas: "dict[object, pa.Schema]" = dataclasses.field(default_factory=dict)
 
     @functools.cached_property
     def wire(self) -> bytes:
@@ -82,6 +84,25 @@ class Served:
         fields = [(name, _type(width)) for name, width in self.widths.items()]
         return pa.schema(fields, metadata=self.metadata)
 
+    def answers_after(self, names: tuple[str, ...], types: "tuple[pa.DataType, ...]") -> "pa.Schema":
+        """Return the columns of scores after others; made once, since that takes longer than a table."""
+        found = self._schemas.get((names, types))
+        if found is None:
+            import pyarrow as pa
+
+            first = [pa.field(name, kind) for name, kind in zip(names, types, strict=True)]
+            found = pa.schema([*first, *self.answers], metadata=self.metadata)
+            self._schemas[names, types] = found
+        return found
+
+    @functools.cached_property
+    def mixed_crosses(self) -> frozenset[str]:
+        """Crosses of the items' half that have a part of the user's."""
+        features = self.signature.schema.features
+        items = item_features(self.signature.schema)
+        crosses = [feature for feature in features if isinstance(feature, CrossFeature) and feature.name in items]
+        return frozenset(cross.name for cross in crosses if not items.issuperset(cross.features))
+
     @functools.cached_property
     def metadata(self) -> dict[str, str]:
         """Whose scores are: model, version and training run."""
@@ -93,7 +114,7 @@ class Served:
 
     def like(self, other: "Served") -> "Served":
         """Return this version with what another of the same wire has prepared already."""
-        for name in ("encoder", "halves", "user_encoder", "wire"):
+        for name in ("encoder", "halves", "user_encoder", "mixed_crosses", "wire"):
             if name in other.__dict__:
                 self.__dict__[name] = other.__dict__[name]
         return self

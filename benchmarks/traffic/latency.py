@@ -1,5 +1,6 @@
 """One client that waits for each answer: what a call takes, and how much of it is the client's own work."""
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
@@ -9,7 +10,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from polyrank.serving import ClientOptions, Ranker, serve
+from polyrank.halves import item_features
+from polyrank.serving import ClientOptions, Ranker, Server, serve
 from polyrank.serving.addresses import address_of
 from polyrank.serving.calls import Call, Transport
 from polyrank.serving.transports import open_transport
@@ -19,7 +21,10 @@ from polyrank.serving.waiting import finish
 from . import model
 
 ROWS, ITEMS = 100, 1000
-CALLS = 2_000
+CALLS = 1_000
+AS_REQUEST, AS_ROWS = "{}: rank(user, 1000 items)", "{}: score(1000 rows that repeat the user)"
+TARGETS_MS = {"ids of 100 rows over HTTP": 0.45, AS_REQUEST.format("served"): 2.0, AS_REQUEST.format("kuairand"): 2.0}
+OWN_TARGETS_MS = {"score(100 rows) over HTTP": 0.06}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,50 +57,73 @@ class Network:
         return timed
 
 
-def measure(folder: Path) -> tuple[list[Timed], float]:
-    """Serve the model and time calls in turns; return them, and how many times faster a request of items is."""
+def measure(folder: Path) -> tuple[list[Timed], dict[str, float]]:
+    """Serve both models and time calls in turns.
+
+    Returns:
+        The calls, and by model how many times faster a request of items is than rows that repeat the user.
+    """
     bundle = model.make_bundle(folder / "model")
     model.publish_bundle(bundle, folder / "models")
+    history, logs = model.kuairand_bundle(folder / "kuairand")
+    model.publish_bundle(history, folder / "models", name="kuairand")
     rows = model.rows(10_000, 1)
-    schema = model.schema()
-    names = [feature.name for feature in schema.features]
-    of_user = [f"c{place}" for place in range(model.USER_CATEGORICAL)]
-    of_user += [f"n{place}" for place in range(model.USER_NUMERIC)]
     network = Network()
-    with (
-        serve(folder / "models") as server,
-        Ranker(server.http_url, model.NAME) as http,
-        Ranker(f"grpc://{server.grpc_url}", model.NAME) as grpc,
-    ):
-        encoder = http.served.encoder
-        items = http.items(rows.slice(0, ITEMS).drop_columns([*of_user, "is_click", "is_like"]))
-        users = rows.select(of_user).slice(ITEMS, 100).to_pylist()
-        tables = [rows.select(names).slice(start, ROWS) for start in range(0, 5_000, ROWS)]
-        encoded = [encoder.encode(table).named() for table in tables]
-        whole = [_repeated(rows.select(names).slice(start, ITEMS), of_user) for start in range(0, 5_000, ITEMS)]
-        outputs = tuple(http.served.widths)
-        options = ClientOptions()
-        by_http, by_grpc = (
-            finish(open_transport(address_of(url), options, 10.0)) for url in (server.url, f"grpc://{server.grpc_url}")
-        )
-        works: dict[str, Callable[[int], object]] = {
-            "ids of 100 rows over HTTP": lambda turn: _infer(by_http, encoded[turn % len(encoded)], outputs),
-            "ids of 100 rows over gRPC": lambda turn: _infer(by_grpc, encoded[turn % len(encoded)], outputs),
-            "ids of 100 rows, tritonclient over gRPC": _tritonclient(server.grpc_url, encoded, outputs),
-            "score(100 rows) over HTTP": lambda turn: http.score(tables[turn % len(tables)]),
-            "score(100 rows) over gRPC": lambda turn: grpc.score(tables[turn % len(tables)]),
-            "rank(user, 1000 items)": lambda turn: http.rank(users[turn % len(users)], items, top_k=10),
-            "score(1000 rows that repeat the user)": lambda turn: http.score(whole[turn % len(whole)]),
-        }
+    with serve(folder / "models") as server, contextlib.ExitStack() as stack:
+        works = _calls(server, rows, stack)
+        for name, table in ((model.NAME, rows), ("kuairand", logs)):
+            works |= _ranks(server, name, table, stack)
         times = _in_turns(works, network)
-    found = [Timed(what, *times[what]) for what in works]
-    targets = {"ids of 100 rows over HTTP": 0.45, "rank(user, 1000 items)": 2.0}
-    own = {"score(100 rows) over HTTP": 0.06}
     found = [
-        dataclasses.replace(each, target_ms=targets.get(each.what), own_target_ms=own.get(each.what)) for each in found
+        Timed(what, *times[what], target_ms=TARGETS_MS.get(what), own_target_ms=OWN_TARGETS_MS.get(what))
+        for what in works
     ]
-    by_name = {each.what: each.p50_ms for each in found}
-    return found, by_name["score(1000 rows that repeat the user)"] / by_name["rank(user, 1000 items)"]
+    p50 = {each.what: each.p50_ms for each in found}
+    ratios = {name: p50[AS_ROWS.format(name)] / p50[AS_REQUEST.format(name)] for name in (model.NAME, "kuairand")}
+    return found, ratios
+
+
+def _calls(server: Server, rows: pa.Table, stack: contextlib.ExitStack) -> dict[str, Callable[[int], object]]:
+    """Return calls of the model, each by the number of its turn."""
+    http = stack.enter_context(Ranker(server.url, model.NAME))
+    grpc = stack.enter_context(Ranker(f"grpc://{server.grpc_url}", model.NAME))
+    names = [feature.name for feature in model.schema().features]
+    tables = [rows.select(names).slice(start, ROWS) for start in range(0, 5_000, ROWS)]
+    encoded = [http.served.encoder.encode(table).named() for table in tables]
+    large = [http.served.encoder.encode(rows.slice(start, ITEMS)).named() for start in range(0, 5_000, ITEMS)]
+    outputs = tuple(http.served.widths)
+    by_http, by_grpc, shared = (
+        finish(open_transport(address_of(url), ClientOptions(shared_memory=is_shared), 10.0))
+        for url, is_shared in ((server.url, False), (f"grpc://{server.grpc_url}", False), (server.url, True))
+    )
+    return {
+        "ids of 100 rows over HTTP": lambda turn: _infer(by_http, encoded[turn % len(encoded)], outputs),
+        "ids of 100 rows over gRPC": lambda turn: _infer(by_grpc, encoded[turn % len(encoded)], outputs),
+        "ids of 100 rows, tritonclient over gRPC": _tritonclient(server.grpc_url, encoded, outputs),
+        "ids of 1000 rows over HTTP": lambda turn: _infer(by_http, large[turn % len(large)], outputs),
+        "ids of 1000 rows in shared memory": lambda turn: _infer(shared, large[turn % len(large)], outputs),
+        "score(100 rows) over HTTP": lambda turn: http.score(tables[turn % len(tables)]),
+        "score(100 rows) over gRPC": lambda turn: grpc.score(tables[turn % len(tables)]),
+    }
+
+
+def _ranks(
+    server: Server, name: str, rows: pa.Table, stack: contextlib.ExitStack
+) -> dict[str, Callable[[int], object]]:
+    """Return the ranking of 1,000 items for a user, as a request and as rows."""
+    ranker = stack.enter_context(Ranker(server.url, name))
+    schema = ranker.signature.schema
+    items = item_features(schema)
+    of_user = [column for column in schema.feature_columns if column not in items]
+    catalog = ranker.items(rows.slice(0, ITEMS).select([each for each in schema.feature_columns if each in items]))
+    users = rows.select(of_user).slice(ITEMS, 100).to_pylist()
+    whole = [
+        _repeated(rows.select(schema.feature_columns).slice(start, ITEMS), of_user) for start in range(0, 5_000, ITEMS)
+    ]
+    return {
+        AS_REQUEST.format(name): lambda turn: ranker.rank(users[turn % len(users)], catalog, top_k=10),
+        AS_ROWS.format(name): lambda turn: ranker.score(whole[turn % len(whole)]),
+    }
 
 
 def _repeated(rows: pa.Table, columns: Sequence[str]) -> pa.Table:

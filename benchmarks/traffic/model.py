@@ -9,8 +9,10 @@ from polyrank.export import Bundle, ServingOptions, export_onnx, publish
 from polyrank.export.serving_options import InstanceGroup
 from polyrank.schema import Schema
 from polyrank.train import TrainConfig, fit
+from polyrank.train.datasets import kuairand
 
 NAME = "served"
+KUAIRAND = Path(__file__).parents[2] / "examples" / "kuairand"
 CATEGORICAL, NUMERIC = 26, 13
 USER_CATEGORICAL, USER_NUMERIC = 10, 4
 """The first of each are features of users."""
@@ -55,11 +57,20 @@ def make_bundle(folder: Path, seed: int = 0) -> Bundle:
     return export_onnx(folder / "run", out=folder / "bundle")
 
 
+def kuairand_bundle(folder: Path) -> tuple[Bundle, pa.Table]:
+    """Train the demo's model, with a history, on the newest logs for a moment; return its bundle and those logs."""
+    logs = kuairand.load(KUAIRAND)
+    newest = logs.slice(logs.num_rows - 20_000)
+    config = TrainConfig.load(KUAIRAND / "train.toml")
+    fit(Schema.load(KUAIRAND / "schema.toml"), newest, out=folder / "run", config=config, progress=False)
+    return export_onnx(folder / "run", out=folder / "bundle"), newest
+
+
 def options(instances: int, threads: int) -> ServingOptions:
     """Return how Triton runs it."""
     return ServingOptions(instances=(InstanceGroup(count=instances),), threads=threads)
 
 
-def publish_bundle(bundle: Bundle, repository: Path, *, instances: int = 1, threads: int = 1) -> None:
+def publish_bundle(bundle: Bundle, repository: Path, *, name: str = NAME, instances: int = 1, threads: int = 1) -> None:
     """Publish it."""
-    publish(bundle, repository, name=NAME, options=options(instances, threads))
+    publish(bundle, repository, name=name, options=options(instances, threads))

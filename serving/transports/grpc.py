@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from polyrank.errors import ConfigError
 from polyrank.serving.addresses import Address
 from polyrank.serving.calls import DTYPES, TYPES, Call, Question, Reply
 from polyrank.serving.failures import Failure, Kind, failure_of
@@ -38,6 +39,8 @@ class GrpcTransport:
         from google.protobuf import json_format
         from tritonclient.grpc import service_pb2
 
+        if options.shared_memory:
+            raise ConfigError(f"shared_memory goes over HTTP, and {address.place} speaks gRPC; leave it out")
         self._grpc, self._messages, self._as_dict = grpc, service_pb2, json_format.MessageToDict
         self._metadata = tuple((name.lower(), value) for name, value in options.headers.items())
         codes = {"none": grpc.Compression.NoCompression, "gzip": grpc.Compression.Gzip}

@@ -5,6 +5,7 @@ Our own few lines in place of a library: of a call of 100 rows the server's part
 """
 
 import collections
+import contextlib
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -13,15 +14,18 @@ from urllib.parse import quote
 
 import msgspec
 
+from polyrank.errors import ConfigError
 from polyrank.serving.addresses import Address
-from polyrank.serving.calls import Call, Question, Reply
+from polyrank.serving.calls import REGISTER, UNREGISTER, Call, Question, Reply
 from polyrank.serving.failures import Failure, Kind
 from polyrank.serving.options import ClientOptions
+from polyrank.serving.shared_memory import SHORTEST, Region, Regions, room_for
 
 from . import http_messages as messages
 from .streams import AsyncStream, BlockingStream, Stream
 
 _MAX_HEAD = 1 << 16
+_FORGET_S = 1.0
 
 
 class Answer(NamedTuple):
@@ -42,13 +46,58 @@ class HttpTransport:
         self._stream_type = AsyncStream if is_async else BlockingStream
         self._idle: collections.deque[Stream] = collections.deque()
         self._process = os.getpid()
+        self._regions = _regions(address, options)
         self._headers = {"Host": address.place} | dict(options.headers)
         if self._compression != "none":
             self._headers["Accept-Encoding"] = self._compression
 
     async def infer(self, call: Call, timeout_s: float) -> Reply:
         """Answer one request; see `Transport`."""
-        header, tensors = messages.infer_body(call)
+        if self._regions is None or (size := room_for(call.tensors)) < SHORTEST:
+            return await self._infer(call, None, timeout_s)
+        region = self._regions.take(size) or await self._registered(size, timeout_s)
+        if region is None:
+            return await self._infer(call, None, timeout_s)
+        is_kept = False
+        try:
+            reply = await self._infer(call, messages.Shared(region.name, region.write(call.tensors)), timeout_s)
+            is_kept = self._regions.give_back(region)
+        except Failure as failure:
+            if "shared memory region" not in failure.text:
+                raise
+        else:
+            return reply
+        finally:
+            if not is_kept:
+                await self._forget(region)
+        return await self._infer(call, None, timeout_s)  # the server has started anew and knows no region
+
+    async def _registered(self, size: int, timeout_s: float) -> Region | None:
+        """Return a region that the server knows; None where one of them has no shared memory to give."""
+        try:
+            region = Region(size)
+        except OSError:
+            return None
+        body = msgspec.json.encode({"key": region.key, "offset": 0, "byte_size": region.size})
+        try:
+            answer = await self.exchange("POST", REGISTER.path.format(name=region.name), [body], timeout_s)
+        except BaseException:
+            region.close()
+            raise
+        region.forget_name()
+        if answer.head.status == 200:  # noqa: PLR2004
+            return region
+        region.close()
+        return None
+
+    async def _forget(self, region: Region) -> None:
+        """Unmap a region here, and in the server, if that still answers."""
+        region.close()
+        with contextlib.suppress(Failure):
+            await self.exchange("POST", UNREGISTER.path.format(name=region.name), [], _FORGET_S)
+
+    async def _infer(self, call: Call, shared: messages.Shared | None, timeout_s: float) -> Reply:
+        header, tensors = messages.infer_body(call, shared)
         own = {"Inference-Header-Content-Length": str(len(header)), **call.headers}
         answer = await self.exchange("POST", messages.infer_path(call), [header, *tensors], timeout_s, own)
         return messages.read_reply(*answer)
@@ -69,6 +118,9 @@ class HttpTransport:
 
     async def close(self) -> None:
         """Close idle connections; those in use are closed when they come back."""
+        if self._regions is not None:
+            for region in self._regions.drain():
+                await self._forget(region)
         self._kept = 0
         while self._idle:
             self._idle.pop().close()
@@ -130,6 +182,19 @@ class HttpTransport:
             raise Failure(Kind.TIMED_OUT, "no connection in time") from err
         except OSError as err:
             raise Failure(Kind.UNREACHABLE, _reason(err)) from err
+
+
+def _regions(address: Address, options: ClientOptions) -> Regions | None:
+    """Return the shared memory of a transport, if it has any.
+
+    Raises:
+        ConfigError: the server is on another machine.
+    """
+    if not options.shared_memory:
+        return None
+    if address.bare_host not in ("localhost", "::1") and not address.bare_host.startswith("127."):
+        raise ConfigError(f"shared_memory needs a server on this machine, got {address.place}; leave it out")
+    return Regions(options.parallel)
 
 
 def _reason(err: OSError) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 
 from polyrank.serving.calls import DTYPES, TYPES, Call, Reply
 from polyrank.serving.failures import Failure, Kind, failure_of
+from polyrank.serving.shared_memory import Place
 
 Buffers = list[bytes | memoryview]
 
@@ -57,14 +58,21 @@ def infer_path(call: Call) -> str:
     return f"/v2/models/{quote(call.model, safe='')}{version}/infer"
 
 
-def infer_body(call: Call) -> tuple[bytes, Buffers]:
-    """Return the JSON header of a request, and its tensors as they lie in memory."""
+class Shared(NamedTuple):
+    """Where the tensors of a request lie in shared memory, in place of its body."""
+
+    region: str
+    places: Mapping[str, Place]
+
+
+def infer_body(call: Call, shared: Shared | None = None) -> tuple[bytes, Buffers]:
+    """Return the JSON header of a request, and its tensors as they lie in memory; none that are shared."""
     inputs = [
         {
             "name": name,
             "datatype": TYPES[tensor.dtype],
             "shape": tensor.shape,
-            "parameters": {"binary_data_size": tensor.nbytes},
+            "parameters": {"binary_data_size": tensor.nbytes} if shared is None else _shared(shared, name),
         }
         for name, tensor in call.tensors.items()
     ]
@@ -75,7 +83,16 @@ def infer_body(call: Call) -> tuple[bytes, Buffers]:
         header["outputs"] = [{"name": name, "parameters": {"binary_data": True}} for name in call.outputs]
     else:
         header["parameters"] = {"binary_data_output": True}
-    return _encode(header), [tensor.data.cast("B") for tensor in call.tensors.values()]
+    return _encode(header), [] if shared else [tensor.data.cast("B") for tensor in call.tensors.values()]
+
+
+def _shared(shared: Shared, name: str) -> dict[str, str | int]:
+    place = shared.places[name]
+    return {
+        "shared_memory_region": shared.region,
+        "shared_memory_byte_size": place.size,
+        "shared_memory_offset": place.offset,
+    }
 
 
 def request_head(verb: str, path: str, length: int, headers: Mapping[str, str]) -> bytes:
