@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from .options import ClientOptions as ClientOptions
     from .options import TlsFiles as TlsFiles
     from .server import Server as Server
-    from .server import ServerConfig as ServerConfig
     from .server import serve as serve
+    from .server_config import ServerConfig as ServerConfig
     from .telemetry import Metrics as Metrics
     from .telemetry import Telemetry as Telemetry
 
@@ -26,7 +26,7 @@ _HOMES = {
     "ModelControl": ".control",
     "Ranker": ".client",
     "Server": ".server",
-    "ServerConfig": ".server",
+    "ServerConfig": ".server_config",
     "Telemetry": ".telemetry",
     "TlsFiles": ".options",
     "serve": ".server",

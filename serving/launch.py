@@ -10,10 +10,10 @@ from pathlib import Path
 
 import msgspec
 
+from .ending import remove_leftovers, shared_memory_prefix
 from .locations import is_shell_safe, server_folder
 from .ports import Ports
 from .runtime import Runtime
-from .supervisor import remove_leftovers, shared_memory_prefix
 
 _log = logging.getLogger(__name__)
 
@@ -31,18 +31,22 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
         repository: Its model repository.
         models: Names of the models it loads.
         host: Address it listens on.
+        http_host: Address at which it listens for HTTP.
         ports: Ports it listens on.
         log_file: Where Triton and its workers write.
         folder: The server's private folder, which lives as long as the server.
+        options: Further options of Triton.
     """
 
     runtime: Runtime
     repository: Path
     models: tuple[str, ...]
     host: str
+    http_host: str
     ports: Ports
     log_file: Path
     folder: Path
+    options: tuple[str, ...] = ()
 
     def command(self) -> list[str]:
         """Return Triton's command line."""
@@ -56,13 +60,13 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
             f"--backend-config=python,shm-region-prefix-name={prefix}",
             # Completing configs costs one more worker start for each load; a published config is complete.
             "--disable-auto-complete-config",
-            f"--http-address={self.host}",
+            f"--http-address={self.http_host}",
             f"--grpc-address={self.host}",
             f"--metrics-address={self.host}",
             f"--http-port={self.ports.http}",
             f"--grpc-port={self.ports.grpc}",
             f"--metrics-port={self.ports.metrics}",
-            "--allow-gpu-metrics=false",
+            *self.options,
         ]
 
     def _plain_repository(self) -> Path:

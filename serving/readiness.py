@@ -11,6 +11,9 @@ _LOAD_FAILURE = re.compile(r"^failed to load '(?P<model>.+?)' version (?P<versio
 _NO_CAUSE = "failed to load all models"
 _FATAL = re.compile(r"^error: (?:creating server: )?(?P<message>.+)$", re.MULTILINE)
 
+# What it says of its command line, before a page of usage.
+_USAGE = re.compile(r"^\S*tritonserver: (?P<message>.+)$", re.MULTILINE)
+
 
 def is_ready(host: str, port: int, models: tuple[str, ...]) -> bool:
     """Return whether the server and every model answer that they are ready."""
@@ -59,6 +62,9 @@ class ServerLog:
     def cause(self) -> str:
         """Return the best single line for why the server ended or is not ready."""
         text = self.text()
+        usage = _USAGE.search(text)
+        if usage:
+            return usage["message"]
         fatal = [found["message"] for found in _FATAL.finditer(text)]
         errors = [found["message"] for found in _ERROR.finditer(text)]
         lines = [line for line in text.splitlines() if line.strip(" ;")]

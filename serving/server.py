@@ -1,98 +1,87 @@
 """Starts and stops the embedded Triton server."""
 
 import contextlib
+import json
 import logging
+import math
 import os
 import re
 import subprocess
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
-import msgspec
+from polyrank.errors import ServerStartError
 
-from polyrank.errors import ConfigError, ServerStartError
-
+from .devices import devices, devices_line
+from .ending import end_group, remove_leftovers
 from .launch import Launch, make_folder, new_log_file
 from .ports import Ports, choose_ports
+from .processes import process
 from .readiness import ServerLog, is_ready
-from .runtime import Accelerator, Runtime, ensure_runtime
+from .runtime import Runtime, ensure_runtime
 from .servable import servable_models
-from .supervisor import end_group, remove_leftovers
+from .server_config import ServerConfig
+from .supervisor import Orders
+from .triton_options import option_words
+
+__all__ = ["Server", "ServerConfig", "serve"]
 
 _log = logging.getLogger(__name__)
 
-_SUPERVISOR = Path(__file__).with_name("supervisor.py")
+_PACKAGES = Path(__file__).parents[2]
+"""The folder that holds `polyrank`; the supervisor's interpreter looks there last, and uses nothing else of it."""
+_SUPERVISE = """
+import sys
+sys.path.append(sys.argv[1])
+from polyrank.serving.supervisor import main
+sys.exit(main(sys.argv[2:]))
+"""
 _POLL_S = 0.05
 _PROGRESS_S = 2.0
 _STOP_MARGIN_S = 10.0
 _PORT_ATTEMPTS = 3
 # Triton's own words; a port that was taken from the first is refused before Triton starts, in other words.
 _PORT_RACE = re.compile("the server did not start: .*already in use")
-_MAX_PORT = 65_535
-
-
-class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a server listens and starts.
-
-    Attributes:
-        host: IPv4 address to listen on; the default is reachable from this machine alone.
-        http_port: Port for inference over HTTP; 0 takes a free one.
-        grpc_port: Port for inference over gRPC; 0 takes a free one.
-        metrics_port: Port for Prometheus metrics; 0 takes a free one.
-        ready_timeout_s: Seconds until every model must be ready.
-        log_file: Where Triton writes, appended to; None takes a fresh file in the cache folder.
-        accelerator: Which ONNX Runtime the server's environment holds.
-    """
-
-    host: str = "127.0.0.1"
-    http_port: int = 0
-    grpc_port: int = 0
-    metrics_port: int = 0
-    ready_timeout_s: float = 60.0
-    log_file: Path | None = None
-    accelerator: Accelerator = "cpu"
-
-    def __post_init__(self) -> None:
-        ports = {"http_port": self.http_port, "grpc_port": self.grpc_port, "metrics_port": self.metrics_port}
-        for name, port in ports.items():
-            if not 0 <= port <= _MAX_PORT:
-                raise ConfigError(f"{name} must be in [0, {_MAX_PORT}], got {port}")
-        chosen = [port for port in ports.values() if port]
-        if len(set(chosen)) < len(chosen):
-            raise ConfigError(f"the three ports must differ, got {', '.join(f'{k} {v}' for k, v in ports.items())}")
-        if not self.ready_timeout_s > 0:
-            raise ConfigError(f"ready_timeout_s must be above 0, got {self.ready_timeout_s}")
 
 
 class Server:
     """A running embedded server. It stops when the `with` block ends, on `stop`, or when this process dies.
 
     `serve` makes it; the constructor takes what it made.
+
+    Attributes:
+        pid: Triton's process id; another one after a restart.
     """
 
-    def __init__(self, launch: Launch, lock: int) -> None:
+    def __init__(self, launch: Launch, config: ServerConfig, lock: int) -> None:
         self._launch = launch
+        self._config = config
         self._log = ServerLog(launch.log_file)
-        self._supervisor = _start_supervisor(launch, lock)
-        self.pid = _read_pid(self._supervisor)
+        self._end = ""
+        self._supervisor = _start_supervisor(launch, config, lock)
+        self.pid = self._supervisor.pid  # until it says that it started Triton
+        if self._supervisor.stdout is not None:
+            self._take(self._supervisor.stdout.readline())
+            threading.Thread(target=self._listen, args=(self._supervisor.stdout,), daemon=True).start()
 
     @property
     def url(self) -> str:
         """`host:port` for a gRPC client."""
-        return f"{self._reachable_host}:{self._launch.ports.grpc}"
+        return f"{_reachable(self._launch.host)}:{self._launch.ports.grpc}"
 
     @property
     def http_url(self) -> str:
         """URL of the HTTP endpoint."""
-        return f"http://{self._reachable_host}:{self._launch.ports.http}"
+        return f"http://{_reachable(self._launch.http_host)}:{self._launch.ports.http}"
 
     @property
     def metrics_url(self) -> str:
         """URL of the Prometheus metrics."""
-        return f"http://{self._reachable_host}:{self._launch.ports.metrics}/metrics"
+        return f"http://{_reachable(self._launch.host)}:{self._launch.ports.metrics}/metrics"
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -105,8 +94,13 @@ class Server:
         return self._launch.log_file
 
     @property
+    def devices(self) -> dict[str, str]:
+        """On what each model that ONNX Runtime runs was loaded: "CPU", "CUDA", or both."""
+        return devices(self._log.text())
+
+    @property
     def is_alive(self) -> bool:
-        """Whether the server runs."""
+        """Whether the server runs, or is being started again."""
         return self._supervisor.poll() is None
 
     def wait(self, timeout_s: float | None = None) -> bool:
@@ -124,17 +118,18 @@ class Server:
 
     def failure(self) -> str:
         """Return the line of the log that says best why the server ended, with the log's path."""
-        return f"{self._log.cause()} (log: {self.log_file})"
+        cause = f"{self._end}; {self._log.cause()}" if self._end else self._log.cause()
+        return f"{cause} (log: {self.log_file})"
 
-    def stop(self, *, grace_s: float = 10.0) -> None:
+    def stop(self, *, grace_s: float | None = None) -> None:
         """Stop the server and leave nothing behind; once stopped, do nothing.
 
         Args:
-            grace_s: Seconds that requests in flight may take before the server is killed.
+            grace_s: Seconds that requests in flight may take before the server is killed; None takes the config's.
         """
-        if self._supervisor.stdin is not None and not self._supervisor.stdin.closed:
-            with contextlib.suppress(OSError):  # the supervisor is gone already
-                self._supervisor.stdin.write(f"stop {grace_s}\n".encode())
+        grace_s = self._config.grace_s if grace_s is None else grace_s
+        self._order(f"stop {grace_s}")
+        if self._supervisor.stdin is not None:
             self._supervisor.stdin.close()
         if not self.wait(grace_s + _STOP_MARGIN_S):
             self._supervisor.kill()
@@ -149,14 +144,29 @@ class Server:
     ) -> None:
         self.stop()
 
-    @property
-    def _reachable_host(self) -> str:
-        return "127.0.0.1" if self._launch.host == "0.0.0.0" else self._launch.host  # noqa: S104 - a comparison
+    def _order(self, order: str) -> None:
+        """Tell the supervisor something, if it is there."""
+        if self._supervisor.stdin is not None and not self._supervisor.stdin.closed:
+            with contextlib.suppress(OSError):
+                self._supervisor.stdin.write(f"{order}\n".encode())
+
+    def _listen(self, stream: IO[bytes]) -> None:
+        """Take what the supervisor says until it ends."""
+        with stream:
+            for line in stream:
+                self._take(line)
+
+    def _take(self, line: bytes) -> None:
+        said = json.loads(line or "{}")
+        self.pid = said.get("pid", self.pid)
+        self._end = said.get("fail", self._end)
+        if "tell" in said:
+            _log.warning("%s", said["tell"])
 
     def _clear_up(self, grace_s: float) -> None:
         """Do the supervisor's last duties if it was killed before it could."""
         if self._supervisor.returncode < 0:
-            end_group(self.pid, grace_s=grace_s, log=self.log_file, is_over=lambda: not _is_running(self.pid))
+            end_group(self.pid, grace_s=grace_s, log=self.log_file, is_over=lambda: process(self.pid) is None)
             remove_leftovers(self._launch.folder)
 
     def _wait_until_ready(self, timeout_s: float) -> None:
@@ -167,7 +177,7 @@ class Server:
         """
         start = told = time.monotonic()
         names = ", ".join(self.models)
-        while not is_ready(self._reachable_host, self._launch.ports.http, self.models):
+        while not is_ready(_reachable(self._launch.http_host), self._launch.ports.http, self.models):
             now = time.monotonic()
             if not self.is_alive or self._log.load_failure():
                 raise ServerStartError(f"the server did not start: {self.failure()}")
@@ -177,6 +187,7 @@ class Server:
                 told = now
                 _log.info("waiting for %s (%.0f s of %.0f s)", names, now - start, timeout_s)
             time.sleep(_POLL_S)
+        self._order("watch")
         _log.info("ready after %.1f s", time.monotonic() - start)
 
 
@@ -225,27 +236,41 @@ def _start(runtime: Runtime, repository: Path, names: tuple[str, ...], config: S
         repository=repository,
         models=names,
         host=config.host,
+        http_host="127.0.0.1" if config.tls else config.host,
         ports=ports,
         log_file=log_file,
         folder=folder,
+        options=_options(config),
     )
     _log.info("starting Triton with %s; log: %s", ", ".join(names), launch.log_file)
-    server = Server(launch, lock)
+    server = Server(launch, config, lock)
     try:
         server._wait_until_ready(config.ready_timeout_s)  # noqa: SLF001 - this module's own
+        _log.info("%s", devices_line(server.devices, config.accelerator))
     except BaseException:
         server.stop(grace_s=0.0)
         raise
     return server
 
 
-def _start_supervisor(launch: Launch, lock: int) -> "subprocess.Popen[bytes]":
+def _options(config: ServerConfig) -> tuple[str, ...]:
+    """Return the options of Triton that follow from the configuration."""
+    return (
+        f"--allow-gpu-metrics={'true' if config.accelerator == 'gpu' else 'false'}",
+        f"--exit-timeout-secs={max(1, math.ceil(config.grace_s))}",
+        f"--log-verbose={config.log_verbose}",
+        *(config.tls.words() if config.tls else ()),
+        *option_words(config.triton_options),
+    )
+
+
+def _start_supervisor(launch: Launch, config: ServerConfig, lock: int) -> "subprocess.Popen[bytes]":
     """Start the supervisor in a session of its own, so that Ctrl-C reaches the caller alone."""
     try:
         launch.log_file.parent.mkdir(parents=True, exist_ok=True)
         with launch.log_file.open("ab") as log:
             return subprocess.Popen(  # noqa: S603 - our own script and command
-                [*_supervisor_command(launch), *launch.command()],
+                [*_supervisor_command(launch, config), *launch.command()],
                 bufsize=0,  # a buffer would be written once more, to a closed pipe, when it is closed
                 env=launch.environment(),
                 stdin=subprocess.PIPE,
@@ -261,21 +286,21 @@ def _start_supervisor(launch: Launch, lock: int) -> "subprocess.Popen[bytes]":
         os.close(lock)
 
 
-def _supervisor_command(launch: Launch) -> list[str]:
-    script = [str(launch.runtime.python), "-I", "-S", str(_SUPERVISOR)]
-    return [*script, str(launch.folder), str(launch.log_file)]
+def _supervisor_command(launch: Launch, config: ServerConfig) -> list[str]:
+    orders = Orders(
+        folder=str(launch.folder),
+        log=str(launch.log_file),
+        repository=str(launch.repository),
+        http_host=_reachable(launch.http_host),
+        http_port=launch.ports.http,
+        restarts=config.restarts,
+        hang_s=config.hang_s,
+        ready_timeout_s=config.ready_timeout_s,
+        grace_s=config.grace_s,
+    )
+    return [str(launch.runtime.python), "-I", "-S", "-c", _SUPERVISE, str(_PACKAGES), orders.to_json()]
 
 
-def _read_pid(supervisor: "subprocess.Popen[bytes]") -> int:
-    """Return Triton's process id; the supervisor's own when it could not start Triton."""
-    if supervisor.stdout is None:  # never: it was started with a pipe
-        return supervisor.pid
-    with supervisor.stdout as stream:
-        return int(stream.readline() or supervisor.pid)
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+def _reachable(host: str) -> str:
+    """Return an address at which a server that listens on `host` is reached from this machine."""
+    return "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - a comparison

@@ -1,116 +1,197 @@
-"""A small process between the caller and Triton, which sees to it that nothing is left behind.
+"""A small process between the caller and Triton: it keeps Triton alive, and leaves nothing behind.
 
-Run by path, with the standard library alone: `python -I -S supervisor.py FOLDER LOG COMMAND...`. It starts COMMAND in a
-process group of its own and ends it when standard input says `stop SECONDS` or closes, when its parent dies by whatever
-signal, or when it is told to by a signal itself. Then it kills what is left of the group, and removes FOLDER and the
-shared memory named after it. On standard output it gives the command's process id.
+It runs in the server's private environment, where `polyrank` has no packages: all that it imports needs the standard
+library alone.
 """
 
 import contextlib
 import ctypes
+import dataclasses
+import json
 import os
 import select
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
+from typing import Self
 
-TICK_S = 0.05
-GRACE_S = 10.0
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux keeps shared memory
-# Triton logs this once no request is in flight. Unloading takes a second for each instance after it and saves nothing.
-DRAINED = b"All models are stopped, unloading models"
+from .ending import TICK_S, end_group, kill_group, reap, remove_leftovers, remove_shared_memory
+from .endpoint import Endpoint
+from .restarts import WINDOW_S, Restarts
+from .watch import PERIOD_S, Watch
+
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+_LOAD = "--load-model="
 
 
-def shared_memory_prefix(folder: Path) -> str:
-    """Return how the names of a server's shared-memory regions begin, for the server with this folder."""
-    return f"polyrank-{folder.name}-"
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Orders:
+    """What a supervisor is started with.
 
-
-def remove_leftovers(folder: Path) -> None:
-    """Remove a dead server's private folder and shared-memory regions."""
-    for region in SHARED_MEMORY.glob(f"{shared_memory_prefix(folder)}*"):
-        region.unlink(missing_ok=True)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def end_group(leader: int, *, grace_s: float, log: Path, is_over: Callable[[], bool]) -> None:
-    """Ask a Triton process group to stop, wait for its requests, then kill what is left.
-
-    Args:
-        leader: Process id of Triton, which leads the group.
-        grace_s: Seconds that requests in flight may take.
+    Attributes:
+        folder: The server's private folder, removed at the end.
         log: Triton's log.
-        is_over: Whether Triton has ended.
+        repository: Its model repository.
+        http_host: Where Triton answers over HTTP.
+        http_port: Its port.
+        restarts: How often Triton may be started again within ten minutes.
+        hang_s: Seconds without an answer after which it is started again.
+        ready_timeout_s: Seconds that it may take to start again.
+        grace_s: Seconds that requests in flight may take at the end, unless the caller says otherwise.
     """
-    seen = log.stat().st_size if log.exists() else 0
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(leader, signal.SIGTERM)
-    deadline = time.monotonic() + grace_s
-    while not is_over() and time.monotonic() < deadline:
-        time.sleep(TICK_S)
-        if _has_drained(log, seen):
-            break
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(leader, signal.SIGKILL)
+
+    folder: str
+    log: str
+    repository: str
+    http_host: str
+    http_port: int
+    restarts: int
+    hang_s: float
+    ready_timeout_s: float
+    grace_s: float
+
+    def to_json(self) -> str:
+        """Write them as one word of a command line; `from_json` gives them back."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read them."""
+        return cls(**json.loads(text))
 
 
-def _has_drained(log: Path, seen: int) -> bool:
-    try:
-        with log.open("rb") as stream:
-            stream.seek(seen)
-            return DRAINED in stream.read()
-    except OSError:  # the log is gone: wait for the process instead
-        return False
+class Supervisor:
+    """Runs Triton until there is a reason to end it, and starts it again when it ended by itself.
 
+    On standard input it reads lines: `watch` once Triton is ready, `stop SECONDS` at the end. On standard output it
+    writes lines of JSON: `pid` of each Triton that it starts, what there is to `tell`, and what it will `fail` with.
+    """
 
-class _Supervisor:
-    """Runs one command and waits for a reason to end it."""
-
-    def __init__(self, folder: Path, log: Path) -> None:
-        self._folder = folder
-        self._log = log
+    def __init__(self, orders: Orders) -> None:
+        self._orders = orders
+        self._folder = Path(orders.folder)
+        self._repository = Path(orders.repository)
+        self._restarts = Restarts(orders.restarts)
         self._parent = os.getppid()
-        self._grace_s = GRACE_S
+        self._grace_s = orders.grace_s
         self._is_told = False
+        self._is_watching = False
 
     def run(self, command: Sequence[str]) -> int:
+        """Run Triton's command; return 1 when it ended by itself, else 0."""
         libc = ctypes.CDLL(None)
         libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # orphaned workers become ours to wait for
         for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(each, self._told)
+        models = tuple(word.removeprefix(_LOAD) for word in command if word.startswith(_LOAD))
+        plain = [word for word in command if not word.startswith(_LOAD)]
         try:
-            child = _start(command, libc)
-            self._wait(child)
-            died_alone = child.poll() is not None
-            end_group(child.pid, grace_s=self._grace_s, log=self._log, is_over=lambda: child.poll() is not None)
-            child.wait()
-            _reap()
+            while True:
+                child = _start([*plain, *(f"{_LOAD}{name}" for name in models)], libc)
+                models, fault = self._wait(child, models)
+                models = tuple(name for name in models if (self._repository / name / "config.pbtxt").is_file())
+                self._end(child, is_lost=bool(fault))
+                if not fault or not self._may_go_on(fault, models):
+                    return int(bool(fault))
         finally:
             remove_leftovers(self._folder)
-        return int(died_alone)
 
     def _told(self, _number: int, _frame: FrameType | None) -> None:
         self._is_told = True
 
-    def _wait(self, child: subprocess.Popen[bytes]) -> None:
-        """Return when the child ended or shall end."""
-        while child.poll() is None and not self._is_told and os.getppid() == self._parent:
-            readable, _, _ = select.select([sys.stdin], [], [], TICK_S)
-            if readable:
-                self._read_order()
+    def _wait(self, child: "subprocess.Popen[bytes]", models: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+        """Return when Triton ended, hangs or shall end.
 
-    def _read_order(self) -> None:
-        words = os.read(sys.stdin.fileno(), 64).split()  # nothing: the parent closed its end
-        if len(words) > 1:
-            self._grace_s = float(words[1])
-        self._is_told = True
+        Returns:
+            The models that it had, and what is wrong with it; "" when it shall end.
+        """
+        watch = self._new_watch(child.pid, models)
+        next_look = time.monotonic()
+        while not self._shall_end():
+            if (status := child.poll()) is not None:
+                return watch.models, _ended(status)
+            now = time.monotonic()
+            if self._is_watching and now >= next_look:
+                next_look = now + PERIOD_S
+                self._look(watch, now)
+                if fault := self._hang(watch):
+                    return watch.models, fault
+            self._read_orders(TICK_S)
+        return watch.models, ""
+
+    def _new_watch(self, pid: int, models: tuple[str, ...]) -> Watch:
+        endpoint = Endpoint(self._orders.http_host, self._orders.http_port)
+        return Watch(endpoint, pid, models, now=time.monotonic())
+
+    def _look(self, watch: Watch, now: float) -> None:
+        was_silent = not watch.has_answered
+        for text in watch.look(now):
+            _say(tell=text)
+        if was_silent and watch.has_answered and self._restarts.count:
+            _say(tell=f"Triton is ready again, with {', '.join(watch.models) or 'no model'}")
+
+    def _hang(self, watch: Watch) -> str:
+        limit_s = self._orders.hang_s if watch.has_answered else self._orders.ready_timeout_s
+        if not self._orders.restarts or watch.silence_s(time.monotonic()) <= limit_s:
+            return ""
+        return f"did not answer for {limit_s:g} s"
+
+    def _shall_end(self) -> bool:
+        return self._is_told or os.getppid() != self._parent
+
+    def _read_orders(self, timeout_s: float) -> None:
+        readable, _, _ = select.select([sys.stdin], [], [], timeout_s)
+        if not readable:
+            return
+        lines = os.read(sys.stdin.fileno(), 1024).decode().splitlines()
+        self._is_watching = self._is_watching or "watch" in lines
+        for line in lines:
+            if line.startswith("stop "):
+                self._grace_s = float(line.removeprefix("stop "))
+                self._is_told = True
+        self._is_told = self._is_told or not lines  # nothing: the parent closed its end
+
+    def _end(self, child: "subprocess.Popen[bytes]", *, is_lost: bool) -> None:
+        if is_lost:
+            kill_group(child.pid)
+        else:
+            log = Path(self._orders.log)
+            end_group(child.pid, grace_s=self._grace_s, log=log, is_over=lambda: child.poll() is not None)
+        child.wait()
+        reap()
+        remove_shared_memory(self._folder)
+
+    def _may_go_on(self, fault: str, models: tuple[str, ...]) -> bool:
+        """Say whether Triton is to be started again, after a pause."""
+        if not self._is_watching or not self._orders.restarts:
+            return False
+        pause_s = self._restarts.next_pause_s(time.monotonic())
+        if pause_s is None:
+            _say(
+                fail=f"Triton {fault}, and was started again {self._orders.restarts} times within {WINDOW_S / 60:g} min"
+            )
+            return False
+        later = f" in {pause_s:g} s" if pause_s else ""
+        _say(tell=f"Triton {fault}; starting it again{later} with {', '.join(models) or 'no model'}")
+        resume = time.monotonic() + pause_s
+        while time.monotonic() < resume and not self._shall_end():
+            self._read_orders(TICK_S)
+        return not self._shall_end()
+
+
+def _ended(status: int) -> str:
+    return f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+
+
+def _say(**words: object) -> None:
+    """Write a line to the caller, which may be gone."""
+    with contextlib.suppress(BrokenPipeError):
+        os.write(sys.stdout.fileno(), f"{json.dumps(words)}\n".encode())
 
 
 def _start(command: Sequence[str], libc: ctypes.CDLL) -> "subprocess.Popen[bytes]":
@@ -128,19 +209,10 @@ def _start(command: Sequence[str], libc: ctypes.CDLL) -> "subprocess.Popen[bytes
         process_group=0,
         preexec_fn=die_with_supervisor,  # noqa: PLW1509 - this process has one thread
     )
-    with contextlib.suppress(BrokenPipeError):  # the parent is gone, which the wait will see
-        os.write(sys.stdout.fileno(), f"{child.pid}\n".encode())
+    _say(pid=child.pid)
     return child
 
 
-def _reap(timeout_s: float = 5.0) -> None:
-    """Wait for orphaned workers, so that not even a zombie is left."""
-    deadline = time.monotonic() + timeout_s
-    with contextlib.suppress(ChildProcessError):
-        while time.monotonic() < deadline:
-            if os.waitpid(-1, os.WNOHANG) == (0, 0):
-                time.sleep(TICK_S)
-
-
-if __name__ == "__main__":
-    sys.exit(_Supervisor(Path(sys.argv[1]), Path(sys.argv[2])).run(sys.argv[3:]))
+def main(words: Sequence[str]) -> int:
+    """Supervise: the first word has the `Orders`, the others are Triton's command."""
+    return Supervisor(Orders.from_json(words[0])).run(words[1:])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from integration.server_repository import SHARED_MEMORY, add_model, ask, private_folder, remains, rows, wait_until
+from tritonclient.utils import InferenceServerException
 
 from polyrank.errors import ServerStartError
 from polyrank.serving.locations import server_folder
@@ -94,6 +95,13 @@ def test_running_server_holds_what_the_other_tests_look_for(repository: Path) ->
     assert any("triton_python_backend_stub" in each for each in left)
     assert any(each.startswith(str(SHARED_MEMORY)) for each in left)
     assert str(folder) in left
+
+
+def answers(url: str) -> bool:
+    try:
+        return bool(ask(url, rows(1, 1))["click"].item() == 1.5)
+    except InferenceServerException:
+        return False
 
 
 def test_end_of_the_with_block_leaves_nothing(repository: Path) -> None:
@@ -226,12 +234,23 @@ def test_command_stops_cleanly_while_it_starts(
 
 
 def test_command_reports_the_death_of_triton(repository: Path, started: list["subprocess.Popen[str]"]) -> None:
-    command = start(started, COMMAND, str(repository), *FREE_PORTS)
+    command = start(started, COMMAND, str(repository), *FREE_PORTS, "--restarts", "0")
     read_line(command)
     os.kill(command_server(command), signal.SIGKILL)
     _, errors = command.communicate(timeout=15)
     assert command.returncode == 1
     assert errors.splitlines()[-1].startswith("polyrank: the server ended by itself: ")
+
+
+def test_command_starts_a_dead_triton_again(repository: Path, started: list["subprocess.Popen[str]"]) -> None:
+    command = start(started, COMMAND, str(repository), *FREE_PORTS)
+    url = read_line(command).split()[4].removesuffix(",")
+    os.kill(command_server(command), signal.SIGKILL)
+    assert wait_until(lambda: answers(url))
+    command.send_signal(signal.SIGTERM)
+    _, errors = command.communicate(timeout=15)
+    assert command.returncode == 0
+    assert "Triton was ended by SIGKILL; starting it again with ranker\n" in errors
 
 
 def test_command_reports_a_refusal_in_one_line(tmp_path: Path, started: list["subprocess.Popen[str]"]) -> None:

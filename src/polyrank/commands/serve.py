@@ -6,13 +6,15 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from polyrank.errors import ServerUnavailableError
+from polyrank.errors import ConfigError, ServerUnavailableError
 
 from .output import say
 from .server import show_progress
 
 if TYPE_CHECKING:
     from polyrank.serving.server import Server
+    from polyrank.serving.server_config import ServerConfig
+    from polyrank.serving.triton_options import Tls
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -27,7 +29,35 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--ready-timeout-s", type=float, default=60.0, help="default %(default)s")
     parser.add_argument("--log-file", type=Path, help="where Triton writes; default a file in the cache folder")
     parser.add_argument("--accelerator", choices=("cpu", "gpu"), default="cpu", help="which ONNX Runtime to use")
+    parser.add_argument(
+        "--restarts",
+        type=int,
+        default=5,
+        help="start Triton again when it dies or hangs, so often within ten minutes (default %(default)s)",
+    )
+    parser.add_argument(
+        "--hang-s", type=float, default=30.0, help="without an answer for so long it hangs (default %(default)s)"
+    )
+    parser.add_argument(
+        "--grace-s", type=float, default=10.0, help="what requests in flight get at the end (default %(default)s)"
+    )
+    _add_tls(parser)
+    parser.add_argument("--log-verbose", type=int, default=0, metavar="LEVEL", help="1 logs requests with their ids")
+    parser.add_argument(
+        "--triton-option",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="pass an option to Triton, such as http-thread-count=16; repeatable",
+    )
     parser.set_defaults(run=run)
+
+
+def _add_tls(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("TLS", "of the gRPC endpoint; HTTP then listens on 127.0.0.1 alone, plain")
+    group.add_argument("--tls-certificate", type=Path, metavar="PEM", help="the server's certificate")
+    group.add_argument("--tls-key", type=Path, metavar="PEM", help="its private key")
+    group.add_argument("--tls-ca", type=Path, metavar="PEM", help="let in only clients that these authorities signed")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -55,9 +85,15 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 def _start(args: argparse.Namespace) -> "Server":
-    from polyrank.serving.server import ServerConfig, serve
+    from polyrank.serving.server import serve
 
-    config = ServerConfig(
+    return serve(args.repository, models=args.model, config=_config(args))
+
+
+def _config(args: argparse.Namespace) -> "ServerConfig":
+    from polyrank.serving.server_config import ServerConfig
+
+    return ServerConfig(
         host=args.host,
         http_port=args.http_port,
         grpc_port=args.grpc_port,
@@ -65,8 +101,30 @@ def _start(args: argparse.Namespace) -> "Server":
         ready_timeout_s=args.ready_timeout_s,
         log_file=args.log_file,
         accelerator=args.accelerator,
+        restarts=args.restarts,
+        hang_s=args.hang_s,
+        grace_s=args.grace_s,
+        tls=_tls(args),
+        log_verbose=args.log_verbose,
+        triton_options=dict(_named(word) for word in args.triton_option),
     )
-    return serve(args.repository, models=args.model, config=config)
+
+
+def _tls(args: argparse.Namespace) -> "Tls | None":
+    from polyrank.serving.triton_options import Tls
+
+    if args.tls_certificate is None and args.tls_key is None and args.tls_ca is None:
+        return None
+    if args.tls_certificate is None or args.tls_key is None:
+        raise ConfigError("TLS needs --tls-certificate and --tls-key, both")
+    return Tls(certificate=args.tls_certificate, key=args.tls_key, ca=args.tls_ca)
+
+
+def _named(word: str) -> tuple[str, str]:
+    name, equals, value = word.partition("=")
+    if not equals:
+        raise ConfigError(f"--triton-option must be NAME=VALUE, got {word!r}")
+    return name.removeprefix("--"), value
 
 
 def _summary(server: "Server") -> str:

@@ -1,0 +1,214 @@
+"""Triton dies, hangs, or loses a worker, and answers again; dead clients leave no shared memory."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
+
+import pytest
+from integration.server_repository import SHARED_MEMORY, add_model, ask, private_folder, remains, rows, wait_until
+from tritonclient import grpc
+from tritonclient.utils import InferenceServerException
+
+from polyrank.serving.processes import children, command_line
+from polyrank.serving.server import Server, ServerConfig, serve
+
+pytestmark = pytest.mark.triton
+
+RESTARTING = ServerConfig(restarts=3)
+TWO = {"instance_group": [{"kind": "KIND_CPU", "count": 2}]}
+REGION = """
+import sys, time
+from multiprocessing import resource_tracker, shared_memory
+from tritonclient import grpc
+from polyrank.serving.regions import region_name
+name = region_name()
+memory = shared_memory.SharedMemory(name, create=True, size=64)
+resource_tracker.unregister(memory._name, "shared_memory")
+with grpc.InferenceServerClient(sys.argv[1]) as client:
+    client.register_system_shared_memory(name, f"/{name}", 64)
+print(name, flush=True)
+time.sleep(600)
+"""
+
+
+def answers(server: Server, model: str = "ranker") -> bool:
+    try:
+        return bool(ask(server.url, rows(1, 1), model)["click"].item() == 1.5)
+    except InferenceServerException:
+        return False
+
+
+def workers(server: Server, model: str = "ranker") -> list[int]:
+    found = {pid: command_line(pid) for pid in children(server.pid)}
+    return [pid for pid, words in found.items() if any(f"/{model}/" in word for word in words)]
+
+
+def regions(server: Server) -> set[str]:
+    with grpc.InferenceServerClient(server.url) as client:
+        return set(client.get_system_shared_memory_status().regions)
+
+
+@contextmanager
+def load(server: Server) -> Iterator[list[str]]:
+    """Ask the server without a pause, and give what the failures say."""
+    failures: list[str] = []
+    is_over = threading.Event()
+
+    def work() -> None:
+        with grpc.InferenceServerClient(server.url) as client:
+            while not is_over.is_set():
+                try:
+                    client.infer("ranker", rows(1, 1))
+                except InferenceServerException as err:
+                    failures.append(str(err))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    yield failures
+    is_over.set()
+    for thread in threads:
+        thread.join()
+
+
+def kill(server: Server) -> None:
+    """Kill Triton and wait until another one answers."""
+    before = server.pid
+    os.kill(before, signal.SIGKILL)
+    assert wait_until(lambda: server.pid != before)
+    assert wait_until(lambda: answers(server))
+
+
+def test_killed_triton_answers_again_at_its_ports_under_load(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    add_model(tmp_path)
+    caplog.set_level(logging.INFO)
+    with serve(tmp_path, config=RESTARTING) as server:
+        folder, before = private_folder(server.pid), (server.url, server.http_url, server.metrics_url)
+        with load(server) as failures:
+            kill(server)
+            failures.clear()
+            time.sleep(1.0)
+        assert failures == []
+        assert (server.url, server.http_url, server.metrics_url) == before
+        assert server.is_alive
+        assert wait_until(lambda: "Triton is ready again, with ranker" in caplog.text)
+    assert "Triton was ended by SIGKILL; starting it again with ranker" in caplog.text
+    assert remains(folder) == []
+
+
+def test_restarted_triton_has_the_newest_version_and_what_was_loaded_since(tmp_path: Path) -> None:
+    add_model(tmp_path)
+    with serve(tmp_path, config=RESTARTING) as server:
+        add_model(tmp_path, "later")
+        (tmp_path / "ranker" / "2").mkdir()
+        (tmp_path / "ranker" / "2" / "model.onnx").write_bytes((tmp_path / "ranker" / "1" / "model.onnx").read_bytes())
+        with grpc.InferenceServerClient(server.url) as client:
+            client.load_model("later")
+        time.sleep(1.5)
+        kill(server)
+        with grpc.InferenceServerClient(server.url) as client:
+            assert client.is_model_ready("later")
+            assert client.is_model_ready("ranker", "2")
+            assert not client.is_model_ready("ranker", "1")
+
+
+def test_model_that_was_unloaded_stays_so_after_a_restart(tmp_path: Path) -> None:
+    add_model(tmp_path)
+    add_model(tmp_path, "gone")
+    with serve(tmp_path, config=RESTARTING) as server, grpc.InferenceServerClient(server.url) as client:
+        client.unload_model("gone")
+        time.sleep(2.5)
+        kill(server)
+        assert not answers(server, "gone")
+
+
+def test_hanging_triton_is_started_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    add_model(tmp_path)
+    with serve(tmp_path, config=ServerConfig(restarts=3, hang_s=2.0)) as server:
+        time.sleep(1.5)
+        os.kill(server.pid, signal.SIGSTOP)
+        assert wait_until(lambda: "Triton did not answer for 2 s; starting it again with ranker" in caplog.text)
+        assert wait_until(lambda: answers(server))
+
+
+def test_triton_that_cannot_live_is_given_up(tmp_path: Path) -> None:
+    add_model(tmp_path)
+    with serve(tmp_path, config=ServerConfig(restarts=2)) as server:
+        folder = private_folder(server.pid)
+        (tmp_path / "ranker" / "1" / "model.onnx").write_bytes(b"no graph")
+        os.kill(server.pid, signal.SIGKILL)
+        assert server.wait(60)
+        assert server.failure().startswith("Triton ended with status 1, and was started again 2 times within 10 min; ")
+        assert "model 'ranker' version 1 does not load" in server.failure()
+    assert remains(folder) == []
+
+
+@pytest.mark.parametrize("config", [None, TWO], ids=["one", "two"])
+def test_killed_worker_is_made_anew(
+    tmp_path: Path, config: dict[str, object] | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    add_model(tmp_path, config=config)
+    with serve(tmp_path) as server:
+        time.sleep(1.5)
+        before = set(workers(server))
+        os.kill(min(before), signal.SIGKILL)
+        assert wait_until(lambda: "ranker was loaded again" in caplog.text)
+        assert len(set(workers(server)) - before) == len(before)
+        with load(server) as failures:
+            time.sleep(1.0)
+        assert failures == []
+        assert server.is_alive
+
+
+def test_model_loaded_anew_by_others_is_left_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    model = add_model(tmp_path, config=TWO)
+    with serve(tmp_path) as server:
+        time.sleep(1.5)
+        before = set(workers(server))
+        os.utime(model / "1" / "model.onnx")
+        with grpc.InferenceServerClient(server.url) as client:
+            client.load_model("ranker")
+        time.sleep(6.0)
+        assert not before & set(workers(server))
+        assert "ended" not in caplog.text
+
+
+def test_region_of_a_dead_client_is_freed_and_that_of_a_living_one_stays(tmp_path: Path) -> None:
+    add_model(tmp_path)
+    with serve(tmp_path) as server:
+        command = [sys.executable, "-c", REGION, server.url]
+        clients = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+        try:
+            dead, living = [str(each.stdout and each.stdout.readline()).strip() for each in clients]
+            assert {dead, living} <= regions(server)
+            clients[0].kill()
+            clients[0].wait()
+            assert wait_until(lambda: dead not in regions(server))
+            assert wait_until(lambda: not (SHARED_MEMORY / dead).exists())
+            assert living in regions(server)
+        finally:
+            for each in clients:
+                each.kill()
+                each.communicate()
+            (SHARED_MEMORY / living).unlink(missing_ok=True)
+
+
+def test_region_of_another_name_is_left_alone(tmp_path: Path) -> None:
+    add_model(tmp_path)
+    memory = SharedMemory("someone-else", create=True, size=64)
+    try:
+        with serve(tmp_path) as server, grpc.InferenceServerClient(server.url) as client:
+            client.register_system_shared_memory("someone-else", "/someone-else", 64)
+            time.sleep(7.0)
+            assert "someone-else" in regions(server)
+    finally:
+        memory.close()
+        memory.unlink()

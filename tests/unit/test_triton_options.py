@@ -1,0 +1,115 @@
+"""Options that go to Triton, and those that do not."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from polyrank.errors import ConfigError
+from polyrank.serving.devices import devices, devices_line
+from polyrank.serving.server_config import ServerConfig
+from polyrank.serving.triton_options import Tls, check_options, option_words
+
+LOG = """
+I1129 16:36:30.065968 1 python.cc:1] "ranker version 2: onnxruntime CPUExecutionProvider"
+I1129 16:36:30.065969 1 python.cc:1] "ranker version 2: onnxruntime CUDAExecutionProvider"
+I1129 16:36:30.065970 1 python.cc:1] "bids version 1: onnxruntime CPUExecutionProvider"
+I1129 16:36:30.065970 1 python.cc:1] "successfully loaded 'bids'"
+"""
+
+
+@pytest.fixture(scope="module")
+def pems(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder with two certificates, `a.pem` and `b.pem`, and their keys."""
+    folder = tmp_path_factory.mktemp("pems")
+    for name in ("a", "b"):
+        files = ["-out", str(folder / f"{name}.pem"), "-keyout", str(folder / f"{name}-key.pem")]
+        request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", *files]
+        subprocess.run(request, check=True, capture_output=True)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("http-port", r"^triton option http-port is set by the server itself; use --http-port$"),
+        ("grpc-use-ssl", r"^triton option grpc-use-ssl is set by the server itself; use --tls-certificate$"),
+        ("load-model", r"; use --model$"),
+        (
+            "model-control-mode",
+            r"^triton option model-control-mode is set by the server itself, which rests on it",
+        ),
+        ("--http-thread-count", r"^triton option '--http-thread-count' must be a name such as http-thread-count, with"),
+        ("", r"^triton option '' must be a name"),
+    ],
+)
+def test_option_that_is_ours_or_none_is_refused(name: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        ServerConfig(triton_options={name: "1"})
+
+
+def test_prefix_of_shared_memory_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^triton option backend-config is set by the server itself, which rests"):
+        check_options({"backend-config": "python,shm-region-prefix-name=mine"})
+
+
+def test_other_options_become_words() -> None:
+    options = {"http-thread-count": "16", "backend-config": "python,shm-default-byte-size=1048576"}
+    check_options(options)
+    assert option_words(options) == ["--http-thread-count=16", "--backend-config=python,shm-default-byte-size=1048576"]
+
+
+def test_certificate_and_key_become_words(pems: Path) -> None:
+    tls = Tls(certificate=pems / "a.pem", key=pems / "a-key.pem")
+    files = [f"--grpc-server-cert={pems}/a.pem", f"--grpc-server-key={pems}/a-key.pem"]
+    assert tls.words() == ["--grpc-use-ssl=true", *files]
+
+
+def test_authorities_of_clients_make_it_mutual(pems: Path) -> None:
+    tls = Tls(certificate=pems / "a.pem", key=pems / "a-key.pem", ca=pems / "b.pem")
+    assert {"--grpc-use-ssl-mutual=true", f"--grpc-root-cert={pems}/b.pem"} <= set(tls.words())
+
+
+@pytest.mark.parametrize(
+    ("certificate", "key", "ca", "reason"),
+    [
+        ("absent.pem", "a-key.pem", None, "no such file or directory"),
+        ("a.pem", "b-key.pem", None, r"\[x509: key_values_mismatch\] key values mismatch .*"),
+        ("a-key.pem", "a-key.pem", None, r"\[ssl\] pem lib .*"),
+        ("a.pem", "a-key.pem", "a-key.pem", r"\[x509: no_certificate_or_crl_found\] no certificate or crl found .*"),
+    ],
+)
+def test_files_that_do_not_fit_are_refused(pems: Path, certificate: str, key: str, ca: str | None, reason: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^tls files .*{certificate}, .* cannot be used: {reason}; give PEM files"):
+        Tls(certificate=pems / certificate, key=pems / key, ca=pems / ca if ca else None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("restarts", -1, r"^restarts must be 0 or above, got -1$"),
+        ("grace_s", -0.5, r"^grace_s must be 0 or above, got -0\.5$"),
+        ("log_verbose", -1, r"^log_verbose must be 0 or above, got -1$"),
+        ("hang_s", 0.0, r"^hang_s must be above 0, got 0\.0$"),
+    ],
+)
+def test_wrong_number_is_refused(name: str, value: float, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        ServerConfig(**{name: value})  # type: ignore[arg-type]
+
+
+def test_devices_are_read_from_the_log() -> None:
+    assert devices(LOG) == {"bids": "CPU", "ranker": "CPU and CUDA"}
+
+
+def test_line_of_devices_says_why_not_a_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("polyrank.serving.devices.GPU", tmp_path / "absent")
+    assert devices_line({"a": "CPU"}, "gpu") == "devices: a on CPU (this machine has no GPU)"
+    monkeypatch.setattr("polyrank.serving.devices.GPU", tmp_path)
+    assert devices_line({"a": "CUDA"}, "gpu") == "devices: a on CUDA"
+    assert devices_line({"a": "CPU"}, "cpu").endswith("--accelerator gpu takes that for GPUs)")
+    assert devices_line({"a": "CPU"}, "gpu").endswith("the log has details)")
+
+
+def test_line_without_devices_says_so() -> None:
+    assert devices_line({}, "cpu") == "devices: no model with ONNX Runtime"
