@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install what pip cannot bring: a C++ compiler, CMake, GoogleTest, the xxHash library that fingerprints are compared with,
-# and the shared libpython that the embedded server loads.
+# OpenSSL for the certificates of tests, and the shared libpython that the embedded server loads.
 # Usage: system-packages.sh PYTHON [java] [clang]     (java: a Java for Spark too; clang: Clang with libFuzzer too)
 set -eu
 python=$1
@@ -18,6 +18,7 @@ libdir=$("$python" -c 'import sysconfig; print(sysconfig.get_config_var("LIBDIR"
 
 command -v c++ >/dev/null 2>&1 || want g++
 command -v cmake >/dev/null 2>&1 || want cmake
+command -v openssl >/dev/null 2>&1 || want openssl
 [ -e /usr/include/gtest/gtest.h ] || [ -e /usr/local/include/gtest/gtest.h ] || want libgtest-dev
 [ -e /usr/include/xxhash.h ] || [ -e /usr/local/include/xxhash.h ] || want libxxhash-dev
 "$python" -c 'import ensurepip, venv' 2>/dev/null || want "python$minor-venv"

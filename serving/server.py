@@ -26,7 +26,7 @@ from .runtime import Runtime, ensure_runtime
 from .servable import servable_models
 from .server_config import ServerConfig
 from .supervisor import Orders
-from .triton_options import option_words
+from .triton_options import option_words, tls_words
 
 __all__ = ["Server", "ServerConfig", "serve"]
 
@@ -259,7 +259,7 @@ def _options(config: ServerConfig) -> tuple[str, ...]:
         f"--allow-gpu-metrics={'true' if config.accelerator == 'gpu' else 'false'}",
         f"--exit-timeout-secs={max(1, math.ceil(config.grace_s))}",
         f"--log-verbose={config.log_verbose}",
-        *(config.tls.words() if config.tls else ()),
+        *(tls_words(config.tls.files) if config.tls else ()),
         *option_words(config.triton_options),
     )
 

@@ -62,12 +62,19 @@ class Tls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             reason = str(getattr(err, "strerror", None) or err).lower()
             raise ConfigError(f"tls files {names} cannot be used: {reason}; give PEM files that fit together") from err
 
-    def words(self) -> list[str]:
-        """Return Triton's options."""
-        files = [f"--grpc-server-cert={self.certificate.absolute()}", f"--grpc-server-key={self.key.absolute()}"]
-        if self.ca is None:
-            return ["--grpc-use-ssl=true", *files]
-        return ["--grpc-use-ssl-mutual=true", *files, f"--grpc-root-cert={self.ca.absolute()}"]
+    @property
+    def files(self) -> dict[str, Path]:
+        """The files by the name of the attribute, those that there are."""
+        files = {"certificate": self.certificate, "key": self.key}
+        return {name: file.absolute() for name, file in (files | ({"ca": self.ca} if self.ca else {})).items()}
+
+
+def tls_words(files: Mapping[str, Path]) -> list[str]:
+    """Return Triton's options for the files of a `Tls`, as they lie where Triton runs."""
+    own = [f"--grpc-server-cert={files['certificate']}", f"--grpc-server-key={files['key']}"]
+    if "ca" not in files:
+        return ["--grpc-use-ssl=true", *own]
+    return ["--grpc-use-ssl-mutual=true", *own, f"--grpc-root-cert={files['ca']}"]
 
 
 def check_options(options: Mapping[str, str]) -> None:

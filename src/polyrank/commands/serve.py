@@ -42,6 +42,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--grace-s", type=float, default=10.0, help="what requests in flight get at the end (default %(default)s)"
     )
     _add_tls(parser)
+    _add_container(parser)
     parser.add_argument("--log-verbose", type=int, default=0, metavar="LEVEL", help="1 logs requests with their ids")
     parser.add_argument(
         "--triton-option",
@@ -53,6 +54,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.set_defaults(run=run)
 
 
+def _add_container(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "the official container", "print or write what serves the same there; nothing starts"
+    )
+    group.add_argument("--print-docker", action="store_true", help="print the docker command and end")
+    group.add_argument("--write-deploy", type=Path, metavar="DIR", help="write files for Docker Compose and Kubernetes")
+    group.add_argument("--triton-release", metavar="YY.MM", help="default what the models were exported for")
+
+
 def _add_tls(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("TLS", "of the gRPC endpoint; HTTP then listens on 127.0.0.1 alone, plain")
     group.add_argument("--tls-certificate", type=Path, metavar="PEM", help="the server's certificate")
@@ -61,12 +71,15 @@ def _add_tls(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until told to stop.
+    """Serve until told to stop; or only say how to serve in the official container.
 
     Raises:
         ServerUnavailableError: The server ended by itself.
         PolyrankError: It does not start; see `polyrank.serving.server.serve`.
+        RepositoryError: No model says which release of Triton it is for.
     """
+    if args.print_docker or args.write_deploy is not None:
+        return _deploy(args)
     show_progress()
     # SIGINT too: a shell without job control starts background jobs with it ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -78,6 +91,18 @@ def run(args: argparse.Namespace) -> int:
             raise ServerUnavailableError(f"the server ended by itself: {server.failure()}")
     except KeyboardInterrupt:
         return 0
+
+
+def _deploy(args: argparse.Namespace) -> int:
+    from polyrank.serving.container import docker_command, triton_release
+    from polyrank.serving.deployment import write_deployment
+
+    release = args.triton_release or triton_release(args.repository, args.model)
+    if args.print_docker:
+        say(docker_command(args.repository, args.model, _config(args), release))
+    if args.write_deploy is not None:
+        say(write_deployment(args.write_deploy, args.repository, release))
+    return 0
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -1,0 +1,153 @@
+"""The docker command and the deployment files of a repository."""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from polyrank.__main__ import main
+from polyrank.errors import ConfigError, OutputError, RepositoryError
+from polyrank.serving.container import docker_command, triton_release
+from polyrank.serving.deployment import FILES, write_deployment
+from polyrank.serving.server_config import ServerConfig
+
+CONFIG = ServerConfig(http_port=8000, grpc_port=8001, metrics_port=8002)
+
+
+def add(repository: Path, name: str, *releases: str | None) -> None:
+    """Write a finished model with a version for each release that it was exported for."""
+    for number, release in enumerate(releases, 1):
+        version = repository / name / str(number)
+        version.mkdir(parents=True)
+        (version / "model.onnx").touch()
+        (version / "signature.json").write_text(json.dumps({"triton": release, "opset": 20}))
+    (repository / name / "config.pbtxt").touch()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    folder = tmp_path / "my models, all"
+    add(folder, "ranker", "26.07", "26.04")
+    add(folder, "bids", "25.11")
+    return folder
+
+
+def words(repository: Path, config: ServerConfig = CONFIG, models: list[str] | None = None) -> list[str]:
+    return shlex.split(docker_command(repository, models, config, "26.07"))
+
+
+def test_release_is_the_newest_that_a_newest_version_asks_for(repository: Path) -> None:
+    assert triton_release(repository) == "26.04"
+    assert triton_release(repository, ["bids"]) == "25.11"
+
+
+def test_repository_that_names_no_release_asks_for_one(tmp_path: Path) -> None:
+    add(tmp_path, "ranker", None)
+    with pytest.raises(
+        RepositoryError, match=r"^no model of .* \(ranker\) says which Triton it is for; give --triton-release$"
+    ):
+        triton_release(tmp_path)
+
+
+def test_signature_that_cannot_be_read_is_told(repository: Path) -> None:
+    (repository / "bids" / "1" / "signature.json").write_text("{")
+    with pytest.raises(RepositoryError, match=r"bids/1/signature\.json cannot be read: .*; publish the bundle again$"):
+        triton_release(repository)
+
+
+def test_command_serves_what_the_embedded_server_would(repository: Path) -> None:
+    found = words(repository)
+    image = found.index("nvcr.io/nvidia/tritonserver:26.07-py3")
+    assert found[:3] == ["docker", "run", "--rm"]
+    assert {f"--publish=127.0.0.1:{port}:{port}" for port in (8000, 8001, 8002)} <= set(found[:image])
+    assert f'--mount=type=bind,"source={repository}",target=/models,readonly' in found[:image]
+    assert {"--model-control-mode=explicit", "--load-model=bids", "--load-model=ranker"} <= set(found[image:])
+    assert not any("gpus" in word for word in found)
+
+
+def test_options_of_the_server_are_those_of_the_container(repository: Path) -> None:
+    config = ServerConfig(
+        host="0.0.0.0",  # noqa: S104 (what is tested)
+        grpc_port=9001,
+        accelerator="gpu",
+        grace_s=30.0,
+        triton_options={"http-thread-count": "16"},
+    )
+    found = words(repository, config, ["bids"])
+    assert {"--gpus=all", "--publish=0.0.0.0:9001:8001", "--publish=0.0.0.0::8000", "--stop-timeout=35"} <= set(found)
+    assert {"--exit-timeout-secs=30", "--http-thread-count=16", "--load-model=bids"} <= set(found)
+    assert "--load-model=ranker" not in found
+
+
+def test_secured_container_shows_no_plain_http(
+    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pem, key = tmp_path / "a.pem", tmp_path / "a-key.pem"
+    request = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=a"]
+    subprocess.run([*request, "-out", str(pem), "-keyout", str(key)], check=True, capture_output=True)
+    files = ["--tls-certificate", str(pem), "--tls-key", str(key)]
+    assert main(["serve", str(repository), "--print-docker", *files]) == 0
+    found = shlex.split(capsys.readouterr().out)
+    assert not any(word.endswith(":8000") for word in found)
+    assert f"--mount=type=bind,source={key},target=/tls/key.pem,readonly" in found
+    assert {"--grpc-use-ssl=true", "--grpc-server-key=/tls/key.pem", "--http-address=127.0.0.1"} <= set(found)
+
+
+@pytest.mark.skipif(shutil.which("docker") is None, reason="needs Docker's client")
+def test_docker_takes_the_command(repository: Path) -> None:
+    nowhere = os.environ | {"DOCKER_HOST": "tcp://127.0.0.1:1"}
+    command = docker_command(repository, None, CONFIG, "26.07")
+    done = subprocess.run(["sh", "-c", command], env=nowhere, capture_output=True, text=True, check=False)
+    assert done.returncode == 125
+    assert "Cannot connect to the Docker daemon" in done.stderr
+
+
+@pytest.mark.parametrize("release", ["26", "latest", "26.07-py3", "2026.07", ""])
+def test_release_that_is_none_is_refused(repository: Path, release: str) -> None:
+    with pytest.raises(ConfigError, match=r"^--triton-release must be a year and a month such as 26\.07, got '"):
+        docker_command(repository, None, CONFIG, release)
+
+
+def test_command_prints_one_line_and_starts_nothing(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", str(repository), "--print-docker", "--triton-release", "26.07"]) == 0
+    output = capsys.readouterr()
+    assert output.out == docker_command(repository, None, CONFIG, "26.07") + "\n"
+    assert output.err == ""
+
+
+def test_written_files_are_those_of_the_package_with_release_and_repository(repository: Path, tmp_path: Path) -> None:
+    said = write_deployment(tmp_path / "deploy", repository, "25.11")
+    assert said.startswith(f"deployment files in {tmp_path}/deploy; next: cd {tmp_path}/deploy && docker compose up")
+    written = {file.relative_to(tmp_path / "deploy") for file in (tmp_path / "deploy").rglob("*") if file.is_file()}
+    assert written == {file.relative_to(FILES) for file in FILES.rglob("*") if file.is_file()} | {Path(".env")}
+    settings = (tmp_path / "deploy" / ".env").read_text()
+    assert settings == f"TRITON_RELEASE=25.11\nMODEL_REPOSITORY='{repository}'\n"
+    image = yaml.safe_load((tmp_path / "deploy" / "kubernetes" / "kustomization.yaml").read_text())["images"]
+    assert image == [{"name": "nvcr.io/nvidia/tritonserver", "newTag": "25.11-py3"}]
+
+
+def test_folder_that_exists_is_not_written_into(repository: Path, tmp_path: Path) -> None:
+    (tmp_path / "deploy").mkdir()
+    (tmp_path / "deploy" / "mine").touch()
+    with pytest.raises(OutputError, match="deploy already exists"):
+        write_deployment(tmp_path / "deploy", repository, "26.07")
+
+
+def test_path_that_compose_cannot_read_is_refused(tmp_path: Path) -> None:
+    add(tmp_path / "it's", "ranker", "26.07")
+    with pytest.raises(
+        ConfigError, match=r"^docker compose cannot read a repository path with a quote or a line end: "
+    ):
+        write_deployment(tmp_path / "deploy", tmp_path / "it's", "26.07")
+    assert not (tmp_path / "deploy").exists()
+
+
+def test_command_writes_the_files(repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", str(repository), "--write-deploy", str(tmp_path / "deploy")]) == 0
+    assert capsys.readouterr().out.startswith("deployment files in ")
+    assert (tmp_path / "deploy" / "compose.yaml").is_file()
