@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .server_config import ServerConfig as ServerConfig
     from .telemetry import Metrics as Metrics
     from .telemetry import Telemetry as Telemetry
+    from .triton_options import ServerTls as ServerTls
 
 _HOMES = {
     "AsyncRanker": ".async_client",
@@ -27,6 +28,7 @@ _HOMES = {
     "Ranker": ".client",
     "Server": ".server",
     "ServerConfig": ".server_config",
+    "ServerTls": ".triton_options",
     "Telemetry": ".telemetry",
     "TlsFiles": ".options",
     "serve": ".server",

@@ -14,7 +14,7 @@ from polyrank.errors import ConfigError, RepositoryError
 
 from .servable import servable_models
 from .server_config import ServerConfig
-from .triton_options import Tls, option_words, tls_words
+from .triton_options import ServerTls, option_words, tls_words
 
 IMAGE = "nvcr.io/nvidia/tritonserver"
 REPOSITORY = "/models"
@@ -116,7 +116,7 @@ def _triton(names: Sequence[str], config: ServerConfig) -> list[str]:
     ]
 
 
-def _secured(tls: Tls) -> list[str]:
+def _secured(tls: ServerTls) -> list[str]:
     inside = {name: Path(f"/tls/{name}.pem") for name in tls.files}
     return ["--http-address=127.0.0.1", *tls_words(inside)]
 

@@ -7,7 +7,7 @@ import msgspec
 from polyrank.errors import ConfigError
 
 from .runtime import Accelerator
-from .triton_options import Tls, check_options
+from .triton_options import ServerTls, check_options
 
 _MAX_PORT = 65_535
 
@@ -43,7 +43,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     restarts: int = 0
     hang_s: float = 30.0
     grace_s: float = 10.0
-    tls: Tls | None = None
+    tls: ServerTls | None = None
     log_verbose: int = 0
     triton_options: dict[str, str] = {}
 

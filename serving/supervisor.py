@@ -20,8 +20,8 @@ from types import FrameType
 from typing import Self
 
 from .ending import TICK_S, end_group, kill_group, reap, remove_leftovers, remove_shared_memory
-from .endpoint import Endpoint
 from .restarts import WINDOW_S, Restarts
+from .triton_http import TritonHttp
 from .watch import PERIOD_S, Watch
 
 _PR_SET_PDEATHSIG = 1
@@ -125,7 +125,7 @@ class Supervisor:
         return watch.models, ""
 
     def _new_watch(self, pid: int, models: tuple[str, ...]) -> Watch:
-        endpoint = Endpoint(self._orders.http_host, self._orders.http_port)
+        endpoint = TritonHttp(self._orders.http_host, self._orders.http_port)
         return Watch(endpoint, pid, models, now=time.monotonic())
 
     def _look(self, watch: Watch, now: float) -> None:

@@ -38,7 +38,7 @@ _FIXED = {
 """What the embedded server rests on."""
 
 
-class Tls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ServerTls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How the gRPC endpoint proves who it is, and asks clients to. Triton has no TLS for HTTP.
 
     Attributes:
@@ -70,7 +70,7 @@ class Tls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 def tls_words(files: Mapping[str, Path]) -> list[str]:
-    """Return Triton's options for the files of a `Tls`, as they lie where Triton runs."""
+    """Return Triton's options for the files of a `ServerTls`, as they lie where Triton runs."""
     own = [f"--grpc-server-cert={files['certificate']}", f"--grpc-server-key={files['key']}"]
     if "ca" not in files:
         return ["--grpc-use-ssl=true", *own]

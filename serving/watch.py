@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from polyrank.errors import RequestError, ServerUnavailableError
 
-from .endpoint import Endpoint
 from .regions import is_orphan, remove_orphan
+from .triton_http import TritonHttp
 from .workers import Version, Workers, repair
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Watch:
         now: The time, in seconds that only rise.
     """
 
-    def __init__(self, endpoint: Endpoint, triton: int, models: tuple[str, ...], *, now: float) -> None:
+    def __init__(self, endpoint: TritonHttp, triton: int, models: tuple[str, ...], *, now: float) -> None:
         self.models = models
         self._endpoint = endpoint
         self._workers = Workers(triton)

@@ -12,8 +12,8 @@ from typing import Any
 
 from polyrank.errors import PolyrankError
 
-from .endpoint import Endpoint
 from .processes import children, command_line, process
+from .triton_http import TritonHttp
 
 _STUB = "triton_python_backend_stub"
 _PATIENCE = 2
@@ -63,7 +63,7 @@ class Workers:
         return found is not None and found.parent == self._triton
 
 
-def repair(endpoint: Endpoint, version: Version, workers: Workers) -> Iterator[str]:
+def repair(endpoint: TritonHttp, version: Version, workers: Workers) -> Iterator[str]:
     """Have Triton make the workers of a model anew, without a gap: those that live answer until then.
 
     First what is published now is loaded. Where that changed nothing, it is loaded under a configuration that differs.
@@ -87,14 +87,14 @@ def repair(endpoint: Endpoint, version: Version, workers: Workers) -> Iterator[s
             yield from itertools.repeat("", _PATIENCE)
 
 
-def _load(endpoint: Endpoint, model: str, order: dict[str, Any]) -> Iterator[str]:
+def _load(endpoint: TritonHttp, model: str, order: dict[str, Any]) -> Iterator[str]:
     pending = endpoint.begin(f"/v2/repository/models/{model}/load", order)
     while not pending.is_answered:
         yield ""
     pending.result()
 
 
-def _is_short(endpoint: Endpoint, version: Version, workers: Workers) -> bool:
+def _is_short(endpoint: TritonHttp, version: Version, workers: Workers) -> bool:
     """Say whether a version has fewer workers than its configuration asks for."""
     workers.discover()
     try:

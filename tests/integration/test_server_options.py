@@ -13,9 +13,9 @@ from tritonclient import grpc
 from tritonclient.utils import InferenceServerException
 
 from polyrank.errors import ServerStartError
-from polyrank.serving.endpoint import Endpoint
 from polyrank.serving.server import ServerConfig, serve
-from polyrank.serving.triton_options import Tls
+from polyrank.serving.triton_http import TritonHttp
+from polyrank.serving.triton_options import ServerTls
 
 pytestmark = pytest.mark.triton
 
@@ -44,7 +44,7 @@ def test_secured_server_answers_those_who_trust_it_alone(tmp_path: Path) -> None
     add_model(tmp_path / "models")
     certificate, key = certify(tmp_path, "server")
     other, _ = certify(tmp_path, "other")
-    config = ServerConfig(host="0.0.0.0", tls=Tls(certificate=certificate, key=key))  # noqa: S104 (what is tested)
+    config = ServerConfig(host="0.0.0.0", tls=ServerTls(certificate=certificate, key=key))  # noqa: S104 (what is tested)
     with serve(tmp_path / "models", config=config) as server:
         assert secured(server.url, certificate) == 1.5
         with pytest.raises(InferenceServerException, match="UNAVAILABLE"):
@@ -73,7 +73,7 @@ def test_secured_server_may_ask_clients_who_they_are(tmp_path: Path) -> None:
     certificate, key = certify(tmp_path, "server")
     client = certify(tmp_path, "client")
     stranger = certify(tmp_path, "stranger")
-    config = ServerConfig(tls=Tls(certificate=certificate, key=key, ca=client[0]))
+    config = ServerConfig(tls=ServerTls(certificate=certificate, key=key, ca=client[0]))
     with serve(tmp_path / "models", config=config) as server:
         assert secured(server.url, certificate, *client) == 1.5
         for own in ((), stranger):
@@ -84,14 +84,14 @@ def test_secured_server_may_ask_clients_who_they_are(tmp_path: Path) -> None:
 def test_secured_triton_is_watched_too(tmp_path: Path) -> None:
     add_model(tmp_path / "models")
     certificate, key = certify(tmp_path, "server")
-    config = ServerConfig(tls=Tls(certificate=certificate, key=key), restarts=2, hang_s=3.0)
+    config = ServerConfig(tls=ServerTls(certificate=certificate, key=key), restarts=2, hang_s=3.0)
     with serve(tmp_path / "models", config=config) as server:
         before = server.pid
         time.sleep(5.0)
         assert server.pid == before
 
 
-def is_ready(http: Endpoint) -> bool:
+def is_ready(http: TritonHttp) -> bool:
     try:
         http.get("/v2/health/ready")
     except ConnectionError:
@@ -102,7 +102,7 @@ def is_ready(http: Endpoint) -> bool:
 def test_stop_answers_what_is_in_flight_and_is_not_ready_for_more(tmp_path: Path) -> None:
     add_model(tmp_path, config=SLOW)
     with ThreadPoolExecutor(2) as pool, serve(tmp_path) as server:
-        http = Endpoint("127.0.0.1", port(server.http_url))
+        http = TritonHttp("127.0.0.1", port(server.http_url))
         assert is_ready(http)
         answer = pool.submit(ask, server.url, rows(1, 1))
         time.sleep(0.5)

@@ -8,7 +8,7 @@ import pytest
 from polyrank.errors import ConfigError
 from polyrank.serving.devices import devices, devices_line
 from polyrank.serving.server_config import ServerConfig
-from polyrank.serving.triton_options import Tls, check_options, option_words, tls_words
+from polyrank.serving.triton_options import ServerTls, check_options, option_words, tls_words
 
 LOG = """
 I1129 16:36:30.065968 1 python.cc:1] "ranker version 2: onnxruntime CPUExecutionProvider"
@@ -60,13 +60,13 @@ def test_other_options_become_words() -> None:
 
 
 def test_certificate_and_key_become_words(pems: Path) -> None:
-    tls = Tls(certificate=pems / "a.pem", key=pems / "a-key.pem")
+    tls = ServerTls(certificate=pems / "a.pem", key=pems / "a-key.pem")
     files = [f"--grpc-server-cert={pems}/a.pem", f"--grpc-server-key={pems}/a-key.pem"]
     assert tls_words(tls.files) == ["--grpc-use-ssl=true", *files]
 
 
 def test_authorities_of_clients_make_it_mutual(pems: Path) -> None:
-    tls = Tls(certificate=pems / "a.pem", key=pems / "a-key.pem", ca=pems / "b.pem")
+    tls = ServerTls(certificate=pems / "a.pem", key=pems / "a-key.pem", ca=pems / "b.pem")
     assert {"--grpc-use-ssl-mutual=true", f"--grpc-root-cert={pems}/b.pem"} <= set(tls_words(tls.files))
 
 
@@ -81,7 +81,7 @@ def test_authorities_of_clients_make_it_mutual(pems: Path) -> None:
 )
 def test_files_that_do_not_fit_are_refused(pems: Path, certificate: str, key: str, ca: str | None, reason: str) -> None:
     with pytest.raises(ConfigError, match=rf"^tls files .*{certificate}, .* cannot be used: {reason}; give PEM files"):
-        Tls(certificate=pems / certificate, key=pems / key, ca=pems / ca if ca else None)
+        ServerTls(certificate=pems / certificate, key=pems / key, ca=pems / ca if ca else None)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from . import (
     compare,
     dataset,
+    doctor,
     export,
     fingerprint,
     inspect,
@@ -38,4 +39,5 @@ VERBS = (
     verify,
     loadtest,
     server,
+    doctor,
 )

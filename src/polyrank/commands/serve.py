@@ -14,7 +14,7 @@ from .server import show_progress
 if TYPE_CHECKING:
     from polyrank.serving.server import Server
     from polyrank.serving.server_config import ServerConfig
-    from polyrank.serving.triton_options import Tls
+    from polyrank.serving.triton_options import ServerTls
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -135,14 +135,14 @@ def _config(args: argparse.Namespace) -> "ServerConfig":
     )
 
 
-def _tls(args: argparse.Namespace) -> "Tls | None":
-    from polyrank.serving.triton_options import Tls
+def _tls(args: argparse.Namespace) -> "ServerTls | None":
+    from polyrank.serving.triton_options import ServerTls
 
     if args.tls_certificate is None and args.tls_key is None and args.tls_ca is None:
         return None
     if args.tls_certificate is None or args.tls_key is None:
         raise ConfigError("TLS needs --tls-certificate and --tls-key, both")
-    return Tls(certificate=args.tls_certificate, key=args.tls_key, ca=args.tls_ca)
+    return ServerTls(certificate=args.tls_certificate, key=args.tls_key, ca=args.tls_ca)
 
 
 def _named(word: str) -> tuple[str, str]:

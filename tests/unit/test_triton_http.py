@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from polyrank.errors import RequestError, ServerUnavailableError
-from polyrank.serving.endpoint import Endpoint
+from polyrank.serving.triton_http import TritonHttp
 
 
 @contextmanager
-def answering(status: int, text: bytes) -> Iterator[tuple[Endpoint, list[bytes]]]:
+def answering(status: int, text: bytes) -> Iterator[tuple[TritonHttp, list[bytes]]]:
     """Give an endpoint that answers so, and the bodies it gets."""
     bodies: list[bytes] = []
 
@@ -35,7 +35,7 @@ def answering(status: int, text: bytes) -> Iterator[tuple[Endpoint, list[bytes]]
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        yield Endpoint("127.0.0.1", server.server_port, timeout_s=5.0), bodies
+        yield TritonHttp("127.0.0.1", server.server_port, timeout_s=5.0), bodies
         server.shutdown()
         thread.join()
 
@@ -73,13 +73,13 @@ def test_nobody_at_the_port_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(ServerUnavailableError, match=rf"^no answer over http from 127\.0\.0\.1:{port}: .*refused"):
-        Endpoint("127.0.0.1", port).get("/")
+        TritonHttp("127.0.0.1", port).get("/")
 
 
 def test_silence_is_told_in_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
-        pending = Endpoint("127.0.0.1", port, timeout_s=0.2).begin("/", {})
+        pending = TritonHttp("127.0.0.1", port, timeout_s=0.2).begin("/", {})
         assert not pending.is_answered
         with pytest.raises(ServerUnavailableError, match=rf"from 127\.0\.0\.1:{port}: timed out; is it up\?$"):
             pending.result()

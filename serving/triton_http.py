@@ -35,7 +35,7 @@ class Pending:
             return _answer(self._connection)
 
 
-class Endpoint:
+class TritonHttp:
     """One server.
 
     Args:
