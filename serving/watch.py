@@ -75,15 +75,11 @@ class Watch:
 
     def _mend(self) -> list[str]:
         for version in self._workers.bereaved():
-            if version not in self._repairs:
-                self._repairs[version] = repair(self._endpoint, version, self._workers)
-        said = {version: next(steps, None) for version, steps in self._repairs.items()}
+            self._repairs.setdefault(version, repair(self._endpoint, version, self._workers))
         # A version that was taken away, or replaced by a newer one, is no concern any more.
-        self._repairs = {
-            version: steps
-            for version, steps in self._repairs.items()
-            if said[version] is not None and version in self._versions
-        }
+        repairs = {version: steps for version, steps in self._repairs.items() if version in self._versions}
+        said = {version: next(steps, None) for version, steps in repairs.items()}
+        self._repairs = {version: steps for version, steps in repairs.items() if said[version] is not None}
         return [text for text in said.values() if text]
 
     def _free_regions(self) -> None:

@@ -16,8 +16,8 @@ from .processes import children, command_line, process
 from .triton_http import TritonHttp
 
 _STUB = "triton_python_backend_stub"
-_PATIENCE = 2
-"""Steps to wait: a model that somebody loads anew loses its old workers too."""
+_PATIENCE = 1
+"""Steps to wait: a model that somebody unloads or replaces loses its workers too, and is not ready any more then."""
 _RETRY = 15
 """Steps between two tries."""
 RELOADS = "polyrank.reloads"

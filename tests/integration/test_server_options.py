@@ -13,6 +13,7 @@ from tritonclient import grpc
 from tritonclient.utils import InferenceServerException
 
 from polyrank.errors import ServerStartError
+from polyrank.serving import ClientOptions, ModelControl, TlsFiles
 from polyrank.serving.server import ServerConfig, serve
 from polyrank.serving.triton_http import TritonHttp
 from polyrank.serving.triton_options import ServerTls
@@ -76,6 +77,9 @@ def test_secured_server_may_ask_clients_who_they_are(tmp_path: Path) -> None:
     config = ServerConfig(tls=ServerTls(certificate=certificate, key=key, ca=client[0]))
     with serve(tmp_path / "models", config=config) as server:
         assert secured(server.url, certificate, *client) == 1.5
+        files = TlsFiles(ca=certificate, certificate=client[0], key=client[1])
+        with ModelControl(f"grpcs://{server.url}", options=ClientOptions(tls=files)) as control:
+            assert control.versions("ranker") == (1,)
         for own in ((), stranger):
             with pytest.raises(InferenceServerException, match="UNAVAILABLE"):
                 secured(server.url, certificate, *own)

@@ -2,23 +2,34 @@
 
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
+from artefacts.served import load_scores
 from integration.server_repository import SHARED_MEMORY, add_model, ask, private_folder, remains, rows, wait_until
 from tritonclient import grpc
 from tritonclient.utils import InferenceServerException
 
+from polyrank.serving import ClientOptions, Ranker
 from polyrank.serving.processes import children, command_line
 from polyrank.serving.server import Server, ServerConfig, serve
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 pytestmark = pytest.mark.triton
 
@@ -27,6 +38,7 @@ TWO = {"instance_group": [{"kind": "KIND_CPU", "count": 2}]}
 REGION = """
 import sys, time
 from multiprocessing import resource_tracker, shared_memory
+
 from tritonclient import grpc
 from polyrank.serving.regions import region_name
 name = region_name()
@@ -151,6 +163,49 @@ def test_triton_that_cannot_live_is_given_up(tmp_path: Path) -> None:
     assert remains(folder) == []
 
 
+def test_stop_between_two_tries_is_quick_and_leaves_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    add_model(tmp_path)
+    with serve(tmp_path, config=ServerConfig(restarts=9)) as server:
+        folder = private_folder(server.pid)
+        (tmp_path / "ranker" / "1" / "model.onnx").write_bytes(b"no graph")
+        os.kill(server.pid, signal.SIGKILL)
+        assert wait_until(lambda: "starting it again in 4 s" in caplog.text)
+        begin = time.monotonic()
+    assert time.monotonic() - begin < 2.0
+    assert remains(folder) == []
+
+
+def keep_scoring(client: Ranker, rows: pa.Table, is_over: threading.Event) -> "list[NDArray[np.float32]]":
+    """Return what each call answers for `click`, float32 [B], until it is over."""
+    found = []
+    while not is_over.is_set():
+        found.append(client.score(rows)["click"].to_numpy())
+    return found
+
+
+def test_client_with_patience_sees_no_error_while_triton_is_down(served: Path, tmp_path: Path) -> None:
+    shutil.copytree(served / "repository" / "toy", tmp_path / "toy")
+    expected = load_scores(served / "scores.npz")["click"]
+    table = pyarrow.parquet.read_table(served / "rows.parquet")
+    options = ClientOptions(attempts=1_000)
+    is_over = threading.Event()
+    with (
+        serve(tmp_path, config=RESTARTING) as server,
+        Ranker(server.url, timeout_s=60.0, options=options) as client,
+        ThreadPoolExecutor(4) as pool,
+    ):
+        before = server.pid
+        calls = [pool.submit(keep_scoring, client, table, is_over) for _ in range(4)]
+        time.sleep(0.5)
+        os.kill(before, signal.SIGKILL)
+        assert wait_until(lambda: server.pid != before)
+        time.sleep(3.0)
+        is_over.set()
+        answers = [each for call in calls for each in call.result()]
+    assert len(answers) > 20
+    np.testing.assert_allclose(np.array(answers), np.tile(expected, (len(answers), 1)), atol=1e-5)
+
+
 @pytest.mark.parametrize("config", [None, TWO], ids=["one", "two"])
 def test_killed_worker_is_made_anew(
     tmp_path: Path, config: dict[str, object] | None, caplog: pytest.LogCaptureFixture
@@ -168,6 +223,20 @@ def test_killed_worker_is_made_anew(
         assert server.is_alive
 
 
+@pytest.mark.slow
+def test_worker_of_a_model_that_does_not_load_is_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    graph = add_model(tmp_path) / "1" / "model.onnx"
+    whole = graph.read_bytes()
+    with serve(tmp_path) as server:
+        time.sleep(1.5)
+        graph.write_bytes(b"no graph")
+        os.kill(workers(server)[0], signal.SIGKILL)
+        assert wait_until(lambda: "ranker could not be loaded again: " in caplog.text)
+        graph.write_bytes(whole)
+        assert wait_until(lambda: "ranker was loaded again" in caplog.text, 40.0)
+        assert answers(server)
+
+
 def test_model_loaded_anew_by_others_is_left_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     model = add_model(tmp_path, config=TWO)
     with serve(tmp_path) as server:
@@ -179,6 +248,18 @@ def test_model_loaded_anew_by_others_is_left_alone(tmp_path: Path, caplog: pytes
         time.sleep(6.0)
         assert not before & set(workers(server))
         assert "ended" not in caplog.text
+
+
+def test_model_that_is_unloaded_is_not_loaded_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    add_model(tmp_path)
+    add_model(tmp_path, "gone", config=TWO)
+    with serve(tmp_path) as server, grpc.InferenceServerClient(server.url) as client:
+        time.sleep(1.5)
+        client.unload_model("gone")
+        assert wait_until(lambda: not workers(server, "gone"))
+        time.sleep(4.0)
+        assert workers(server, "gone") == []
+    assert caplog.text == ""
 
 
 def test_region_of_a_dead_client_is_freed_and_that_of_a_living_one_stays(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from polyrank.__main__ import main
 from polyrank.errors import ConfigError
 from polyrank.serving.devices import devices, devices_line
 from polyrank.serving.server_config import ServerConfig
@@ -113,3 +114,20 @@ def test_line_of_devices_says_why_not_a_gpu(monkeypatch: pytest.MonkeyPatch, tmp
 
 def test_line_without_devices_says_so() -> None:
     assert devices_line({}, "cpu") == "devices: no model with ONNX Runtime"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--triton-option", "http-thread-count"], "--triton-option must be NAME=VALUE, got 'http-thread-count'"),
+        (["--triton-option", "http-port=1"], "triton option http-port is set by the server itself; use --http-port"),
+        (["--tls-key", "key.pem"], "TLS needs --tls-certificate and --tls-key, both"),
+        (["--tls-ca", "ca.pem"], "TLS needs --tls-certificate and --tls-key, both"),
+        (["--restarts", "-1"], "restarts must be 0 or above, got -1"),
+    ],
+)
+def test_command_refuses_wrong_options_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert main(["serve", str(tmp_path), *arguments]) == 1
+    assert capsys.readouterr().err == f"polyrank: {message}\n"

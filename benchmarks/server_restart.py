@@ -1,0 +1,75 @@
+"""How long a killed Triton is away, and what its supervisor costs: `python benchmarks/server_restart.py REPOSITORY`.
+
+Triton is killed again and again, each time that of a fresh server, so that no restart waits; seconds are those from the
+kill until every model of the repository is ready again.
+"""
+
+import argparse
+import os
+import signal
+import statistics
+import time
+from pathlib import Path
+
+from polyrank.errors import PolyrankError
+from polyrank.serving import ModelControl, Server, ServerConfig, serve
+from polyrank.serving.processes import process
+
+TICKS = os.sysconf("SC_CLK_TCK")
+QUIET_S = 20.0
+
+
+def main() -> None:
+    """Print seconds of each restart, and the supervisor's share of a core and memory."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("repository", type=Path)
+    parser.add_argument("--repeats", type=int, default=3)
+    args = parser.parse_args()
+    away = []
+    for _ in range(args.repeats):  # each server is started anew: the first restart of a server comes without a pause
+        with serve(args.repository, config=ServerConfig(restarts=1)) as server:
+            if not away:
+                print("supervisor: {:.2%} of a core, {:.0f} MB".format(*cost(server)))
+            time.sleep(2.0)
+            away.append(restart_s(server))
+    print(f"restart: median {statistics.median(away):.2f} s of {', '.join(f'{each:.2f}' for each in away)}")
+
+
+def restart_s(server: Server) -> float:
+    """Kill Triton; return the seconds until every model is ready again."""
+    begin = time.monotonic()
+    os.kill(server.pid, signal.SIGKILL)
+    while not all(is_ready(server, model) for model in server.models):
+        time.sleep(0.01)
+    return time.monotonic() - begin
+
+
+def is_ready(server: Server, model: str) -> bool:
+    """Say whether a model answers."""
+    try:
+        with ModelControl(server.url, timeout_s=5.0) as control:
+            return bool(control.versions(model))
+    except PolyrankError:
+        return False
+
+
+def cost(server: Server) -> tuple[float, float]:
+    """Return what the supervisor takes while nothing happens: a share of one core, and MB."""
+    triton = process(server.pid)
+    if triton is None:
+        raise SystemExit("Triton has ended")
+    before = used_s(triton.parent)
+    time.sleep(QUIET_S)
+    status = Path(f"/proc/{triton.parent}/status").read_text()
+    kib = next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))
+    return (used_s(triton.parent) - before) / QUIET_S, int(kib) / 1e3
+
+
+def used_s(pid: int) -> float:
+    """Return the seconds of a core that a process has used."""
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / TICKS
+
+
+if __name__ == "__main__":
+    main()
