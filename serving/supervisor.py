@@ -115,31 +115,29 @@ class Supervisor:
         while not self._shall_end():
             if (status := child.poll()) is not None:
                 return watch.models, _ended(status)
-            now = time.monotonic()
-            if self._is_watching and now >= next_look:
-                next_look = now + PERIOD_S
-                self._look(watch, now)
-                if fault := self._hang(watch):
+            if self._is_watching and time.monotonic() >= next_look:
+                next_look = time.monotonic() + PERIOD_S
+                self._look(watch)
+                if self._orders.restarts and (fault := self._fault(watch)):
                     return watch.models, fault
             self._read_orders(TICK_S)
         return watch.models, ""
 
     def _new_watch(self, pid: int, models: tuple[str, ...]) -> Watch:
         endpoint = TritonHttp(self._orders.http_host, self._orders.http_port)
-        return Watch(endpoint, pid, models, now=time.monotonic())
+        return Watch(endpoint, pid, models, load_s=self._orders.ready_timeout_s)
 
-    def _look(self, watch: Watch, now: float) -> None:
+    def _look(self, watch: Watch) -> None:
         was_silent = not watch.has_answered
-        for text in watch.look(now):
+        for text in watch.look():
             _say(tell=text)
         if was_silent and watch.has_answered and self._restarts.count:
             _say(tell=f"Triton is ready again, with {', '.join(watch.models) or 'no model'}")
 
-    def _hang(self, watch: Watch) -> str:
+    def _fault(self, watch: Watch) -> str:
+        """Return why a Triton that runs is of no use any more; "" when it is."""
         limit_s = self._orders.hang_s if watch.has_answered else self._orders.ready_timeout_s
-        if not self._orders.restarts or watch.silence_s(time.monotonic()) <= limit_s:
-            return ""
-        return f"did not answer for {limit_s:g} s"
+        return watch.fault or (f"did not answer for {limit_s:g} s" if watch.silence_s > limit_s else "")
 
     def _shall_end(self) -> bool:
         return self._is_told or os.getppid() != self._parent

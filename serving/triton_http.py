@@ -24,6 +24,10 @@ class Pending:
         sock = self._connection.sock
         return sock is None or bool(select.select([sock], [], [], 0.0)[0])
 
+    def close(self) -> None:
+        """Wait for the answer no longer."""
+        self._connection.close()
+
     def result(self) -> Any:
         """Return the answer, from JSON; None when it is empty.
 

@@ -3,6 +3,7 @@
 Triton's Python backend runs each instance of a model in a process of its own. When one dies, out of memory for
 example, Triton 2.51 starts no other, goes on calling the model ready, and fails each request that it hands to the dead
 one, after a second. Loading the model again does nothing either, as long as its files and configuration are the same.
+And when a worker dies while it starts, the load never ends, nor does any other of that model: only a new Triton helps.
 """
 
 import itertools
@@ -10,7 +11,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from polyrank.errors import PolyrankError
+from polyrank.errors import DeadlineExceededError, RequestError, ServerUnavailableError
 
 from .processes import children, command_line, process
 from .triton_http import TritonHttp
@@ -18,7 +19,7 @@ from .triton_http import TritonHttp
 _STUB = "triton_python_backend_stub"
 _PATIENCE = 1
 """Steps to wait: a model that somebody unloads or replaces loses its workers too, and is not ready any more then."""
-_RETRY = 15
+_RETRY = 5
 """Steps between two tries."""
 RELOADS = "polyrank.reloads"
 """A parameter that makes a configuration differ, so that Triton makes new workers for files that are the same."""
@@ -63,35 +64,51 @@ class Workers:
         return found is not None and found.parent == self._triton
 
 
-def repair(endpoint: TritonHttp, version: Version, workers: Workers) -> Iterator[str]:
+def repair(endpoint: TritonHttp, version: Version, workers: Workers, *, patience: int) -> Iterator[str]:
     """Have Triton make the workers of a model anew, without a gap: those that live answer until then.
 
     First what is published now is loaded. Where that changed nothing, it is loaded under a configuration that differs.
 
+    It ends when all workers are there, and when Triton has loaded the model, whatever that brought.
+
+    Args:
+        endpoint: Triton.
+        version: What has lost a worker, perhaps.
+        workers: All of Triton.
+        patience: Steps that a load may take.
+
     Yields:
         In each step, which should come about a second after the one before, what there is to tell; mostly nothing, "".
+
+    Raises:
+        DeadlineExceededError: A load does not end.
     """
     model = version[0]
     yield from itertools.repeat("", _PATIENCE)
     while _is_short(endpoint, version, workers):
         yield f"a worker of {model} ended; loading the model again"
         try:
-            yield from _load(endpoint, model, {})
+            yield from _load(endpoint, model, {}, patience)
             if _is_short(endpoint, version, workers):
-                yield from _load(endpoint, model, _forced(endpoint.get(f"/v2/models/{model}/config")))
-        except PolyrankError as err:
+                order = _forced(endpoint.get(f"/v2/models/{model}/config"))
+                yield from _load(endpoint, model, order, patience)
+        except (RequestError, ServerUnavailableError) as err:
             yield f"{model} could not be loaded again: {err}"
             yield from itertools.repeat("", _RETRY)
         else:
             yield f"{model} was loaded again"
-            yield from itertools.repeat("", _PATIENCE)
+            return
 
 
-def _load(endpoint: TritonHttp, model: str, order: dict[str, Any]) -> Iterator[str]:
+def _load(endpoint: TritonHttp, model: str, order: dict[str, Any], patience: int) -> Iterator[str]:
     pending = endpoint.begin(f"/v2/repository/models/{model}/load", order)
-    while not pending.is_answered:
+    for _ in range(patience):
+        if pending.is_answered:
+            pending.result()
+            return
         yield ""
-    pending.result()
+    pending.close()
+    raise DeadlineExceededError(f"did not load {model} again within {patience} s")
 
 
 def _is_short(endpoint: TritonHttp, version: Version, workers: Workers) -> bool:
@@ -99,7 +116,7 @@ def _is_short(endpoint: TritonHttp, version: Version, workers: Workers) -> bool:
     workers.discover()
     try:
         config = endpoint.get(f"/v2/models/{version[0]}/versions/{version[1]}/config")
-    except PolyrankError:  # unloaded by now
+    except (RequestError, ServerUnavailableError):  # unloaded by now
         return False
     groups = config.get("instance_group", [])
     instances: int = sum(each.get("count", 1) * max(1, len(each.get("gpus", []))) for each in groups)

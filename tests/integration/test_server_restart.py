@@ -206,6 +206,38 @@ def test_client_with_patience_sees_no_error_while_triton_is_down(served: Path, t
     np.testing.assert_allclose(np.array(answers), np.tile(expected, (len(answers), 1)), atol=1e-5)
 
 
+def test_worker_killed_at_once_is_made_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    add_model(tmp_path)
+    with serve(tmp_path) as server:
+        os.kill(workers(server)[0], signal.SIGKILL)
+        assert wait_until(lambda: "ranker was loaded again" in caplog.text)
+        assert answers(server)
+
+
+def test_worker_that_dies_while_another_is_made_anew_is_made_too(tmp_path: Path) -> None:
+    add_model(tmp_path, config={"instance_group": [{"kind": "KIND_CPU", "count": 3}]})
+    with serve(tmp_path) as server:
+        for _ in range(2):
+            before = workers(server)
+            os.kill(before[0], signal.SIGKILL)
+            assert wait_until(lambda before=before: set(workers(server)) != set(before[1:]))  # type: ignore[misc]
+        assert wait_until(lambda: len(workers(server)) == 3)
+        time.sleep(3.0)
+        assert [answers(server) for _ in range(4)] == [True] * 4
+
+
+@pytest.mark.slow
+def test_model_whose_worker_died_at_its_start_answers_again(tmp_path: Path) -> None:
+    """By the moment of its death the load fails, and is tried again, or never ends, and Triton is started again."""
+    add_model(tmp_path)
+    with serve(tmp_path, config=ServerConfig(restarts=3, ready_timeout_s=8.0)) as server:
+        (first,) = workers(server)
+        os.kill(first, signal.SIGKILL)
+        assert wait_until(lambda: bool(set(workers(server)) - {first}))
+        os.kill(next(iter(set(workers(server)) - {first})), signal.SIGKILL)
+        assert wait_until(lambda: answers(server), 60.0)
+
+
 @pytest.mark.parametrize("config", [None, TWO], ids=["one", "two"])
 def test_killed_worker_is_made_anew(
     tmp_path: Path, config: dict[str, object] | None, caplog: pytest.LogCaptureFixture
@@ -223,7 +255,6 @@ def test_killed_worker_is_made_anew(
         assert server.is_alive
 
 
-@pytest.mark.slow
 def test_worker_of_a_model_that_does_not_load_is_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     graph = add_model(tmp_path) / "1" / "model.onnx"
     whole = graph.read_bytes()
