@@ -69,13 +69,13 @@ class Server:
             threading.Thread(target=self._listen, args=(self._supervisor.stdout,), daemon=True).start()
 
     @property
-    def url(self) -> str:
-        """`host:port` for a gRPC client."""
+    def grpc_url(self) -> str:
+        """`host:port` of the gRPC endpoint."""
         return f"{_reachable(self._launch.host)}:{self._launch.ports.grpc}"
 
     @property
-    def http_url(self) -> str:
-        """URL of the HTTP endpoint."""
+    def url(self) -> str:
+        """URL of the HTTP endpoint, the faster one for our client."""
         return f"http://{_reachable(self._launch.http_host)}:{self._launch.ports.http}"
 
     @property

@@ -49,7 +49,7 @@ def expected(served: Path) -> Scores:
 
 @pytest.fixture(scope="module", params=["http", "grpc"])
 def url(server: Server, request: pytest.FixtureRequest) -> str:
-    return {"http": server.http_url, "grpc": f"grpc://{server.url}"}[request.param]
+    return {"http": server.url, "grpc": f"grpc://{server.grpc_url}"}[request.param]
 
 
 @pytest.fixture(scope="module")
@@ -145,14 +145,14 @@ def test_unknown_model_is_refused_with_its_name(url: str) -> None:
 
 
 def test_port_tells_which_protocol_it_speaks(server: Server) -> None:
-    for address in (server.http_url.removeprefix("http://"), server.url):
+    for address in (server.url.removeprefix("http://"), server.grpc_url):
         with Ranker(address, "toy") as client:
             assert client.version == "1"
 
 
 @pytest.mark.parametrize("scheme", ["grpc", "http"])
 def test_port_of_the_other_protocol_is_told(server: Server, scheme: str) -> None:
-    address = {"grpc": server.http_url.removeprefix("http://"), "http": server.url}[scheme]
+    address = {"grpc": server.url.removeprefix("http://"), "http": server.grpc_url}[scheme]
     with pytest.raises(ServerUnavailableError, match=r"^toy at .*: no server answers"):
         Ranker(f"{scheme}://{address}", "toy", timeout_s=5.0)
 
@@ -216,7 +216,7 @@ def test_verb_scores_a_file(
     server: Server, served: Path, expected: Scores, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "new" / "scored.parquet"
-    code = main(["score", server.url, str(served / "rows.parquet"), "--out", str(out), "--model", "toy"])
+    code = main(["score", server.grpc_url, str(served / "rows.parquet"), "--out", str(out), "--model", "toy"])
     assert (code, capsys.readouterr().out) == (0, f"{out}: 300 rows scored by toy version 1\n")
     assert_scores(pyarrow.parquet.read_table(out), expected)
     assert [path.name for path in out.parent.iterdir()] == ["scored.parquet"]
@@ -245,7 +245,7 @@ def test_verb_reports_what_is_wrong_in_one_line(
     server: Server, inbox: Path, capsys: pytest.CaptureFixture[str], rows_file: str, out: str, message: str
 ) -> None:
     before = sorted(inbox.iterdir())
-    code = main(["score", server.url, str(inbox / rows_file), "--out", str(inbox / out), "--model", "toy"])
+    code = main(["score", server.grpc_url, str(inbox / rows_file), "--out", str(inbox / out), "--model", "toy"])
     captured = capsys.readouterr()
     assert (code, captured.out, captured.err.count("\n")) == (1, "", 1)
     assert re.match(message, captured.err)
@@ -280,7 +280,7 @@ def swap_in(server: Server, served: Path, repository: Path, version: str) -> Non
     shutil.copytree(served / "swap" / version / "swap", repository.parent / "next")
     (repository / "swap").rename(repository.parent / f"before {time.monotonic_ns()}")
     (repository.parent / "next").rename(repository / "swap")
-    with grpc.InferenceServerClient(server.url) as client:
+    with grpc.InferenceServerClient(server.grpc_url) as client:
         client.load_model("swap")
 
 
@@ -303,8 +303,8 @@ def test_swap_to_another_schema_mixes_no_versions(swapped: Path, served: Path) -
                 failures.append(err)
 
     with serve(swapped) as server, contextlib.ExitStack() as stack:
-        shared = stack.enter_context(Ranker(server.http_url))
-        own = stack.enter_context(Ranker(server.url))
+        shared = stack.enter_context(Ranker(server.url))
+        own = stack.enter_context(Ranker(f"grpc://{server.grpc_url}"))
         threads = [threading.Thread(target=ask, args=(client,)) for client in (shared, shared, own)]
         for thread in threads:
             thread.start()

@@ -56,17 +56,17 @@ def test_words_of_the_deployments_serve_a_repository(tmp_path: Path, monkeypatch
     monkeypatch.setattr(Launch, "command", deployed)
     with serve(tmp_path) as server:
         for model in ("ranker", "other"):
-            assert ask(server.url, rows(1, 1), model)["click"].item() == 1.5
+            assert ask(server.grpc_url, rows(1, 1), model)["click"].item() == 1.5
         add_model(tmp_path, "later")
         with ModelControl(server.url) as control:
             control.load("later")
-        assert ask(server.url, rows(2, 1), "later")["click"].item() == 2.5
+        assert ask(server.grpc_url, rows(2, 1), "later")["click"].item() == 2.5
 
 
 def test_metrics_of_the_deployments_are_those_of_triton(tmp_path: Path) -> None:
     add_model(tmp_path)
     with serve(tmp_path, config=ServerConfig(triton_options=options())) as server:
-        ask(server.url, rows(1, 3))
+        ask(server.grpc_url, rows(1, 3))
         with urllib.request.urlopen(server.metrics_url) as response:  # noqa: S310 (our own server)
             text = response.read().decode()
     given = set(re.findall(r"^(\w+)[{ ]", text, re.MULTILINE))

@@ -23,16 +23,16 @@ def server(served: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     add_model(repository)
     add_model(repository, "idle")
     (add_model(repository, "broken") / "1" / "model.onnx").write_bytes(b"no graph")
-    with serve(repository, models=["toy", "ranker"]) as running, grpc.InferenceServerClient(running.url) as client:
+    with serve(repository, models=["toy", "ranker"]) as running, grpc.InferenceServerClient(running.grpc_url) as client:
         with pytest.raises(InferenceServerException):
             client.load_model("broken")
-        ask(running.url, rows(1, 1))
+        ask(running.grpc_url, rows(1, 1))
         yield running
 
 
 @pytest.mark.parametrize("scheme", ["http", "grpc"])
 def test_server_is_told_with_models_versions_and_signatures(server: Server, scheme: str) -> None:
-    url = server.http_url if scheme == "http" else f"grpc://{server.url}"
+    url = server.url if scheme == "http" else f"grpc://{server.grpc_url}"
     found = {each.name: each for each in remote.findings(url)}
     assert found[f"server {url}"] == Finding.ok(f"server {url}", "lives: triton 2.51.0")
     assert found["model toy"] == Finding.ok("model toy", "version 1 is ready")
@@ -44,13 +44,13 @@ def test_server_is_told_with_models_versions_and_signatures(server: Server, sche
 
 
 def test_model_that_does_not_load_fails_with_the_reason(server: Server) -> None:
-    found = {each.name: each for each in remote.findings(server.url)}
+    found = {each.name: each for each in remote.findings(server.grpc_url)}
     assert found["model broken"].status == "fail"
     assert "version 1 is UNAVAILABLE: Internal: " in found["model broken"].found
 
 
 def test_ports_of_our_server_are_well(server: Server) -> None:
-    wanted = {"grpc": int(server.url.rpartition(":")[2]), "http": int(server.http_url.rpartition(":")[2])}
+    wanted = {"grpc": int(server.grpc_url.rpartition(":")[2]), "http": int(server.url.rpartition(":")[2])}
     found = list(ports.findings(wanted))
     assert [each.status for each in found] == ["ok", "ok"]
     assert found[0].found == f"{wanted['grpc']} is used by an embedded server (Triton, process {server.pid})"

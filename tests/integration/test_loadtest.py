@@ -31,7 +31,7 @@ def server(served: Path) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def target(server: Server, served: Path) -> LoadTarget:
     rows = pq.read_table(served / "rows.parquet")
-    return load_target(server.http_url, "toy", rows, LoadOptions(rows=10))
+    return load_target(server.url, "toy", rows, LoadOptions(rows=10))
 
 
 def test_every_arrival_is_answered_and_timed(target: LoadTarget) -> None:
@@ -104,7 +104,17 @@ def test_search_ends_between_a_rate_that_holds_and_one_that_fails(
 def test_verb_prints_a_table_and_draws(
     server: Server, served: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["loadtest", server.url, str(served / "rows.parquet"), "--name", "toy", "--batch", "5", "--seconds", "1"]
+    command = [
+        "loadtest",
+        server.grpc_url,
+        str(served / "rows.parquet"),
+        "--name",
+        "toy",
+        "--batch",
+        "5",
+        "--seconds",
+        "1",
+    ]
     picture = tmp_path / "load.svg"
     assert main([*command, "--rates", "20", "40", "--picture", str(picture)]) == 0
     head, _, columns, *lines = capsys.readouterr().out.splitlines()
@@ -115,7 +125,7 @@ def test_verb_prints_a_table_and_draws(
 
 
 def test_verb_prints_json(server: Server, served: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["loadtest", server.url, str(served / "rows.parquet"), "--name", "toy", "--batch", "5", "--json"]
+    command = ["loadtest", server.grpc_url, str(served / "rows.parquet"), "--name", "toy", "--batch", "5", "--json"]
     assert main([*command, "--seconds", "0.5", "--rates", "20"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["model"], found["version"], found["highest_rate"]) == ("toy", "1", None)
@@ -139,7 +149,7 @@ def test_wrong_options_are_one_line(
     server: Server, served: Path, capsys: pytest.CaptureFixture[str], options: list[str], message: str
 ) -> None:
     rows = str(served / "rows.parquet")
-    assert main(["loadtest", server.http_url, rows, "--name", "toy", "--batch", "5", *options]) == 1
+    assert main(["loadtest", server.url, rows, "--name", "toy", "--batch", "5", *options]) == 1
     assert capsys.readouterr().err == f"polyrank: {message}\n"
 
 
@@ -153,7 +163,7 @@ def test_rates_or_a_limit_must_be_given(options: list[str], capsys: pytest.Captu
 
 def test_fewer_rows_than_a_request_are_repeated(server: Server, served: Path) -> None:
     rows = pq.read_table(served / "rows.parquet")[:3]
-    target = load_target(server.http_url, "toy", rows, LoadOptions(rows=8))
+    target = load_target(server.url, "toy", rows, LoadOptions(rows=8))
     assert [len(call.tensors["ids"]) for call in target.calls] == [8]
 
 

@@ -53,7 +53,7 @@ def server(toy_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture(scope="module", params=["http", "grpc", "rows alone"])
 def ranker(server: Server, request: pytest.FixtureRequest) -> Iterator[Ranker]:
     """Clients of both protocols, and one whose model has no graph over requests."""
-    url = f"grpc://{server.url}" if request.param == "grpc" else server.http_url
+    url = f"grpc://{server.grpc_url}" if request.param == "grpc" else server.url
     with Ranker(url, "rows" if request.param == "rows alone" else "toy") as client:
         yield client
 
@@ -188,7 +188,7 @@ def test_threads_share_items(ranker: Ranker, catalog: pa.Table, user: dict[str, 
 
 @pytest.mark.parametrize("protocol", ["http", "grpc"])
 def test_async_client_gives_the_same(server: Server, catalog: pa.Table, user: dict[str, Any], protocol: str) -> None:
-    url = f"grpc://{server.url}" if protocol == "grpc" else server.http_url
+    url = f"grpc://{server.grpc_url}" if protocol == "grpc" else server.url
 
     async def ask() -> list[pa.Table]:
         async with AsyncRanker(url, "toy") as ranker:
@@ -198,7 +198,7 @@ def test_async_client_gives_the_same(server: Server, catalog: pa.Table, user: di
             return [*await asyncio.gather(*wish * 20), await ranker.score(rows)]
 
     *lists, scores = asyncio.run(ask())
-    with Ranker(server.http_url, "toy") as ranker:
+    with Ranker(server.url, "toy") as ranker:
         expected = ranker.rank(user, ranker.items(catalog, key="item_id"), top_k=9)
     assert all(each["item"].equals(expected["item"]) for each in lists)
     assert len(scores) == ITEMS
@@ -211,7 +211,7 @@ def test_cross_of_user_and_item_is_encoded_for_each_user(tmp_path: Path) -> None
     sample = Encoder(schema).encode(rows[5])
     trained = make_run(tmp_path / "run", schema, seed=1, sample=sample)
     publish(export_onnx(tmp_path / "run", out=tmp_path / "bundle"), tmp_path / "models")
-    with serve(tmp_path / "models") as server, Ranker(server.http_url) as ranker:
+    with serve(tmp_path / "models") as server, Ranker(server.url) as ranker:
         items = ranker.items(table)
         for user in (5, 6):
             expected = next(iter(predict(trained.model, Encoder(schema).encode(rows[user])).values()))
@@ -222,6 +222,6 @@ def test_cross_of_user_and_item_is_encoded_for_each_user(tmp_path: Path) -> None
 
 
 def test_items_serve_every_ranker_of_the_model(server: Server, catalog: pa.Table, user: dict[str, Any]) -> None:
-    with Ranker(server.http_url, "toy") as one, Ranker(server.url, "toy") as other:
+    with Ranker(server.url, "toy") as one, Ranker(server.url, "toy") as other:
         items: Items = one.items(catalog)
         assert other.rank(user, items).equals(one.rank(user, items))

@@ -57,7 +57,7 @@ def test_server_answers_a_request_as_rows_that_repeat_the_user(server: Server, t
     ranker = TrainedRanker.load(toy_run)
     user, items = ranker.sample[2:3], ranker.sample[np.arange(count) % len(ranker.sample)]
     names = [task.name for task in ranker.schema.tasks]
-    found = ask(server.url, request_tensors(ranker.schema, user, items), [*names, "score"])
+    found = ask(server.grpc_url, request_tensors(ranker.schema, user, items), [*names, "score"])
     expected = predict(ranker.model, tiled(ranker, user, items))
     for name in names:
         assert_allclose(found[name][:, 0], expected[name], rtol=1e-5, atol=1e-5)
@@ -67,7 +67,7 @@ def test_server_answers_a_request_as_rows_that_repeat_the_user(server: Server, t
 def test_server_names_the_best_items(server: Server, toy_run: Path) -> None:
     ranker = TrainedRanker.load(toy_run)
     tensors = request_tensors(ranker.schema, ranker.sample[:1], ranker.sample[:20])
-    found = ask(server.url, tensors, ["score", "top_items", "top_scores"])
+    found = ask(server.grpc_url, tensors, ["score", "top_items", "top_scores"])
     assert found["top_items"].tolist() == np.argsort(-found["score"][:, 0])[:3].tolist()
 
 

@@ -58,7 +58,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.mark.parametrize("model", ["ranker", "batched", "external", "warm", "whole", "tuned"])
 def test_every_kind_of_model_answers_right(server: Server, model: str) -> None:
-    answers = ask(server.url, rows(10, 3), model)
+    answers = ask(server.grpc_url, rows(10, 3), model)
     np.testing.assert_array_equal(answers["click"], [[10.5], [11.5], [12.5]])
     np.testing.assert_array_equal(answers["like"], [[-10.5], [-11.5], [-12.5]])
 
@@ -70,14 +70,14 @@ def test_all_models_of_the_repository_are_loaded(server: Server) -> None:
 
 @pytest.mark.parametrize("name", ["click", "like"])
 def test_only_the_requested_output_comes_back(server: Server, name: str) -> None:
-    with grpc.InferenceServerClient(server.url) as client:
+    with grpc.InferenceServerClient(server.grpc_url) as client:
         result = client.infer("ranker", rows(1, 1), outputs=[grpc.InferRequestedOutput(name)])
     assert [each.name for each in result.get_response().outputs] == [name]
 
 
 def test_concurrent_callers_get_their_own_rows_from_shared_batches(server: Server) -> None:
     firsts = range(0, 400, 5)
-    with grpc.InferenceServerClient(server.url) as client, ThreadPoolExecutor(16) as pool:
+    with grpc.InferenceServerClient(server.grpc_url) as client, ThreadPoolExecutor(16) as pool:
         results = list(pool.map(lambda first: client.infer("batched", rows(first, 1 + first % 4)), firsts))
         statistics = client.get_inference_statistics("batched").model_stats[0]
     for first, result in zip(firsts, results, strict=True):
@@ -87,7 +87,7 @@ def test_concurrent_callers_get_their_own_rows_from_shared_batches(server: Serve
 
 
 def test_callers_of_one_batch_may_want_different_outputs(server: Server) -> None:
-    with grpc.InferenceServerClient(server.url) as client, ThreadPoolExecutor(8) as pool:
+    with grpc.InferenceServerClient(server.grpc_url) as client, ThreadPoolExecutor(8) as pool:
         wanted = ["click", "like"] * 4
         results = pool.map(
             lambda name: client.infer("batched", rows(7, 1), outputs=[grpc.InferRequestedOutput(name)]).as_numpy(name),
@@ -98,13 +98,13 @@ def test_callers_of_one_batch_may_want_different_outputs(server: Server) -> None
 
 def test_request_at_fault_gets_the_reason_and_the_server_lives(server: Server) -> None:
     with pytest.raises(InferenceServerException, match="indices element out of data bounds"):
-        ask(server.url, rows(1_000_000, 1))
-    assert ask(server.url, rows(3, 1))["click"].item() == 3.5
+        ask(server.grpc_url, rows(1_000_000, 1))
+    assert ask(server.grpc_url, rows(3, 1))["click"].item() == 3.5
 
 
 def test_request_at_fault_does_not_spoil_its_batch(server: Server) -> None:
     firsts = [1_000_000 if each == 3 else each for each in range(8)]
-    with grpc.InferenceServerClient(server.url) as client, ThreadPoolExecutor(8) as pool:
+    with grpc.InferenceServerClient(server.grpc_url) as client, ThreadPoolExecutor(8) as pool:
         sent = [pool.submit(client.infer, "batched", rows(first, 1)) for first in firsts]
         failed = [each.exception() is not None for each in sent]
         right = [float(each.result().as_numpy("click").item()) for each in sent if not each.exception()]
@@ -114,12 +114,12 @@ def test_request_at_fault_does_not_spoil_its_batch(server: Server) -> None:
 
 def test_batch_above_the_limit_is_refused(server: Server) -> None:
     with pytest.raises(InferenceServerException, match="inference request batch-size must be <= 64"):
-        ask(server.url, rows(0, 65))
+        ask(server.grpc_url, rows(0, 65))
 
 
 def test_answers_have_the_shape_and_dtype_of_the_contract(server: Server) -> None:
     dense = np.array([[0.25]], dtype=np.float32)
-    answers = ask(server.url, inputs(np.array([[2]]), dense))
+    answers = ask(server.grpc_url, inputs(np.array([[2]]), dense))
     assert answers["click"].dtype == np.float32
     assert answers["click"].shape == (1, 1)
 
@@ -127,13 +127,13 @@ def test_answers_have_the_shape_and_dtype_of_the_contract(server: Server) -> Non
 def test_metrics_and_http_answer(server: Server) -> None:
     with urllib.request.urlopen(server.metrics_url) as response:  # noqa: S310 - our own server
         assert b"nv_inference_request_success" in response.read()
-    connection = http.client.HTTPConnection(server.http_url.removeprefix("http://"))
+    connection = http.client.HTTPConnection(server.url.removeprefix("http://"))
     connection.request("GET", "/v2/health/ready")
     assert connection.getresponse().status == http.HTTPStatus.OK
 
 
 def test_ports_listen_on_this_machine_alone(server: Server) -> None:
-    ports = {int(url.split(":")[-1].split("/")[0]) for url in (server.url, server.http_url, server.metrics_url)}
+    ports = {int(url.split(":")[-1].split("/")[0]) for url in (server.grpc_url, server.url, server.metrics_url)}
     tables = [Path(f"/proc/net/{name}").read_text().splitlines()[1:] for name in ("tcp", "tcp6")]
     entries = [line.split() for table in tables for line in table]
     listening = {local for _, local, _, state, *_ in entries if state == "0A" and int(local[-4:], 16) in ports}

@@ -47,14 +47,14 @@ def test_secured_server_answers_those_who_trust_it_alone(tmp_path: Path) -> None
     other, _ = certify(tmp_path, "other")
     config = ServerConfig(host="0.0.0.0", tls=ServerTls(certificate=certificate, key=key))  # noqa: S104 (what is tested)
     with serve(tmp_path / "models", config=config) as server:
-        assert secured(server.url, certificate) == 1.5
+        assert secured(server.grpc_url, certificate) == 1.5
         with pytest.raises(InferenceServerException, match="UNAVAILABLE"):
-            secured(server.url, other)
+            secured(server.grpc_url, other)
         with pytest.raises(InferenceServerException, match="UNAVAILABLE"):
-            ask(server.url, rows(1, 1))
+            ask(server.grpc_url, rows(1, 1))
         listening = listeners()
-        assert listening[port(server.http_url)] == "127.0.0.1"
-        assert listening[port(server.url)] == "*"
+        assert listening[port(server.url)] == "127.0.0.1"
+        assert listening[port(server.grpc_url)] == "*"
 
 
 def port(url: str) -> int:
@@ -76,13 +76,13 @@ def test_secured_server_may_ask_clients_who_they_are(tmp_path: Path) -> None:
     stranger = certify(tmp_path, "stranger")
     config = ServerConfig(tls=ServerTls(certificate=certificate, key=key, ca=client[0]))
     with serve(tmp_path / "models", config=config) as server:
-        assert secured(server.url, certificate, *client) == 1.5
+        assert secured(server.grpc_url, certificate, *client) == 1.5
         files = TlsFiles(ca=certificate, certificate=client[0], key=client[1])
-        with ModelControl(f"grpcs://{server.url}", options=ClientOptions(tls=files)) as control:
+        with ModelControl(f"grpcs://{server.grpc_url}", options=ClientOptions(tls=files)) as control:
             assert control.versions("ranker") == (1,)
         for own in ((), stranger):
             with pytest.raises(InferenceServerException, match="UNAVAILABLE"):
-                secured(server.url, certificate, *own)
+                secured(server.grpc_url, certificate, *own)
 
 
 def test_secured_triton_is_watched_too(tmp_path: Path) -> None:
@@ -106,9 +106,9 @@ def is_ready(http: TritonHttp) -> bool:
 def test_stop_answers_what_is_in_flight_and_is_not_ready_for_more(tmp_path: Path) -> None:
     add_model(tmp_path, config=SLOW)
     with ThreadPoolExecutor(2) as pool, serve(tmp_path) as server:
-        http = TritonHttp("127.0.0.1", port(server.http_url))
+        http = TritonHttp("127.0.0.1", port(server.url))
         assert is_ready(http)
-        answer = pool.submit(ask, server.url, rows(1, 1))
+        answer = pool.submit(ask, server.grpc_url, rows(1, 1))
         time.sleep(0.5)
         stopping = pool.submit(server.stop)
         assert wait_until(lambda: not is_ready(http), 2.0)
@@ -116,7 +116,7 @@ def test_stop_answers_what_is_in_flight_and_is_not_ready_for_more(tmp_path: Path
         assert answer.result()["click"].item() == 1.5
         stopping.result()
         with pytest.raises(InferenceServerException, match="UNAVAILABLE"):
-            ask(server.url, rows(1, 1))
+            ask(server.grpc_url, rows(1, 1))
 
 
 def test_stop_under_load_answers_or_refuses_each_request(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_stop_under_load_answers_or_refuses_each_request(tmp_path: Path) -> None
                     statuses.append(str(err.status()))
 
     with serve(tmp_path) as server:
-        threads = [threading.Thread(target=work, args=(server.url,)) for _ in range(4)]
+        threads = [threading.Thread(target=work, args=(server.grpc_url,)) for _ in range(4)]
         for thread in threads:
             thread.start()
         time.sleep(1.0)
@@ -149,7 +149,7 @@ def test_grace_ends_after_its_time(tmp_path: Path) -> None:
     add_model(tmp_path, config={"dynamic_batching": {"max_queue_delay_microseconds": 60_000_000}})
     with ThreadPoolExecutor(1) as pool:
         with serve(tmp_path, config=ServerConfig(grace_s=1.0)) as server:
-            answer = pool.submit(ask, server.url, rows(1, 1))
+            answer = pool.submit(ask, server.grpc_url, rows(1, 1))
             time.sleep(0.5)
             begin = time.monotonic()
         assert 0.9 < time.monotonic() - begin < 4.0
@@ -160,7 +160,7 @@ def test_grace_ends_after_its_time(tmp_path: Path) -> None:
 def test_options_reach_triton_and_ids_of_requests_its_log(tmp_path: Path) -> None:
     add_model(tmp_path)
     config = ServerConfig(log_verbose=1, triton_options={"metrics-config": "summary_latencies=true"})
-    with serve(tmp_path, config=config) as server, grpc.InferenceServerClient(server.url) as client:
+    with serve(tmp_path, config=config) as server, grpc.InferenceServerClient(server.grpc_url) as client:
         client.infer("ranker", rows(1, 1), request_id="order-17")
         assert "[request id: order-17]" in server.log_file.read_text()
         metrics = Path("/proc") / str(server.pid) / "cmdline"

@@ -53,7 +53,7 @@ time.sleep(600)
 
 def answers(server: Server, model: str = "ranker") -> bool:
     try:
-        return bool(ask(server.url, rows(1, 1), model)["click"].item() == 1.5)
+        return bool(ask(server.grpc_url, rows(1, 1), model)["click"].item() == 1.5)
     except InferenceServerException:
         return False
 
@@ -64,7 +64,7 @@ def workers(server: Server, model: str = "ranker") -> list[int]:
 
 
 def regions(server: Server) -> set[str]:
-    with grpc.InferenceServerClient(server.url) as client:
+    with grpc.InferenceServerClient(server.grpc_url) as client:
         return set(client.get_system_shared_memory_status().regions)
 
 
@@ -75,7 +75,7 @@ def load(server: Server) -> Iterator[list[str]]:
     is_over = threading.Event()
 
     def work() -> None:
-        with grpc.InferenceServerClient(server.url) as client:
+        with grpc.InferenceServerClient(server.grpc_url) as client:
             while not is_over.is_set():
                 try:
                     client.infer("ranker", rows(1, 1))
@@ -103,13 +103,13 @@ def test_killed_triton_answers_again_at_its_ports_under_load(tmp_path: Path, cap
     add_model(tmp_path)
     caplog.set_level(logging.INFO)
     with serve(tmp_path, config=RESTARTING) as server:
-        folder, before = private_folder(server.pid), (server.url, server.http_url, server.metrics_url)
+        folder, before = private_folder(server.pid), (server.grpc_url, server.url, server.metrics_url)
         with load(server) as failures:
             kill(server)
             failures.clear()
             time.sleep(1.0)
         assert failures == []
-        assert (server.url, server.http_url, server.metrics_url) == before
+        assert (server.grpc_url, server.url, server.metrics_url) == before
         assert server.is_alive
         assert wait_until(lambda: "Triton is ready again, with ranker" in caplog.text)
     assert "Triton was ended by SIGKILL; starting it again with ranker" in caplog.text
@@ -122,11 +122,11 @@ def test_restarted_triton_has_the_newest_version_and_what_was_loaded_since(tmp_p
         add_model(tmp_path, "later")
         (tmp_path / "ranker" / "2").mkdir()
         (tmp_path / "ranker" / "2" / "model.onnx").write_bytes((tmp_path / "ranker" / "1" / "model.onnx").read_bytes())
-        with grpc.InferenceServerClient(server.url) as client:
+        with grpc.InferenceServerClient(server.grpc_url) as client:
             client.load_model("later")
         time.sleep(1.5)
         kill(server)
-        with grpc.InferenceServerClient(server.url) as client:
+        with grpc.InferenceServerClient(server.grpc_url) as client:
             assert client.is_model_ready("later")
             assert client.is_model_ready("ranker", "2")
             assert not client.is_model_ready("ranker", "1")
@@ -135,7 +135,7 @@ def test_restarted_triton_has_the_newest_version_and_what_was_loaded_since(tmp_p
 def test_model_that_was_unloaded_stays_so_after_a_restart(tmp_path: Path) -> None:
     add_model(tmp_path)
     add_model(tmp_path, "gone")
-    with serve(tmp_path, config=RESTARTING) as server, grpc.InferenceServerClient(server.url) as client:
+    with serve(tmp_path, config=RESTARTING) as server, grpc.InferenceServerClient(server.grpc_url) as client:
         client.unload_model("gone")
         time.sleep(2.5)
         kill(server)
@@ -274,7 +274,7 @@ def test_model_loaded_anew_by_others_is_left_alone(tmp_path: Path, caplog: pytes
         time.sleep(1.5)
         before = set(workers(server))
         os.utime(model / "1" / "model.onnx")
-        with grpc.InferenceServerClient(server.url) as client:
+        with grpc.InferenceServerClient(server.grpc_url) as client:
             client.load_model("ranker")
         time.sleep(6.0)
         assert not before & set(workers(server))
@@ -284,7 +284,7 @@ def test_model_loaded_anew_by_others_is_left_alone(tmp_path: Path, caplog: pytes
 def test_model_that_is_unloaded_is_not_loaded_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     add_model(tmp_path)
     add_model(tmp_path, "gone", config=TWO)
-    with serve(tmp_path) as server, grpc.InferenceServerClient(server.url) as client:
+    with serve(tmp_path) as server, grpc.InferenceServerClient(server.grpc_url) as client:
         time.sleep(1.5)
         client.unload_model("gone")
         assert wait_until(lambda: not workers(server, "gone"))
@@ -296,7 +296,7 @@ def test_model_that_is_unloaded_is_not_loaded_again(tmp_path: Path, caplog: pyte
 def test_region_of_a_dead_client_is_freed_and_that_of_a_living_one_stays(tmp_path: Path) -> None:
     add_model(tmp_path)
     with serve(tmp_path) as server:
-        command = [sys.executable, "-c", REGION, server.url]
+        command = [sys.executable, "-c", REGION, server.grpc_url]
         clients = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
         try:
             dead, living = [str(each.stdout and each.stdout.readline()).strip() for each in clients]
@@ -317,7 +317,7 @@ def test_region_of_another_name_is_left_alone(tmp_path: Path) -> None:
     add_model(tmp_path)
     memory = SharedMemory("someone-else", create=True, size=64)
     try:
-        with serve(tmp_path) as server, grpc.InferenceServerClient(server.url) as client:
+        with serve(tmp_path) as server, grpc.InferenceServerClient(server.grpc_url) as client:
             client.register_system_shared_memory("someone-else", "/someone-else", 64)
             time.sleep(7.0)
             assert "someone-else" in regions(server)

@@ -38,4 +38,4 @@ def test_killed_install_is_made_anew_by_two_at_once_and_serves(tmp_path: Path, m
     (runtime_folder() / MARKER).write_text("{")
     assert install_runtime().path == runtime_folder()
     with serve(tmp_path / "repository") as server:
-        assert ask(server.url, rows(1, 1))["click"].item() == 1.5
+        assert ask(server.grpc_url, rows(1, 1))["click"].item() == 1.5

@@ -54,7 +54,7 @@ def test_only_the_models_asked_for_are_loaded(tmp_path: Path) -> None:
     (add_model(tmp_path, "bad") / "1" / "model.onnx").write_bytes(b"not a graph")
     with serve(tmp_path, models=["ranker"]) as server:
         assert server.models == ("ranker",)
-        assert ask(server.url, rows(4, 1))["click"].item() == 4.5
+        assert ask(server.grpc_url, rows(4, 1))["click"].item() == 4.5
 
 
 def test_empty_repository_is_refused_before_anything_starts(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_port_taken_at_the_last_moment_is_chosen_anew(
         choices = iter([Ports(**taken), free])
         monkeypatch.setattr(server_module, "choose_ports", lambda _host, _wanted: next(choices))
         with serve(tmp_path) as server:
-            assert server.http_url.endswith(str(free.http))
+            assert server.url.endswith(str(free.http))
 
 
 def test_server_that_is_late_is_stopped(tmp_path: Path) -> None:

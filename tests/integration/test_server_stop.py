@@ -125,7 +125,7 @@ def test_stop_is_quick_and_may_be_repeated(repository: Path) -> None:
 def test_stop_lets_a_request_in_flight_end(tmp_path: Path) -> None:
     add_model(tmp_path, config={"dynamic_batching": {"max_queue_delay_microseconds": 700_000}})
     with ThreadPoolExecutor(1) as pool, serve(tmp_path) as server:
-        answer = pool.submit(ask, server.url, rows(1, 1))
+        answer = pool.submit(ask, server.grpc_url, rows(1, 1))
         time.sleep(0.3)
         server.stop()
         assert answer.result()["click"].item() == 1.5

@@ -57,7 +57,7 @@ def request_inputs(toy_bundle: Path) -> list[Any]:
 def test_model_answers_golden_rows_with_its_options(
     server: Server, toy_bundle: Path, request_inputs: list[Any], model: str
 ) -> None:
-    with grpc.InferenceServerClient(server.url) as client:
+    with grpc.InferenceServerClient(server.grpc_url) as client:
         result = client.infer(model, request_inputs)
     for task, expected in Bundle.load(toy_bundle).golden().outputs.items():
         np.testing.assert_allclose(result.as_numpy(task)[:, 0], expected, rtol=1e-5, atol=1e-5)
@@ -65,7 +65,7 @@ def test_model_answers_golden_rows_with_its_options(
 
 def test_request_that_waits_too_long_is_refused(server: Server, request_inputs: list[Any]) -> None:
     with (
-        grpc.InferenceServerClient(server.url) as client,
+        grpc.InferenceServerClient(server.grpc_url) as client,
         pytest.raises(InferenceServerException, match="Request timeout expired"),
     ):
         client.infer("queue", request_inputs)
@@ -73,7 +73,7 @@ def test_request_that_waits_too_long_is_refused(server: Server, request_inputs: 
 
 @pytest.mark.parametrize("model", ["defaults", "every_kind"])
 def test_warm_up_runs_every_size_before_the_model_is_ready(server: Server, model: str) -> None:
-    with grpc.InferenceServerClient(server.url) as client:
+    with grpc.InferenceServerClient(server.grpc_url) as client:
         statistics = client.get_inference_statistics(model).model_stats[0]
     warmed = [int(each.batch_size) for each in statistics.batch_stats]
     assert set(warmed) >= {1, 8, 64, 512, 4096}

@@ -44,7 +44,7 @@ def rows(served: Path) -> pa.Table:
 
 
 def registered(server: Server) -> list[dict[str, Any]]:
-    request = urllib.request.Request(f"{server.http_url}/v2/systemsharedmemory/status")  # noqa: S310
+    request = urllib.request.Request(f"{server.url}/v2/systemsharedmemory/status")  # noqa: S310
     with urllib.request.urlopen(request) as answer:  # noqa: S310
         found: list[dict[str, Any]] = json.load(answer)
     return found
@@ -55,7 +55,7 @@ def files() -> list[Path]:
 
 
 def test_answers_are_those_of_the_socket(server: Server, rows: pa.Table) -> None:
-    with Ranker(server.http_url, "toy") as plain, Ranker(server.http_url, "toy", options=OPTIONS) as shared:
+    with Ranker(server.url, "toy") as plain, Ranker(server.url, "toy", options=OPTIONS) as shared:
         for count in (1, 64, 300):
             assert shared.score(rows[:count]).equals(plain.score(rows[:count]))
         assert len(registered(server)) >= 1
@@ -65,7 +65,7 @@ def test_answers_are_those_of_the_socket(server: Server, rows: pa.Table) -> None
 
 def test_threads_have_regions_of_their_own(server: Server, rows: pa.Table) -> None:
     starts = [step * 7 % 230 for step in range(80)]
-    with Ranker(server.http_url, "toy") as plain, Ranker(server.http_url, "toy", options=OPTIONS) as shared:
+    with Ranker(server.url, "toy") as plain, Ranker(server.url, "toy", options=OPTIONS) as shared:
         expected = [plain.score(rows[start : start + 60]) for start in starts]
         with ThreadPoolExecutor(16) as pool:
             found = list(pool.map(lambda start: shared.score(rows[start : start + 60]), starts))
@@ -89,7 +89,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_killed_client_leaves_no_file_and_the_server_forgets_it(server: Server, served: Path) -> None:
-    command = [sys.executable, "-c", KILLED, server.http_url, str(served / "rows.parquet")]
+    command = [sys.executable, "-c", KILLED, server.url, str(served / "rows.parquet")]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
     assert files() == []
     deadline = time.monotonic() + 20.0
@@ -99,10 +99,10 @@ def test_killed_client_leaves_no_file_and_the_server_forgets_it(server: Server, 
 
 
 def test_server_that_knows_no_region_is_asked_by_the_socket(server: Server, rows: pa.Table) -> None:
-    with Ranker(server.http_url, "toy", options=OPTIONS) as ranker:
+    with Ranker(server.url, "toy", options=OPTIONS) as ranker:
         expected = ranker.score(rows[:40])
         request = urllib.request.Request(  # noqa: S310
-            f"{server.http_url}/v2/systemsharedmemory/unregister", method="POST"
+            f"{server.url}/v2/systemsharedmemory/unregister", method="POST"
         )
         urllib.request.urlopen(request).close()  # noqa: S310 (as a server that has started anew)
         assert ranker.score(rows[:40]).equals(expected)
@@ -116,7 +116,7 @@ def test_full_shared_memory_falls_back_to_the_socket(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", full)
-    with Ranker(server.http_url, "toy", options=OPTIONS) as ranker:
+    with Ranker(server.url, "toy", options=OPTIONS) as ranker:
         assert len(ranker.score(rows[:40])) == 40
     assert files() == []
 

@@ -44,7 +44,7 @@ def server(folder: Path) -> Iterator[Server]:
 def test_served_model_is_verified_from_every_place(
     server: Server, folder: Path, capsys: pytest.CaptureFixture[str], what: str
 ) -> None:
-    assert main(["verify", server.http_url, str(folder / what), "--json"]) == 0
+    assert main(["verify", server.url, str(folder / what), "--json"]) == 0
     checks = json.loads(capsys.readouterr().out)
     names = {"models/toy": ["toy"], "models/toy/1": ["toy"]}.get(what, ["toy", "toy_rank"])
     assert [check["model"] for check in checks] == names
@@ -56,7 +56,7 @@ def test_served_model_is_verified_from_every_place(
 def test_difference_above_the_tolerance_exits_with_one(
     server: Server, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["verify", server.url, str(folder / "bundle"), "--tolerance", "1e-12"]) == 1
+    assert main(["verify", server.grpc_url, str(folder / "bundle"), "--tolerance", "1e-12"]) == 1
     out = capsys.readouterr().out
     assert out.startswith("toy version 1 of run ")
     assert " 1e-12  differs\n" in out
@@ -68,7 +68,7 @@ def test_bundle_of_another_run_is_told(
     rows = toy_table(50)
     make_run(tmp_path / "run", toy_schema, seed=9, sample=Encoder(toy_schema).encode(rows))
     export_onnx(tmp_path / "run", out=tmp_path / "bundle")
-    assert main(["verify", server.url, str(tmp_path / "bundle")]) == 1
+    assert main(["verify", server.grpc_url, str(tmp_path / "bundle")]) == 1
     assert " is of run " in (message := capsys.readouterr().err)
     assert message.endswith("; name the bundle that was published\n")
 
@@ -89,7 +89,7 @@ def test_what_cannot_be_verified_is_one_line(
     options: list[str],
     message: str,
 ) -> None:
-    assert main(["verify", server.http_url.removeprefix("http://"), str(folder / what), *options]) == 1
+    assert main(["verify", server.url.removeprefix("http://"), str(folder / what), *options]) == 1
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
@@ -106,7 +106,7 @@ def inbox(tmp_path: Path) -> Path:
 
 
 def test_verb_ranks_items_for_a_user(server: Server, inbox: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["rank", server.url, "--user", str(inbox / "user.json"), "--items", str(inbox / "items.parquet")]
+    command = ["rank", server.grpc_url, "--user", str(inbox / "user.json"), "--items", str(inbox / "items.parquet")]
     options = ["--key", "item_id", "--top-k", "3", "--weight", "click=1", "--weight", "rating=0.5", "--name", "toy"]
     assert main([*command, *options]) == 0
     head, _, *lines = capsys.readouterr().out.splitlines()
@@ -145,7 +145,7 @@ def test_verb_says_what_is_wrong_in_one_line(
     message: str,
 ) -> None:
     monkeypatch.chdir(inbox)
-    assert main(["rank", server.url, "--user", "user.json", "--items", "items.parquet", *options]) == 1
+    assert main(["rank", server.grpc_url, "--user", "user.json", "--items", "items.parquet", *options]) == 1
     error = capsys.readouterr().err
     assert error.startswith(f"polyrank: {message}")
     assert error.count("\n") == 1
@@ -160,4 +160,4 @@ def test_weight_that_is_none_is_wrong_usage(capsys: pytest.CaptureFixture[str]) 
 
 def test_copied_repository_verifies_too(server: Server, folder: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(folder / "models", tmp_path / "models")
-    assert main(["verify", server.url, str(copy), "--name", "toy_rank"]) == 0
+    assert main(["verify", server.grpc_url, str(copy), "--name", "toy_rank"]) == 0

@@ -154,4 +154,4 @@ def _named(word: str) -> tuple[str, str]:
 
 def _summary(server: "Server") -> str:
     names = ", ".join(server.models)
-    return f"ready: {names} at grpc {server.url}, http {server.http_url}, metrics {server.metrics_url}"
+    return f"ready: {names} at grpc {server.grpc_url}, http {server.url}, metrics {server.metrics_url}"
