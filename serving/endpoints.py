@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .calls import Transport
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
+_MOST_DOUBLINGS = 10  # past the longest pause, and well before 2**n is no float
 
 
 class Endpoint:
@@ -64,7 +65,7 @@ class Endpoint:
     def failed(self, kind: Kind) -> None:
         """Note a failure; one that says nothing of the server leaves it as it is."""
         if kind in (Kind.UNREACHABLE, Kind.BROKEN, Kind.TIMED_OUT):
-            pause = min(_FIRST_PAUSE_S * 2**self._failures, _LONGEST_PAUSE_S)
+            pause = min(_FIRST_PAUSE_S * 2 ** min(self._failures, _MOST_DOUBLINGS), _LONGEST_PAUSE_S)
             self._failures += 1
             self._paused_until = time.monotonic() + pause
 

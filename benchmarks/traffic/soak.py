@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from polyrank.errors import PolyrankError, RepositoryError
 from polyrank.export import Bundle, publish
-from polyrank.serving import AsyncRanker, ClientOptions, LocalRanker, ModelControl, Server, serve
+from polyrank.serving import AsyncRanker, ClientOptions, LocalRanker, ModelControl, Server, ServerConfig, serve
 from polyrank.serving.loadtest import LoadOptions, arrivals, highest_rate, load_target
 
 from . import model
@@ -51,7 +51,7 @@ def measure(folder: Path, seconds: float, rate: float | None) -> Found:
     rows = model.rows(ROWS * BLOCKS, 9)
     blocks = [rows.slice(start, ROWS) for start in range(0, len(rows), ROWS)]
     expected = {str(number + 1): _answers(bundle, blocks) for number, bundle in enumerate(bundles)}
-    with serve(repository) as server:
+    with serve(repository, config=ServerConfig(restarts=5)) as server:
         found = Found(rate or SHARE * _capacity(server, rows))
         asyncio.run(_run(server, found, blocks, expected, seconds, _disturbances(server, bundles, repository, found)))
     return found
