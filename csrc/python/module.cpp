@@ -18,6 +18,7 @@
 #include "polyrank/row_block.hpp"
 #include "polyrank/xxhash64.hpp"
 #include "rows.hpp"
+#include "tensor_binding.hpp"
 
 namespace py = pybind11;
 
@@ -127,4 +128,5 @@ PYBIND11_MODULE(_native, module) {
              "The fingerprint of a plain Python value; None for what takes the longer way.");
   polyrank::bind_encode(module);
   polyrank::bind_embedding_rows(module);
+  polyrank::bind_tensors(module);
 }

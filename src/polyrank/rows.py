@@ -1,7 +1,7 @@
 """Rows in whatever form they arrive, seen as named columns.
 
 A pyarrow table, record batch or dataset, a pandas or polars frame, a DuckDB relation, anything with
-`__arrow_c_stream__`, or a list of dicts.
+`__arrow_c_stream__` or `__arrow_c_array__`, or a list of dicts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -52,7 +52,7 @@ def _from_arrow(rows: Rows, names: Sequence[str]) -> dict[str, Column]:
     if isinstance(rows, pa.RecordBatch):
         rows = pa.Table.from_batches([rows])
     if not isinstance(rows, pa.Table):
-        if not hasattr(rows, "__arrow_c_stream__"):
+        if not (hasattr(rows, "__arrow_c_stream__") or hasattr(rows, "__arrow_c_array__")):
             raise DataError(
                 f"rows must be a pyarrow table, a pandas or polars frame or a list of dicts, got {type(rows).__name__}"
             )

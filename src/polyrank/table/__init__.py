@@ -35,6 +35,9 @@ from .vectors import vectors
 
 MAX_THREADS = 1024
 
+ArrayError, TensorLayout = _native.ArrayError, _native.TensorLayout
+"""Columns that come as the tensors of an inference server; see polyrank.raw_inputs."""
+
 Arrays = tuple[NDArray[np.int64], NDArray[np.float32] | None, NDArray[np.float32]]
 """ids int64 [B, S], weights float32 [B, W] or None where W is 0, dense float32 [B, D]."""
 
@@ -94,7 +97,7 @@ class TableEncoder:
             direct = None if self._reads_lists else out
             arrays = self._plan.encode_dicts(rows, direct)
             arrays = self._placed(arrays, out) if arrays is not None and self._identify(rows, arrays) else None
-        elif _is_table(rows) and not self._identities:
+        elif (isinstance(rows, _native.TensorTable) or _is_table(rows)) and not self._identities:
             arrays = self._encode_table(rows, out, lambda: columns_of(rows, self.columns), whole=True)
         return self.encode_columns(columns_of(rows, self.columns), out) if arrays is None else arrays
 
