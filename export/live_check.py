@@ -9,10 +9,12 @@ from typing import Protocol
 import numpy as np
 
 from polyrank.errors import RepositoryError
-from polyrank.signature import REQUEST_SUFFIX, Signature
+from polyrank.signature import RAW_SUFFIX, REQUEST_SUFFIX, Signature
 
 from .bundle import MODEL_FILE, Bundle
 from .live_server import LiveServer, golden_requests, joined_answers
+from .model_directory import RECORD_FILE, VersionRecord
+from .raw_model import raw_golden
 
 REPETITIONS = 50
 
@@ -85,7 +87,7 @@ def check_live(
     """
     checks = []
     for model, version, golden in _served(server, Path(bundle), name):
-        served = server.signature(model)
+        served = golden.signature if _is_raw(model, golden.path) else server.signature(model)
         if served.run_id != golden.signature.run_id:
             raise RepositoryError(
                 f"{model} version {version} at {server.url} is of run {served.run_id}, and {golden.path} of run "
@@ -95,8 +97,14 @@ def check_live(
     return checks
 
 
+def _is_raw(model: str, folder: Path) -> bool:
+    """Say whether a version is of a model that encodes, whose signature the server does not tell."""
+    name = model.removesuffix(RAW_SUFFIX)
+    return name != model and (folder / RECORD_FILE).is_file() and VersionRecord.load(folder).models[0] == name
+
+
 def _check(server: KnownServer, model: str, version: int, bundle: Bundle, tolerance: float | None) -> LiveCheck:
-    golden = bundle.golden()
+    golden = raw_golden(bundle) if _is_raw(model, bundle.path) else bundle.golden()
     rows = max(map(len, golden.inputs.values()))
     requests = golden_requests(golden, server.max_batch_size(model) or rows)
     times = []

@@ -47,7 +47,7 @@ def require_live(server: LiveServer, servable: Servable, version: int) -> dict[s
         PolyrankError: the server cannot load it, or does not answer.
     """
     server.load(servable.name)
-    golden, options = servable.golden, servable.record.options
+    golden, options = servable.live_golden(), servable.record.options
     parts = [server.answer(servable.name, version, each) for each in golden_requests(golden, options.max_batch_size)]
     found = golden.differences(joined_answers(parts))
     for task, gap in found.items():

@@ -25,7 +25,18 @@ def config_pbtxt(graph: onnx.ModelProto, name: str, options: ServingOptions) -> 
         ExportError: an input or output has a type that Triton's ONNX Runtime backend is not asked to serve here.
         RepositoryError: the graph carries no signature.
     """
+    return config_text(model_config(graph, name, options))
+
+
+def config_text(config: Any) -> str:
+    """Write the message of a configuration as the text of a config.pbtxt."""
     from google.protobuf import text_format
+
+    return str(text_format.MessageToString(config))
+
+
+def model_config(graph: onnx.ModelProto, name: str, options: ServingOptions) -> Any:
+    """Make the message of a configuration; see `config_pbtxt`."""
     from tritonclient.grpc import model_config_pb2 as pb
 
     config = pb.ModelConfig(name=name, backend="onnxruntime")
@@ -51,7 +62,7 @@ def config_pbtxt(graph: onnx.ModelProto, name: str, options: ServingOptions) -> 
     for key, text in _parameters(options).items():
         config.parameters[key].string_value = text
     config.parameters[SIGNATURE_KEY].string_value = signature_text(graph)
-    return str(text_format.MessageToString(config))
+    return config
 
 
 def signature_text(graph: onnx.ModelProto) -> str:

@@ -29,7 +29,7 @@ from .model_directory import (
     parsed_highest,
     version_numbers,
 )
-from .repository import require_keep
+from .repository import beside, require_keep
 from .servable import Servable, servables_of
 from .serving_options import ServingOptions
 from .staged_model import kept_versions, prove_version, require_same_wire, write_version
@@ -46,6 +46,7 @@ class PublishedRemotely:
         url: `<repository>/<model>/<version>`.
         differences: as of `Published`.
         requests: as of `Published`.
+        raw: as of `Published`.
     """
 
     model: str
@@ -53,6 +54,7 @@ class PublishedRemotely:
     url: str
     differences: dict[str, float] | None = None
     requests: "PublishedRemotely | None" = None
+    raw: "PublishedRemotely | None" = None
 
     @property
     def location(self) -> str:
@@ -108,12 +110,13 @@ def publish_remote(
         if keep is not None:
             for model in models:
                 model.drop(keep)
-    published = None
-    for each in reversed(names):
-        url = f"{repository.rstrip('/')}/{each}/{version}"
-        published = PublishedRemotely(each, version, url, None if found is None else found[each], published)
-    assert published is not None  # noqa: S101 (tells the type checker)
-    return published
+    first, *others = (
+        PublishedRemotely(
+            each, version, f"{repository.rstrip('/')}/{each}/{version}", None if found is None else found[each]
+        )
+        for each in names
+    )
+    return dataclasses.replace(first, **beside(others))
 
 
 def _go_live(

@@ -13,8 +13,10 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from polyrank.errors import ConfigError, OutputError, PolyrankError, RepositoryError
+from polyrank.signature import RAW_SUFFIX
 from polyrank.staging import partial_directory
 
 from .bundle import Bundle
@@ -39,6 +41,7 @@ class Published:
         differences: how far a server's answers to golden rows were from the trained model's, by task; None when no
             server was asked.
         requests: the version of the model over requests; None where the bundle has none.
+        raw: the version of the model that takes a tensor for each feature; None where options do not ask for it.
     """
 
     model: str
@@ -46,6 +49,7 @@ class Published:
     path: Path
     differences: dict[str, float] | None = None
     requests: "Published | None" = None
+    raw: "Published | None" = None
 
     @property
     def location(self) -> str:
@@ -114,12 +118,18 @@ def put(servables: Sequence[Servable], repository: Path, *, keep: int | None, se
     if keep is not None and server is not None:
         _drop(servables, repository, version, keep)
     _warn_dead(servables, version)
-    published = None
-    for each in reversed(servables):
-        place = repository / each.name / str(version)
-        published = Published(each.name, version, place, None if found is None else found[each.name], published)
-    assert published is not None  # noqa: S101 (tells the type checker)
-    return published
+    first, *others = (
+        Published(
+            each.name, version, repository / each.name / str(version), None if found is None else found[each.name]
+        )
+        for each in servables
+    )
+    return dataclasses.replace(first, **beside(others))
+
+
+def beside(others: Sequence[Any]) -> dict[str, Any]:
+    """Name what was published beside the model over rows, as `Published` does."""
+    return {"raw" if each.model.endswith(RAW_SUFFIX) else "requests": each for each in others}
 
 
 def require_keep(keep: int | None) -> None:

@@ -1,18 +1,20 @@
 """What becomes a version of one model: its files, how it runs, and the answers that prove it."""
 
 import dataclasses
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 import onnx
 
 from polyrank.errors import RepositoryError
-from polyrank.signature import REQUEST_SUFFIX, Signature
+from polyrank.signature import RAW_SUFFIX, REQUEST_SUFFIX, Signature
 
 from .bundle import GOLDEN_FILE, MODEL_FILE, PARITY_FILE, SIGNATURE_FILE, Bundle, Golden
 from .model_config import config_pbtxt, signature_text
 from .model_directory import VersionRecord, require_model_name
+from .raw_model import raw_config_pbtxt, raw_golden
 from .run_record import RUN_FILE, RunRecord
 from .serving_options import ServingOptions
 
@@ -25,10 +27,11 @@ class Servable:
         name: of the model in the repository.
         files: what goes into the version folder, by name; `model.onnx` is one, `model.onnx.data` its large weights.
         graph: of the model file.
-        golden: rows and answers that prove it.
+        golden: rows and answers that prove its graph.
         config: text of config.pbtxt.
         record: how the version comes about.
         is_linked: whether the files become hard links, since they never change.
+        asked: gives rows and answers that prove it where it is served, if those are not the golden ones.
     """
 
     name: str
@@ -38,16 +41,23 @@ class Servable:
     config: str
     record: VersionRecord
     is_linked: bool = False
+    asked: Callable[[], Golden] | None = None
+
+    def live_golden(self) -> Golden:
+        """Give rows and answers that prove the model where it is served."""
+        return self.golden if self.asked is None else self.asked()
 
 
 def servables_of(bundle: Bundle, name: str, options: ServingOptions) -> list[Servable]:
-    """Return the models that a bundle is published as: one for each graph.
+    """Return the models that a bundle is published as: one for each graph, and the raw one where options ask for it.
 
     Raises:
         RepositoryError: a name is no model name, or the bundle is damaged, or its graphs do not belong together.
     """
     _require_whole(bundle)
     bundles = {name: bundle} | ({} if bundle.requests is None else {name + REQUEST_SUFFIX: bundle.requests})
+    if options.raw:
+        bundles[name + RAW_SUFFIX] = bundle
     for each in bundles:
         require_model_name(each)
     record = VersionRecord(published=datetime.now(UTC), options=options, models=tuple(bundles))
@@ -85,8 +95,10 @@ def servable_in(bundle: Bundle, name: str, record: VersionRecord, *, is_linked: 
     files = {file.name: file for file in bundle.model_files}
     files |= {each: bundle.path / each for each in names if (bundle.path / each).is_file()}
     graph = read_graph(bundle)
-    config = config_pbtxt(graph, name, record.options)
-    return Servable(name, files, graph, bundle.golden(), config, record, is_linked)
+    is_raw = name == record.models[0] + RAW_SUFFIX
+    config = (raw_config_pbtxt if is_raw else config_pbtxt)(graph, name, record.options)
+    asked = functools.partial(raw_golden, bundle) if is_raw else None
+    return Servable(name, files, graph, bundle.golden(), config, record, is_linked, asked)
 
 
 def read_graph(bundle: Bundle) -> onnx.ModelProto:

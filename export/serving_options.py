@@ -107,6 +107,7 @@ class ServingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         instances: copies of the model.
         memory: of ONNX Runtime.
         tensorrt: on GPUs; None leaves it off.
+        raw: publish `<name>_raw` too, which takes a tensor for each feature.
         tolerance: how far a server's answers to golden rows may be from the trained model's, absolute up to 1 and
             relative above; in (0, 1).
     """
@@ -124,6 +125,7 @@ class ServingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     instances: tuple[InstanceGroup, ...] = (InstanceGroup(),)
     memory: MemoryOptions = MemoryOptions()
     tensorrt: TensorRt | None = None
+    raw: bool = False
     tolerance: float = TOLERANCE
 
     def __post_init__(self) -> None:

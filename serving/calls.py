@@ -1,11 +1,13 @@
 """What a client sends and gets, whatever the transport."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from polyrank.raw_inputs import SerializedTexts
 
 TYPES = {np.dtype(np.int64): "INT64", np.dtype(np.float32): "FP32"}
 """Triton's name of a tensor's type, by numpy's."""
@@ -14,13 +16,20 @@ DTYPES = {"INT64": "<i8", "INT32": "<i4", "FP32": "<f4", "FP64": "<f8"}
 """numpy's type of an output, by Triton's name."""
 
 
+def wire_type(tensor: NDArray[Any]) -> tuple[str, Sequence[int]]:
+    """Return Triton's name of a tensor's type, and its shape."""
+    if isinstance(tensor, SerializedTexts):
+        return "BYTES", tensor.texts_shape
+    return TYPES[tensor.dtype], tensor.shape
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Call:
     """One inference request.
 
     Attributes:
         model: its name.
-        tensors: inputs, int64 or float32, contiguous.
+        tensors: inputs, int64, float32 or texts, contiguous.
         outputs: names of the outputs that are wanted; empty takes all.
         version: the version that shall answer; empty leaves it to the server.
         request_id: goes through to the server's log.

@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.raw_inputs import serialized
 from polyrank.signature import Signature
 
 from .addresses import address_of, check_timeout
@@ -106,7 +107,10 @@ class ModelControl:
             DeadlineExceededError: the answer did not come in time.
             RequestError: the server refused the request.
         """
-        tensors = {name: np.ascontiguousarray(tensor) for name, tensor in inputs.items()}
+        tensors = {
+            name: serialized(tensor) if tensor.dtype.hasobject else np.ascontiguousarray(tensor)
+            for name, tensor in inputs.items()
+        }
         call = Call(model, tensors, version=str(version))
         deadline = Deadline(self._timeout_s)
         return finish(self._caller.infer(call, deadline, self._endpoints.choose())).tensors

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from .encoder_files import copy_encoder
 from .ending import remove_leftovers, shared_memory_prefix
 from .locations import is_shell_safe, server_folder
 from .ports import Ports
@@ -117,6 +118,7 @@ def _copy_backends(runtime: Runtime, backends: Path) -> None:
     for model in _BACKENDS.glob("*/model.py"):
         (backends / model.parent.name).mkdir()
         shutil.copy(model, backends / model.parent.name)
+    copy_encoder(backends / "polyrank")
 
 
 def _clear_dead(parent: Path) -> None:

@@ -20,7 +20,8 @@ from .locations import server_folder
 
 Accelerator = Literal["cpu", "gpu"]
 
-_BASE = {"numpy": "1.26.4", "nvidia-pytriton": "0.7.0"}
+# Polyrank's encoder, which the workers have a copy of, needs msgspec, and pyarrow for what is rare.
+_BASE = {"numpy": "1.26.4", "nvidia-pytriton": "0.7.0", "msgspec": "0.22.0", "pyarrow": "22.0.0"}
 PINS: dict[Accelerator, dict[str, str]] = {
     "cpu": _BASE | {"onnxruntime": "1.32.0"},
     "gpu": _BASE | {"onnxruntime-gpu": "1.31.1"},
@@ -28,7 +29,7 @@ PINS: dict[Accelerator, dict[str, str]] = {
 # Imports what the workers import, then tells which versions are really there.
 _PROBE = """
 import importlib.metadata, json, sys
-import numpy, onnxruntime
+import msgspec, numpy, onnxruntime
 json.dump({name: importlib.metadata.version(name) for name in sys.argv[1:]}, sys.stdout)
 """
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from polyrank.errors import ConfigError
 from polyrank.serving.addresses import Address
-from polyrank.serving.calls import DTYPES, TYPES, Call, Question, Reply
+from polyrank.serving.calls import DTYPES, Call, Question, Reply, wire_type
 from polyrank.serving.failures import Failure, Kind, failure_of
 from polyrank.serving.options import ClientOptions
 
@@ -55,7 +55,8 @@ class GrpcTransport:
             model_name=call.model, model_version=call.version, id=call.request_id
         )
         for name, tensor in call.tensors.items():
-            request.inputs.add(name=name, datatype=TYPES[tensor.dtype], shape=tensor.shape)
+            datatype, shape = wire_type(tensor)
+            request.inputs.add(name=name, datatype=datatype, shape=shape)
             request.raw_input_contents.append(tensor.tobytes())
         for name in call.outputs:
             request.outputs.add(name=name)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import msgspec
 import numpy as np
 
-from polyrank.serving.calls import DTYPES, TYPES, Call, Reply
+from polyrank.serving.calls import DTYPES, Call, Reply, wire_type
 from polyrank.serving.failures import Failure, Kind, failure_of
 from polyrank.serving.shared_memory import Place
 
@@ -67,14 +67,15 @@ class Shared(NamedTuple):
 
 def infer_body(call: Call, shared: Shared | None = None) -> tuple[bytes, Buffers]:
     """Return the JSON header of a request, and its tensors as they lie in memory; none that are shared."""
+    described = ((name, tensor, *wire_type(tensor)) for name, tensor in call.tensors.items())
     inputs = [
         {
             "name": name,
-            "datatype": TYPES[tensor.dtype],
-            "shape": tensor.shape,
+            "datatype": datatype,
+            "shape": shape,
             "parameters": {"binary_data_size": tensor.nbytes} if shared is None else _shared(shared, name),
         }
-        for name, tensor in call.tensors.items()
+        for name, tensor, datatype, shape in described
     ]
     header: dict[str, Any] = {"inputs": inputs}
     if call.request_id:

@@ -52,7 +52,8 @@ def _from_arrow(rows: Rows, names: Sequence[str]) -> dict[str, Column]:
     if isinstance(rows, pa.RecordBatch):
         rows = pa.Table.from_batches([rows])
     if not isinstance(rows, pa.Table):
-        if not (hasattr(rows, "__arrow_c_stream__") or hasattr(rows, "__arrow_c_array__")):
+        is_batch = hasattr(rows, "__arrow_c_array__") and not isinstance(rows, pa.Array)
+        if not (hasattr(rows, "__arrow_c_stream__") or is_batch):
             raise DataError(
                 f"rows must be a pyarrow table, a pandas or polars frame or a list of dicts, got {type(rows).__name__}"
             )

@@ -20,6 +20,10 @@ Combination = Literal["sum", "product"]
 REQUEST_SUFFIX = "_rank"
 """A graph over requests is served beside that over rows, under its name with this at the end."""
 
+RAW_SUFFIX = "_raw"
+"""The graph over rows is served under its name with this at the end too, where that is asked for: behind a tensor for
+each feature."""
+
 SCORE, TOP_ITEMS, TOP_SCORES, TASK_WEIGHTS = "score", "top_items", "top_scores", "task_weights"
 """Outputs and input of a graph over requests, beside those of tasks and halves."""
 

@@ -62,7 +62,8 @@ def sources() -> set[str]:
     found = {f"polyrank/{path.relative_to(package)}" for path in package.rglob("*") if path.is_file()}
     for room, folder in rooms.items():
         found |= {f"polyrank/{room}/{path.relative_to(folder)}" for path in folder.rglob("*") if path.is_file()}
-    return {name for name in found if name.endswith((".py", ".pyi", "py.typed", ".toml", ".yaml", ".json"))}
+    kinds = (".py", ".pyi", "py.typed", ".toml", ".yaml", ".json", "Dockerfile")
+    return {name for name in found if name.endswith(kinds)}
 
 
 def test_wheel_installs_one_package(names: list[str]) -> None:
@@ -75,7 +76,8 @@ def test_wheel_holds_every_source_and_nothing_else(names: list[str]) -> None:
 
 
 def test_wheel_holds_what_is_found_by_path_at_run_time(names: list[str]) -> None:
-    assert {"polyrank/serving/backends/onnxruntime/model.py", "polyrank/serving/supervisor.py"} <= set(names)
+    backends = {f"polyrank/serving/backends/{name}/model.py" for name in ("onnxruntime", "polyrank")}
+    assert {*backends, "polyrank/serving/supervisor.py"} <= set(names)
     assert {"polyrank/serving/deploy/compose.yaml", "polyrank/serving/deploy/kubernetes/deployment.yaml"} <= set(names)
 
 

@@ -179,7 +179,10 @@ def test_command_check_prints_path_and_versions(capsys: pytest.CaptureFixture[st
     server_command.add_parser(parser.add_subparsers())
     args = parser.parse_args(["server", "check"])
     assert args.run(args) == 0
-    assert "is complete: numpy 1.26.4, nvidia-pytriton 0.7.0, onnxruntime 1.32.0" in capsys.readouterr().out
+    assert (
+        "is complete: numpy 1.26.4, nvidia-pytriton 0.7.0, msgspec 0.22.0, pyarrow 22.0.0, onnxruntime 1.32.0"
+        in capsys.readouterr().out
+    )
 
 
 @pytest.mark.usefixtures("runtime")

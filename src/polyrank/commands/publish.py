@@ -26,6 +26,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--queue-delay-us", type=int, help="how long Triton may wait to batch requests, in µs (default 0)"
     )
     parser.add_argument("--threads", type=int, help="ONNX Runtime threads of an instance (default 2)")
+    parser.add_argument(
+        "--raw",
+        action="store_true",
+        default=None,
+        help="publish NAME_raw too, which takes a tensor for each feature, as any HTTP client can send them",
+    )
     parser.add_argument("--keep", type=int, metavar="N", help="remove all but the newest N versions and live ones")
     parser.add_argument("--to", metavar="URL", help="host:port of a server, to load and prove it there")
     parser.add_argument("--timeout-s", type=float, default=60.0, help="time for each call of --to (default 60)")
@@ -62,13 +68,14 @@ def control(url: str | None, timeout_s: float, stack: contextlib.ExitStack) -> "
 
 
 def say_where(published: "Published | PublishedRemotely", url: str | None) -> None:
-    """Print where the versions of both models are, and how far a server's answers were from the trained model's."""
+    """Print where the versions of all models are, and how far a server's answers were from the trained model's."""
     say(f"{published.model} version {published.version} in {published.location}")
     if published.differences is not None:
         gaps = ", ".join(f"{task} {gap:.1e}" for task, gap in published.differences.items())
         say(f"live at {url}; golden rows differ by {gaps}")
-    if published.requests is not None:
-        say_where(published.requests, url)
+    for other in (published.requests, published.raw):
+        if other is not None:
+            say_where(other, url)
 
 
 def _options(args: argparse.Namespace) -> "ServingOptions":
@@ -78,6 +85,6 @@ def _options(args: argparse.Namespace) -> "ServingOptions":
     from polyrank.export import ServingOptions
 
     written = ServingOptions() if args.config is None else ServingOptions.load(args.config)
-    names = ("max_batch_size", "queue_delay_us", "threads")
+    names = ("max_batch_size", "queue_delay_us", "threads", "raw")
     said = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     return msgspec.structs.replace(written, **said)
