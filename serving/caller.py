@@ -16,7 +16,7 @@ from .waiting import Waiting
 
 T = TypeVar("T")
 
-_SAFE = (Kind.UNREACHABLE, Kind.BROKEN, Kind.TIMED_OUT, Kind.BUSY)
+_SAFE = (Kind.UNREACHABLE, Kind.BROKEN, Kind.FOREIGN, Kind.TIMED_OUT, Kind.BUSY)
 
 
 class Deadline:

@@ -64,7 +64,7 @@ class Endpoint:
 
     def failed(self, kind: Kind) -> None:
         """Note a failure; one that says nothing of the server leaves it as it is."""
-        if kind in (Kind.UNREACHABLE, Kind.BROKEN, Kind.TIMED_OUT):
+        if kind in (Kind.UNREACHABLE, Kind.BROKEN, Kind.FOREIGN, Kind.TIMED_OUT):
             pause = min(_FIRST_PAUSE_S * 2 ** min(self._failures, _MOST_DOUBLINGS), _LONGEST_PAUSE_S)
             self._failures += 1
             self._paused_until = time.monotonic() + pause

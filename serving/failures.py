@@ -17,14 +17,10 @@ class Kind(enum.Enum):
     UNREACHABLE = "no connection could be made"
     BROKEN = "the connection broke, or the worker died"
     TIMED_OUT = "no answer in time"
+    FOREIGN = "another protocol is spoken there"
     BUSY = "the queue is full"
     NOT_READY = "the model is not served"
     REFUSED = "the request is wrong"
-
-    @property
-    def is_of_endpoint(self) -> bool:
-        """Whether another server may well answer."""
-        return self in (Kind.UNREACHABLE, Kind.BROKEN, Kind.TIMED_OUT, Kind.BUSY, Kind.NOT_READY)
 
 
 class Failure(Exception):  # noqa: N818 (it is not an error that users see; `as_error` makes one of it)
@@ -82,7 +78,7 @@ def as_error(failure: Failure, place: str, timeout_s: float, attempts: int = 1) 
             )
         case Kind.NOT_READY:
             return ModelNotReadyError(f"{place}: the server does not serve this model{tried}: {failure.text}")
-        case Kind.UNREACHABLE | Kind.BROKEN:
+        case Kind.UNREACHABLE | Kind.BROKEN | Kind.FOREIGN:
             return ServerUnavailableError(
                 f"{place}: no server answers{tried}; start one with: polyrank serve ({failure.text})"
             )

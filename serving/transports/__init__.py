@@ -26,7 +26,7 @@ async def open_transport(
         await http.ask(SERVER_READY, timeout_s)
     except Failure as failure:
         await http.close()
-        if failure.kind is not Kind.BROKEN:
+        if failure.kind is not Kind.FOREIGN:
             raise
         return _grpc(address, options, is_async=is_async)
     return http

@@ -9,7 +9,7 @@ import contextlib
 import os
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -22,17 +22,10 @@ from polyrank.serving.options import ClientOptions
 from polyrank.serving.shared_memory import SHORTEST, Region, Regions, room_for
 
 from . import http_messages as messages
+from .http_reading import Answer, talk
 from .streams import AsyncStream, BlockingStream, Stream
 
-_MAX_HEAD = 1 << 16
 _FORGET_S = 1.0
-
-
-class Answer(NamedTuple):
-    """An answer of HTTP: its head, and its body without compression."""
-
-    head: messages.Head
-    body: bytes | bytearray
 
 
 class HttpTransport:
@@ -112,7 +105,7 @@ class HttpTransport:
             raise messages.refusal(*answer)
         try:
             found = msgspec.json.decode(answer.body or b"{}")
-        except msgspec.MsgspecError as err:
+        except (msgspec.MsgspecError, RecursionError) as err:
             raise Failure(Kind.BROKEN, f"the answer cannot be read: {err}") from err
         return found if isinstance(found, dict) else {"models": found}  # the index is a list
 
@@ -149,7 +142,7 @@ class HttpTransport:
             is_old = stream is not None
             stream = stream or await self._connect(deadline)
             try:
-                answer = await _talk(stream, [head, *body], deadline)
+                answer = await talk(stream, [head, *body], deadline)
             except (TimeoutError, Failure, OSError) as err:
                 stream.close()
                 if isinstance(err, TimeoutError):
@@ -167,13 +160,17 @@ class HttpTransport:
             return answer
 
     def _take(self) -> Stream | None:
-        """Return a connection that is open already: the one last used."""
+        """Return a connection that is open still: the one last used."""
         if self._process != os.getpid():  # after a fork they are the parent's
             self._idle, self._process = collections.deque(), os.getpid()
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return None
+        while True:
+            try:
+                stream = self._idle.pop()
+            except IndexError:
+                return None
+            if stream.is_quiet():
+                return stream
+            stream.close()
 
     async def _connect(self, deadline: float) -> Stream:
         try:
@@ -199,71 +196,3 @@ def _regions(address: Address, options: ClientOptions) -> Regions | None:
 
 def _reason(err: OSError) -> str:
     return err.strerror or str(err) or type(err).__name__
-
-
-async def _talk(stream: Stream, buffers: Sequence[bytes | memoryview], deadline: float) -> Answer:
-    """Send a request and read the answer.
-
-    Raises:
-        OSError: the connection broke, or the time is over.
-        Failure: the answer is not HTTP.
-    """
-    await stream.send(buffers, deadline)
-    data = await _more(stream, deadline)
-    while (end := data.find(b"\r\n\r\n")) < 0:
-        if len(data) > _MAX_HEAD or not b"HTTP/1.".startswith(data[:7]):
-            messages.read_head(data[:100])
-            raise Failure(Kind.BROKEN, f"the answer is not HTTP: a head above {_MAX_HEAD} bytes")
-        data += await _more(stream, deadline)
-    head = messages.read_head(data[:end])
-    rest = data[end + 4 :]
-    if head.is_chunked:
-        body: bytes | bytearray = await _chunks(stream, rest, deadline)
-    elif head.length is not None:
-        body = await _exactly(stream, rest, head.length, deadline)
-    else:
-        body = await _until_closed(stream, rest, deadline)
-        head = head._replace(keeps_open=False)
-    return Answer(head, messages.unpacked(body, head.encoding))
-
-
-async def _more(stream: Stream, deadline: float) -> bytes:
-    data = await stream.receive(deadline)
-    if not data:
-        raise ConnectionResetError("the server closed the connection")
-    return data
-
-
-async def _exactly(stream: Stream, start: bytes, length: int, deadline: float) -> bytes | bytearray:
-    if len(start) >= length:
-        return start[:length]
-    body = bytearray(start)
-    while len(body) < length:
-        body += await _more(stream, deadline)
-    return body
-
-
-async def _chunks(stream: Stream, data: bytes, deadline: float) -> bytes:
-    """Read a body in chunks, as a proxy may send it."""
-    body = bytearray()
-    while True:
-        while (end := data.find(b"\r\n")) < 0:
-            data += await _more(stream, deadline)
-        try:
-            size = int(data[:end].split(b";")[0], 16)
-        except ValueError as err:
-            raise Failure(Kind.BROKEN, f"the answer is not HTTP: a chunk of {data[:end][:40]!r}") from err
-        data = data[end + 2 :]
-        while len(data) < size + 2:
-            data += await _more(stream, deadline)
-        body += data[:size]
-        data = data[size + 2 :]
-        if size == 0:
-            return bytes(body)
-
-
-async def _until_closed(stream: Stream, start: bytes, deadline: float) -> bytes:
-    body = bytearray(start)
-    while data := await stream.receive(deadline):
-        body += data
-    return bytes(body)

@@ -3,6 +3,7 @@
 A body is a JSON header, whose length a header of HTTP gives, and then the bytes of each tensor, in its order.
 """
 
+import math
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -10,6 +11,7 @@ from urllib.parse import quote
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from polyrank.serving.calls import DTYPES, Call, Reply, wire_type
 from polyrank.serving.failures import Failure, Kind, failure_of
@@ -18,6 +20,7 @@ from polyrank.serving.shared_memory import Place
 Buffers = list[bytes | memoryview]
 
 _LENGTH = b"inference-header-content-length"
+_MAX_DIGITS = 15
 _encode = msgspec.json.Encoder().encode
 
 
@@ -39,6 +42,7 @@ class _Answer(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Answer).decode
+_UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, ArithmeticError, MemoryError, RecursionError)
 
 
 class Head(NamedTuple):
@@ -111,7 +115,7 @@ def read_head(data: bytes) -> Head:
     first, *lines = data.split(b"\r\n")
     parts = first.split(b" ", 2)
     if not first.startswith(b"HTTP/1.") or len(parts) < 2 or not parts[1].isdigit():  # noqa: PLR2004
-        raise Failure(Kind.BROKEN, f"the answer is not HTTP: {first[:40]!r}")
+        raise foreign(first)
     found = {}
     for line in lines:
         name, _, value = line.partition(b":")
@@ -126,10 +130,15 @@ def read_head(data: bytes) -> Head:
     )
 
 
+def foreign(data: bytes) -> Failure:
+    """Return what it means that a server speaks something else than HTTP."""
+    return Failure(Kind.FOREIGN, f"the answer is not HTTP: {data[:40]!r}")
+
+
 def _number(text: bytes | None) -> int | None:
     if text is None:
         return None
-    if not text.isdigit():
+    if not text.isdigit() or len(text) > _MAX_DIGITS:
         raise Failure(Kind.BROKEN, f"the answer is not HTTP: a length of {text[:40]!r}")
     return int(text)
 
@@ -147,25 +156,38 @@ def read_reply(head: Head, body: bytes | bytearray) -> Reply:
         answer = _decode(memoryview(body)[:length])
         tensors, start = {}, length
         for output in answer.outputs:
-            dtype, size = DTYPES[output.datatype], output.parameters.binary_data_size
-            if size is None:
-                values = np.array(output.data, dtype=dtype)
-            else:
-                values = np.frombuffer(body, dtype, count=size // np.dtype(dtype).itemsize, offset=start)
-                start += size
-            tensors[output.name] = values.reshape(output.shape)
-    except (msgspec.MsgspecError, ValueError, KeyError, TypeError) as err:
+            tensors[output.name] = _tensor(output, body, start)
+            start += output.parameters.binary_data_size or 0
+        if start != len(body):
+            raise ValueError(f"{len(body) - start} bytes are left over")
+    except _UNREADABLE as err:
         raise Failure(Kind.BROKEN, f"the answer cannot be read: {err}") from err
     return Reply(answer.model_version, tensors)
+
+
+def _tensor(output: _Output, body: bytes | bytearray, start: int) -> NDArray[Any]:
+    """Return the values of an output whose bytes, if it has any, are at `start`."""
+    if output.datatype not in DTYPES:
+        raise ValueError(f"datatype {output.datatype!r} of output {output.name!r}")
+    dtype, size = np.dtype(DTYPES[output.datatype]), output.parameters.binary_data_size
+    if min(output.shape, default=0) < 0:
+        raise ValueError(f"shape {output.shape} of output {output.name!r}")
+    if size is None:
+        if output.data is None:
+            raise ValueError(f"output {output.name!r} has no data")
+        return np.array(output.data, dtype).reshape(output.shape)
+    if size != dtype.itemsize * math.prod(output.shape):
+        raise ValueError(f"a size of {size} bytes for shape {output.shape} of output {output.name!r}")
+    return np.ndarray(output.shape, dtype, buffer=body, offset=start)
 
 
 def refusal(head: Head, body: bytes | bytearray) -> Failure:
     """Return what an answer with another status than 200 means."""
     try:
         text = str(msgspec.json.decode(body)["error"])
-    except (msgspec.MsgspecError, KeyError, TypeError):
+    except (msgspec.MsgspecError, KeyError, TypeError, RecursionError):
         text = bytes(body[:200]).decode(errors="replace") or f"status {head.status}"
-    statuses = {404: Kind.NOT_READY, 502: Kind.BROKEN, 503: Kind.BUSY, 504: Kind.BROKEN}
+    statuses = {404: Kind.NOT_READY, 429: Kind.BUSY, 502: Kind.BROKEN, 503: Kind.BUSY, 504: Kind.BROKEN}
     return failure_of(statuses.get(head.status, Kind.REFUSED), text)
 
 
@@ -181,7 +203,7 @@ def unpacked(body: bytes | bytearray, encoding: bytes) -> bytes | bytearray:
     Raises:
         Failure: it is damaged.
     """
-    if encoding not in (b"gzip", b"deflate"):
+    if not body or encoding not in (b"gzip", b"deflate"):
         return body
     try:
         return zlib.decompress(body, wbits=47)  # either, by its own header
