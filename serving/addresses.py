@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from polyrank.arguments import is_number
 from polyrank.errors import ConfigError
 
 Scheme = Literal["http", "https", "grpc", "grpcs"]
@@ -59,5 +60,5 @@ def check_timeout(timeout_s: float) -> None:
     Raises:
         ConfigError: it is not above 0 and finite.
     """
-    if not isinstance(timeout_s, int | float) or not 0 < timeout_s < math.inf:
+    if not is_number(timeout_s) or not 0 < timeout_s < math.inf:
         raise ConfigError(f"timeout_s must be above 0 and finite, got {timeout_s!r}")

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from polyrank.rows import Rows
 from polyrank.signature import Signature
 
-from .core import RankerCore, Wish, check_items
+from .core import RankerCore, Wish, check_items, not_copied
 from .items import Items
 from .options import ClientOptions
 from .ranking import User
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class AsyncRanker:
     """`Ranker` for asyncio: the same calls, awaited, with the same arguments, answers and errors.
 
-    Safe to share between tasks of one loop. It connects at `async with` or at its first call.
+    Safe to share between tasks of one loop; another loop may use it later. It connects at `async with` or at its first
+    call.
     """
 
     def __init__(
@@ -88,6 +89,9 @@ class AsyncRanker:
     async def close(self) -> None:
         """Close the connections."""
         await self._core.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise not_copied()
 
     async def __aenter__(self) -> Self:
         """Connect."""

@@ -4,7 +4,7 @@ import dataclasses
 import random
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from .calls import Call, Question, Reply, Transport
 from .endpoints import Endpoint, Endpoints
@@ -12,7 +12,7 @@ from .failures import Failure, Kind, as_error, deadline_error
 from .options import ClientOptions
 from .telemetry import Telemetry
 from .transports import open_transport
-from .waiting import Waiting
+from .waiting import Waiting, closed_error
 
 T = TypeVar("T")
 
@@ -33,6 +33,13 @@ class Deadline:
     def left_s(self) -> float:
         """Seconds until then, 0 when it is over."""
         return max(self._end - time.monotonic(), 0.0)
+
+
+class Answered(NamedTuple, Generic[T]):
+    """An answer, and the server that gave it."""
+
+    answer: T
+    by: Endpoint
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,9 +69,10 @@ class Caller:
     ) -> None:
         self.endpoints = endpoints
         self._options, self._waiting, self._telemetry, self._is_async = options, waiting, telemetry, is_async
+        self._is_closed = False
         self._random = random.Random()  # noqa: S311 (it spreads attempts; nothing depends on its secrecy)
 
-    async def infer(self, call: Call, deadline: Deadline, first: Endpoint, *, version: str = "") -> Reply:
+    async def infer(self, call: Call, deadline: Deadline, first: Endpoint, *, version: str = "") -> Answered[Reply]:
         """Answer a request.
 
         Args:
@@ -75,6 +83,7 @@ class Caller:
 
         Raises:
             ServerUnavailableError, ModelNotReadyError, DeadlineExceededError, RequestError: see `failures`.
+            ConfigError: no TLS with the server, or the client is closed.
         """
         shown = version or call.version
         subject = f"{call.model} version {shown}" if shown else call.model
@@ -89,7 +98,7 @@ class Caller:
         first: Endpoint,
         *,
         is_known: bool = False,
-    ) -> dict[str, Any]:
+    ) -> Answered[dict[str, Any]]:
         """Answer a question; see `infer`."""
         model = values.get("model", "")
         job = _Job(model, model or "server", lambda to, timeout_s: to.ask(question, timeout_s, **values), is_known)
@@ -97,17 +106,24 @@ class Caller:
 
     async def close(self) -> None:
         """Close all connections."""
+        self._is_closed = True
         for endpoint in self.endpoints.all:
             if endpoint.transport is not None:
                 await endpoint.transport.close()
         self._waiting.close()
 
-    async def _try(self, job: "_Job[T]", deadline: Deadline, endpoint: Endpoint, *, may_hedge: bool = True) -> T:
+    async def _try(
+        self, job: "_Job[T]", deadline: Deadline, endpoint: Endpoint, *, may_hedge: bool = True
+    ) -> Answered[T]:
         attempt = 1
         while True:
+            if self._is_closed:
+                raise closed_error()
             try:
                 return await self._attempt(job, deadline, endpoint, may_hedge=may_hedge)
             except Failure as failure:
+                if self._is_closed:
+                    raise closed_error() from failure
                 endpoint = await self._after(failure, job, deadline, endpoint, attempt)
             attempt += 1
 
@@ -120,19 +136,22 @@ class Caller:
             PolyrankError: there is none.
         """
         place = f"{job.subject} at {endpoint.address.place}"
-        is_safe = failure.kind in _SAFE or (job.is_known and failure.kind is Kind.NOT_READY)
-        left_s, pause_s = deadline.left_s(), self._pause_s(attempt)
+        has_another = attempt < len(self.endpoints.all)
+        is_safe = failure.kind in _SAFE or (failure.kind is Kind.NOT_READY and (job.is_known or has_another))
+        left_s = deadline.left_s()
         if not is_safe or attempt == self._options.attempts or (left_s == 0.0 and attempt == 1):
             raise as_error(failure, place, deadline.timeout_s, attempt) from failure
+        another = self.endpoints.choose(avoid=endpoint)
+        is_fresh = has_another and another is not endpoint and another.is_up(time.monotonic())
+        pause_s = 0.0 if is_fresh else self._pause_s(attempt)
         if pause_s >= left_s:
             raise deadline_error(failure, place, deadline.timeout_s, attempt) from failure
         self._telemetry.retried(job.model, failure.kind.name.lower())
-        another = self.endpoints.choose(avoid=endpoint)
-        if another is endpoint or not another.is_up(time.monotonic()):
+        if pause_s:
             await self._waiting.sleep(pause_s)
         return another
 
-    async def _attempt(self, job: "_Job[T]", deadline: Deadline, endpoint: Endpoint, *, may_hedge: bool) -> T:
+    async def _attempt(self, job: "_Job[T]", deadline: Deadline, endpoint: Endpoint, *, may_hedge: bool) -> Answered[T]:
         hedge_s = self._options.hedge_after_s
         if hedge_s is None or not may_hedge:
             return await self._once(job, deadline, endpoint)
@@ -142,11 +161,11 @@ class Caller:
             hedge_s,
         )
 
-    async def _hedge(self, job: "_Job[T]", deadline: Deadline, endpoint: Endpoint) -> T:
+    async def _hedge(self, job: "_Job[T]", deadline: Deadline, endpoint: Endpoint) -> Answered[T]:
         self._telemetry.hedged(job.model)
         return await self._once(job, deadline, self.endpoints.choose(avoid=endpoint))
 
-    async def _once(self, job: "_Job[T]", deadline: Deadline, endpoint: Endpoint) -> T:
+    async def _once(self, job: "_Job[T]", deadline: Deadline, endpoint: Endpoint) -> Answered[T]:
         left = deadline.left_s()
         limit = self._options.attempt_timeout_s
         timeout_s = left if limit is None else min(left, limit)
@@ -161,7 +180,7 @@ class Caller:
         finally:
             endpoint.end()
         endpoint.succeeded()
-        return answer
+        return Answered(answer, endpoint)
 
     async def _transport(self, endpoint: Endpoint, timeout_s: float) -> Transport:
         if endpoint.transport is not None:

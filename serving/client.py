@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from polyrank.rows import Rows
 from polyrank.signature import Signature
 
-from .core import RankerCore, Wish, check_items
+from .core import RankerCore, Wish, check_items, not_copied
 from .items import Items
 from .options import ClientOptions
 from .ranking import User
@@ -173,6 +173,9 @@ class Ranker:
     def close(self) -> None:
         """Close the connections. The ranker is of no use afterwards."""
         finish(self._core.close())
+
+    def __reduce__(self) -> NoReturn:
+        raise not_copied()
 
     def __enter__(self) -> Self:
         """Return the ranker itself."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,7 +39,7 @@ class ModelControl:
         check_timeout(timeout_s)
         self.url = url
         self._timeout_s = timeout_s
-        options = options or ClientOptions(attempts=1)
+        options = msgspec.structs.replace(options or ClientOptions(), attempts=1)
         self._endpoints = Endpoints([address_of(url)])
         self._caller = Caller(self._endpoints, options, Blocking(1), Telemetry())
 
@@ -113,7 +114,7 @@ class ModelControl:
         }
         call = Call(model, tensors, version=str(version))
         deadline = Deadline(self._timeout_s)
-        return finish(self._caller.infer(call, deadline, self._endpoints.choose())).tensors
+        return finish(self._caller.infer(call, deadline, self._endpoints.choose())).answer.tensors
 
     def close(self) -> None:
         """Close the connection."""
@@ -130,4 +131,4 @@ class ModelControl:
         self.close()
 
     def _ask(self, question: Question, **values: str) -> dict[str, Any]:
-        return finish(self._caller.ask(question, values, Deadline(self._timeout_s), self._endpoints.choose()))
+        return finish(self._caller.ask(question, values, Deadline(self._timeout_s), self._endpoints.choose())).answer

@@ -15,7 +15,7 @@ from polyrank.rows import Rows
 from polyrank.signature import REQUEST_SUFFIX, SCORE
 
 from .addresses import address_of, check_timeout
-from .caller import Caller, Deadline
+from .caller import Answered, Caller, Deadline
 from .calls import Call, Reply
 from .endpoints import Endpoint, Endpoints
 from .items import Items
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 Answers = dict[str, NDArray[np.float32]]
 """float32 (B, 1) by output; (B, C) of one with several columns."""
 
-Sent = tuple[Batch, list[Reply]]
+Sent = tuple[Batch, list[Answered[Reply]]]
 
 _ATTEMPTS = 4
 """How often a call begins anew because another version of the model went live meanwhile."""
@@ -106,19 +106,20 @@ class RankerCore:
         self._name = model
         self._prefix, self._numbers = secrets.token_hex(4), itertools.count(1)
 
-    async def connect(self) -> None:
+    async def connect(self, deadline: Deadline | None = None) -> None:
         """Find the model and read its schema, unless that is done."""
-        deadline = Deadline(self._timeout_s)
+        if self._name is not None and self._models.known(self._name) is not None:
+            return
+        deadline = deadline or Deadline(self._timeout_s)
         endpoint = self._endpoints.choose()
         if self._name is None:
             self._name = await self._models.only_model(endpoint, deadline)
-        if self._models.known(self._name) is None:
-            served = await self._models.read(endpoint, self._name, deadline)
-            if served.signature.request is not None:
-                raise RequestError(
-                    f"{self._name} at {endpoint.address.place} takes one user with many items, and no rows; name the "
-                    f"model over rows: {self._name.removesuffix(REQUEST_SUFFIX)!r}"
-                )
+        served, endpoint = await self._models.read(endpoint, self._name, deadline)
+        if served.signature.request is not None:
+            raise RequestError(
+                f"{self._name} at {endpoint.address.place} takes one user with many items, and no rows; name the "
+                f"model over rows: {self._name.removesuffix(REQUEST_SUFFIX)!r}"
+            )
 
     @property
     def model(self) -> str:
@@ -140,7 +141,7 @@ class RankerCore:
         import pyarrow as pa
 
         deadline = self._deadline(timeout_s)
-        await self.connect()
+        await self.connect(deadline)
         with self._telemetry.call("score", self.model) as record:
             encoded: tuple[bytes, Batch] | None = None
 
@@ -172,7 +173,7 @@ class RankerCore:
         deadline = self._deadline(timeout_s)
         check_top_k(wish.top_k)
         row = user_row(user)
-        await self.connect()
+        await self.connect(deadline)
         known = items if isinstance(items, Items) else await self.items(items, None)
         excluded = None if wish.exclude is None else known.places_of(wish.exclude)
         with self._telemetry.call("rank", self.model) as record:
@@ -234,7 +235,7 @@ class RankerCore:
         parts: Iterable[tuple[int, Mapping[str, NDArray[Any]]]],
         widths: Mapping[str, int],
         to: "_To",
-    ) -> list[Reply]:
+    ) -> list[Answered[Reply]]:
         """Send parts, each with its number of rows, side by side, all to the same server unless it fails."""
         name, headers = to.request_id or f"{self._prefix}-{next(self._numbers)}", self._telemetry.headers()
         works = [
@@ -249,21 +250,24 @@ class RankerCore:
         ]
         return [await works[0]()] if len(works) == 1 else await self._waiting.all_of(works)
 
-    async def _answer(self, call: Call, shapes: Mapping[str, tuple[int, int]], served: Served, to: "_To") -> Reply:
+    async def _answer(
+        self, call: Call, shapes: Mapping[str, tuple[int, int]], served: Served, to: "_To"
+    ) -> Answered[Reply]:
         """Send one part, and look at what comes back.
 
         Raises:
             RequestError: an output has another shape than the model's signature says.
         """
-        reply = await self._caller.infer(call, to.deadline, to.endpoint, version=served.version)
+        answered = await self._caller.infer(call, to.deadline, to.endpoint, version=served.version)
+        reply, by = answered
         for name, shape in shapes.items():
             found = reply.tensors.get(name)
             if found is None or found.shape != shape:
                 raise RequestError(
-                    f"{served.model} version {reply.version} at {to.endpoint.address.place}: output {name!r} has shape "
+                    f"{served.model} version {reply.version} at {by.address.place}: output {name!r} has shape "
                     f"{None if found is None else list(found.shape)}, expected {list(shape)}"
                 )
-        return reply
+        return answered
 
     async def _agreed(
         self, model: str, deadline: Deadline, send: Callable[[Served, Endpoint], Coroutine[Any, Any, Sent]]
@@ -271,22 +275,36 @@ class RankerCore:
         """Send until all answers are of one version, encoded as that version has it."""
         endpoint = self._endpoints.choose()
         for _ in range(_ATTEMPTS):
-            served = await self._models.current(endpoint, model, deadline)
+            served, endpoint = await self._models.current(endpoint, model, deadline)
             try:
                 sent = await send(served, endpoint)
             except RequestError:
                 # Another version may take other tensors.
-                if (await self._models.read(endpoint, model, deadline)).version == served.version:
+                newer, endpoint = await self._models.read(endpoint, model, deadline)
+                if (newer.version, newer.wire) == (served.version, served.wire):
                     raise
                 continue
-            versions = {reply.version for reply in sent[1]}
-            if versions == {served.version}:
-                return served, sent
-            newer = await self._models.read(endpoint, model, deadline)
-            if versions == {newer.version} and newer.wire == served.wire:
-                return newer, sent
+            maker, endpoint = await self._maker(sent[1], served, deadline)
+            if maker is not None:
+                return maker, sent
         place = f"{model} at {endpoint.address.place}"
         raise RequestError(f"{place}: the model changed version {_ATTEMPTS} times within one call; call again")
+
+    async def _maker(
+        self, answers: Sequence[Answered[Reply]], served: Served, deadline: Deadline
+    ) -> tuple[Served | None, Endpoint]:
+        """Return the version that made all answers, unless it is encoded otherwise than `served`, and its server.
+
+        Servers of a rolling deployment differ, so that each that answered is looked at.
+        """
+        versions = {reply.version for reply, _ in answers}
+        for by in dict.fromkeys(by for _, by in answers):
+            told, source = await self._models.current(by, served.model, deadline)
+            if versions != {told.version}:
+                told, source = await self._models.read(by, served.model, deadline)
+            if source is not by or versions != {told.version} or told.wire != served.wire:
+                return None, source
+        return told, by
 
     def _deadline(self, timeout_s: float | None) -> Deadline:
         if timeout_s is None:
@@ -295,12 +313,12 @@ class RankerCore:
         return Deadline(timeout_s)
 
 
-def _joined(replies: Sequence[Reply]) -> Answers:
+def _joined(answers: Sequence[Answered[Reply]]) -> Answers:
     """Join the answers to the parts of a call."""
-    first = replies[0].tensors
-    if len(replies) == 1:
+    first = answers[0].answer.tensors
+    if len(answers) == 1:
         return first
-    return {name: np.concatenate([reply.tensors[name] for reply in replies]) for name in first}
+    return {name: np.concatenate([reply.tensors[name] for reply, _ in answers]) for name in first}
 
 
 def _parts(batch: Batch, size: int) -> Iterable[Batch]:
@@ -318,3 +336,8 @@ def check_items(items: object) -> None:
     """
     if not isinstance(items, Items):
         raise DataError(f"catalog must come from ranker.items(rows, key=COLUMN), got {type(items).__name__}")
+
+
+def not_copied() -> ConfigError:
+    """Return the error of a ranker that is pickled or copied."""
+    return ConfigError("a ranker holds connections, and is neither pickled nor copied; make one where it is used")

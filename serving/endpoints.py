@@ -12,8 +12,7 @@ from .failures import Kind
 if TYPE_CHECKING:
     from .calls import Transport
 
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
-_MOST_DOUBLINGS = 10  # past the longest pause, and well before 2**n is no float
+_PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0)
 
 
 class Endpoint:
@@ -65,9 +64,11 @@ class Endpoint:
     def failed(self, kind: Kind) -> None:
         """Note a failure; one that says nothing of the server leaves it as it is."""
         if kind in (Kind.UNREACHABLE, Kind.BROKEN, Kind.FOREIGN, Kind.TIMED_OUT):
-            pause = min(_FIRST_PAUSE_S * 2 ** min(self._failures, _MOST_DOUBLINGS), _LONGEST_PAUSE_S)
-            self._failures += 1
-            self._paused_until = time.monotonic() + pause
+            with self._lock:
+                now = time.monotonic()
+                if now >= self._paused_until:  # requests that fail together are one failure
+                    self._paused_until = now + _PAUSES_S[min(self._failures, len(_PAUSES_S) - 1)]
+                    self._failures += 1
 
 
 class Endpoints:
@@ -84,6 +85,8 @@ class Endpoints:
         now, turn = time.monotonic(), next(self._turn)
         others = [endpoint for endpoint in self.all if endpoint is not avoid]
         up = [endpoint for endpoint in others if endpoint.is_up(now)]
+        if not up and avoid is not None and avoid.is_up(now):
+            return avoid
         if not up:  # all have failed: the one that has been left alone for longest
             return min(others, key=lambda endpoint: endpoint.wait_s(now))
         fewest = min(endpoint.in_flight for endpoint in up)

@@ -3,6 +3,7 @@
 import enum
 
 from polyrank.errors import (
+    ConfigError,
     DeadlineExceededError,
     ModelNotReadyError,
     PolyrankError,
@@ -18,6 +19,7 @@ class Kind(enum.Enum):
     BROKEN = "the connection broke, or the worker died"
     TIMED_OUT = "no answer in time"
     FOREIGN = "another protocol is spoken there"
+    UNTRUSTED = "no encryption could be agreed on"
     BUSY = "the queue is full"
     NOT_READY = "the model is not served"
     REFUSED = "the request is wrong"
@@ -36,6 +38,7 @@ _RULES = (
     ("explicit model load / unload is not allowed", Kind.REFUSED),
     ("Exceeds maximum queue size", Kind.BUSY),
     ("Request timeout expired", Kind.BUSY),
+    ("CERTIFICATE_VERIFY_FAILED", Kind.UNTRUSTED),
     ("Stub process", Kind.BROKEN),
     ("unknown model", Kind.NOT_READY),
     ("has no available versions", Kind.NOT_READY),
@@ -66,24 +69,31 @@ def as_error(failure: Failure, place: str, timeout_s: float, attempts: int = 1) 
             f"{place}: the server loads no model when asked; start it with --model-control-mode=explicit, as "
             f"polyrank serve does"
         )
+    error: PolyrankError
     match failure.kind:
         case Kind.TIMED_OUT:
-            return DeadlineExceededError(
+            error = DeadlineExceededError(
                 f"{place}: deadline of {timeout_s:g} s passed{tried}; raise timeout_s or lighten the load"
             )
         case Kind.BUSY:
-            return ServerUnavailableError(
+            error = ServerUnavailableError(
                 f"{place}: overloaded{tried} ({failure.text}); retry, add instances, or raise queue_size or "
                 "queue_timeout_us"
             )
         case Kind.NOT_READY:
-            return ModelNotReadyError(f"{place}: the server does not serve this model{tried}: {failure.text}")
+            error = ModelNotReadyError(f"{place}: the server does not serve this model{tried}: {failure.text}")
         case Kind.UNREACHABLE | Kind.BROKEN | Kind.FOREIGN:
-            return ServerUnavailableError(
+            error = ServerUnavailableError(
                 f"{place}: no server answers{tried}; start one with: polyrank serve ({failure.text})"
             )
+        case Kind.UNTRUSTED:
+            error = ConfigError(
+                f"{place}: no TLS with the server ({failure.text}); see that it speaks TLS, that tls.ca vouches for "
+                "it, and that it takes tls.certificate"
+            )
         case Kind.REFUSED:
-            return RequestError(f"{place}: request refused: {failure.text}")
+            error = RequestError(f"{place}: request refused: {failure.text}")
+    return error
 
 
 def deadline_error(failure: Failure, place: str, timeout_s: float, attempts: int) -> DeadlineExceededError:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.arguments import shown
 from polyrank.encoder import Batch, Encoder, slot_layout
 from polyrank.errors import DataError
 from polyrank.halves import item_features
@@ -73,15 +74,17 @@ class Items:
         Raises:
             DataError: the items were made without a key.
         """
+        if isinstance(keys, str | bytes) or not isinstance(keys, Iterable):
+            raise DataError(f"exclude must be a list or column of keys, got {shown(keys)}")
         if self._key is None:
             raise DataError("excluding items needs their key; make them with ranker.items(rows, key=COLUMN)")
         if self._places is None:
             places: dict[Any, list[int]] = {}
             column = self._columns[self._key]
             for place, value in enumerate(column if isinstance(column, list) else column.to_pylist()):
-                places.setdefault(value, []).append(place)
+                places.setdefault(_hashable(value), []).append(place)
             self._places = places
-        found = [place for key in keys for place in self._places.get(_plain(key), ())]
+        found = [place for key in keys for place in self._places.get(_hashable(_plain(key)), ())]
         return np.array(found, np.int64)
 
     def encoded(self, served: Served) -> Batch:
@@ -168,3 +171,16 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "as_py"):
         return value.as_py()
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _hashable(key: Any) -> Any:
+    """Return a key that dicts take.
+
+    Raises:
+        DataError: it is a list, or another value that may change.
+    """
+    try:
+        hash(key)
+    except TypeError as err:
+        raise DataError(f"a key of items must be a plain value, got {shown(key)}") from err
+    return key

@@ -3,12 +3,19 @@
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
+from polyrank.arguments import integer, is_number, named, shown
 from polyrank.errors import ConfigError
 
+Compression = Literal["none", "gzip", "deflate"]
+
+_OURS = {
+    *("host", "connection", "content-length", "content-encoding", "transfer-encoding", "accept-encoding"),
+    "inference-header-content-length",
+}
 _HEADER = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 
 
@@ -83,21 +90,41 @@ class ClientOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     hedge_after_s: float | None = None
     parallel: int = 8
     shared_memory: bool = False
-    compression: Literal["none", "gzip", "deflate"] = "none"
+    compression: Compression = "none"
     headers: Mapping[str, str] = {}
     tls: TlsFiles = TlsFiles()
 
     def __post_init__(self) -> None:
-        """Check ranges."""
+        """Check types and ranges."""
         for name in ("attempts", "parallel"):
-            if not 1 <= getattr(self, name) <= 1000:  # noqa: PLR2004
-                raise ConfigError(f"{name} must be in [1, 1000], got {getattr(self, name)}")
+            integer(name, getattr(self, name), range(1, 1001), "[1, 1000]")
         for name in ("backoff_s", "backoff_limit_s", "attempt_timeout_s", "hedge_after_s"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < 3600:  # noqa: PLR2004
-                raise ConfigError(f"{name} must be above 0 and below 3600, got {value}")
+            _check_seconds(name, getattr(self, name), is_optional=name in ("attempt_timeout_s", "hedge_after_s"))
+        if self.compression not in get_args(Compression):
+            raise ConfigError(
+                f"compression must be one of {', '.join(get_args(Compression))}, got {self.compression!r}"
+            )
+        if not isinstance(self.tls, TlsFiles):
+            raise ConfigError(f"tls must be TlsFiles(ca=..., certificate=..., key=...), got {named(self.tls)}")
+        if not isinstance(self.headers, Mapping):
+            raise ConfigError(f"headers must be a dict of text by name, got {named(self.headers)}")
         if self.shared_memory and self.compression != "none":
             raise ConfigError("shared_memory and compression exclude each other; leave one of them out")
         for name, value in self.headers.items():
-            if not name or not _HEADER.issuperset(name) or not value.isprintable() or not value.isascii():
-                raise ConfigError(f"headers must be ASCII without line ends, got {name!r}: {value!r}")
+            _check_header(name, value)
+
+
+def _check_seconds(name: str, value: object, *, is_optional: bool) -> None:
+    if value is None and is_optional:
+        return
+    if not is_number(value) or not 0 < value < 3600:  # noqa: PLR2004
+        raise ConfigError(f"{name} must be above 0 and below 3600, got {shown(value)}")
+
+
+def _check_header(name: object, value: object) -> None:
+    is_name = isinstance(name, str) and name and _HEADER.issuperset(name)
+    if not is_name or not isinstance(value, str) or not value.isprintable() or not value.isascii():
+        raise ConfigError(f"headers must be ASCII without line ends, got {shown(name)}: {shown(value)}")
+    lower = str(name).lower()
+    if lower in _OURS or lower.startswith("grpc-") or lower.endswith("-bin"):
+        raise ConfigError(f"headers must not hold {name!r}, which belongs to the protocol")

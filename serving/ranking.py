@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.arguments import is_number
 from polyrank.encoder import Batch
 from polyrank.errors import ConfigError, DataError
 from polyrank.signature import SCORE, TASK_WEIGHTS
@@ -38,7 +39,7 @@ def user_row(user: User) -> Mapping[str, Any]:
     elif hasattr(user, "to_dicts"):
         rows = user.to_dicts()
     elif hasattr(user, "to_dict") and hasattr(user, "iloc"):
-        rows = user.to_dict("records")
+        rows = user.to_dict("records") if hasattr(user, "columns") else [user.to_dict()]  # a frame, or one row of it
     else:
         raise DataError(f"user must be a dict, or a table of one row, got {type(user).__name__}")
     if len(rows) != 1:
@@ -80,7 +81,7 @@ def task_weights(served: Served, weights: Mapping[str, float] | None) -> Floats:
                 f"weights names {name!r}, which is no task of model {served.model!r} with one answer: "
                 f"{', '.join(names)}{suggestion(str(name), names)}"
             )
-        if not isinstance(weight, int | float) or not np.isfinite(weight):
+        if not is_number(weight) or not np.isfinite(weight):
             raise ConfigError(f"weights[{name!r}] must be a finite number, got {weight!r}")
     if not any(weights.values()):
         raise ConfigError("weights must hold a number other than 0, or every item scores the same")
@@ -183,5 +184,5 @@ def check_top_k(top_k: int | None) -> None:
     Raises:
         ConfigError: it is not 1 or above.
     """
-    if top_k is not None and (not isinstance(top_k, int) or isinstance(top_k, bool) or top_k < 1):
+    if top_k is not None and (not isinstance(top_k, int | np.integer) or isinstance(top_k, bool) or top_k < 1):
         raise ConfigError(f"top_k must be 1 or above, got {top_k!r}")

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
@@ -120,6 +120,31 @@ class Served:
         return self
 
 
+class _Metadata(msgspec.Struct):
+    versions: Annotated[list[str], msgspec.Meta(min_length=1)]
+
+
+class _Config(msgspec.Struct):
+    max_batch_size: int = 0
+
+
+class _Entry(msgspec.Struct):
+    name: str
+    state: str = ""
+
+
+class _Index(msgspec.Struct):
+    models: list[_Entry] = []
+
+
+class _Value(msgspec.Struct):
+    string_value: str = ""
+
+
+class _Parameters(msgspec.Struct):
+    parameters: dict[str, _Value] = {}
+
+
 def signature_in(config: Mapping[str, Any], place: str) -> Signature:
     """Return the signature in the configuration of a model.
 
@@ -127,10 +152,13 @@ def signature_in(config: Mapping[str, Any], place: str) -> Signature:
         RequestError: there is none.
         RepositoryError: it is of another version of Polyrank.
     """
-    parameters = config.get("parameters", {})
+    try:
+        parameters = msgspec.convert(config, _Parameters).parameters
+    except msgspec.ValidationError as err:
+        raise RequestError(f"{place}: the configuration that the server gives is not Triton's: {err}") from err
     if SIGNATURE_KEY not in parameters:
         raise RequestError(f"{place} has no Polyrank signature; publish it with: polyrank publish")
-    return Signature.from_json(parameters[SIGNATURE_KEY]["string_value"])
+    return Signature.from_json(parameters[SIGNATURE_KEY].string_value)
 
 
 def _type(width: int) -> "pa.DataType":
@@ -146,36 +174,48 @@ class ServedModels:
         self._caller = caller
         self._known: dict[tuple[int, str], Served] = {}
 
-    async def current(self, endpoint: Endpoint, model: str, deadline: Deadline) -> Served:
-        """Return what is known of a model at a server, asking it the first time."""
+    async def current(self, endpoint: Endpoint, model: str, deadline: Deadline) -> tuple[Served, Endpoint]:
+        """Return what is known of a model at a server, asking the first time; see `read`."""
         found = self._known.get((id(endpoint), model))
-        return await self.read(endpoint, model, deadline) if found is None else found
+        return await self.read(endpoint, model, deadline) if found is None else (found, endpoint)
 
     def known(self, model: str) -> Served | None:
         """Return the newest version that any server has told of."""
         found = [served for (_, name), served in self._known.items() if name == model]
         return max(found, key=lambda served: int(served.version), default=None)
 
-    async def read(self, endpoint: Endpoint, model: str, deadline: Deadline) -> Served:
-        """Ask a server for a model.
+    async def read(self, endpoint: Endpoint, model: str, deadline: Deadline) -> tuple[Served, Endpoint]:
+        """Ask a server for a model, and return the server that answered: another one where this one fails.
 
         Raises:
-            RequestError: the model has no signature.
+            RequestError: the model has no signature, or the answer is not Triton's.
             RepositoryError: it has one of another version of Polyrank.
             PolyrankError: the server does not answer, or does not serve it.
         """
         before = self.known(model)
-        asked, config = [
-            await self._caller.ask(question, {"model": model}, deadline, endpoint, is_known=before is not None)
-            for question in (METADATA, CONFIG)
-        ]
-        signature = signature_in(config, f"{model} at {endpoint.address.place}")
-        limit = int(config.get("max_batch_size", 0)) or ITEMS_IN_A_REQUEST
-        served = Served(model, str(max(asked["versions"], key=int)), signature, limit)
+        asked, config, endpoint = await self._told(endpoint, model, deadline, is_known=before is not None)
+        place = f"{model} at {endpoint.address.place}"
+        signature = signature_in(config, place)
+        try:
+            versions = msgspec.convert(asked, _Metadata).versions
+            limit = msgspec.convert(config, _Config).max_batch_size or ITEMS_IN_A_REQUEST
+            served = Served(model, max(versions, key=int), signature, limit)
+        except ValueError as err:  # msgspec.ValidationError too
+            raise RequestError(f"{place}: what the server says of the model is not Triton's protocol: {err}") from err
         if before is not None and before.wire == served.wire:
             served = served.like(before)
         self._known[id(endpoint), model] = served
-        return served
+        return served, endpoint
+
+    async def _told(
+        self, endpoint: Endpoint, model: str, deadline: Deadline, *, is_known: bool
+    ) -> tuple[dict[str, Any], dict[str, Any], Endpoint]:
+        """Return metadata and configuration of a model as one server has both."""
+        while True:
+            asked, by = await self._caller.ask(METADATA, {"model": model}, deadline, endpoint, is_known=is_known)
+            config, endpoint = await self._caller.ask(CONFIG, {"model": model}, deadline, by, is_known=is_known)
+            if endpoint is by:
+                return asked, config, by
 
     async def only_model(self, endpoint: Endpoint, deadline: Deadline) -> str:
         """Return the name of the only model over rows that a server has.
@@ -183,8 +223,12 @@ class ServedModels:
         Raises:
             ServerUnavailableError: it has none, or several.
         """
-        index: list[dict[str, Any]] = (await self._caller.ask(INDEX, {}, deadline, endpoint)).get("models", [])
-        names = {entry["name"] for entry in index if entry.get("state") == "READY"}
+        told, endpoint = await self._caller.ask(INDEX, {}, deadline, endpoint)
+        try:
+            index = msgspec.convert(told, _Index).models
+        except msgspec.ValidationError as err:
+            raise ServerUnavailableError(f"{endpoint.address.place} does not speak Triton's protocol: {err}") from err
+        names = {entry.name for entry in index if entry.state == "READY"}
         # Further models of a bundle are the same one, which its name finds from that over rows.
         names = {name for name in names if _base(name) not in names - {name}}
         if len(names) != 1:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from polyrank.errors import MissingExtraError, PolyrankError
+from polyrank.errors import ConfigError, MissingExtraError
 
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
@@ -51,6 +51,7 @@ class Metrics(Telemetry):
 
     Raises:
         MissingExtraError: the extra `telemetry` is not installed.
+        ConfigError: the registry has a `Metrics` already.
     """
 
     def __init__(self, registry: Any = None) -> None:
@@ -61,7 +62,15 @@ class Metrics(Telemetry):
             raise MissingExtraError(
                 "telemetry needs prometheus-client and opentelemetry-api; pip install 'polyrank[telemetry]'"
             ) from err
-        into: prometheus.CollectorRegistry = prometheus.REGISTRY if registry is None else registry
+        into = prometheus.REGISTRY if registry is None else registry
+        try:
+            self._register(prometheus, into)
+        except ValueError as err:
+            raise ConfigError("registry has the metrics of another Metrics; share that one between clients") from err
+        self._tracer = trace.get_tracer("polyrank.serving")
+        self._inject = propagate.inject
+
+    def _register(self, prometheus: Any, into: Any) -> None:
         prefix = "polyrank_client"
         self._calls = prometheus.Counter(f"{prefix}_calls", "Calls.", ("verb", "model", "outcome"), registry=into)
         self._rows = prometheus.Counter(f"{prefix}_rows", "Rows and items scored.", ("verb", "model"), registry=into)
@@ -72,8 +81,6 @@ class Metrics(Telemetry):
         self._seconds = prometheus.Histogram(
             f"{prefix}_call_seconds", "Time of a call.", ("verb", "model"), buckets=_SECONDS, registry=into
         )
-        self._tracer = trace.get_tracer("polyrank.serving")
-        self._inject = propagate.inject
 
     @contextlib.contextmanager
     def call(self, verb: str, model: str) -> Iterator[Record]:
@@ -84,7 +91,7 @@ class Metrics(Telemetry):
                 yield record
                 self._rows.labels(verb, model).inc(record.rows)
                 span.set_attributes({"polyrank.rows": record.rows, "polyrank.version": record.version})
-            except PolyrankError as err:
+            except Exception as err:
                 outcome = type(err).__name__
                 raise
             except BaseException:

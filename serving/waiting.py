@@ -6,9 +6,12 @@ calls, in 0.2 µs each.
 
 import asyncio
 import concurrent.futures
+import os
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
+
+from polyrank.errors import ConfigError
 
 T = TypeVar("T")
 Work = Callable[[], Coroutine[Any, Any, T]]
@@ -57,8 +60,8 @@ class Blocking:
 
     def __init__(self, parallel: int) -> None:
         # Parts wait for hedges, so that one pool for both could run full of parts that wait for ever.
-        self._parts = concurrent.futures.ThreadPoolExecutor(parallel, "polyrank-part")
-        self._hedges = concurrent.futures.ThreadPoolExecutor(2 * parallel, "polyrank-hedge")
+        self._parts = _Threads(parallel, "polyrank-part")
+        self._hedges = _Threads(2 * parallel, "polyrank-hedge")
 
     async def sleep(self, seconds: float) -> None:
         """Do nothing for a while."""
@@ -66,7 +69,7 @@ class Blocking:
 
     async def all_of(self, works: Sequence[Work[T]]) -> list[T]:
         """Run all side by side, the last one in this thread."""
-        futures = [self._parts.submit(_run, work) for work in works[:-1]]
+        futures = [self._parts.submit(work) for work in works[:-1]]
         try:
             last = await works[-1]()
         finally:
@@ -75,9 +78,9 @@ class Blocking:
 
     async def first_of(self, work: Work[T], second: Work[T], after_s: float) -> T:
         """Return what comes first."""
-        futures = [self._hedges.submit(_run, work)]
+        futures = [self._hedges.submit(work)]
         if not concurrent.futures.wait(futures, after_s).done:
-            futures.append(self._hedges.submit(_run, second))
+            futures.append(self._hedges.submit(second))
         for future in concurrent.futures.as_completed(futures):
             if future.exception() is None:
                 return future.result()
@@ -89,8 +92,40 @@ class Blocking:
 
     def close(self) -> None:
         """End the threads once they have nothing to do."""
-        self._parts.shutdown(wait=False)
-        self._hedges.shutdown(wait=False)
+        self._parts.close()
+        self._hedges.close()
+
+
+class _Threads:
+    """A pool of threads, which a child of a fork makes anew: they stay with the parent."""
+
+    def __init__(self, count: int, name: str) -> None:
+        self._count, self._name, self._is_closed = count, name, False
+        self._pool, self._process = self._opened(), os.getpid()
+
+    def submit(self, work: Work[T]) -> "concurrent.futures.Future[T]":
+        """Run it in a thread."""
+        if self._process != os.getpid():
+            self._pool, self._process = self._opened(), os.getpid()
+        try:
+            return self._pool.submit(_run, work)
+        except RuntimeError as err:
+            if not self._is_closed:
+                raise
+            raise closed_error() from err
+
+    def close(self) -> None:
+        """End the threads once they have nothing to do."""
+        self._is_closed = True
+        self._pool.shutdown(wait=False)
+
+    def _opened(self) -> concurrent.futures.ThreadPoolExecutor:
+        return concurrent.futures.ThreadPoolExecutor(self._count, self._name)
+
+
+def closed_error() -> ConfigError:
+    """Return the error of a call after `close`."""
+    return ConfigError("the client is closed; make a new one")
 
 
 def _run(work: Work[T]) -> T:
@@ -133,7 +168,8 @@ class Asynchronous:
                 done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:
-                task.cancel()
+                if not task.cancel() and not task.cancelled():
+                    task.exception()  # or asyncio logs that nobody asked for it
         raise failed or RuntimeError("nothing was run")
 
     async def compute(self, work: Callable[[], T]) -> T:

@@ -36,7 +36,7 @@ class _Server:
 
     def ask(self, question: Question, **values: str) -> dict[str, Any]:
         """Return its answer."""
-        return finish(self._caller.ask(question, values, Deadline(TIMEOUT_S), self._endpoints.choose()))
+        return finish(self._caller.ask(question, values, Deadline(TIMEOUT_S), self._endpoints.choose())).answer
 
     def close(self) -> None:
         """Close the connection."""

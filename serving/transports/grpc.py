@@ -1,6 +1,9 @@
 """gRPC, over grpcio's channels."""
 
+import asyncio
+import functools
 import inspect
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -42,12 +45,14 @@ class GrpcTransport:
         if options.shared_memory:
             raise ConfigError(f"shared_memory goes over HTTP, and {address.place} speaks gRPC; leave it out")
         self._grpc, self._messages, self._as_dict = grpc, service_pb2, json_format.MessageToDict
+        self._usage = grpc.aio.UsageError
         self._metadata = tuple((name.lower(), value) for name, value in options.headers.items())
         codes = {"none": grpc.Compression.NoCompression, "gzip": grpc.Compression.Gzip}
         self._compression = codes.get(options.compression, grpc.Compression.Deflate)
-        self._channel: Any = _channel(grpc.aio if is_async else grpc, grpc, address, options)
+        self._open = functools.partial(_channel, grpc.aio if is_async else grpc, grpc, address, options)
+        self._is_async, self._is_closed = is_async, False
+        self._channel, self._home = self._open(), self._here()
         self._methods: dict[str, Any] = {}
-        self._infer = self._method("ModelInfer")
 
     async def infer(self, call: Call, timeout_s: float) -> Reply:
         """Answer one request; see `Transport`."""
@@ -60,7 +65,7 @@ class GrpcTransport:
             request.raw_input_contents.append(tensor.tobytes())
         for name in call.outputs:
             request.outputs.add(name=name)
-        answer = await self._call(self._infer, request, timeout_s, call.headers)
+        answer = await self._call("ModelInfer", request, timeout_s, call.headers)
         try:
             tensors = {
                 output.name: np.frombuffer(data, DTYPES[output.datatype]).reshape(output.shape)
@@ -74,7 +79,7 @@ class GrpcTransport:
         """Answer a question; see `Transport`."""
         fields = {question.fields[name]: value for name, value in values.items()}
         request = getattr(self._messages, f"{question.rpc}Request")(**fields)
-        answer = await self._call(self._method(question.rpc), request, timeout_s)
+        answer = await self._call(question.rpc, request, timeout_s)
         if question.is_check:
             return {"ready": bool(answer.ready)}
         found: dict[str, Any] = self._as_dict(answer, preserving_proto_field_name=True)
@@ -83,11 +88,21 @@ class GrpcTransport:
 
     async def close(self) -> None:
         """Close the channel."""
+        self._is_closed = True
+        if self._home != self._here():
+            return  # its loop has ended, or it is the parent's
         closing = self._channel.close()
         if inspect.isawaitable(closing):
             await closing
 
+    def _here(self) -> tuple[int, object]:
+        """Return what a channel belongs to: a process, and of asyncio a loop."""
+        return os.getpid(), asyncio.get_running_loop() if self._is_async else None
+
     def _method(self, name: str) -> Any:
+        if self._home != (here := self._here()) and not self._is_closed:
+            self._channel, self._home = self._open(), here
+            self._methods = {}
         if name not in self._methods:
             self._methods[name] = self._channel.unary_unary(
                 f"{_SERVICE}{name}",
@@ -96,14 +111,19 @@ class GrpcTransport:
             )
         return self._methods[name]
 
-    async def _call(self, method: Any, request: Any, timeout_s: float, headers: Mapping[str, str] | None = None) -> Any:
+    async def _call(self, name: str, request: Any, timeout_s: float, headers: Mapping[str, str] | None = None) -> Any:
         metadata = (*self._metadata, *headers.items()) if headers else self._metadata
         try:
-            answer = method(request, timeout=timeout_s, metadata=metadata, compression=self._compression)
+            answer = self._method(name)(request, timeout=timeout_s, metadata=metadata, compression=self._compression)
             return await answer if inspect.isawaitable(answer) else answer
         except self._grpc.RpcError as err:
             raise failure_of(_KINDS.get(err.code().name, Kind.REFUSED), err.details()) from err
-        except ValueError as err:  # the channel is closed
+        except asyncio.CancelledError as err:
+            task = asyncio.current_task()
+            if not self._is_closed or (task is not None and task.cancelling()):
+                raise
+            raise Failure(Kind.BROKEN, "the channel is closed") from err  # not the task
+        except (ValueError, self._usage) as err:  # the channel is closed
             raise Failure(Kind.UNREACHABLE, str(err)) from err
 
 
@@ -111,5 +131,6 @@ def _channel(module: Any, grpc: Any, address: Address, options: ClientOptions) -
     if not address.is_encrypted:
         return module.insecure_channel(address.place, options=_CHANNEL)
     tls = options.tls
+    tls.context()  # which looks at the files; gRPC would say only that it cannot connect
     credentials = grpc.ssl_channel_credentials(tls.read(tls.ca), tls.read(tls.key), tls.read(tls.certificate))
     return module.secure_channel(address.place, credentials, options=_CHANNEL)

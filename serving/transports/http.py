@@ -7,6 +7,7 @@ Our own few lines in place of a library: of a call of 100 rows the server's part
 import collections
 import contextlib
 import os
+import ssl
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -149,7 +150,7 @@ class HttpTransport:
                     raise Failure(Kind.TIMED_OUT, "no answer in time") from err
                 if is_old and not isinstance(err, Failure):
                     continue  # the server has closed it since it was last used
-                raise err if isinstance(err, Failure) else Failure(Kind.BROKEN, _reason(err)) from err
+                raise err if isinstance(err, Failure) else Failure(_kind(err, Kind.BROKEN), _reason(err)) from err
             except BaseException:
                 stream.close()
                 raise
@@ -178,7 +179,13 @@ class HttpTransport:
         except TimeoutError as err:
             raise Failure(Kind.TIMED_OUT, "no connection in time") from err
         except OSError as err:
-            raise Failure(Kind.UNREACHABLE, _reason(err)) from err
+            raise Failure(_kind(err, Kind.UNREACHABLE), _reason(err)) from err
+
+
+def _kind(err: OSError, kind: Kind) -> Kind:
+    """Return what an error of a connection means; TLS that one side refuses comes out the same each time."""
+    is_refused = isinstance(err, ssl.SSLError) and not isinstance(err, ssl.SSLEOFError | ssl.SSLZeroReturnError)
+    return Kind.UNTRUSTED if is_refused else kind
 
 
 def _regions(address: Address, options: ClientOptions) -> Regions | None:

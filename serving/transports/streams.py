@@ -153,7 +153,7 @@ class _Tls:
         """Send all bytes."""
         for buffer in buffers:
             view = memoryview(buffer)
-            while len(view):
+            while view:
                 view = view[await self._do(self._object.write, view[:CHUNK]) :]
 
     async def receive(self) -> bytes:
@@ -204,7 +204,7 @@ async def _connected(address: Address) -> socket.socket:
     for family, kind, protocol, _, place in places:
         connection = socket.socket(family, kind, protocol)
         try:
-            connection.setblocking(False)
+            connection.settimeout(0.0)
             await loop.sock_connect(connection, place)
         except OSError as err:
             connection.close()

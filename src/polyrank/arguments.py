@@ -3,7 +3,7 @@
 import operator
 import reprlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -44,6 +44,11 @@ def integer(name: str, value: object, within: range, limits: str) -> int:
     if found is None or found not in within:
         raise ConfigError(f"{name} must be an integer in {limits}, got {shown(value)}")
     return found
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Say whether `value` is a number of Python or numpy; a truth value is none."""
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
 def text(name: str, value: object) -> str:

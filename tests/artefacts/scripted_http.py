@@ -61,7 +61,7 @@ class Answer:
     pause_s: float = 0.0
 
 
-def http(body: bytes = b"", status: str = "200 OK", **headers: str | int) -> bytes:
+def http(body: bytes = b"", status: str = "200 OK", **headers: Any) -> bytes:
     """Return a whole answer; names of headers are written with `_` for `-`."""
     lines = {"Content_Length": len(body), **headers}
     head = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in lines.items())
@@ -76,7 +76,7 @@ def outputs(rows: int, value: float = 0.5, version: str = "1", **fields: Any) ->
     return json.dumps(header).encode(), data
 
 
-def scores(rows: int, value: float = 0.5, version: str = "1", **headers: str | int) -> bytes:
+def scores(rows: int, value: float = 0.5, version: str = "1", **headers: Any) -> bytes:
     """Return a whole answer to an inference."""
     header, data = outputs(rows, value, version)
     return http(header + data, **{LENGTH.replace("-", "_"): len(header), **headers})
