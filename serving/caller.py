@@ -143,7 +143,7 @@ class Caller:
             raise as_error(failure, place, deadline.timeout_s, attempt) from failure
         another = self.endpoints.choose(avoid=endpoint)
         is_fresh = has_another and another is not endpoint and another.is_up(time.monotonic())
-        pause_s = 0.0 if is_fresh else self._pause_s(attempt)
+        pause_s = 0.0 if is_fresh else self.pause_s(attempt)
         if pause_s >= left_s:
             raise deadline_error(failure, place, deadline.timeout_s, attempt) from failure
         self._telemetry.retried(job.model, failure.kind.name.lower())
@@ -191,7 +191,7 @@ class Caller:
             await opened.close()
         return kept
 
-    def _pause_s(self, attempt: int) -> float:
-        """Draw a wait: full jitter, as in M. Brooker, "Exponential Backoff and Jitter" (AWS, 2015)."""
+    def pause_s(self, attempt: int) -> float:
+        """Draw a wait after an attempt, in seconds: full jitter, as in M. Brooker, "Exponential Backoff and Jitter" (AWS, 2015)."""
         highest = min(self._options.backoff_s * 2 ** (attempt - 1), self._options.backoff_limit_s)
         return self._random.uniform(0.0, highest)

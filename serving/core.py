@@ -284,21 +284,22 @@ class RankerCore:
                 if (newer.version, newer.wire) == (served.version, served.wire):
                     raise
                 continue
-            maker, endpoint = await self._maker(sent[1], served, deadline)
+            maker, endpoint = await self._maker(sent[1], served, endpoint, deadline)
             if maker is not None:
                 return maker, sent
         place = f"{model} at {endpoint.address.place}"
         raise RequestError(f"{place}: the model changed version {_ATTEMPTS} times within one call; call again")
 
     async def _maker(
-        self, answers: Sequence[Answered[Reply]], served: Served, deadline: Deadline
+        self, answers: Sequence[Answered[Reply]], served: Served, asked: Endpoint, deadline: Deadline
     ) -> tuple[Served | None, Endpoint]:
-        """Return the version that made all answers, unless it is encoded otherwise than `served`, and its server.
+        """Return the version that made all answers, unless it is encoded otherwise than `served`, and a server of it.
 
-        Servers of a rolling deployment differ, so that each that answered is looked at.
+        Servers of a rolling deployment differ, so that each that answered is looked at: first those that took over from
+        the one that was asked, which are to be asked next.
         """
         versions = {reply.version for reply, _ in answers}
-        for by in dict.fromkeys(by for _, by in answers):
+        for by in sorted({by for _, by in answers}, key=lambda by: by is asked):
             told, source = await self._models.current(by, served.model, deadline)
             if versions != {told.version}:
                 told, source = await self._models.read(by, served.model, deadline)

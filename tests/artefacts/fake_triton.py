@@ -46,6 +46,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
         signature: in the parameters of the configuration.
         models: in the repository index.
         batch_sizes: of the inferences so far.
+        metadata: of all calls so far.
     """
 
     version: str = "1"
@@ -56,21 +57,26 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
     signature: str = SIGNATURE.to_json()
     models: tuple[str, ...] = ("fake",)
     batch_sizes: list[int] = dataclasses.field(default_factory=list)
+    metadata: list[dict[str, str]] = dataclasses.field(default_factory=list)
 
-    def RepositoryIndex(self, _request: Any, _context: Any) -> Any:  # noqa: N802 (Triton's name)
+    def RepositoryIndex(self, _request: Any, context: Any) -> Any:  # noqa: N802 (Triton's name)
+        self._note(context)
         index = [service_pb2.RepositoryIndexResponse.ModelIndex(name=name, state="READY") for name in self.models]
         return service_pb2.RepositoryIndexResponse(models=index)
 
-    def ModelMetadata(self, _request: Any, _context: Any) -> Any:  # noqa: N802
+    def ModelMetadata(self, _request: Any, context: Any) -> Any:  # noqa: N802
+        self._note(context)
         return service_pb2.ModelMetadataResponse(name="fake", versions=[self.version])
 
-    def ModelConfig(self, _request: Any, _context: Any) -> Any:  # noqa: N802
+    def ModelConfig(self, _request: Any, context: Any) -> Any:  # noqa: N802
+        self._note(context)
         answer = service_pb2.ModelConfigResponse()
         answer.config.max_batch_size = 4
         answer.config.parameters[SIGNATURE_KEY].string_value = self.signature
         return answer
 
     def ModelInfer(self, request: Any, context: Any) -> Any:  # noqa: N802
+        self._note(context)
         call = len(self.batch_sizes)
         rows = request.inputs[0].shape[0]
         self.batch_sizes.append(rows)
@@ -85,12 +91,17 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
             answer.raw_output_contents.append(np.full(shape, 0.5, np.float32).tobytes())
         return answer
 
+    def _note(self, context: Any) -> None:
+        self.metadata.append(dict(context.invocation_metadata()))
+
     @contextmanager
-    def listening(self) -> Iterator[str]:
-        """Give the address while it listens."""
+    def listening(self, credentials: Any = None) -> Iterator[str]:
+        """Give the address while it listens, under TLS where there are credentials."""
         server = grpc.server(ThreadPoolExecutor(4))
         service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(self, server)
-        port = server.add_insecure_port("127.0.0.1:0")
+        anywhere = "127.0.0.1:0"
+        encrypted = credentials is not None
+        port = server.add_secure_port(anywhere, credentials) if encrypted else server.add_insecure_port(anywhere)
         server.start()
         try:
             yield f"127.0.0.1:{port}"

@@ -131,7 +131,7 @@ class ScriptedHttp:
     def listening(self, port: int = 0) -> Iterator[str]:
         """Give the address while it listens."""
         with socket.create_server(("127.0.0.1", port), backlog=512) as listener:
-            accepting = threading.Thread(target=self._accept, args=(listener,), daemon=True)
+            accepting = threading.Thread(target=self.accept, args=(listener,), daemon=True)
             accepting.start()
             try:
                 yield f"127.0.0.1:{listener.getsockname()[1]}"
@@ -148,7 +148,8 @@ class ScriptedHttp:
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
 
-    def _accept(self, listener: socket.socket) -> None:
+    def accept(self, listener: socket.socket) -> None:
+        """Answer whoever connects, until the listener is closed."""
         with suppress(OSError):
             while True:
                 connection, _ = listener.accept()
