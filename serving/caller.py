@@ -192,6 +192,9 @@ class Caller:
         return kept
 
     def pause_s(self, attempt: int) -> float:
-        """Draw a wait after an attempt, in seconds: full jitter, as in M. Brooker, "Exponential Backoff and Jitter" (AWS, 2015)."""
+        """Draw a wait after an attempt, in seconds.
+
+        Full jitter, as in M. Brooker, "Exponential Backoff and Jitter" (AWS, 2015).
+        """
         highest = min(self._options.backoff_s * 2 ** (attempt - 1), self._options.backoff_limit_s)
         return self._random.uniform(0.0, highest)

@@ -184,6 +184,9 @@ class ScriptedHttp:
             if not more:
                 return None
             data += more
+            if not data[:1].isalpha():  # TLS, to which servers say this
+                connection.sendall(http(status="400 Bad Request"))
+                return None
         head, _, rest = data.partition(b"\r\n\r\n")
         first, *lines = head.decode().split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
