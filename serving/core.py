@@ -15,6 +15,7 @@ from polyrank.rows import Rows
 from polyrank.signature import REQUEST_SUFFIX, SCORE
 
 from .addresses import address_of, check_timeout
+from .agreement import Agreement, Sent
 from .caller import Answered, Caller, Deadline
 from .calls import Call, Reply
 from .endpoints import Endpoint, Endpoints
@@ -42,11 +43,6 @@ if TYPE_CHECKING:
 
 Answers = dict[str, NDArray[np.float32]]
 """float32 (B, 1) by output; (B, C) of one with several columns."""
-
-Sent = tuple[Batch, list[Answered[Reply]]]
-
-_ATTEMPTS = 4
-"""How often a call begins anew because another version of the model went live meanwhile."""
 
 _LONG = 20_000
 """Rows that take milliseconds to encode, which asyncio's loop should not wait for."""
@@ -272,40 +268,7 @@ class RankerCore:
     async def _agreed(
         self, model: str, deadline: Deadline, send: Callable[[Served, Endpoint], Coroutine[Any, Any, Sent]]
     ) -> tuple[Served, Sent]:
-        """Send until all answers are of one version, encoded as that version has it."""
-        endpoint = self._endpoints.choose()
-        for _ in range(_ATTEMPTS):
-            served, endpoint = await self._models.current(endpoint, model, deadline)
-            try:
-                sent = await send(served, endpoint)
-            except RequestError:
-                # Another version may take other tensors.
-                newer, endpoint = await self._models.read(endpoint, model, deadline)
-                if (newer.version, newer.wire) == (served.version, served.wire):
-                    raise
-                continue
-            maker, endpoint = await self._maker(sent[1], served, endpoint, deadline)
-            if maker is not None:
-                return maker, sent
-        place = f"{model} at {endpoint.address.place}"
-        raise RequestError(f"{place}: the model changed version {_ATTEMPTS} times within one call; call again")
-
-    async def _maker(
-        self, answers: Sequence[Answered[Reply]], served: Served, asked: Endpoint, deadline: Deadline
-    ) -> tuple[Served | None, Endpoint]:
-        """Return the version that made all answers, unless it is encoded otherwise than `served`, and a server of it.
-
-        Servers of a rolling deployment differ, so that each that answered is looked at: first those that took over from
-        the one that was asked, which are to be asked next.
-        """
-        versions = {reply.version for reply, _ in answers}
-        for by in sorted({by for _, by in answers}, key=lambda by: by is asked):
-            told, source = await self._models.current(by, served.model, deadline)
-            if versions != {told.version}:
-                told, source = await self._models.read(by, served.model, deadline)
-            if source is not by or versions != {told.version} or told.wire != served.wire:
-                return None, source
-        return told, by
+        return await Agreement(self._models, model, deadline).reach(self._endpoints.choose(), send)
 
     def _deadline(self, timeout_s: float | None) -> Deadline:
         if timeout_s is None:

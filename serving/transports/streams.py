@@ -15,7 +15,7 @@ from polyrank.serving.addresses import Address
 
 T = TypeVar("T")
 
-# Above 128 KB malloc may give each buffer back to the system, which costs a call 35 µs in page faults (2-core x86-64 VM).
+# Above 128 KB malloc may give each buffer back to the system, which costs a call 35 µs in page faults (x86-64 VM).
 CHUNK = 1 << 16
 _MAX_BUFFERS = 512  # of one call; Linux takes 1024
 
