@@ -166,9 +166,7 @@ class Caller:
         return await self._once(job, deadline, self.endpoints.choose(avoid=endpoint))
 
     async def _once(self, job: "_Job[T]", deadline: Deadline, endpoint: Endpoint) -> Answered[T]:
-        left = deadline.left_s()
-        limit = self._options.attempt_timeout_s
-        timeout_s = left if limit is None else min(left, limit)
+        timeout_s = self._timeout_s(deadline, endpoint)
         if timeout_s == 0.0:
             raise Failure(Kind.TIMED_OUT, "no answer in time")
         endpoint.begin()
@@ -181,6 +179,13 @@ class Caller:
             endpoint.end()
         endpoint.succeeded()
         return Answered(answer, endpoint)
+
+    def _timeout_s(self, deadline: Deadline, endpoint: Endpoint) -> float:
+        """Return the time for an attempt: half of it for a stranger, so that another server may answer after it."""
+        left, limit = deadline.left_s(), self._options.attempt_timeout_s
+        if not endpoint.has_answered and len(self.endpoints.all) > 1:
+            left /= 2
+        return left if limit is None else min(left, limit)
 
     async def _transport(self, endpoint: Endpoint, timeout_s: float) -> Transport:
         if endpoint.transport is not None:

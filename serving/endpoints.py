@@ -22,12 +22,14 @@ class Endpoint:
         address: where it listens.
         transport: how it is reached; None until it is used.
         in_flight: requests without an answer yet.
+        has_answered: whether it ever did.
     """
 
     def __init__(self, address: Address) -> None:
         self.address = address
         self.transport: Transport | None = None
         self.in_flight = 0
+        self.has_answered = False
         self._lock = threading.Lock()
         self._failures = 0
         self._paused_until = 0.0
@@ -59,6 +61,7 @@ class Endpoint:
 
     def succeeded(self) -> None:
         """Note an answer."""
+        self.has_answered = True
         self._failures, self._paused_until = 0, 0.0
 
     def failed(self, kind: Kind) -> None:

@@ -52,7 +52,7 @@ def test_python_blocks_run_as_written(
 ) -> None:
     running, folder = server
     monkeypatch.chdir(folder)
-    place = running.http_url.removeprefix("http://")
+    place = running.url.removeprefix("http://")
     names: dict[str, Any] = {}
     for block in PYTHON:
         exec(compile(block.replace("localhost:8000", place), "docs/client.md", "exec"), names)  # noqa: S102

@@ -163,6 +163,13 @@ def test_server_that_is_dead_from_the_start_is_passed_over(score: Score, order: 
 
 
 @both_ways
+def test_server_that_never_answers_leaves_time_for_another(score: Score) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute, ScriptedHttp().listening() as url:
+        place = f"127.0.0.1:{mute.getsockname()[1]}"
+        assert len(score([place, url], timeout_s=0.6)) == 3
+
+
+@both_ways
 def test_server_without_the_model_is_passed_over(score: Score) -> None:
     empty = ScriptedHttp(answers={"/v2/models/fake": refusal("404 Not Found", "unknown model")})
     with empty.listening() as first, ScriptedHttp().listening() as second:
