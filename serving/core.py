@@ -98,7 +98,8 @@ class RankerCore:
         self._endpoints = Endpoints([address_of(each) for each in urls])
         self._caller = Caller(self._endpoints, options, self._waiting, self._telemetry, is_async=is_async)
         self._models = ServedModels(self._caller)
-        self._has_requests: bool | None = None
+        self._has_requests = False
+        self._rows_alone = ""  # the version that is known to have no graph over requests
         self._name = model
         self._prefix, self._numbers = secrets.token_hex(4), itertools.count(1)
 
@@ -123,6 +124,11 @@ class RankerCore:
         if self._name is None:
             raise ConfigError("the ranker is not connected yet; use it as `async with`, or await one of its calls")
         return self._name
+
+    @property
+    def version(self) -> str:
+        """Its version that was last heard of."""
+        return self.served.version
 
     @property
     def served(self) -> Served:
@@ -185,13 +191,13 @@ class RankerCore:
 
     async def _ranked(self, asked: "_Asked") -> tuple[Served, Answers]:
         """Score all items for a user, with the model over requests where there is one."""
-        if self._has_requests is not False:
+        if self._rows_alone != self.version:
             try:
                 found = await self._by_request(asked)
             except ModelNotReadyError:
                 if self._has_requests:
                     raise
-                self._has_requests = False
+                self._rows_alone = self.version
             else:
                 self._has_requests = True
                 return found

@@ -74,6 +74,14 @@ def test_version_with_other_features_is_encoded_anew(server: tuple[ScriptedHttp,
     assert last_ids(fake) == Encoder(NEW).encode(rows).ids.tolist()
 
 
+def test_graph_over_requests_is_looked_for_once_a_version(server: tuple[ScriptedHttp, str], ranker: Ranker) -> None:
+    fake, _ = server
+    for version in ("1", "1", "2", "2", "2"):
+        fake.version = version
+        ranker.rank({"user": 1}, TABLE)
+    assert [request.path for request in fake.requests].count("/v2/models/fake_rank") == 2
+
+
 def test_column_that_a_new_version_lacks_is_told(server: tuple[ScriptedHttp, str], ranker: Ranker) -> None:
     fake, _ = server
     items = ranker.items([{"item": 10}, {"item": 11}])
