@@ -181,6 +181,27 @@ def test_nothing_is_left_unclosed_or_destroyed() -> None:
     assert (done.returncode, told) == (0, [])
 
 
+FORKED = """
+import os, sys, threading
+from polyrank.serving import Ranker
+ranker = Ranker(sys.argv[1], "fake", timeout_s=5.0)
+rows = [{"item": 1}] * 20
+ranker.score(rows)
+child = os.fork()
+if child == 0:
+    threading.Timer(8.0, os._exit, [3]).start()
+    os._exit(0 if len(ranker.score(rows)) == 20 else 4)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+assert len(ranker.score(rows)) == 20
+"""
+
+
+def test_parent_and_child_of_a_fork_share_a_ranker(url: str) -> None:
+    command = [sys.executable, "-c", FORKED, url]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
