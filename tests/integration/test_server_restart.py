@@ -24,6 +24,7 @@ from integration.server_repository import SHARED_MEMORY, add_model, ask, private
 from tritonclient import grpc
 from tritonclient.utils import InferenceServerException
 
+from polyrank.export import publish
 from polyrank.serving import ClientOptions, Ranker
 from polyrank.serving.processes import children, command_line
 from polyrank.serving.server import Server, ServerConfig, serve
@@ -47,6 +48,16 @@ resource_tracker.unregister(memory._name, "shared_memory")
 with grpc.InferenceServerClient(sys.argv[1]) as client:
     client.register_system_shared_memory(name, f"/{name}", 64)
 print(name, flush=True)
+time.sleep(600)
+"""
+
+RANKER = """
+import sys, time
+import pyarrow as pa, pyarrow.parquet as pq
+from polyrank.serving import ClientOptions, Ranker
+client = Ranker(sys.argv[1], options=ClientOptions(shared_memory=True))
+client.score(pa.concat_tables([pq.read_table(sys.argv[2])] * 20))
+print("scored", flush=True)
 time.sleep(600)
 """
 
@@ -311,6 +322,21 @@ def test_region_of_a_dead_client_is_freed_and_that_of_a_living_one_stays(tmp_pat
                 each.kill()
                 each.communicate()
             (SHARED_MEMORY / living).unlink(missing_ok=True)
+
+
+def test_shared_memory_of_a_killed_ranker_is_freed(toy_bundle: Path, served: Path, tmp_path: Path) -> None:
+    publish(toy_bundle, tmp_path / "models")
+    with serve(tmp_path / "models") as server:
+        command = [sys.executable, "-c", RANKER, server.url, str(served / "rows.parquet")]
+        client = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        try:
+            assert client.stdout is not None
+            assert client.stdout.readline() == "scored\n"
+            assert len(regions(server)) > 0
+        finally:
+            client.kill()
+            client.communicate()
+        assert wait_until(lambda: not regions(server))
 
 
 def test_region_of_another_name_is_left_alone(tmp_path: Path) -> None:
