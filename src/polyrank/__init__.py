@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from polyrank.export import publish as publish
     from polyrank.models import ModelConfig as ModelConfig
     from polyrank.schema import Schema as Schema
+    from polyrank.serving import AsyncRanker as AsyncRanker
+    from polyrank.serving import ClientOptions as ClientOptions
+    from polyrank.serving import LocalRanker as LocalRanker
     from polyrank.serving import Ranker as Ranker
     from polyrank.serving import Server as Server
     from polyrank.serving import ServerConfig as ServerConfig
@@ -27,9 +30,12 @@ if TYPE_CHECKING:
     from polyrank.train import fit as fit
 
 _HOMES = {
+    "AsyncRanker": "polyrank.serving",
     "Batch": "polyrank.encoder",
     "Bundle": "polyrank.export",
+    "ClientOptions": "polyrank.serving",
     "Encoder": "polyrank.encoder",
+    "LocalRanker": "polyrank.serving",
     "ModelConfig": "polyrank.models",
     "PolyrankError": "polyrank.errors",
     "Ranker": "polyrank.serving",
