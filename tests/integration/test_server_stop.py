@@ -206,7 +206,7 @@ def test_two_servers_do_not_touch_each_other(repository: Path) -> None:
     with serve(repository) as first:
         with serve(repository) as second:
             assert private_folder(first.pid) != private_folder(second.pid)
-        assert ask(first.url, rows(1, 1))["click"].item() == 1.5
+        assert ask(first.grpc_url, rows(1, 1))["click"].item() == 1.5
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
