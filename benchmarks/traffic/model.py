@@ -60,7 +60,7 @@ def make_bundle(folder: Path, seed: int = 0) -> Bundle:
 def kuairand_bundle(folder: Path) -> tuple[Bundle, pa.Table]:
     """Train the demo's model, with a history, on the newest logs for a moment; return its bundle and those logs."""
     logs = kuairand.load(KUAIRAND)
-    newest = logs.slice(logs.num_rows - 20_000)
+    newest = logs.slice(logs.num_rows - 60_000)
     config = TrainConfig.load(KUAIRAND / "train.toml")
     fit(Schema.load(KUAIRAND / "schema.toml"), newest, out=folder / "run", config=config, progress=False)
     return export_onnx(folder / "run", out=folder / "bundle"), newest
