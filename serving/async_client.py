@@ -11,6 +11,7 @@ from .core import RankerCore, Wish, check_items, not_copied
 from .items import Items
 from .options import ClientOptions
 from .ranking import User
+from .served import Served
 from .telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -32,8 +33,9 @@ class AsyncRanker:
         timeout_s: float = 10.0,
         options: ClientOptions | None = None,
         telemetry: Telemetry | None = None,
+        version: str | None = None,
     ) -> None:
-        self._core = RankerCore(url, model, timeout_s, options, telemetry, is_async=True)
+        self._core = RankerCore(url, model, timeout_s, options, telemetry, version=version, is_async=True)
 
     @property
     def model(self) -> str:
@@ -49,6 +51,11 @@ class AsyncRanker:
     def version(self) -> str:
         """The model version that was last heard of."""
         return self._core.served.version
+
+    @property
+    def served(self) -> Served:
+        """All that the server last said of the model over rows."""
+        return self._core.served
 
     async def score(self, rows: Rows, *, timeout_s: float | None = None, request_id: str | None = None) -> "pa.Table":
         """Score rows; see `Ranker.score`."""

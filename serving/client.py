@@ -29,6 +29,7 @@ class Ranker:
             leaves no choice. Several are servers of the same model: each call goes to the one with the fewest requests
             in flight, and past those that fail.
         model: name of the model; None takes the only one that is served.
+        version: the number of the version that shall answer, as text; None takes the newest that is live, at each call.
         timeout_s: time for a call as a whole, in seconds, above 0.
         options: attempts, hedging, compression, headers, TLS.
         telemetry: what counts and traces calls, such as `polyrank.serving.Metrics`.
@@ -36,7 +37,7 @@ class Ranker:
     Raises:
         ConfigError: an argument is wrong.
         ServerUnavailableError: no server answers there.
-        ModelNotReadyError: it does not serve the model.
+        ModelNotReadyError: it does not serve the model, or not that version.
         DeadlineExceededError: the server did not answer in time.
         RepositoryError: the model's signature needs another version of Polyrank.
     """
@@ -49,8 +50,9 @@ class Ranker:
         timeout_s: float = 10.0,
         options: ClientOptions | None = None,
         telemetry: Telemetry | None = None,
+        version: str | None = None,
     ) -> None:
-        self._core = RankerCore(url, model, timeout_s, options, telemetry, is_async=False)
+        self._core = RankerCore(url, model, timeout_s, options, telemetry, version=version, is_async=False)
         try:
             finish(self._core.connect())
         except BaseException:

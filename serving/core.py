@@ -34,7 +34,7 @@ from .ranking import (
     user_row,
     weighted_sum,
 )
-from .served import ITEMS_IN_A_REQUEST, Served, ServedModels
+from .served import ITEMS_IN_A_REQUEST, Served, ServedModels, check_version
 from .telemetry import Telemetry
 from .waiting import Asynchronous, Blocking
 
@@ -77,7 +77,7 @@ class _To(NamedTuple):
 class RankerCore:
     """What `Ranker` and `AsyncRanker` share; see there."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (as `Ranker`)
         self,
         url: str | Sequence[str],
         model: str | None,
@@ -85,19 +85,21 @@ class RankerCore:
         options: ClientOptions | None,
         telemetry: Telemetry | None,
         *,
+        version: str | None,
         is_async: bool,
     ) -> None:
         urls = (url,) if isinstance(url, str) else tuple(url)
         if not urls:
             raise ConfigError("url must name one server at least, got none")
         check_timeout(timeout_s)
+        check_version(version)
         options = options or ClientOptions()
         self._timeout_s = timeout_s
         self._telemetry = telemetry or Telemetry()
         self._waiting = Asynchronous() if is_async else Blocking(options.parallel)
         self._endpoints = Endpoints([address_of(each) for each in urls])
         self._caller = Caller(self._endpoints, options, self._waiting, self._telemetry, is_async=is_async)
-        self._models = ServedModels(self._caller)
+        self._models = ServedModels(self._caller, version)
         self._has_requests = False
         self._rows_alone = ""  # the version that is known to have no graph over requests
         self._name = model
@@ -243,7 +245,7 @@ class RankerCore:
         works = [
             functools.partial(
                 self._answer,
-                Call(served.model, tensors, tuple(widths), request_id=name, headers=headers),
+                Call(served.model, tensors, tuple(widths), self._models.version or "", name, headers),
                 {output: (rows, width) for output, width in widths.items()},
                 served,
                 to,

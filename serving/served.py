@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from polyrank.encoder import Encoder
-from polyrank.errors import RequestError, ServerUnavailableError
+from polyrank.errors import ConfigError, ModelNotReadyError, RequestError, ServerUnavailableError
 from polyrank.features import CrossFeature
 from polyrank.halves import Half, halves_of, item_features
 from polyrank.signature import REQUEST_SUFFIX, SIGNATURE_KEY, Signature
@@ -33,12 +33,14 @@ class Served:
         version: its number.
         signature: schema, layout and origin.
         max_rows: rows or items that one request takes.
+        versions: numbers of all versions that are live, the newest last.
     """
 
     model: str
     version: str
     signature: Signature
     max_rows: int
+    versions: tuple[str, ...] = ()
     _schemas: "dict[object, pa.Schema]" = dataclasses.field(default_factory=dict)
 
     @functools.cached_property
@@ -161,6 +163,16 @@ def signature_in(config: Mapping[str, Any], place: str) -> Signature:
     return Signature.from_json(parameters[SIGNATURE_KEY].string_value)
 
 
+def check_version(version: str | None) -> None:
+    """Refuse what cannot be the number of a version.
+
+    Raises:
+        ConfigError: it is no text of digits.
+    """
+    if version is not None and not (isinstance(version, str) and version.isascii() and version.isdigit()):
+        raise ConfigError(f"version must be the number of a version as text, as in '2', got {version!r}")
+
+
 def _type(width: int) -> "pa.DataType":
     import pyarrow as pa
 
@@ -168,10 +180,15 @@ def _type(width: int) -> "pa.DataType":
 
 
 class ServedModels:
-    """What each server last said of each model."""
+    """What each server last said of each model.
 
-    def __init__(self, caller: Caller) -> None:
-        self._caller = caller
+    Args:
+        caller: sends the questions.
+        version: the only one that is wanted; None takes the newest.
+    """
+
+    def __init__(self, caller: Caller, version: str | None = None) -> None:
+        self._caller, self.version = caller, version
         self._known: dict[tuple[int, str], Served] = {}
 
     async def current(self, endpoint: Endpoint, model: str, deadline: Deadline) -> tuple[Served, Endpoint]:
@@ -190,6 +207,7 @@ class ServedModels:
         Raises:
             RequestError: the model has no signature, or the answer is not Triton's.
             RepositoryError: it has one of another version of Polyrank.
+            ModelNotReadyError: the wanted version is not live.
             PolyrankError: the server does not answer, or does not serve it.
         """
         before = self.known(model)
@@ -197,11 +215,11 @@ class ServedModels:
         place = f"{model} at {endpoint.address.place}"
         signature = signature_in(config, place)
         try:
-            versions = msgspec.convert(asked, _Metadata).versions
+            versions = tuple(sorted(msgspec.convert(asked, _Metadata).versions, key=int))
             limit = msgspec.convert(config, _Config).max_batch_size or ITEMS_IN_A_REQUEST
-            served = Served(model, max(versions, key=int), signature, limit)
         except ValueError as err:  # msgspec.ValidationError too
             raise RequestError(f"{place}: what the server says of the model is not Triton's protocol: {err}") from err
+        served = Served(model, self._chosen(versions, place), signature, limit, versions)
         if before is not None and before.wire == served.wire:
             served = served.like(before)
         self._known[id(endpoint), model] = served
@@ -216,6 +234,16 @@ class ServedModels:
             config, endpoint = await self._caller.ask(CONFIG, {"model": model}, deadline, by, is_known=is_known)
             if endpoint is by:
                 return asked, config, by
+
+    def _chosen(self, versions: tuple[str, ...], place: str) -> str:
+        if self.version is None:
+            return versions[-1]
+        if self.version not in versions:
+            raise ModelNotReadyError(
+                f"version {self.version} of {place} is not live, of which are {', '.join(versions)}; name one of "
+                "these, or have it loaded"
+            )
+        return self.version
 
     async def only_model(self, endpoint: Endpoint, deadline: Deadline) -> str:
         """Return the name of the only model over rows that a server has.

@@ -73,3 +73,10 @@ def test_nobody_listening_is_told_quickly(unused_url: str, model: str | None) ->
 def test_unknown_name_of_the_room_is_refused() -> None:
     with pytest.raises(AttributeError, match=r"^module 'polyrank\.serving' has no attribute 'Rankers'$"):
         _ = serving.Rankers
+
+
+@pytest.mark.parametrize("version", ["", "latest", "-1", "1.0", "²", 2])
+def test_version_that_is_no_number_is_refused(version: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Ranker("localhost:8001", "toy", version=version)
+    assert str(caught.value) == f"version must be the number of a version as text, as in '2', got {version!r}"

@@ -1,0 +1,52 @@
+"""A repository with two live versions of one model, of random weights, whose answers have nothing in common."""
+
+from pathlib import Path
+
+import pyarrow as pa
+from artefacts.runs import make_run
+from toy import toy_table
+
+from polyrank.encoder import Encoder
+from polyrank.export import ServingOptions, export_onnx, publish
+from polyrank.models import TrainedRanker
+from polyrank.schema import Schema
+
+TASKS = ("click", "long_view")
+SCHEMA = """
+name = "pair"
+time = "time_ms"
+features = [
+  { name = "user_id", kind = "categorical", dtype = "int64", side = "user", num_buckets = 500, embedding_dim = 8 },
+  { name = "item_id", kind = "categorical", dtype = "int64", side = "item", num_buckets = 300, embedding_dim = 8 },
+  { name = "history", kind = "bag", side = "user", max_length = 5, shares = "item_id" },
+  { name = "tags", kind = "bag", dtype = "text", side = "item", max_length = 3, num_buckets = 40, embedding_dim = 4 },
+  { name = "device", kind = "categorical", dtype = "text", side = "context", num_buckets = 10, embedding_dim = 4 },
+  { name = "duration_ms", kind = "numeric", side = "item", transform = ["log1p"] },
+]
+tasks = [
+  { name = "click", kind = "binary", label = "is_click" },
+  { name = "long_view", kind = "binary", label = "is_like" },
+]
+"""
+
+
+def schema() -> Schema:
+    """Return the schema of both."""
+    return Schema.from_toml(SCHEMA)
+
+
+def logs(rows: int = 600) -> pa.Table:
+    """Return rows of its users and items."""
+    table = toy_table(rows, 11)
+    return table.filter(table["item_id"].is_valid())
+
+
+def build(folder: Path) -> tuple[TrainedRanker, TrainedRanker]:
+    """Publish version 1 and version 2 in `folder/model_repository`; return what they were made of."""
+    both = []
+    for number in (1, 2):
+        run = folder / f"run{number}"
+        both.append(make_run(run, schema(), seed=number, sample=Encoder(schema()).encode(logs())))
+        options = ServingOptions(latest_versions=2, warm_up=(1,))
+        publish(export_onnx(run, out=folder / f"bundle{number}"), folder / "model_repository", options=options)
+    return both[0], both[1]
