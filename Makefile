@@ -49,7 +49,7 @@ $(MODULES): FORCE | $(DEPENDENCIES)
 
 $(INSTALLED): $(DEPENDENCIES) $(MODULES) $(NATIVE_SOURCES)
 	@flock .venv.lock sh -ec '\
-	  $(PIP) install -qq --constraint constraints.txt --no-build-isolation --editable ".[all,balancing,report,telemetry,tensorboard,tune]"; \
+	  $(PIP) install -qq --constraint constraints.txt --no-build-isolation --editable ".[all,balancing,demo,report,telemetry,tensorboard,tune]"; \
 	  touch $(INSTALLED)'
 
 # Spark, its Java and ClickHouse, for the tests of the SQL we print: a gigabyte that only test-all needs.
@@ -63,10 +63,11 @@ demo: $(INSTALLED)
 	@$(BIN)/python examples/kuairand/demo.py --out build/demo
 
 test: lint
+	@sh .ci/system-packages.sh $(PYTHON) browser
 	$(PYTEST) -m "not slow and not spark and not clickhouse"
 
 test-all: lint $(WAREHOUSES)
-	@sh .ci/system-packages.sh $(PYTHON) clang
+	@sh .ci/system-packages.sh $(PYTHON) clang browser
 	$(PYTEST)
 
 fuzz: $(INSTALLED)

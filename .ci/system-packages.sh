@@ -1,7 +1,8 @@
 #!/bin/sh
 # Install what pip cannot bring: a C++ compiler, CMake, GoogleTest, the xxHash library that fingerprints are compared with,
 # OpenSSL for the certificates of tests, and the shared libpython that the embedded server loads.
-# Usage: system-packages.sh PYTHON [java] [clang]     (java: a Java for Spark too; clang: Clang with libFuzzer too)
+# Usage: system-packages.sh PYTHON [java] [clang] [browser]     (java: a Java for Spark too; clang: Clang with libFuzzer
+# too; browser: Chromium and its driver too)
 set -eu
 python=$1
 shift
@@ -31,6 +32,10 @@ for extra in "$@"; do
     clang)
       command -v clang++ >/dev/null 2>&1 || want clang
       [ -e "$(clang++ -print-runtime-dir 2>/dev/null)/libclang_rt.fuzzer-$(uname -m).a" ] || want libclang-rt-dev
+      ;;
+    browser)
+      command -v chromium >/dev/null 2>&1 || want chromium
+      command -v chromedriver >/dev/null 2>&1 || want chromium-driver
       ;;
   esac
 done

@@ -1,15 +1,15 @@
-"""A repository with two live versions of one model, of random weights, whose answers have nothing in common."""
+"""A repository with two live versions of one model, trained from different seeds, so that their orders differ."""
 
 from pathlib import Path
 
 import pyarrow as pa
-from artefacts.runs import make_run
+from artefacts.runs import SMALL
 from toy import toy_table
 
-from polyrank.encoder import Encoder
 from polyrank.export import ServingOptions, export_onnx, publish
 from polyrank.models import TrainedRanker
 from polyrank.schema import Schema
+from polyrank.train import TrainConfig, fit
 
 TASKS = ("click", "long_view")
 SCHEMA = """
@@ -46,7 +46,8 @@ def build(folder: Path) -> tuple[TrainedRanker, TrainedRanker]:
     both = []
     for number in (1, 2):
         run = folder / f"run{number}"
-        both.append(make_run(run, schema(), seed=number, sample=Encoder(schema()).encode(logs())))
+        config = TrainConfig(batch_size=64, epochs=1, seed=number, model=SMALL)
+        both.append(TrainedRanker.load(fit(schema(), logs(), out=run, config=config, progress=False).path))
         options = ServingOptions(latest_versions=2, warm_up=(1,))
         publish(export_onnx(run, out=folder / f"bundle{number}"), folder / "model_repository", options=options)
     return both[0], both[1]

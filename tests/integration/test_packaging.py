@@ -62,7 +62,7 @@ def sources() -> set[str]:
     found = {f"polyrank/{path.relative_to(package)}" for path in package.rglob("*") if path.is_file()}
     for room, folder in rooms.items():
         found |= {f"polyrank/{room}/{path.relative_to(folder)}" for path in folder.rglob("*") if path.is_file()}
-    kinds = (".py", ".pyi", "py.typed", ".toml", ".yaml", ".json", "Dockerfile")
+    kinds = (".py", ".pyi", "py.typed", ".toml", ".yaml", ".json", "Dockerfile", ".html", ".js", ".css", ".svg")
     return {name for name in found if name.endswith(kinds)}
 
 
@@ -79,6 +79,11 @@ def test_wheel_holds_what_is_found_by_path_at_run_time(names: list[str]) -> None
     backends = {f"polyrank/serving/backends/{name}/model.py" for name in ("onnxruntime", "polyrank")}
     assert {*backends, "polyrank/serving/supervisor.py"} <= set(names)
     assert {"polyrank/serving/deploy/compose.yaml", "polyrank/serving/deploy/kubernetes/deployment.yaml"} <= set(names)
+
+
+def test_wheel_holds_the_page_of_the_demo(names: list[str]) -> None:
+    page = {Path(name).name for name in names if name.startswith("polyrank/serving/web/page/")}
+    assert page == {"app.js", "elements.js", "icon.svg", "index.html", "style.css"}
 
 
 def test_wheel_holds_a_schema_for_every_data_set(names: list[str]) -> None:

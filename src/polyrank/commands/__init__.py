@@ -3,6 +3,7 @@
 from . import (
     compare,
     dataset,
+    demo,
     doctor,
     export,
     fingerprint,
@@ -38,6 +39,7 @@ VERBS = (
     rank,
     verify,
     loadtest,
+    demo,
     server,
     doctor,
 )

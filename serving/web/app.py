@@ -1,0 +1,170 @@
+"""What the page asks for: models and users, a user's history, and the best items, ranked by the server each time."""
+
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from polyrank.errors import ConfigError, DeadlineExceededError, PolyrankError, ServerUnavailableError
+from polyrank.serving.async_client import AsyncRanker
+from polyrank.serving.items import Items
+from polyrank.serving.ranking import ITEM
+from polyrank.signature import SCORE
+from polyrank.tasks import kind_of
+
+from .logs import Logs
+from .versions import Notes
+
+Answer = Callable[[Request], Awaitable[Any]]
+
+_PAGE = Path(__file__).with_name("page")
+_MOST_ITEMS = 100
+_TIMEOUT_S = 5.0
+_STATUS = ((DeadlineExceededError, 504), (ServerUnavailableError, 503), (PolyrankError, 400))
+_WEIGHT = "w."
+
+
+class Demo:
+    """Answers what the page asks, from the logs and from the server.
+
+    Args:
+        url: of the server.
+        model: its name there.
+        logs: users and items.
+        notes: what is known of versions beside their numbers.
+    """
+
+    def __init__(self, url: str, model: str, logs: Logs, notes: Notes | None = None) -> None:
+        self._url, self._model, self._logs, self._notes = url, model, logs, notes or {}
+        self._rankers: dict[str | None, AsyncRanker] = {}
+        self._items: Items | None = None
+
+    async def model(self, _: Request) -> dict[str, Any]:
+        """Tell of the model: its tasks, its live versions, and users to pick from."""
+        # A client of its own: those that are kept know the versions there were when they came.
+        async with AsyncRanker(self._url, self._model, timeout_s=_TIMEOUT_S) as ranker:
+            served = ranker.served
+        tasks = [
+            {"name": task.name, "kind": kind_of(task), "is_weighted": task.name in served.weighted}
+            for task in served.signature.schema.tasks
+        ]
+        versions = [{"version": each, "note": self._notes.get(each, "")} for each in served.versions]
+        logs = self._logs
+        return {
+            "model": self._model,
+            "tasks": tasks,
+            "versions": versions,
+            "items": logs.items.num_rows,
+            "item_column": logs.item,
+            "num_users": logs.num_users,
+            "users": logs.users(),
+        }
+
+    async def user(self, request: Request) -> dict[str, Any]:
+        """Tell of one user."""
+        name = _text(request.query_params, "id")
+        found = self._logs.of_user(name)
+        return {"id": name, "rows": found.rows, "features": found.told(), "history": found.history}
+
+    async def rank(self, request: Request) -> dict[str, Any]:
+        """Rank all items for a user, by the server."""
+        asked = request.query_params
+        user, top_k = self._logs.of_user(_text(asked, "user")).features, _count(asked)
+        weights = {name.removeprefix(_WEIGHT): _number(asked, name) for name in asked if name.startswith(_WEIGHT)}
+        ranker = self._ranker(asked.get("version"))
+        items = await self._encoded(ranker)
+        start = time.perf_counter()
+        found = await ranker.rank(user, items, top_k=top_k, weights=weights or None)
+        latency_ms = 1e3 * (time.perf_counter() - start)
+        rows = found.to_pylist()
+        facts = self._logs.facts([row[ITEM] for row in rows])
+        top = [told | _scores(row, ranker) for told, row in zip(facts, rows, strict=True)]
+        version = found.schema.metadata[b"polyrank.version"].decode()
+        return {"version": version, "latency_ms": latency_ms, "items": len(items), "top": top}
+
+    async def close(self) -> None:
+        """Close the connections to the server."""
+        for ranker in self._rankers.values():
+            await ranker.close()
+
+    def _ranker(self, version: str | None) -> AsyncRanker:
+        if version not in self._rankers:
+            self._rankers[version] = AsyncRanker(self._url, self._model, timeout_s=_TIMEOUT_S, version=version)
+        return self._rankers[version]
+
+    async def _encoded(self, ranker: AsyncRanker) -> Items:
+        if self._items is None:
+            self._items = await ranker.items(self._logs.items, key=None)
+        return self._items
+
+
+def make_app(demo: Demo) -> Starlette:
+    """Return the web application: the page, and what it asks for under `/api`."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        await demo.close()
+
+    answers = {"model": demo.model, "user": demo.user, "rank": demo.rank}
+    routes = [Route(f"/api/{name}", _as_json(answer)) for name, answer in answers.items()]
+    # A page of another site may not reach this one under a name that it points to this machine.
+    hosts = Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
+    page = Mount("/", StaticFiles(directory=_PAGE, html=True))
+    return Starlette(routes=[*routes, page], middleware=[hosts], lifespan=lifespan)
+
+
+def _as_json(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
+    async def respond(request: Request) -> Response:
+        try:
+            body, status = await answer(request), 200
+        except PolyrankError as err:
+            body = {"error": " ".join(str(err).splitlines())}
+            status = next(status for kind, status in _STATUS if isinstance(err, kind))
+        return Response(msgspec.json.encode(body), status, {"Cache-Control": "no-store"}, "application/json")
+
+    return respond
+
+
+def _scores(row: Mapping[str, Any], ranker: AsyncRanker) -> dict[str, Any]:
+    return {"score": row[SCORE], "tasks": {name: row[name] for name in ranker.served.widths}}
+
+
+def _text(asked: Mapping[str, str], name: str) -> str:
+    """Return what the page must say.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    if not asked.get(name):
+        raise ConfigError(f"{name} must be given, as in ?{name}=46")
+    return asked[name]
+
+
+def _number(asked: Mapping[str, str], name: str) -> float:
+    try:
+        return float(asked[name])
+    except ValueError as err:
+        raise ConfigError(f"{name} must be a number, got {asked[name]!r}") from err
+
+
+def _count(asked: Mapping[str, str]) -> int:
+    """Return how many items are wanted, 10 where nothing is said.
+
+    Raises:
+        ConfigError: it is not in [1, 100].
+    """
+    text = asked.get("k", "10")
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MOST_ITEMS:
+        raise ConfigError(f"k must be in [1, {_MOST_ITEMS}], got {text!r}")
+    return int(text)
