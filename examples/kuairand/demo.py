@@ -19,7 +19,7 @@ import numpy as np
 
 import polyrank as pr
 from polyrank.errors import OutputError
-from polyrank.export import ExportOptions
+from polyrank.export import ExportOptions, ServingOptions
 from polyrank.export.parity import TOLERANCE, difference
 from polyrank.export.request_speed import request_speed
 from polyrank.models import TrainedRanker
@@ -98,7 +98,9 @@ def run_all(out: Path, rows: int | None) -> int:
         eight_bits = ExportOptions(precision=Precision(embeddings="int8"), requests=None)
         small = pr.export_onnx(run.path, out=out / "bundle-int8", options=eight_bits)
     with step("publish"):
-        pr.publish(bundle, repository, name="kuairand")
+        # Both are live, so that they can be compared; who names no version is answered by the newest, the exact one.
+        for each in (small, bundle):
+            pr.publish(each, repository, name="kuairand", options=ServingOptions(latest_versions=2))
     with contextlib.ExitStack() as stack:
         with step("serve"):
             server = stack.enter_context(pr.serve(repository))
@@ -106,6 +108,7 @@ def run_all(out: Path, rows: int | None) -> int:
         ok = compare(ranker, schema, logs, run, config)
     tell_export(bundle, small)
     print(f"\nThe server has stopped. Start it again: .venv/bin/polyrank serve {repository}")
+    print(f"See what it ranks, in a browser: .venv/bin/polyrank demo --web --folder {out}")
     return 0 if ok else 1
 
 
