@@ -1,11 +1,13 @@
 """Builds of the C++ code that the tests need, made on first use under build/."""
 
+import contextlib
 import fcntl
 import functools
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +32,13 @@ def run(*command: str, env: dict[str, str] | None = None) -> subprocess.Complete
 
 def build(preset: str, *options: str) -> Path:
     """Configure and build a preset, one process at a time; return its folder, or raise with what the tools said."""
+    with _built(preset, *options) as folder:
+        return folder
+
+
+@contextlib.contextmanager
+def _built(preset: str, *options: str) -> Iterator[Path]:
+    """Give the folder of a preset that is built, and keep other processes from building it meanwhile."""
     folder = ROOT / "build" / preset
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
@@ -38,13 +47,17 @@ def build(preset: str, *options: str) -> Path:
             done = run(*command)
             if done.returncode != 0:
                 raise RuntimeError(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
-    return folder
+        yield folder
 
 
 @functools.cache
 def cpp_cases() -> tuple[CppCase, ...]:
-    """Return the cases of the dev preset, built if need be."""
-    listing = run("ctest", "--test-dir", str(build("dev")), "--show-only=json-v1")
+    """Return the cases of the dev preset, built if need be.
+
+    Under the lock too: what another process configures meanwhile lists no case.
+    """
+    with _built("dev") as folder:
+        listing = run("ctest", "--test-dir", str(folder), "--show-only=json-v1")
     if listing.returncode != 0:
         raise RuntimeError(listing.stderr)
     return tuple(CppCase(test["name"], tuple(test["command"])) for test in json.loads(listing.stdout)["tests"])
