@@ -12,7 +12,12 @@ from polyrank.raw_inputs import SerializedTexts
 TYPES = {np.dtype(np.int64): "INT64", np.dtype(np.float32): "FP32"}
 """Triton's name of a tensor's type, by numpy's."""
 
-DTYPES = {"INT64": "<i8", "INT32": "<i4", "FP32": "<f4", "FP64": "<f8"}
+DTYPES: dict[str, np.dtype[Any]] = {
+    "INT64": np.dtype("<i8"),
+    "INT32": np.dtype("<i4"),
+    "FP32": np.dtype("<f4"),
+    "FP64": np.dtype("<f8"),
+}
 """numpy's type of an output, by Triton's name."""
 
 

@@ -173,7 +173,7 @@ def column_of(values: Floats) -> "pa.Array":
 
     # The memory itself: pa.array takes 13 µs to find out that it can be used as it is.
     # HTTP may leave it at an odd address, which Arrow does not allow.
-    memory = np.require(values, requirements=("C", "A"))
+    memory = values if values.flags.c_contiguous and values.flags.aligned else values.copy()
     numbers = pa.Array.from_buffers(pa.float32(), values.size, [None, pa.py_buffer(memory)])
     return numbers if values.shape[1] == 1 else pa.FixedSizeListArray.from_arrays(numbers, values.shape[1])
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from polyrank.export import ServingOptions
 from polyrank.halves import item_features
 from polyrank.serving import ClientOptions, Ranker, Server, serve
 from polyrank.serving.addresses import address_of
@@ -22,6 +23,7 @@ from . import model
 
 ROWS, ITEMS = 100, 1000
 CALLS = 1_000
+ONE_THREAD = "one_thread"
 AS_REQUEST, AS_ROWS = "{}: rank(user, 1000 items)", "{}: score(1000 rows that repeat the user)"
 TARGETS_MS = {"ids of 100 rows over HTTP": 0.45, AS_REQUEST.format("served"): 2.0, AS_REQUEST.format("kuairand"): 2.0}
 OWN_TARGETS_MS = {"score(100 rows) over HTTP": 0.06}
@@ -65,8 +67,10 @@ def measure(folder: Path) -> tuple[list[Timed], dict[str, float]]:
     """
     bundle = model.make_bundle(folder / "model")
     model.publish_bundle(bundle, folder / "models")
+    model.publish_naive(bundle, folder / "models")
+    model.publish_bundle(bundle, folder / "models", ONE_THREAD, ServingOptions(threads=1))
     history, logs = model.kuairand_bundle(folder / "kuairand")
-    model.publish_bundle(history, folder / "models", name="kuairand")
+    model.publish_bundle(history, folder / "models", "kuairand")
     rows = model.rows(10_000, 1)
     network = Network()
     with serve(folder / "models") as server, contextlib.ExitStack() as stack:
@@ -98,6 +102,12 @@ def _calls(server: Server, rows: pa.Table, stack: contextlib.ExitStack) -> dict[
     )
     return {
         "ids of 100 rows over HTTP": lambda turn: _infer(by_http, encoded[turn % len(encoded)], outputs),
+        "ids of 100 rows over HTTP, one thread": lambda turn: _infer(
+            by_http, encoded[turn % len(encoded)], outputs, ONE_THREAD
+        ),
+        "ids of 100 rows over HTTP, naive backend": lambda turn: _infer(
+            by_http, encoded[turn % len(encoded)], outputs, model.NAIVE
+        ),
         "ids of 100 rows over gRPC": lambda turn: _infer(by_grpc, encoded[turn % len(encoded)], outputs),
         "ids of 100 rows, tritonclient over gRPC": _tritonclient(server.grpc_url, encoded, outputs),
         "ids of 1000 rows over HTTP": lambda turn: _infer(by_http, large[turn % len(large)], outputs),
@@ -133,8 +143,8 @@ def _repeated(rows: pa.Table, columns: Sequence[str]) -> pa.Table:
     return rows
 
 
-def _infer(transport: Transport, tensors: dict[str, Any], outputs: tuple[str, ...]) -> object:
-    return finish(transport.infer(Call(model.NAME, tensors, outputs), 10.0))
+def _infer(transport: Transport, tensors: dict[str, Any], outputs: tuple[str, ...], name: str = model.NAME) -> object:
+    return finish(transport.infer(Call(name, tensors, outputs), 10.0))
 
 
 def _tritonclient(url: str, encoded: Sequence[dict[str, Any]], outputs: tuple[str, ...]) -> Callable[[int], object]:

@@ -1,17 +1,17 @@
 """The model that is served: 26 categorical and 13 numeric features, one table of 1,000,000 x 16, MLP 128-64."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from polyrank.export import Bundle, ServingOptions, export_onnx, publish
-from polyrank.export.serving_options import InstanceGroup
 from polyrank.schema import Schema
 from polyrank.train import TrainConfig, fit
 from polyrank.train.datasets import kuairand
 
-NAME = "served"
+NAME, NAIVE = "served", "naive"
 KUAIRAND = Path(__file__).parents[2] / "examples" / "kuairand"
 CATEGORICAL, NUMERIC = 26, 13
 USER_CATEGORICAL, USER_NUMERIC = 10, 4
@@ -66,11 +66,14 @@ def kuairand_bundle(folder: Path) -> tuple[Bundle, pa.Table]:
     return export_onnx(folder / "run", out=folder / "bundle"), newest
 
 
-def options(instances: int, threads: int) -> ServingOptions:
-    """Return how Triton runs it."""
-    return ServingOptions(instances=(InstanceGroup(count=instances),), threads=threads)
+def publish_bundle(bundle: Bundle, repository: Path, name: str = NAME, options: ServingOptions | None = None) -> None:
+    """Publish it; by default as `polyrank publish` does that is told nothing."""
+    publish(bundle, repository, name=name, options=options or ServingOptions())
 
 
-def publish_bundle(bundle: Bundle, repository: Path, *, name: str = NAME, instances: int = 1, threads: int = 1) -> None:
-    """Publish it."""
-    publish(bundle, repository, name=name, options=options(instances, threads))
+def publish_naive(bundle: Bundle, repository: Path) -> None:
+    """Publish it behind the backend that one writes first, which takes all cores as ONNX Runtime does by default."""
+    publish_bundle(bundle, repository, NAIVE)
+    shutil.copy(Path(__file__).parent / "naive" / "model.py", repository / NAIVE / "1")
+    config = repository / NAIVE / "config.pbtxt"
+    config.write_text(config.read_text().replace('"onnxruntime"', '"python"'))

@@ -47,7 +47,7 @@ def measure(folder: Path, seconds: float, rate: float | None) -> Found:
     """Run it."""
     bundles = [model.make_bundle(folder / f"model{seed}", seed) for seed in range(4)]
     repository = folder / "models"
-    model.publish_bundle(bundles[0], repository, instances=2)
+    model.publish_bundle(bundles[0], repository)
     rows = model.rows(ROWS * BLOCKS, 9)
     blocks = [rows.slice(start, ROWS) for start in range(0, len(rows), ROWS)]
     expected = {str(number + 1): _answers(bundle, blocks) for number, bundle in enumerate(bundles)}
@@ -78,7 +78,7 @@ def _disturbances(
 
     def swap(bundle: Bundle) -> None:
         with ModelControl(server.url) as control:
-            published = publish(bundle, repository, name=model.NAME, options=model.options(2, 1), server=control)
+            published = publish(bundle, repository, name=model.NAME, server=control)
         found.events.append(f"version {published.version} published")
 
     def damage() -> None:
@@ -87,7 +87,7 @@ def _disturbances(
         graph[len(graph) // 2] ^= 0xFF
         (broken / "model.onnx").write_bytes(graph)
         with ModelControl(server.url) as control, contextlib.suppress(RepositoryError):
-            publish(broken, repository, name=model.NAME, options=model.options(2, 1), server=control)
+            publish(broken, repository, name=model.NAME, server=control)
             found.events.append("a damaged bundle WAS PUBLISHED")
         found.events.append("a damaged bundle refused")
 

@@ -72,13 +72,18 @@ class Found:
 def measure(folder: Path, names: list[str], seconds: float) -> list[Found]:
     """Search the highest rate of each server, one after another on the same machine."""
     bundle = model.make_bundle(folder / "model")
-    model.publish_bundle(bundle, folder / "models", instances=2)
+    model.publish_bundle(bundle, folder / "models")
+    model.publish_naive(bundle, folder / "models")
     options = LoadOptions(rows=ROWS, seconds=seconds, warm_up_s=2.0, timeout_s=2.0)
     rows = model.rows(20_000, 1)
     found = []
     with serve(folder / "models") as server:
-        for name, url in (("polyrank, HTTP", server.url), ("polyrank, gRPC", f"grpc://{server.grpc_url}")):
-            found.append(_search(name, load_target(url, model.NAME, rows, options), options))
+        for title, url, name in (
+            ("polyrank, HTTP", server.url, model.NAME),
+            ("polyrank, gRPC", f"grpc://{server.grpc_url}", model.NAME),
+            ("Triton with a naive backend", server.url, model.NAIVE),
+        ):
+            found.append(_search(title, load_target(url, name, rows, options), options))
     batch = Encoder(model.schema()).encode(rows)
     parts = [batch[start : start + ROWS] for start in range(0, len(batch), ROWS)]
     calls = [Call(model.NAME, part.named(), ()) for part in parts]

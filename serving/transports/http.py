@@ -93,7 +93,8 @@ class HttpTransport:
     async def _infer(self, call: Call, shared: messages.Shared | None, timeout_s: float) -> Reply:
         header, tensors = messages.infer_body(call, shared)
         own = {"Inference-Header-Content-Length": str(len(header)), **call.headers}
-        answer = await self.exchange("POST", messages.infer_path(call), [header, *tensors], timeout_s, own)
+        path = messages.infer_path(call.model, call.version)
+        answer = await self.exchange("POST", path, [header, *tensors], timeout_s, own)
         return messages.read_reply(*answer)
 
     async def ask(self, question: Question, timeout_s: float, **values: str) -> dict[str, Any]:

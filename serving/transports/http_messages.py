@@ -3,6 +3,7 @@
 A body is a JSON header, whose length a header of HTTP gives, and then the bytes of each tensor, in its order.
 """
 
+import functools
 import math
 import zlib
 from collections.abc import Mapping, Sequence
@@ -56,10 +57,11 @@ class Head(NamedTuple):
     keeps_open: bool
 
 
-def infer_path(call: Call) -> str:
+@functools.lru_cache(maxsize=64)
+def infer_path(model: str, version: str) -> str:
     """Return the path of an inference request."""
-    version = f"/versions/{quote(call.version, safe='')}" if call.version else ""
-    return f"/v2/models/{quote(call.model, safe='')}{version}/infer"
+    of_version = f"/versions/{quote(version, safe='')}" if version else ""
+    return f"/v2/models/{quote(model, safe='')}{of_version}/infer"
 
 
 class Shared(NamedTuple):
@@ -106,8 +108,9 @@ def request_head(verb: str, path: str, length: int, headers: Mapping[str, str]) 
     return f"{verb} {path} HTTP/1.1\r\n{lines}Content-Length: {length}\r\n\r\n".encode()
 
 
+@functools.lru_cache(maxsize=64)
 def read_head(data: bytes) -> Head:
-    """Read the head of an answer, without the empty line at its end.
+    """Read the head of an answer, without the empty line at its end; those of like answers are equal byte for byte.
 
     Raises:
         Failure: it is not HTTP.
@@ -169,8 +172,8 @@ def _tensor(output: _Output, body: bytes | bytearray, start: int) -> NDArray[Any
     """Return the values of an output whose bytes, if it has any, are at `start`."""
     if output.datatype not in DTYPES:
         raise ValueError(f"datatype {output.datatype!r} of output {output.name!r}")
-    dtype, size = np.dtype(DTYPES[output.datatype]), output.parameters.binary_data_size
-    if min(output.shape, default=0) < 0:
+    dtype, size = DTYPES[output.datatype], output.parameters.binary_data_size
+    if any(length < 0 for length in output.shape):
         raise ValueError(f"shape {output.shape} of output {output.name!r}")
     if size is None:
         if output.data is None:
