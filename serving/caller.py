@@ -130,7 +130,7 @@ class Caller:
     async def _after(
         self, failure: Failure, job: "_Job[T]", deadline: Deadline, endpoint: Endpoint, attempt: int
     ) -> Endpoint:
-        """Wait for the next attempt, and return whom it asks.
+        """Wait for the next attempt, or until the server is back, and return whom it asks.
 
         Raises:
             PolyrankError: there is none.
@@ -148,7 +148,7 @@ class Caller:
             raise deadline_error(failure, place, deadline.timeout_s, attempt) from failure
         self._telemetry.retried(job.model, failure.kind.name.lower())
         if pause_s:
-            await self._waiting.sleep(pause_s)
+            await another.back.wait(pause_s)
         return another
 
     async def _attempt(self, job: "_Job[T]", deadline: Deadline, endpoint: Endpoint, *, may_hedge: bool) -> Answered[T]:
@@ -169,11 +169,13 @@ class Caller:
         timeout_s = self._timeout_s(deadline, endpoint)
         if timeout_s == 0.0:
             raise Failure(Kind.TIMED_OUT, "no answer in time")
+        if (refusal := endpoint.refusal()) is not None:
+            raise refusal
         endpoint.begin()
         try:
             answer = await job.run(await self._transport(endpoint, timeout_s), timeout_s)
         except Failure as failure:
-            endpoint.failed(failure.kind)
+            endpoint.failed(failure)
             raise
         finally:
             endpoint.end()

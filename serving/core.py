@@ -36,7 +36,7 @@ from .ranking import (
 )
 from .served import ITEMS_IN_A_REQUEST, Served, ServedModels, check_version
 from .telemetry import Telemetry
-from .waiting import Asynchronous, Blocking
+from .waiting import Asynchronous, AsyncSignal, Blocking, BlockingSignal
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -97,7 +97,8 @@ class RankerCore:
         self._timeout_s = timeout_s
         self._telemetry = telemetry or Telemetry()
         self._waiting = Asynchronous() if is_async else Blocking(options.parallel)
-        self._endpoints = Endpoints([address_of(each) for each in urls])
+        signal = AsyncSignal if is_async else BlockingSignal
+        self._endpoints = Endpoints([address_of(each) for each in urls], signal)
         self._caller = Caller(self._endpoints, options, self._waiting, self._telemetry, is_async=is_async)
         self._models = ServedModels(self._caller, version)
         self._has_requests = False

@@ -3,16 +3,19 @@
 import itertools
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from .addresses import Address
-from .failures import Kind
+from .failures import Failure, Kind
+from .waiting import BlockingSignal, Signal
 
 if TYPE_CHECKING:
     from .calls import Transport
 
 _PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0)
+_KNOCK_S = 0.01
+"""Between two attempts to connect to a server that refuses: a thousand calls that wait for it need not all try."""
 
 
 class Endpoint:
@@ -23,16 +26,20 @@ class Endpoint:
         transport: how it is reached; None until it is used.
         in_flight: requests without an answer yet.
         has_answered: whether it ever did.
+        back: given when it answers again.
     """
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, back: Signal) -> None:
         self.address = address
+        self.back = back
         self.transport: Transport | None = None
         self.in_flight = 0
         self.has_answered = False
         self._lock = threading.Lock()
         self._failures = 0
         self._paused_until = 0.0
+        self._refusal: Failure | None = None
+        self._next_knock = 0.0
 
     def keep(self, transport: "Transport") -> "Transport":
         """Set the transport unless there is one, and return that which there is."""
@@ -59,16 +66,32 @@ class Endpoint:
         """Seconds until it is worth a request."""
         return max(self._paused_until - now, 0.0)
 
+    def refusal(self) -> Failure | None:
+        """Return how it refused a connection a moment ago; None where the caller should make an attempt."""
+        if self._refusal is None:
+            return None
+        with self._lock:
+            now = time.monotonic()
+            if now < self._next_knock and self._refusal is not None:
+                return Failure(self._refusal.kind, self._refusal.text)
+            self._next_knock = now + _KNOCK_S
+        return None
+
     def succeeded(self) -> None:
         """Note an answer."""
         self.has_answered = True
-        self._failures, self._paused_until = 0, 0.0
+        was_down = self._failures > 0
+        self._failures, self._paused_until, self._refusal = 0, 0.0, None
+        if was_down:
+            self.back.give()
 
-    def failed(self, kind: Kind) -> None:
+    def failed(self, failure: Failure) -> None:
         """Note a failure; one that says nothing of the server leaves it as it is."""
-        if kind in (Kind.UNREACHABLE, Kind.BROKEN, Kind.FOREIGN, Kind.TIMED_OUT):
+        if failure.kind in (Kind.UNREACHABLE, Kind.BROKEN, Kind.FOREIGN, Kind.TIMED_OUT):
             with self._lock:
                 now = time.monotonic()
+                self._refusal = failure if failure.kind is Kind.UNREACHABLE else None
+                self._next_knock = now + _KNOCK_S
                 if now >= self._paused_until:  # requests that fail together are one failure
                     self._paused_until = now + _PAUSES_S[min(self._failures, len(_PAUSES_S) - 1)]
                     self._failures += 1
@@ -77,8 +100,8 @@ class Endpoint:
 class Endpoints:
     """Chooses the server with the fewest requests in flight of those that answer, in turn where several have as few."""
 
-    def __init__(self, addresses: Sequence[Address]) -> None:
-        self.all = tuple(Endpoint(address) for address in addresses)
+    def __init__(self, addresses: Sequence[Address], signal: Callable[[], Signal] = BlockingSignal) -> None:
+        self.all = tuple(Endpoint(address, signal()) for address in addresses)
         self._turn = itertools.count()
 
     def choose(self, avoid: Endpoint | None = None) -> Endpoint:

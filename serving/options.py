@@ -83,7 +83,7 @@ class ClientOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         tls: files for `https://` and `grpcs://`.
     """
 
-    attempts: int = 10
+    attempts: int = 15
     backoff_s: float = 0.02
     backoff_limit_s: float = 0.5
     attempt_timeout_s: float | None = None

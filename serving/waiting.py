@@ -6,8 +6,9 @@ calls, in 0.2 µs each.
 
 import asyncio
 import concurrent.futures
+import contextlib
 import os
-import time
+import threading
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -28,12 +29,60 @@ def finish(work: Coroutine[Any, Any, T]) -> T:
     raise RuntimeError("a coroutine over a blocking transport was suspended")
 
 
+class Signal(Protocol):
+    """What calls wait for together."""
+
+    async def wait(self, seconds: float) -> None:
+        """Wait until it is given, for so long at most."""
+        ...
+
+    def give(self) -> None:
+        """Wake all that wait, in the order in which they came."""
+        ...
+
+
+class BlockingSignal:
+    """A signal between threads."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    async def wait(self, seconds: float) -> None:
+        """Wait in this thread."""
+        self._event.wait(seconds)
+
+    def give(self) -> None:
+        """Wake all threads."""
+        given, self._event = self._event, threading.Event()
+        given.set()
+
+
+class AsyncSignal:
+    """A signal between tasks."""
+
+    def __init__(self) -> None:
+        self._waiters: dict[asyncio.Future[None], None] = {}
+
+    async def wait(self, seconds: float) -> None:
+        """Wait while the loop goes on."""
+        given = asyncio.get_running_loop().create_future()
+        self._waiters[given] = None
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await given
+        finally:
+            del self._waiters[given]
+
+    def give(self) -> None:
+        """Wake all tasks."""
+        for given in self._waiters:
+            if not given.done():
+                given.set_result(None)
+
+
 class Waiting(Protocol):
     """How a client waits."""
-
-    async def sleep(self, seconds: float) -> None:
-        """Do nothing for a while."""
-        ...
 
     async def all_of(self, works: Sequence[Work[T]]) -> list[T]:
         """Run all side by side and return their results in order; the first error is raised when all have ended."""
@@ -62,10 +111,6 @@ class Blocking:
         # Parts wait for hedges, so that one pool for both could run full of parts that wait for ever.
         self._parts = _Threads(parallel, "polyrank-part")
         self._hedges = _Threads(2 * parallel, "polyrank-hedge")
-
-    async def sleep(self, seconds: float) -> None:
-        """Do nothing for a while."""
-        time.sleep(seconds)  # noqa: ASYNC251 (nothing else runs in this thread)
 
     async def all_of(self, works: Sequence[Work[T]]) -> list[T]:
         """Run all side by side, the last one in this thread."""
@@ -134,10 +179,6 @@ def _run(work: Work[T]) -> T:
 
 class Asynchronous:
     """Waiting in asyncio's loop."""
-
-    async def sleep(self, seconds: float) -> None:
-        """Do nothing for a while."""
-        await asyncio.sleep(seconds)
 
     async def all_of(self, works: Sequence[Work[T]]) -> list[T]:
         """Run all side by side."""

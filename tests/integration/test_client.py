@@ -338,7 +338,7 @@ def test_stopped_server_is_told_at_the_next_call(swapped: Path) -> None:
     start = time.monotonic()
     with (
         client,
-        pytest.raises(ServerUnavailableError, match=r"^swap version 1 at .*: no server answers after 10 attempts; "),
+        pytest.raises(ServerUnavailableError, match=r"^swap version 1 at .*: no server answers after 15 attempts; "),
     ):
         client.score(swap_rows())
     assert time.monotonic() - start < 5.0

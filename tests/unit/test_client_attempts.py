@@ -15,9 +15,9 @@ from polyrank.serving import ClientOptions, Ranker
 from polyrank.serving.addresses import address_of
 from polyrank.serving.caller import Caller
 from polyrank.serving.endpoints import Endpoint, Endpoints
-from polyrank.serving.failures import Kind
+from polyrank.serving.failures import Failure, Kind
 from polyrank.serving.telemetry import Telemetry
-from polyrank.serving.waiting import Blocking
+from polyrank.serving.waiting import Blocking, BlockingSignal
 
 
 @pytest.fixture
@@ -109,25 +109,25 @@ def test_waits_are_drawn_evenly_below_a_doubling_limit() -> None:
 def test_thousands_of_failures_leave_the_pause_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
     monkeypatch.setattr("polyrank.serving.endpoints.time.monotonic", lambda: clock[0])
-    endpoint = Endpoint(address_of("localhost:1"))
+    endpoint = Endpoint(address_of("localhost:1"), BlockingSignal())
     for _ in range(3000):
-        endpoint.failed(Kind.UNREACHABLE)
+        endpoint.failed(Failure(Kind.UNREACHABLE, "refused"))
         clock[0] += 10.0
-    endpoint.failed(Kind.UNREACHABLE)
+    endpoint.failed(Failure(Kind.UNREACHABLE, "refused"))
     assert endpoint.wait_s(clock[0]) == 5.0
 
 
 def test_requests_that_fail_together_are_one_failure() -> None:
-    endpoint = Endpoint(address_of("localhost:1"))
+    endpoint = Endpoint(address_of("localhost:1"), BlockingSignal())
     for _ in range(50):
-        endpoint.failed(Kind.BROKEN)
+        endpoint.failed(Failure(Kind.BROKEN, "reset"))
     assert endpoint.wait_s(time.monotonic()) <= 0.1
 
 
 @pytest.mark.parametrize("kind", [Kind.BUSY, Kind.NOT_READY, Kind.REFUSED])
 def test_failure_of_the_model_alone_pauses_no_server(kind: Kind) -> None:
-    endpoint = Endpoint(address_of("localhost:1"))
-    endpoint.failed(kind)
+    endpoint = Endpoint(address_of("localhost:1"), BlockingSignal())
+    endpoint.failed(Failure(kind, "no"))
     assert endpoint.is_up(time.monotonic())
 
 
@@ -150,7 +150,7 @@ def test_servers_of_equal_load_take_turns() -> None:
 def test_busy_server_is_asked_again_where_the_other_is_down() -> None:
     endpoints = Endpoints([address_of(f"localhost:{port}") for port in (1, 2)])
     down, busy = endpoints.all
-    down.failed(Kind.UNREACHABLE)
+    down.failed(Failure(Kind.UNREACHABLE, "refused"))
     assert endpoints.choose(avoid=busy) is busy
 
 
