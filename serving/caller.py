@@ -16,6 +16,9 @@ from .waiting import Waiting, closed_error
 
 T = TypeVar("T")
 
+_OF_STRANGERS = 10
+"""So often a server is tried that never answered: its address may be wrong."""
+
 _SAFE = (Kind.UNREACHABLE, Kind.BROKEN, Kind.FOREIGN, Kind.TIMED_OUT, Kind.BUSY)
 
 
@@ -139,7 +142,8 @@ class Caller:
         has_another = attempt < len(self.endpoints.all)
         is_safe = failure.kind in _SAFE or (failure.kind is Kind.NOT_READY and (job.is_known or has_another))
         left_s = deadline.left_s()
-        if not is_safe or attempt == self._options.attempts or (left_s == 0.0 and attempt == 1):
+        attempts = self._options.attempts if endpoint.has_answered else min(self._options.attempts, _OF_STRANGERS)
+        if not is_safe or attempt >= attempts or (left_s == 0.0 and attempt == 1):
             raise as_error(failure, place, deadline.timeout_s, attempt) from failure
         another = self.endpoints.choose(avoid=endpoint)
         is_fresh = has_another and another is not endpoint and another.is_up(time.monotonic())

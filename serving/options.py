@@ -70,7 +70,8 @@ class ClientOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     Attributes:
         attempts: how often a request is sent at most, within its deadline. Only what is safe is tried again: a
-            connection that was not made or broke, a full queue, a model that is not back yet.
+            connection that was not made or broke, a full queue, a model that is not back yet. A server that never
+            answered gets 10, so that a wrong address is told soon.
         backoff_s: wait before the second attempt at most; doubled for each further one, and drawn evenly from 0 on.
         backoff_limit_s: wait before any attempt at most.
         attempt_timeout_s: time for one attempt; None gives each all that is left of the deadline.
@@ -83,7 +84,7 @@ class ClientOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         tls: files for `https://` and `grpcs://`.
     """
 
-    attempts: int = 15
+    attempts: int = 30
     backoff_s: float = 0.02
     backoff_limit_s: float = 0.5
     attempt_timeout_s: float | None = None

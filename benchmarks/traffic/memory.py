@@ -14,7 +14,7 @@ ROWS, THREADS = 10, 4
 
 @dataclasses.dataclass(frozen=True)
 class Memory:
-    """Resident memory in MB after so many requests: of all processes of the server, and of this one."""
+    """Resident memory in MB after so many requests: the sum of all processes of the server, and of this one."""
 
     requests: int
     server_mb: float
@@ -60,9 +60,9 @@ def _group_mb(leader: int) -> float:
 
 
 def _process_mb(process: str) -> float:
-    """Return its own share: pages that others use too count in parts."""
+    """Return what it has in memory, pages that others use too included, so that others do not change it."""
     try:
         text = Path(f"/proc/{process}/smaps_rollup").read_text()
     except OSError:
         return 0.0
-    return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")) / 1000
+    return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Rss:")) / 1000

@@ -338,10 +338,10 @@ def test_stopped_server_is_told_at_the_next_call(swapped: Path) -> None:
     start = time.monotonic()
     with (
         client,
-        pytest.raises(ServerUnavailableError, match=r"^swap version 1 at .*: no server answers after 15 attempts; "),
+        pytest.raises(ServerUnavailableError, match=r"^swap version 1 at .*: no server answers after 30 attempts; "),
     ):
         client.score(swap_rows())
-    assert time.monotonic() - start < 5.0
+    assert time.monotonic() - start < 10.0
 
 
 def test_server_killed_in_flight_is_an_error_and_no_hang(swapped: Path) -> None:
