@@ -17,7 +17,6 @@ from .bundle import GOLDEN_FILE, MODEL_FILE, Bundle, files_of
 from .graphs import item_bytes
 from .profiling import NodeTime, profile
 
-MIN_TABLE_ROWS = 2
 PROFILED_ROWS = 100
 
 

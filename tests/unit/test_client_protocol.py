@@ -141,9 +141,12 @@ def test_deadline_covers_all_requests_of_a_call() -> None:
 def test_status_of_the_server_becomes_an_error_of_ours(status: grpc.StatusCode, error: type[Exception]) -> None:
     fake = FakeTriton(refuse=lambda _call: (status, "because"))
     options = ClientOptions(attempts=2, backoff_s=0.001)
-    with fake.listening() as url, Ranker(url, options=options) as ranker:
-        with pytest.raises(error, match=r"^fake version 1 at 127"):
-            ranker.score(ROWS[:1])
+    with (
+        fake.listening() as url,
+        Ranker(url, options=options) as ranker,
+        pytest.raises(error, match=r"^fake version 1 at 127"),
+    ):
+        ranker.score(ROWS[:1])
 
 
 @pytest.mark.parametrize(("models", "shown"), [((), r"0 models \(none\)"), (("b", "a"), r"2 models \(a, b\)")])

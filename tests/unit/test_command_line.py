@@ -181,6 +181,28 @@ def test_wrong_usage_exits_with_two(capsys: Capture, arguments: list[str]) -> No
     assert capsys.readouterr().err.startswith("usage: polyrank")
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["export", "", "--out", "x"],
+        ["inspect", ""],
+        ["publish", "x", ""],
+        ["rollback", "", "--name", "x"],
+        ["schema", "infer", ""],
+        ["score", "", "x", "--out", "y"],
+        ["score", "x", "y", "--out", ""],
+        ["serve", ""],
+        ["versions", ""],
+    ],
+    ids=" ".join,
+)
+def test_empty_word_is_not_the_folder_one_is_in(capsys: Capture, arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.endswith("must not be empty, got ''; is a variable of the shell not set?\n")
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["dataset", "--help"], ["--version"]])
 def test_help_and_version_exit_with_zero(capsys: Capture, arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
@@ -231,12 +253,12 @@ def test_dataset_is_one_parquet_file(tmp_path: Path, capsys: Capture) -> None:
 @pytest.mark.parametrize(
     ("out", "message"),
     [
-        ("", "cannot write .: it names no file"),
+        (".", "cannot write .: it names no file"),
         ("schema.toml/logs.parquet", "cannot write schema.toml/logs.parquet: "),
         ("folder", "cannot write folder: is a directory"),
         ("/proc/logs.parquet", "cannot write /proc/logs.parquet: no such file or directory"),
     ],
-    ids=["empty", "below a file", "directory", "proc"],
+    ids=["current folder", "below a file", "directory", "proc"],
 )
 def test_unwritable_data_set_is_one_line(
     place: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch, out: str, message: str

@@ -5,7 +5,8 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 from polyrank.errors import OutputError
 
@@ -61,8 +62,26 @@ def _discard(stream: TextIO) -> None:
     os.close(nowhere)
 
 
+def place(text: str) -> str:
+    """Return a path or an address; an empty one, as of a variable that is not set, would be the folder that one is in.
+
+    Raises:
+        argparse.ArgumentTypeError: it is empty.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("must not be empty, got ''; is a variable of the shell not set?")
+    return text
+
+
 class Parser(argparse.ArgumentParser):
-    """A parser whose help and version fail as results do; argparse alone keeps it to itself."""
+    """A parser whose help and version fail as results do; argparse alone keeps it to itself.
+
+    An empty word is no `Path`.
+    """
+
+    def __init__(self, *args: Any, **keywords: Any) -> None:
+        super().__init__(*args, **keywords)
+        self.register("type", Path, lambda text: Path(place(text)))
 
     def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
         if message and file is not None and file is sys.stdout:

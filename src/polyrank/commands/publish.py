@@ -5,7 +5,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .output import say
+from .output import place, say
 
 if TYPE_CHECKING:
     from polyrank.export import Published, PublishedRemotely, ServingOptions
@@ -17,7 +17,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser("publish", help="publish a bundle as the next version in a model repository")
     parser.add_argument("bundle", type=Path, help="the bundle directory")
     parser.add_argument(
-        "repository", help="the Triton model repository, made when absent; or a URL such as s3://bucket/models"
+        "repository",
+        type=place,
+        help="the Triton model repository, made when absent; or a URL such as s3://bucket/models",
     )
     parser.add_argument("--name", help="name of the model; the schema's name when left out")
     parser.add_argument("--config", type=Path, help="serving.toml: how Triton runs it; the defaults when left out")

@@ -3,13 +3,14 @@
 import argparse
 import contextlib
 
+from .output import place
 from .publish import control, say_where
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Describe the verb."""
     parser = subparsers.add_parser("rollback", help="make an older version of a model the live one, as a new version")
-    parser.add_argument("repository", help="the Triton model repository")
+    parser.add_argument("repository", type=place, help="the Triton model repository")
     parser.add_argument("--name", required=True, help="name of the model")
     parser.add_argument(
         "--to", type=int, metavar="VERSION", help="the version to go back to; that before the live one when left out"

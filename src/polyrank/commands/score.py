@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from polyrank.files import UTF8, check_encoding, kinds
 
-from .output import say
+from .output import place, say
 from .progress import RowProgress
 
 if TYPE_CHECKING:
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Describe the verb."""
     parser = subparsers.add_parser("score", help="score the rows of files, through a server or with a bundle")
-    parser.add_argument("model", help="host:port of a server, as in localhost:8000, or the directory of a bundle")
+    parser.add_argument(
+        "model", type=place, help="host:port of a server, as in localhost:8000, or the directory of a bundle"
+    )
     parser.add_argument("rows", type=Path, help=f"a file, a directory of files or a pattern: {kinds()}")
     parser.add_argument(
         "--out", "-o", type=Path, required=True, help="the Parquet or CSV file to write: one column per task"

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from .output import say, table
+from .output import place, say, table
 
 if TYPE_CHECKING:
     from polyrank.export import VersionInfo
@@ -14,7 +14,7 @@ _HEAD = ("model", "version", "", "run", "published (UTC)", "MB", "validation")
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Describe the verb."""
     parser = subparsers.add_parser("versions", help="list the versions in a model repository")
-    parser.add_argument("repository", help="the Triton model repository")
+    parser.add_argument("repository", type=place, help="the Triton model repository")
     parser.add_argument("--name", help="of one model; all when left out")
     parser.add_argument("--json", action="store_true", help="print all that is known as JSON")
     parser.set_defaults(run=run)
