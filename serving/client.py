@@ -1,12 +1,12 @@
 """`Ranker`: rows in, one column per task out. It encodes with the schema that it reads from the server."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from polyrank.rows import Rows
 from polyrank.signature import Signature
 
+from .closing import Closing
 from .core import RankerCore, Wish, check_items, not_copied
 from .items import Items
 from .options import ClientOptions
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class Ranker:
+class Ranker(Closing):
     """Client of a served ranker, over HTTP or gRPC.
 
     Safe to share between threads. Keeps its connections open; use it as a context manager, or call `close`.
@@ -178,13 +178,3 @@ class Ranker:
 
     def __reduce__(self) -> NoReturn:
         raise not_copied()
-
-    def __enter__(self) -> Self:
-        """Return the ranker itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the connections."""
-        self.close()

@@ -1,8 +1,7 @@
 """`ModelControl`: has a running server load, unload and prove models."""
 
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -14,6 +13,7 @@ from polyrank.signature import Signature
 from .addresses import address_of, check_timeout
 from .caller import Caller, Deadline
 from .calls import CONFIG, LOAD, METADATA, MODEL_READY, UNLOAD, Call, Question
+from .closing import Closing
 from .endpoints import Endpoints
 from .options import ClientOptions
 from .served import signature_in
@@ -21,7 +21,7 @@ from .telemetry import Telemetry
 from .waiting import Blocking, finish
 
 
-class ModelControl:
+class ModelControl(Closing):
     """Control of the models of a server that runs in Triton's explicit mode, as `polyrank serve` does.
 
     Keeps its connection open; use it as a context manager, or call `close`.
@@ -119,16 +119,6 @@ class ModelControl:
     def close(self) -> None:
         """Close the connection."""
         finish(self._caller.close())
-
-    def __enter__(self) -> Self:
-        """Return the control itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the connection."""
-        self.close()
 
     def _ask(self, question: Question, **values: str) -> dict[str, Any]:
         return finish(self._caller.ask(question, values, Deadline(self._timeout_s), self._endpoints.choose())).answer

@@ -3,8 +3,7 @@
 import concurrent.futures
 import os
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from polyrank.errors import ConfigError, MissingExtraError, RepositoryError, Req
 from polyrank.rows import Rows
 from polyrank.signature import Signature
 
+from .closing import Closing
 from .ranking import column_of
 from .served import Served
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _ROWS = 1024
 
 
-class LocalRanker:
+class LocalRanker(Closing):
     """Scores rows with the graph of a bundle, in ONNX Runtime, on all cores. Safe to share between threads.
 
     Args:
@@ -84,16 +84,6 @@ class LocalRanker:
         """Free the graph."""
         self._pool.shutdown()
         self._session = None
-
-    def __enter__(self) -> Self:
-        """Return the ranker itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Free the graph."""
-        self.close()
 
     def _run(self, part: Batch) -> list[NDArray[np.float32]]:
         try:
