@@ -1,18 +1,19 @@
 """Where a server listens, as users write it."""
 
-import math
 import re
 from typing import Literal
 
 import msgspec
 
-from polyrank.arguments import is_number
+from polyrank.arguments import is_number, shown
 from polyrank.errors import ConfigError
 
 Scheme = Literal["http", "https", "grpc", "grpcs"]
 
 # gRPC would take a missing port for 443 and one above 65535 modulo 65536.
 _URL = re.compile(r"(?:(?P<scheme>[a-z]+)://)?(?P<host>\[[0-9A-Fa-f:.%]+\]|[^\s:/\[\]@]+):(?P<port>[0-9]{1,5})/?")
+
+_LONGEST_S = 1_000_000
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -58,7 +59,7 @@ def check_timeout(timeout_s: float) -> None:
     """Refuse what cannot be a deadline.
 
     Raises:
-        ConfigError: it is not above 0 and finite.
+        ConfigError: it is not above 0 and at most eleven days, since sockets count milliseconds in 32 bits.
     """
-    if not is_number(timeout_s) or not 0 < timeout_s < math.inf:
-        raise ConfigError(f"timeout_s must be above 0 and finite, got {timeout_s!r}")
+    if not is_number(timeout_s) or not 0 < timeout_s <= _LONGEST_S:
+        raise ConfigError(f"timeout_s must be above 0 and at most {_LONGEST_S:,} seconds, got {shown(timeout_s)}")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 from polyrank.rows import Rows
 from polyrank.signature import Signature
 
-from .core import RankerCore, Wish, check_items, not_copied
+from .checks import check_items, not_copied
+from .core import RankerCore, Wish
 from .items import Items
 from .options import ClientOptions
 from .ranking import User
@@ -79,7 +80,7 @@ class AsyncRanker:
         """Rank items for one user; see `Ranker.rank`."""
         return await self._core.rank(user, items, Wish(top_k, weights, exclude), timeout_s, request_id)
 
-    async def recommend(
+    async def recommend(  # noqa: PLR0913 (as `rank`)
         self,
         user: User,
         catalog: Items,
@@ -88,10 +89,12 @@ class AsyncRanker:
         weights: Mapping[str, float] | None = None,
         exclude_seen: Iterable[Any] | None = None,
         timeout_s: float | None = None,
+        request_id: str | None = None,
     ) -> "pa.Table":
         """Return the best of a whole catalogue; see `Ranker.recommend`."""
         check_items(catalog)
-        return await self.rank(user, catalog, top_k=top_k, weights=weights, exclude=exclude_seen, timeout_s=timeout_s)
+        wish = Wish(top_k, weights, exclude_seen)
+        return await self._core.rank(user, catalog, wish, timeout_s, request_id)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from polyrank.rows import Rows
 from polyrank.signature import Signature
 
+from .checks import check_items, not_copied
 from .closing import Closing
-from .core import RankerCore, Wish, check_items, not_copied
+from .core import RankerCore, Wish
 from .items import Items
 from .options import ClientOptions
 from .ranking import User
@@ -146,7 +147,7 @@ class Ranker(Closing):
         """
         return finish(self._core.rank(user, items, Wish(top_k, weights, exclude), timeout_s, request_id))
 
-    def recommend(
+    def recommend(  # noqa: PLR0913 (as `rank`)
         self,
         user: User,
         catalog: Items,
@@ -155,6 +156,7 @@ class Ranker(Closing):
         weights: Mapping[str, float] | None = None,
         exclude_seen: Iterable[Any] | None = None,
         timeout_s: float | None = None,
+        request_id: str | None = None,
     ) -> "pa.Table":
         """Return the best of a whole catalogue for one user; as `rank`, of items that are encoded already.
 
@@ -165,12 +167,14 @@ class Ranker(Closing):
             weights: as of `rank`.
             exclude_seen: keys of items that the user has seen.
             timeout_s: as of `score`.
+            request_id: as of `score`.
 
         Raises:
             As `rank`.
         """
         check_items(catalog)
-        return self.rank(user, catalog, top_k=top_k, weights=weights, exclude=exclude_seen, timeout_s=timeout_s)
+        wish = Wish(top_k, weights, exclude_seen)
+        return finish(self._core.rank(user, catalog, wish, timeout_s, request_id))
 
     def close(self) -> None:
         """Close the connections. The ranker is of no use afterwards."""

@@ -6,11 +6,10 @@ import secrets
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.encoder import Batch
-from polyrank.errors import ConfigError, DataError, ModelNotReadyError, RequestError
+from polyrank.errors import ConfigError, ModelNotReadyError, RequestError
 from polyrank.rows import Rows
 from polyrank.signature import REQUEST_SUFFIX, SCORE
 
@@ -18,13 +17,14 @@ from .addresses import address_of, check_timeout
 from .agreement import Agreement, Sent
 from .caller import Answered, Caller, Deadline
 from .calls import Call, Reply
+from .checks import check_client, check_request_id, check_top_k, urls_of
 from .endpoints import Endpoint, Endpoints
 from .items import Items
 from .options import ClientOptions
+from .parts import Answers, joined, parts_of
 from .ranking import (
     User,
     best,
-    check_top_k,
     column_of,
     ranked,
     request_tensors,
@@ -40,9 +40,6 @@ from .waiting import Asynchronous, AsyncSignal, Blocking, BlockingSignal
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-Answers = dict[str, NDArray[np.float32]]
-"""float32 (B, 1) by output; (B, C) of one with several columns."""
 
 _LONG = 20_000
 """Rows that take milliseconds to encode, which asyncio's loop should not wait for."""
@@ -88,9 +85,8 @@ class RankerCore:
         version: str | None,
         is_async: bool,
     ) -> None:
-        urls = (url,) if isinstance(url, str) else tuple(url)
-        if not urls:
-            raise ConfigError("url must name one server at least, got none")
+        urls = urls_of(url)
+        check_client(model, options, telemetry)
         check_timeout(timeout_s)
         check_version(version)
         options = options or ClientOptions()
@@ -146,6 +142,7 @@ class RankerCore:
         import pyarrow as pa
 
         deadline = self._deadline(timeout_s)
+        check_request_id(request_id)
         await self.connect(deadline)
         with self._telemetry.call("score", self.model) as record:
             encoded: tuple[bytes, Batch] | None = None
@@ -155,12 +152,12 @@ class RankerCore:
                 if encoded is None or encoded[0] != served.wire:
                     encoded = (served.wire, await self._encode(served, rows))
                 batch = encoded[1]
-                parts = ((len(part), part.named()) for part in _parts(batch, served.max_rows))
+                parts = ((len(part), part.named()) for part in parts_of(batch, served.max_rows))
                 to = _To(endpoint, deadline, request_id)
                 return batch, await self._infer(served, parts, served.widths, to)
 
             served, (batch, replies) = await self._agreed(self.model, deadline, send)
-            answers = _joined(replies)
+            answers = joined(replies)
             record.rows, record.version = len(batch), served.version
             columns = [column_of(answers[name]) for name in served.widths]
             return pa.Table.from_arrays(columns, schema=served.answers)
@@ -177,6 +174,7 @@ class RankerCore:
         """See `Ranker.rank`."""
         deadline = self._deadline(timeout_s)
         check_top_k(wish.top_k)
+        check_request_id(request_id)
         row = user_row(user)
         await self.connect(deadline)
         known = items if isinstance(items, Items) else await self.items(items, None)
@@ -210,23 +208,23 @@ class RankerCore:
         async def send(served: Served, endpoint: Endpoint) -> Sent:
             user, batch = user_batch(served, asked.row), asked.items.crossed(served, asked.row)
             weights = task_weights(served, asked.weights)
-            parts = ((len(part), request_tensors(user, part, weights)) for part in _parts(batch, ITEMS_IN_A_REQUEST))
+            parts = ((len(part), request_tensors(user, part, weights)) for part in parts_of(batch, ITEMS_IN_A_REQUEST))
             to = _To(endpoint, asked.deadline, asked.request_id)
             return batch, await self._infer(served, parts, {**served.widths, SCORE: 1}, to)
 
         served, (_, replies) = await self._agreed(f"{self.model}{REQUEST_SUFFIX}", asked.deadline, send)
-        return served, _joined(replies)
+        return served, joined(replies)
 
     async def _by_rows(self, asked: "_Asked") -> tuple[Served, Answers]:
         async def send(served: Served, endpoint: Endpoint) -> Sent:
             task_weights(served, asked.weights)
             batch = tiled(served, user_batch(served, asked.row), asked.items.crossed(served, asked.row))
-            parts = ((len(part), part.named()) for part in _parts(batch, served.max_rows))
+            parts = ((len(part), part.named()) for part in parts_of(batch, served.max_rows))
             to = _To(endpoint, asked.deadline, asked.request_id)
             return batch, await self._infer(served, parts, served.widths, to)
 
         served, (_, replies) = await self._agreed(self.model, asked.deadline, send)
-        answers = _joined(replies)
+        answers = joined(replies)
         return served, answers | {SCORE: weighted_sum(served, answers, task_weights(served, asked.weights))}
 
     async def _encode(self, served: Served, rows: Rows) -> Batch:
@@ -284,33 +282,3 @@ class RankerCore:
             return Deadline(self._timeout_s)
         check_timeout(timeout_s)
         return Deadline(timeout_s)
-
-
-def _joined(answers: Sequence[Answered[Reply]]) -> Answers:
-    """Join the answers to the parts of a call."""
-    first = answers[0].answer.tensors
-    if len(answers) == 1:
-        return first
-    return {name: np.concatenate([reply.tensors[name] for reply, _ in answers]) for name in first}
-
-
-def _parts(batch: Batch, size: int) -> Iterable[Batch]:
-    """Return a batch in parts of up to `size` rows, which share its memory."""
-    if len(batch) <= size:
-        return (batch,)
-    return (batch[start : start + size] for start in range(0, len(batch), size))
-
-
-def check_items(items: object) -> None:
-    """Refuse rows that are not encoded yet.
-
-    Raises:
-        DataError: they are not.
-    """
-    if not isinstance(items, Items):
-        raise DataError(f"catalog must come from ranker.items(rows, key=COLUMN), got {type(items).__name__}")
-
-
-def not_copied() -> ConfigError:
-    """Return the error of a ranker that is pickled or copied."""
-    return ConfigError("a ranker holds connections, and is neither pickled nor copied; make one where it is used")

@@ -39,6 +39,7 @@ _RULES = (
     ("Exceeds maximum queue size", Kind.BUSY),
     ("Request timeout expired", Kind.BUSY),
     ("CERTIFICATE_VERIFY_FAILED", Kind.UNTRUSTED),
+    ("WRONG_VERSION_NUMBER", Kind.UNTRUSTED),
     ("Stub process", Kind.BROKEN),
     ("unknown model", Kind.NOT_READY),
     ("has no available versions", Kind.NOT_READY),
@@ -82,7 +83,12 @@ def as_error(failure: Failure, place: str, timeout_s: float, attempts: int = 1) 
             )
         case Kind.NOT_READY:
             error = ModelNotReadyError(f"{place}: the server does not serve this model{tried}: {failure.text}")
-        case Kind.UNREACHABLE | Kind.BROKEN | Kind.FOREIGN:
+        case Kind.FOREIGN:
+            error = ServerUnavailableError(
+                f"{place}: another protocol is spoken there{tried}; take the scheme out of the address, or write that "
+                f"of the port ({failure.text})"
+            )
+        case Kind.UNREACHABLE | Kind.BROKEN:
             error = ServerUnavailableError(
                 f"{place}: no server answers{tried}; start one with: polyrank serve ({failure.text})"
             )

@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.arguments import shown
+from polyrank.arguments import named, shown
 from polyrank.encoder import Batch, Encoder, slot_layout
-from polyrank.errors import DataError
+from polyrank.errors import ConfigError, DataError
 from polyrank.halves import item_features
 from polyrank.rows import Column, Rows, columns_of, num_rows
 from polyrank.schema import Schema, columns_for
+from polyrank.signature import SCORE
 from polyrank.spelling import suggestion
 
 from .served import Served
+
+ITEM = "item"
+"""Column of answers that says where an item is in its table."""
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,6 +34,8 @@ class Items:
     """
 
     def __init__(self, rows: Rows, key: str | None, served: Served) -> None:
+        if key is not None and not isinstance(key, str):
+            raise ConfigError(f"key must be the name of a column, got {named(key)}")
         schema = served.signature.schema
         names = _own_columns(schema, served.mixed_crosses)
         wanted = dict.fromkeys((*names, key)) if key is not None else dict.fromkeys(names)
@@ -78,14 +84,30 @@ class Items:
             raise DataError(f"exclude must be a list or column of keys, got {shown(keys)}")
         if self._key is None:
             raise DataError("excluding items needs their key; make them with ranker.items(rows, key=COLUMN)")
+        keys = [_hashable(_plain(key)) for key in keys]
+        self._check_type(keys)
         if self._places is None:
             places: dict[Any, list[int]] = {}
             column = self._columns[self._key]
             for place, value in enumerate(column if isinstance(column, list) else column.to_pylist()):
                 places.setdefault(_hashable(value), []).append(place)
             self._places = places
-        found = [place for key in keys for place in self._places.get(_hashable(_plain(key)), ())]
+        found = [place for key in keys for place in self._places.get(key, ())]
         return np.array(found, np.int64)
+
+    def _check_type(self, keys: list[Any]) -> None:
+        """Refuse keys that no item can have, such as text where keys are numbers."""
+        import pyarrow as pa
+
+        kind = self.key_type
+        if kind is None:
+            return
+        try:
+            pa.array(keys, kind)
+        except (pa.ArrowException, TypeError, OverflowError) as err:
+            raise DataError(
+                f"exclude must be keys of type {kind}, as {self._key!r} has them, got {shown(keys)}"
+            ) from err
 
     def encoded(self, served: Served) -> Batch:
         """Return the items' half of rows: ids int64 (N, S'), dense float32 (N, D') and weights float32 (N, W').
@@ -98,6 +120,7 @@ class Items:
         with self._lock:
             found = self._encoded
             if found is None or found[0] != served.wire:
+                self._check_key(served)
                 found = (served.wire, self._encode(served.signature.schema, served.mixed_crosses))
                 self._encoded = found
         return found[1]
@@ -121,6 +144,10 @@ class Items:
         ids = batch.ids.copy()
         ids[:, _columns_of(schema, crosses)] = encoder.encode_columns(columns).ids
         return Batch(ids, batch.dense, batch.weights)
+
+    def _check_key(self, served: Served) -> None:
+        if self._key in (ITEM, SCORE, *served.widths):
+            raise DataError(f"key {self._key!r} has the name of a column of answers; rename it in the table of items")
 
     def _encode(self, schema: Schema, crosses: frozenset[str]) -> Batch:
         names = item_features(schema)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.arguments import instance, integer
 from polyrank.encoder import Batch
-from polyrank.errors import ConfigError, MissingExtraError, RepositoryError, RequestError
+from polyrank.errors import MissingExtraError, RepositoryError, RequestError
 from polyrank.rows import Rows
 from polyrank.signature import Signature
 
@@ -39,8 +40,8 @@ class LocalRanker(Closing):
 
     def __init__(self, bundle: str | os.PathLike[str], *, threads: int | None = None) -> None:
         threads = len(os.sched_getaffinity(0)) if threads is None else threads
-        if threads < 1:
-            raise ConfigError(f"threads must be 1 or above, got {threads}")
+        threads = integer("threads", threads, range(1, 1025), "[1, 1024]")
+        instance("bundle", bundle, str | os.PathLike, "the directory of a bundle")
         path = Path(bundle)
         signature = _signature(path)
         if signature.request is not None:

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-from polyrank.arguments import integer, is_number, named, shown
+from polyrank.arguments import instance, integer, is_number, named, shown
 from polyrank.errors import ConfigError
 
 Compression = Literal["none", "gzip", "deflate"]
@@ -101,6 +101,7 @@ class ClientOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             integer(name, getattr(self, name), range(1, 1001), "[1, 1000]")
         for name in ("backoff_s", "backoff_limit_s", "attempt_timeout_s", "hedge_after_s"):
             _check_seconds(name, getattr(self, name), is_optional=name in ("attempt_timeout_s", "hedge_after_s"))
+        instance("shared_memory", self.shared_memory, bool, "true or false")
         if self.compression not in get_args(Compression):
             raise ConfigError(
                 f"compression must be one of {', '.join(get_args(Compression))}, got {self.compression!r}"

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.arguments import is_number
+from polyrank.arguments import instance, is_number, shown
 from polyrank.encoder import Batch
 from polyrank.errors import ConfigError, DataError
 from polyrank.signature import SCORE, TASK_WEIGHTS
 from polyrank.spelling import suggestion
 
-from .items import Items
+from .items import ITEM, Items
 from .served import Served
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ Floats = NDArray[np.float32]
 User = Any
 """Mapping[str, object], or a table or frame of one row."""
 
-ITEM = "item"
-"""Column of answers that says where an item is in its table."""
+_LARGEST_WEIGHT = 1e30
+"""So that a score, a sum in 32 bits, is finite."""
 
 
 def user_row(user: User) -> Mapping[str, Any]:
@@ -70,19 +70,21 @@ def task_weights(served: Served, weights: Mapping[str, float] | None) -> Floats:
     """Return the weight of each task with one answer, float32 (K,): 0 of those left out, and 1 of all by default.
 
     Raises:
-        ConfigError: a name is no such task, or a weight is no finite number.
+        ConfigError: a name is no such task, or a weight is no number within the limits.
     """
     names = served.weighted
     if weights is None:
         return np.ones(len(names), np.float32)
+    instance("weights", weights, Mapping, "a dict of numbers by task")
     for name, weight in weights.items():
         if name not in names:
             raise ConfigError(
                 f"weights names {name!r}, which is no task of model {served.model!r} with one answer: "
                 f"{', '.join(names)}{suggestion(str(name), names)}"
             )
-        if not is_number(weight) or not np.isfinite(weight):
-            raise ConfigError(f"weights[{name!r}] must be a finite number, got {weight!r}")
+        if not is_number(weight) or not abs(weight) <= _LARGEST_WEIGHT:
+            limits = f"-{_LARGEST_WEIGHT:g} to {_LARGEST_WEIGHT:g}"
+            raise ConfigError(f"weights[{name!r}] must be a number from {limits}, got {shown(weight)}")
     if not any(weights.values()):
         raise ConfigError("weights must hold a number other than 0, or every item scores the same")
     return np.array([weights.get(name, 0.0) for name in names], np.float32)
@@ -176,13 +178,3 @@ def column_of(values: Floats) -> "pa.Array":
     memory = values if values.flags.c_contiguous and values.flags.aligned else values.copy()
     numbers = pa.Array.from_buffers(pa.float32(), values.size, [None, pa.py_buffer(memory)])
     return numbers if values.shape[1] == 1 else pa.FixedSizeListArray.from_arrays(numbers, values.shape[1])
-
-
-def check_top_k(top_k: int | None) -> None:
-    """Refuse a number of items that is none.
-
-    Raises:
-        ConfigError: it is not 1 or above.
-    """
-    if top_k is not None and (not isinstance(top_k, int | np.integer) or isinstance(top_k, bool) or top_k < 1):
-        raise ConfigError(f"top_k must be 1 or above, got {top_k!r}")

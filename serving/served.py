@@ -11,7 +11,7 @@ from polyrank.encoder import Encoder
 from polyrank.errors import ConfigError, ModelNotReadyError, RequestError, ServerUnavailableError
 from polyrank.features import CrossFeature
 from polyrank.halves import Half, halves_of, item_features
-from polyrank.signature import REQUEST_SUFFIX, SIGNATURE_KEY, Signature
+from polyrank.signature import RAW_SUFFIX, REQUEST_SUFFIX, SIGNATURE_KEY, Signature
 
 from .caller import Caller, Deadline
 from .calls import CONFIG, INDEX, METADATA
@@ -159,7 +159,10 @@ def signature_in(config: Mapping[str, Any], place: str) -> Signature:
     except msgspec.ValidationError as err:
         raise RequestError(f"{place}: the configuration that the server gives is not Triton's: {err}") from err
     if SIGNATURE_KEY not in parameters:
-        raise RequestError(f"{place} has no Polyrank signature; publish it with: polyrank publish")
+        raise RequestError(
+            f"{place} has no Polyrank signature; publish it with: polyrank publish, or, where its name ends in "
+            f"{RAW_SUFFIX!r}, name the model without that"
+        )
     return Signature.from_json(parameters[SIGNATURE_KEY].string_value)
 
 

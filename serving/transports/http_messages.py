@@ -190,6 +190,8 @@ def refusal(head: Head, body: bytes | bytearray) -> Failure:
         text = str(msgspec.json.decode(body)["error"])
     except (msgspec.MsgspecError, KeyError, TypeError, RecursionError):
         text = bytes(body[:200]).decode(errors="replace") or f"status {head.status}"
+    if head.status == 405:  # noqa: PLR2004
+        text += "; where this port gives metrics, take that for HTTP or gRPC"
     statuses = {404: Kind.NOT_READY, 429: Kind.BUSY, 502: Kind.BROKEN, 503: Kind.BUSY, 504: Kind.BROKEN}
     return failure_of(statuses.get(head.status, Kind.REFUSED), text)
 

@@ -25,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     if sys.stderr is None:  # what Python makes of `2>&-`
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 (open until the process ends)
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # it writes lines of its own beside our one
     try:
         with stoppable():
             return _run(argv)

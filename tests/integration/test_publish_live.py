@@ -243,7 +243,7 @@ def test_verbs_have_the_server_load(
     ("url", "timeout_s", "message"),
     [
         ("http:/localhost:8001", 1.0, "url must be host:port of the server, as in localhost:8000"),
-        ("localhost:8001", 0.0, "timeout_s must be above 0 and finite, got 0.0"),
+        ("localhost:8001", 0.0, "timeout_s must be above 0 and at most 1,000,000 seconds, got 0.0"),
     ],
 )
 def test_wrong_address_is_refused(url: str, timeout_s: float, message: str) -> None:

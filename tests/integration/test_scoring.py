@@ -199,7 +199,7 @@ def test_two_at_once_do_not_mix(toy_bundle: Path, rows: pa.Table, tmp_path: Path
 
 
 def test_local_ranker_refuses_what_it_cannot_run(toy_bundle: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"^threads must be 1 or above, got 0$"):
+    with pytest.raises(ConfigError, match=r"^threads must be an integer in \[1, 1024\], got 0$"):
         LocalRanker(toy_bundle, threads=0)
     (tmp_path / "signature.json").write_bytes((toy_bundle / "signature.json").read_bytes())
     (tmp_path / "model.onnx").write_bytes(b"no graph")
