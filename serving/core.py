@@ -96,7 +96,7 @@ class RankerCore:
         signal = AsyncSignal if is_async else BlockingSignal
         self._endpoints = Endpoints([address_of(each) for each in urls], signal)
         self._caller = Caller(self._endpoints, options, self._waiting, self._telemetry, is_async=is_async)
-        self._models = ServedModels(self._caller, version)
+        self._models = ServedModels(self._caller, version, signal)
         self._has_requests = False
         self._rows_alone = ""  # the version that is known to have no graph over requests
         self._name = model

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -16,12 +16,15 @@ from polyrank.signature import RAW_SUFFIX, REQUEST_SUFFIX, SIGNATURE_KEY, Signat
 from .caller import Caller, Deadline
 from .calls import CONFIG, INDEX, METADATA
 from .endpoints import Endpoint
+from .waiting import Signal
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 # Rows of one request over items: its tensors stay within a few MB, and several requests use several instances.
 ITEMS_IN_A_REQUEST = 8192
+_LOOK_S = 0.05
+"""Between two looks whether another call has read a model: its signal may be given just before one waits for it."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -163,7 +166,13 @@ def signature_in(config: Mapping[str, Any], place: str) -> Signature:
             f"{place} has no Polyrank signature; publish it with: polyrank publish, or, where its name ends in "
             f"{RAW_SUFFIX!r}, name the model without that"
         )
-    return Signature.from_json(parameters[SIGNATURE_KEY].string_value)
+    return _signature(parameters[SIGNATURE_KEY].string_value)
+
+
+@functools.lru_cache(maxsize=8)
+def _signature(text: str) -> Signature:
+    """Read a signature; servers, and versions of a model, often have the same."""
+    return Signature.from_json(text)
 
 
 def check_version(version: str | None) -> None:
@@ -188,11 +197,13 @@ class ServedModels:
     Args:
         caller: sends the questions.
         version: the only one that is wanted; None takes the newest.
+        signal: makes what calls wait on while one of them reads.
     """
 
-    def __init__(self, caller: Caller, version: str | None = None) -> None:
-        self._caller, self.version = caller, version
+    def __init__(self, caller: Caller, version: str | None, signal: Callable[[], Signal]) -> None:
+        self._caller, self.version, self._signal = caller, version, signal
         self._known: dict[tuple[int, str], Served] = {}
+        self._reading: dict[tuple[int, str], Signal] = {}
 
     async def current(self, endpoint: Endpoint, model: str, deadline: Deadline) -> tuple[Served, Endpoint]:
         """Return what is known of a model at a server, asking the first time; see `read`."""
@@ -207,12 +218,30 @@ class ServedModels:
     async def read(self, endpoint: Endpoint, model: str, deadline: Deadline) -> tuple[Served, Endpoint]:
         """Ask a server for a model, and return the server that answered: another one where this one fails.
 
+        A thousand calls that see a new version at once read it once.
+
         Raises:
             RequestError: the model has no signature, or the answer is not Triton's.
             RepositoryError: it has one of another version of Polyrank.
             ModelNotReadyError: the wanted version is not live.
             PolyrankError: the server does not answer, or does not serve it.
         """
+        place = id(endpoint), model
+        known = self._known.get(place)
+        while (other := self._reading.get(place)) is not None and deadline.left_s() > 0.0:
+            await other.wait(min(_LOOK_S, deadline.left_s()))
+        found = self._known.get(place)
+        if found is not None and found is not known:
+            return found, endpoint
+        own = self._reading[place] = self._signal()
+        try:
+            return await self._read(endpoint, model, deadline)
+        finally:
+            if self._reading.get(place) is own:
+                del self._reading[place]
+            own.give()
+
+    async def _read(self, endpoint: Endpoint, model: str, deadline: Deadline) -> tuple[Served, Endpoint]:
         before = self.known(model)
         asked, config, endpoint = await self._told(endpoint, model, deadline, is_known=before is not None)
         place = f"{model} at {endpoint.address.place}"

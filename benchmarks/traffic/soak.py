@@ -4,11 +4,12 @@ Every answer is compared with what ONNX Runtime says of the version that the ans
 """
 
 import asyncio
-import contextlib
 import dataclasses
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -17,9 +18,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from polyrank.errors import PolyrankError, RepositoryError
-from polyrank.export import Bundle, publish
-from polyrank.serving import AsyncRanker, ClientOptions, LocalRanker, ModelControl, Server, ServerConfig, serve
+from polyrank.errors import PolyrankError
+from polyrank.export import Bundle
+from polyrank.serving import AsyncRanker, ClientOptions, LocalRanker, Server, ServerConfig, serve
 from polyrank.serving.loadtest import LoadOptions, arrivals, highest_rate, load_target
 
 from . import model
@@ -76,20 +77,19 @@ def _disturbances(
 ) -> list[tuple[float, str, Callable[[], None]]]:
     """Return what happens, each at a share of the time."""
 
+    def published(bundle: Path) -> bool:
+        command = [sys.executable, "-m", "polyrank", "publish", bundle, repository, "--name", model.NAME]
+        return subprocess.run([*command, "--to", server.url], check=False, capture_output=True).returncode == 0
+
     def swap(bundle: Bundle) -> None:
-        with ModelControl(server.url) as control:
-            published = publish(bundle, repository, name=model.NAME, server=control)
-        found.events.append(f"version {published.version} published")
+        found.events.append("a version published" if published(bundle.path) else "A VERSION WAS NOT PUBLISHED")
 
     def damage() -> None:
         broken = Path(shutil.copytree(bundles[0].path, repository.parent / "damaged"))
         graph = bytearray((broken / "model.onnx").read_bytes())
         graph[len(graph) // 2] ^= 0xFF
         (broken / "model.onnx").write_bytes(graph)
-        with ModelControl(server.url) as control, contextlib.suppress(RepositoryError):
-            publish(broken, repository, name=model.NAME, server=control)
-            found.events.append("a damaged bundle WAS PUBLISHED")
-        found.events.append("a damaged bundle refused")
+        found.events.append("A DAMAGED BUNDLE WAS PUBLISHED" if published(broken) else "a damaged bundle refused")
 
     def kill() -> None:
         os.kill(server.pid, signal.SIGKILL)

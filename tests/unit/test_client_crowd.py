@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from artefacts.asking import ROWS
-from artefacts.scripted_http import ScriptedHttp
+from artefacts.scripted_http import Answer, ScriptedHttp, scores
 
 from polyrank.errors import PolyrankError
 from polyrank.serving import AsyncRanker, ClientOptions, Ranker
@@ -105,6 +105,23 @@ def test_threads_that_wait_go_on_when_one_of_them_is_answered() -> None:
             thread.join()
     assert found == [3] * 20
     assert time.monotonic() - start < 5.0
+
+
+def test_new_version_is_read_once_for_all_tasks() -> None:
+    server = ScriptedHttp()
+
+    async def ask() -> None:
+        with server.listening() as url:
+            async with AsyncRanker(url, "fake") as ranker:
+                await ranker.score(ROWS)
+                server.infer = lambda request: Answer([scores(request.rows, version="2")], delay_s=0.1)
+                server.version = "2"
+                server.requests.clear()
+                await asyncio.gather(*(ranker.score(ROWS) for _ in range(40)))
+                assert ranker.version == "2"
+
+    asyncio.run(ask())
+    assert sum(request.path == "/v2/models/fake" for request in server.requests) <= 3
 
 
 def _port(url: str) -> int:
