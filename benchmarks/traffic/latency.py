@@ -27,8 +27,8 @@ ONE_THREAD = "one_thread"
 AS_REQUEST, AS_ROWS = "{}: rank(user, 1000 items)", "{}: score(1000 rows that repeat the user)"
 TARGETS_MS = {"ids of 100 rows over HTTP": 0.45, AS_REQUEST.format("served"): 2.0, AS_REQUEST.format("kuairand"): 2.0}
 SCORE = "score(100 rows) over HTTP"
-OWN_TARGETS_MS = {SCORE: 0.06}
-ALONE = "{}, its answer at hand: no server runs beside it"
+ALONE = f"{SCORE}, its answer at hand: no server runs beside it"
+OWN_TARGETS_MS = {SCORE: 0.06, ALONE: 0.06}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,8 +90,8 @@ def measure(folder: Path) -> tuple[list[Timed], dict[str, float]]:
         for name, table in ((model.NAME, rows), ("kuairand", logs)):
             works |= _ranks(server, name, table, stack)
         times = _in_turns(works, network)
-        works[ALONE.format(SCORE)] = works[SCORE]
-        times[ALONE.format(SCORE)] = _alone(works[SCORE], network)
+        works[ALONE] = works[SCORE]
+        times[ALONE] = _alone(works[SCORE], network)
     found = [
         Timed(what, *times[what], target_ms=TARGETS_MS.get(what), own_target_ms=OWN_TARGETS_MS.get(what))
         for what in works
