@@ -31,6 +31,8 @@ _KEPT_UP = 0.98
 """Share of the arrivals that must be answered as fast as they came for a rate to count as held."""
 _PRECISION = 1.05
 """The highest rate is searched until the one found and one that fails are this close."""
+_SLEEPY = 16
+"""Up to so many times the first rate, one that fails says nothing of higher ones."""
 
 
 class LoadOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -152,7 +154,8 @@ def highest_rate(
 ) -> tuple[float, list[Load]]:
     """Find the highest rate whose p99 is within a limit and of which every request is answered.
 
-    Doubles the rate until it fails, then halves the distance until 5 % are left.
+    Doubles the rate until it fails, then halves the distance until 5 % are left. The lowest rates may fail, since
+    processors that sleep between requests answer late.
 
     Args:
         target: what to send.
@@ -162,7 +165,7 @@ def highest_rate(
         first: rate to begin with, per second.
 
     Returns:
-        The rate, 0 where even the first fails, and all that was measured.
+        The rate, 0 where the first five fail, and all that was measured.
     """
     if not p99_ms > 0:
         raise ConfigError(f"p99_ms must be above 0, got {p99_ms}")
@@ -174,8 +177,12 @@ def highest_rate(
         return loads[-1].holds and loads[-1].p99_ms <= p99_ms
 
     held, failed = 0.0, first
-    while failed <= MAX_RATE and is_held(failed):
-        held, failed = failed, 2 * failed
+    while failed <= MAX_RATE:
+        if is_held(failed):
+            held = failed
+        elif held or failed >= _SLEEPY * first:
+            break
+        failed *= 2
     while held and failed / held > _PRECISION:
         middle = (held * failed) ** 0.5
         held, failed = (middle, failed) if is_held(middle) else (held, middle)
