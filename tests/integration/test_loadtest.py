@@ -76,24 +76,27 @@ def test_request_without_an_answer_is_an_error(server: Server, target: LoadTarge
     assert not load.holds
 
 
+def _load(rate: float, slow_ms: float) -> Load:
+    return Load(
+        rate=rate,
+        requests=int(rate),
+        seconds=1.0,
+        answered=rate,
+        errors={},
+        p50_ms=1.0,
+        p90_ms=2.0,
+        p99_ms=slow_ms,
+        p999_ms=slow_ms,
+        max_ms=slow_ms,
+        versions=("1",),
+    )
+
+
 def test_search_ends_between_a_rate_that_holds_and_one_that_fails(
     target: LoadTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def invented(_target: LoadTarget, rate: float, _options: LoadOptions) -> Load:
-        slow = 30.0 if rate > 730 else 3.0
-        return Load(
-            rate=rate,
-            requests=int(rate),
-            seconds=1.0,
-            answered=rate,
-            errors={},
-            p50_ms=1.0,
-            p90_ms=2.0,
-            p99_ms=slow,
-            p999_ms=slow,
-            max_ms=slow,
-            versions=("1",),
-        )
+        return _load(rate, 30.0 if rate > 730 else 3.0)
 
     monkeypatch.setattr("polyrank.serving.loadtest.measure", invented)
     rate, loads = highest_rate(target, 10.0, LoadOptions(), lambda _load: None)
@@ -106,8 +109,7 @@ def test_slow_answers_at_the_lowest_rates_do_not_end_the_search(
     target: LoadTarget, monkeypatch: pytest.MonkeyPatch, slow_below: float, expected: float
 ) -> None:
     def invented(_target: object, rate: float, _options: object) -> Load:
-        slow = 1.0 if slow_below < rate <= 730 else 20.0
-        return Load(rate, rate, 100, 1.0, {}, slow, slow, slow, slow, slow, ("1",))
+        return _load(rate, 3.0 if slow_below < rate <= 730 else 20.0)
 
     monkeypatch.setattr("polyrank.serving.loadtest.measure", invented)
     rate, loads = highest_rate(target, 10.0, LoadOptions(), lambda _load: None)
