@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 _OF_STRANGERS = 10
 """So often a server is tried that never answered: its address may be wrong."""
+_CROWD_S = 0.02
+"""For each call that waits for a server, so that a hundred look in a second, however many wait."""
 
 _SAFE = (Kind.UNREACHABLE, Kind.BROKEN, Kind.FOREIGN, Kind.TIMED_OUT, Kind.BUSY)
 
@@ -148,11 +150,15 @@ class Caller:
         another = self.endpoints.choose(avoid=endpoint)
         is_fresh = has_another and another is not endpoint and another.is_up(time.monotonic())
         pause_s = 0.0 if is_fresh else self.pause_s(attempt)
-        if pause_s >= left_s:
+        if another.is_refusing and not is_fresh:  # all that wait are told when it is back, so that few need to look
+            pause_s = min(max(pause_s, self._random.uniform(0.0, another.waiting * _CROWD_S)), left_s)
+        elif pause_s >= left_s:
             raise deadline_error(failure, place, deadline.timeout_s, attempt) from failure
         self._telemetry.retried(job.model, failure.kind.name.lower())
         if pause_s:
-            await another.back.wait(pause_s)
+            await another.wait(pause_s)
+        if deadline.left_s() == 0.0:
+            raise deadline_error(failure, place, deadline.timeout_s, attempt) from failure
         return another
 
     async def _attempt(self, job: "_Job[T]", deadline: Deadline, endpoint: Endpoint, *, may_hedge: bool) -> Answered[T]:

@@ -27,6 +27,7 @@ class Endpoint:
         in_flight: requests without an answer yet.
         has_answered: whether it ever did.
         back: given when it answers again.
+        waiting: calls that wait for that.
     """
 
     def __init__(self, address: Address, back: Signal) -> None:
@@ -34,6 +35,7 @@ class Endpoint:
         self.back = back
         self.transport: Transport | None = None
         self.in_flight = 0
+        self.waiting = 0
         self.has_answered = False
         self._lock = threading.Lock()
         self._failures = 0
@@ -65,6 +67,21 @@ class Endpoint:
     def wait_s(self, now: float) -> float:
         """Seconds until it is worth a request."""
         return max(self._paused_until - now, 0.0)
+
+    @property
+    def is_refusing(self) -> bool:
+        """Whether it refused the last connection."""
+        return self._refusal is not None
+
+    async def wait(self, seconds: float) -> None:
+        """Wait until it answers again, for so long at most."""
+        with self._lock:
+            self.waiting += 1
+        try:
+            await self.back.wait(seconds)
+        finally:
+            with self._lock:
+                self.waiting -= 1
 
     def refusal(self) -> Failure | None:
         """Return how it refused a connection a moment ago; None where the caller should make an attempt."""

@@ -85,8 +85,8 @@ def as_error(failure: Failure, place: str, timeout_s: float, attempts: int = 1) 
             error = ModelNotReadyError(f"{place}: the server does not serve this model{tried}: {failure.text}")
         case Kind.FOREIGN:
             error = ServerUnavailableError(
-                f"{place}: another protocol is spoken there{tried}; take the scheme out of the address, or write that "
-                f"of the port ({failure.text})"
+                f"{place}: another protocol is spoken there{tried}; leave out the scheme, or write that of the port "
+                f"({failure.text})"
             )
         case Kind.UNREACHABLE | Kind.BROKEN:
             error = ServerUnavailableError(

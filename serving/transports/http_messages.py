@@ -135,7 +135,7 @@ def read_head(data: bytes) -> Head:
 
 def foreign(data: bytes) -> Failure:
     """Return what it means that a server speaks something else than HTTP."""
-    return Failure(Kind.FOREIGN, f"the answer is not HTTP: {data[:40]!r}")
+    return Failure(Kind.FOREIGN, f"the answer is not HTTP: {data[:24]!r}")
 
 
 def _number(text: bytes | None) -> int | None:

@@ -17,8 +17,7 @@ from starlette.staticfiles import StaticFiles
 
 from polyrank.errors import ConfigError, DeadlineExceededError, PolyrankError, ServerUnavailableError
 from polyrank.serving.async_client import AsyncRanker
-from polyrank.serving.items import Items
-from polyrank.serving.ranking import ITEM
+from polyrank.serving.items import ITEM, Items
 from polyrank.signature import SCORE
 from polyrank.tasks import kind_of
 

@@ -146,6 +146,6 @@ def test_port_of_metrics_is_told() -> None:
 
 def test_port_of_another_protocol_is_told() -> None:
     server = ScriptedHttp(answers={"/v2/models/fake": Answer([b"SSH-2.0-OpenSSH_9.2\r\n"], closes=True)})
-    message = r": another protocol is spoken there after 2 attempts; take the scheme out of the address, or write that "
+    message = r": another protocol is spoken there after 2 attempts; leave out the scheme, or write that of the port "
     with server.listening() as url, pytest.raises(ServerUnavailableError, match=message):
         Ranker(f"http://{url.removeprefix('http://')}", "fake", options=ClientOptions(attempts=2))
