@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 _OF_STRANGERS = 10
 """So often a server is tried that never answered: its address may be wrong."""
+_NO_TIME_S = 0.002
+"""Too little for an attempt; timers may end as much too early."""
 _CROWD_S = 0.02
 """For each call that waits for a server, so that a hundred look in a second, however many wait."""
 
@@ -157,7 +159,7 @@ class Caller:
         self._telemetry.retried(job.model, failure.kind.name.lower())
         if pause_s:
             await another.wait(pause_s)
-        if deadline.left_s() == 0.0:
+        if deadline.left_s() < _NO_TIME_S:
             raise deadline_error(failure, place, deadline.timeout_s, attempt) from failure
         return another
 

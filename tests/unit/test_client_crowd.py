@@ -61,7 +61,7 @@ def test_few_tasks_try_to_connect_while_nobody_listens(
 
     answers = asyncio.run(ask(ScriptedHttp()))
     assert all("deadline of 1 s passed after" in str(answer) for answer in answers)
-    assert sum("refused" in str(answer) for answer in answers) > CALLS / 2
+    assert not [str(answer) for answer in answers if "no connection could be made" not in str(answer)][:3]
     assert len(waits) <= CALLS + 300  # a hundred in a second, and as many again while the crowd gathers
     assert (
         CALLS < len(connections) <= CALLS + 2 + (connections[-1] - connections[0]) / 0.01
