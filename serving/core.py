@@ -20,8 +20,8 @@ from .calls import Call, Reply
 from .checks import check_client, check_request_id, check_top_k, urls_of
 from .endpoints import Endpoint, Endpoints
 from .items import Items
+from .joining import Answers, joined, parts_of
 from .options import ClientOptions
-from .parts import Answers, joined, parts_of
 from .ranking import (
     User,
     best,
