@@ -129,11 +129,11 @@ def test_verb_ranks_items_for_a_user(server: Server, inbox: Path, capsys: pytest
         (["--user", "{"], "--user is not JSON: "),
         (["--user", "list.json"], "list.json must hold a JSON object of features, got list"),
         (["--user", "{}"], "the user lacks 'user_id', a feature of model "),
-        (["--weight", "clicks=1"], "weights names 'clicks', which is no task of model "),
-        (["--key", "sku"], "column 'sku' is missing"),
+        (["--weight", "clicks=1"], "--weight names 'clicks', which is no task of model "),
+        (["--key", "sku"], "items.parquet: column 'sku' is missing"),
         (["--key", "item_id", "--exclude", "x"], "--exclude must be keys of type int64, got 'x'"),
         (["--items", "none.parquet"], "none.parquet does not exist"),
-        (["--top-k", "0"], "top_k must be 1 or above, got 0"),
+        (["--top-k", "0"], "--top-k must be 1 or above, got 0"),
     ],
 )
 def test_verb_says_what_is_wrong_in_one_line(

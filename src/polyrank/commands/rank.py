@@ -2,17 +2,24 @@
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from polyrank.errors import DataError
+from polyrank.errors import ConfigError, DataError
 from polyrank.files import kinds
 
 from .output import say, table
+from .wording import options_named
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from polyrank.serving import Ranker
+
+_MAX_WEIGHT = 1e30
+"""A score is a sum of float32, which end at 3.4e38."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -22,7 +29,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--user", required=True, help="a JSON object of features, or the file that holds one; - reads it"
     )
-    parser.add_argument("--items", required=True, type=Path, help=f"the items: {kinds()}")
+    parser.add_argument(
+        "--items", required=True, type=Path, help=f"a file, a directory of files or a pattern: {kinds()}"
+    )
     parser.add_argument("--key", help="column that names items; printed with each")
     parser.add_argument("--top-k", type=int, default=10, help="how many items (default 10)")
     parser.add_argument(
@@ -43,10 +52,15 @@ def run(args: argparse.Namespace) -> int:
     """Rank, and print a line for each item."""
     from polyrank.serving import Ranker
 
-    weights = dict(_weight(text, args.parser) for text in args.weight) or None
+    weights = _weights(args.weight, args.parser)
+    if args.exclude and args.key is None:
+        raise ConfigError("--exclude needs the key of items; name its column with --key COLUMN")
     user = _user(args.user)
-    with Ranker(args.url, args.name, timeout_s=args.timeout_s) as ranker:
-        items = ranker.items(_items(args.items, ranker), key=args.key)
+    with (
+        options_named(timeout_s="--timeout-s", top_k="--top-k", weights="--weight"),
+        Ranker(args.url, args.name, timeout_s=args.timeout_s) as ranker,
+    ):
+        items = ranker.items(_items(args.items, args.key, ranker), key=args.key)
         keys = [_typed(key, items.key_type) for key in args.exclude] or None
         found = ranker.rank(user, items, top_k=args.top_k, weights=weights, exclude=keys)
     if args.json:
@@ -58,12 +72,24 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _weight(text: str, parser: argparse.ArgumentParser) -> tuple[str, float]:
-    task, _, number = text.partition("=")
-    try:
-        return task, float(number)
-    except ValueError:
-        parser.error(f"--weight must be TASK=NUMBER, as in click=0.5, got {text!r}")
+def _weights(texts: list[str], parser: argparse.ArgumentParser) -> dict[str, float] | None:
+    """Read the weights of tasks; None where there are none.
+
+    Raises:
+        ConfigError: a task is there twice, or its weight is no number that a score can have.
+    """
+    weights: dict[str, float] = {}
+    for text in texts:
+        task, _, number = text.partition("=")
+        if task in weights:
+            raise ConfigError(f"--weight names task {task!r} twice; name it once")
+        try:
+            weights[task] = float(number)
+        except ValueError:
+            parser.error(f"--weight must be TASK=NUMBER, as in click=0.5, got {text!r}")
+        if not abs(weights[task]) <= _MAX_WEIGHT:
+            raise ConfigError(f"--weight must be a number in [-{_MAX_WEIGHT:g}, {_MAX_WEIGHT:g}], got {text!r}")
+    return weights or None
 
 
 def _user(text: str) -> dict[str, Any]:
@@ -72,28 +98,59 @@ def _user(text: str) -> dict[str, Any]:
     Raises:
         DataError: it is no JSON object.
     """
-    source, written = "--user", text
-    if not text.lstrip().startswith("{"):
-        source = "standard input" if text == "-" else text
-        try:
-            written = sys.stdin.read() if text == "-" else Path(text).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as err:
-            reason = (err.strerror or str(err)).lower() if isinstance(err, OSError) else "not UTF-8 text"
-            raise DataError(f"--user {text} cannot be read: {reason}; give a JSON object or its file") from err
+    if text == "-":
+        return _object("standard input", _text(text))
+    if not text.strip() or _is_json(text):
+        return _object("--user", text)
+    return _object(text, _text(text))
+
+
+def _is_json(text: str) -> bool:
+    """Say whether a word is JSON, or begins as an object of JSON does, and not a file."""
+    if text.lstrip().startswith("{"):
+        return True
     try:
-        user = json.loads(written)
-    except ValueError as err:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return not os.access(text, os.F_OK)
+
+
+def _text(path: str) -> str:
+    try:
+        return sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as err:
+        reason = (err.strerror or str(err)).lower() if isinstance(err, OSError) else "not UTF-8 text"
+        raise DataError(f"--user {path} cannot be read: {reason}; give a JSON object or its file") from err
+
+
+def _object(source: str, text: str) -> dict[str, Any]:
+    try:
+        user = json.loads(text) if text.strip() else text
+    except (ValueError, RecursionError) as err:
         raise DataError(f"{source} is not JSON: {err}") from err
     if not isinstance(user, dict):
-        raise DataError(f"{source} must hold a JSON object of features, got {type(user).__name__}")
+        got = "null" if user is None else type(user).__name__ if text.strip() else "nothing"
+        raise DataError(f'{source} must hold a JSON object of features, got {got}; give one, as in {{"user_id": 46}}')
     return user
 
 
-def _items(path: Path, ranker: Any) -> "pa.Table":
+def _items(path: Path, key: str | None, ranker: "Ranker") -> "pa.Table":
+    """Read the columns of items, which every file must have."""
     from polyrank.files import Wanted, read_table
+    from polyrank.halves import item_features
+    from polyrank.schema import columns_for
 
     schema = ranker.signature.schema
-    return read_table(path, Wanted(text=schema.text_columns, integers=schema.integer_columns))
+    own = item_features(schema) - ranker.served.mixed_crosses
+    columns = [*columns_for([feature for feature in schema.features if feature.name in own])]
+    if columns and key is not None and key not in columns:
+        columns.append(key)
+    wanted = Wanted(columns=columns or None, text=schema.text_columns, integers=schema.integer_columns)
+    items: pa.Table = read_table(path, wanted)
+    if not len(items):
+        raise DataError(f"{path} holds no row")
+    return items
 
 
 def _typed(key: str, kind: Any) -> Any:
