@@ -8,7 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
-from polyrank.errors import RepositoryError
+from polyrank.arguments import is_number, shown
+from polyrank.errors import ConfigError, RepositoryError
 from polyrank.signature import RAW_SUFFIX, REQUEST_SUFFIX, Signature
 
 from .bundle import MODEL_FILE, Bundle
@@ -76,15 +77,18 @@ def check_live(
         server: which.
         bundle: a bundle, a model repository, a model in it, or one of its versions.
         name: of the model at the server; that of the bundle's schema, or of the model's folder, when left out.
-        tolerance: that differences are held to; that of the graph's precision when left out.
+        tolerance: that differences are held to, up to 1; that of the graph's precision when left out.
 
     Returns:
         A check for each graph of the bundle.
 
     Raises:
+        ConfigError: `tolerance` is not above 0 and at most 1.
         RepositoryError: there is no such bundle, or the server serves another run than it is of.
         PolyrankError: the server does not answer.
     """
+    if tolerance is not None and not (is_number(tolerance) and 0 < tolerance <= 1):
+        raise ConfigError(f"tolerance must be above 0 and at most 1, got {shown(tolerance)}")
     checks = []
     for model, version, golden in _served(server, Path(bundle), name):
         served = golden.signature if _is_raw(model, golden.path) else server.signature(model)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polyrank.errors import ConfigError, DataError, MissingExtraError
-from polyrank.staging import staged_file
+from polyrank.staging import real_file, staged_file
 
 if TYPE_CHECKING:
     from .loadtest import Load
@@ -20,10 +20,12 @@ def check_picture(file: Path) -> None:
 
     Raises:
         ConfigError: its name says no known format.
+        OutputError: it cannot be written.
         MissingExtraError: matplotlib is not installed.
     """
     if file.suffix.lower() not in _SUFFIXES:
         raise ConfigError(f"picture must end in {', '.join(_SUFFIXES)}, got {file}")
+    real_file(file)
     try:
         import matplotlib as mpl  # noqa: F401 (only to say which extra brings it)
     except ImportError as err:
@@ -35,7 +37,7 @@ def draw_loads(loads: Sequence["Load"], file: Path, title: str) -> None:
 
     Raises:
         DataError: nothing was answered at any rate.
-        ConfigError, MissingExtraError: as `check_picture`.
+        ConfigError, OutputError, MissingExtraError: as `check_picture`.
     """
     check_picture(file)
     loads = sorted((load for load in loads if not math.isnan(load.p50_ms)), key=lambda load: load.rate)

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.arguments import integer, is_number, shown
 from polyrank.encoder import Batch
 from polyrank.errors import ConfigError
 
@@ -26,6 +27,9 @@ from .served import Served
 from .transports import open_transport
 
 MAX_RATE = 100_000.0
+MAX_P99_MS = 86_400_000.0
+_FEW = 50
+"""Of fewer requests, on average, chance may make none."""
 _QUANTILES = (50.0, 90.0, 99.0, 99.9)
 _KEPT_UP = 0.98
 """Share of the arrivals that must be answered as fast as they came for a rate to count as held."""
@@ -44,7 +48,7 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         warm_up_s: of the first rate, before anything counts.
         timeout_s: of a request, from its arrival; one without an answer by then is an error.
         connections: open at once; a request that finds none free waits, which counts.
-        seed: of the arrivals.
+        seed: of the arrivals, 0 or above.
     """
 
     rows: int = 100
@@ -57,12 +61,13 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def __post_init__(self) -> None:
         """Check ranges."""
         check_timeout(self.timeout_s)
-        for name, low, high in (("rows", 1, 2**20), ("connections", 1, 10_000)):
-            if not low <= getattr(self, name) <= high:
-                raise ConfigError(f"{name} must be in [{low}, {high}], got {getattr(self, name)}")
+        integer("rows", self.rows, range(1, 2**20 + 1), f"[1, {2**20}]")
+        integer("connections", self.connections, range(1, 10_001), "[1, 10000]")
+        integer("seed", self.seed, range(2**64), "[0, 2**64)")
         for name, shortest in (("seconds", 0.1), ("warm_up_s", 0.0)):
-            if not shortest <= getattr(self, name) <= 86_400:  # noqa: PLR2004 (a day)
-                raise ConfigError(f"{name} must be in [{shortest:g}, 86400], got {getattr(self, name)}")
+            value = getattr(self, name)
+            if not is_number(value) or not shortest <= value <= 86_400:  # noqa: PLR2004 (a day)
+                raise ConfigError(f"{name} must be in [{shortest:g}, 86400], got {shown(value)}")
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,9 +149,38 @@ def measure(target: LoadTarget, rate: float, options: LoadOptions) -> Load:
         ConfigError: the rate is not in (0, 100000], or gives no request.
         ServerUnavailableError: no server answers at all.
     """
+    check_rate(rate, options)
+    return asyncio.run(_Run(target, options).measure(rate))
+
+
+def check_rate(rate: float, options: LoadOptions) -> None:
+    """Refuse a rate of which nothing could be measured.
+
+    Raises:
+        ConfigError: it is not in (0, 100000], or gives no request within `options.seconds`.
+    """
     if not 0 < rate <= MAX_RATE:
         raise ConfigError(f"rate must be in (0, {MAX_RATE:g}] requests per second, got {rate:g}")
-    return asyncio.run(_Run(target, options).measure(rate))
+    if rate * options.seconds < _FEW and not len(_drawn(rate, options)[1]):
+        raise ConfigError(
+            f"rate {rate:g} gives no request within {options.seconds:g} s; raise it, or measure for longer"
+        )
+
+
+def _drawn(rate: float, options: LoadOptions) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Draw the arrivals of the warm-up, and those that count."""
+    random = np.random.default_rng(options.seed)
+    return arrivals(random, rate, options.warm_up_s), arrivals(random, rate, options.seconds)
+
+
+def check_limit(p99_ms: float) -> None:
+    """Refuse what cannot be a limit of latency, in ms.
+
+    Raises:
+        ConfigError: it is not above 0 and at most a day.
+    """
+    if not is_number(p99_ms) or not 0 < p99_ms <= MAX_P99_MS:
+        raise ConfigError(f"p99_ms must be above 0 and at most {MAX_P99_MS:.0f}, got {shown(p99_ms)}")
 
 
 def highest_rate(
@@ -167,8 +201,7 @@ def highest_rate(
     Returns:
         The rate, 0 where the first five fail, and all that was measured.
     """
-    if not p99_ms > 0:
-        raise ConfigError(f"p99_ms must be above 0, got {p99_ms}")
+    check_limit(p99_ms)
     loads: list[Load] = []
 
     def is_held(rate: float) -> bool:
@@ -201,17 +234,15 @@ class _Run:
 
     async def measure(self, rate: float) -> Load:
         options = self._options
+        warm_up, times = _drawn(rate, options)
         try:
             transport = await self._target.connect(options)
         except Failure as failure:
             raise as_error(failure, f"server at {self._target.url}", options.timeout_s) from failure
         try:
-            random = np.random.default_rng(options.seed)
-            warm_up = arrivals(random, rate, options.warm_up_s)
             await self._send(transport, warm_up)
             self._latencies.clear()
             self._errors.clear()
-            times = arrivals(random, rate, options.seconds)
             start = time.perf_counter()
             await self._send(transport, times)
             took = max(self._ended - start, options.seconds)

@@ -57,6 +57,22 @@ def staged_file(target: Path) -> Iterator[Path]:
     Raises:
         OutputError: `target` is a directory, a device or a stream, or names no file, or it cannot be written.
     """
+    real = real_file(target)
+    with partial_directory(real, shown=target) as stage:
+        file = stage / target.name
+        yield file
+        with _writing(target):
+            flush(file)
+            file.replace(real)
+            flush(real.parent)
+
+
+def real_file(target: Path) -> Path:
+    """Return where a file written to `target` will lie, past links.
+
+    Raises:
+        OutputError: as `staged_file`, as far as that can be told before anything is written.
+    """
     if not target.name:
         raise OutputError(f"cannot write {target}: it names no file; choose another output file")
     with _writing(target):
@@ -67,13 +83,7 @@ def staged_file(target: Path) -> Iterator[Path]:
     if not is_free:
         reason = "is a directory" if real.is_dir() else "not a regular file"
         raise OutputError(f"cannot write {target}: {reason}; choose another output file")
-    with partial_directory(real, shown=target) as stage:
-        file = stage / target.name
-        yield file
-        with _writing(target):
-            flush(file)
-            file.replace(real)
-            flush(real.parent)
+    return real
 
 
 @contextlib.contextmanager

@@ -8,9 +8,22 @@ from typing import TYPE_CHECKING
 from polyrank.files import kinds
 
 from .output import say, table, tell
+from .wording import options_named
 
 if TYPE_CHECKING:
     from polyrank.serving.loadtest import Load, LoadOptions, LoadTarget
+
+_OPTIONS = {
+    "rows": "--batch",
+    "rate": "--rates",
+    "p99_ms": "--p99-ms",
+    "seconds": "--seconds",
+    "timeout_s": "--timeout-s",
+    "connections": "--connections",
+    "seed": "--seed",
+    "picture": "--picture",
+}
+"""By the argument of the library that each is."""
 
 _HEAD = ("requests/s", "answered/s", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "max ms", "errors")
 
@@ -24,7 +37,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "arrival. Exits with 1 when a rate is not held.",
     )
     parser.add_argument("url", help="host:port of the server, as in localhost:8000")
-    parser.add_argument("rows", type=Path, help=f"real rows to send: {kinds()}")
+    parser.add_argument(
+        "rows", type=Path, help=f"real rows to send, as a file, a directory of files or a pattern: {kinds()}"
+    )
     parser.add_argument("--name", help="of the model; the only one that the server has when left out")
     parser.add_argument("--batch", type=int, default=100, metavar="ROWS", help="rows of each request (default 100)")
     parser.add_argument("--rates", type=float, nargs="+", metavar="N", help="requests per second, one after another")
@@ -42,18 +57,15 @@ def run(args: argparse.Namespace) -> int:
     """Measure, and print a line for each rate."""
     if (args.rates is None) == (args.p99_ms is None):
         args.parser.error("give either --rates, or --p99-ms to search for the highest")
-    from polyrank.serving.load_picture import check_picture, draw_loads
-    from polyrank.serving.loadtest import LoadOptions, load_target
+    with options_named(**_OPTIONS):
+        return _run(args)
 
-    options = LoadOptions(
-        rows=args.batch,
-        seconds=args.seconds,
-        timeout_s=args.timeout_s,
-        connections=args.connections,
-        seed=args.seed,
-    )
-    if args.picture is not None:
-        check_picture(args.picture)
+
+def _run(args: argparse.Namespace) -> int:
+    from polyrank.serving.load_picture import draw_loads
+    from polyrank.serving.loadtest import load_target
+
+    options = _checked(args)
     target = load_target(args.url, args.name, _rows(args), options)
     highest, loads = _measured(args, target, options)
     _say(args, target, loads, highest)
@@ -62,6 +74,27 @@ def run(args: argparse.Namespace) -> int:
         draw_loads(loads, args.picture, title)
     is_held = all(load.holds for load in loads) if highest is None else highest > 0
     return 0 if is_held else 1
+
+
+def _checked(args: argparse.Namespace) -> "LoadOptions":
+    """Return the options, all of which are checked before anything is sent."""
+    from polyrank.serving.load_picture import check_picture
+    from polyrank.serving.loadtest import LoadOptions, check_limit, check_rate
+
+    options = LoadOptions(
+        rows=args.batch,
+        seconds=args.seconds,
+        timeout_s=args.timeout_s,
+        connections=args.connections,
+        seed=args.seed,
+    )
+    for rate in args.rates or ():
+        check_rate(rate, options)
+    if args.p99_ms is not None:
+        check_limit(args.p99_ms)
+    if args.picture is not None:
+        check_picture(args.picture)
+    return options
 
 
 def _rows(args: argparse.Namespace) -> object:
@@ -81,7 +114,8 @@ def _measured(
 
     def told(load: "Load") -> None:
         if not args.quiet:
-            tell(f"{load.rate:,.0f} requests/s: p99 {load.p99_ms:.2f} ms{'' if load.holds else ', not held'}\n")
+            p99 = "no answer" if math.isnan(load.p99_ms) else f"p99 {load.p99_ms:.2f} ms"
+            tell(f"{load.rate:,.0f} requests/s: {p99}{'' if load.holds else ', not held'}\n")
 
     if args.p99_ms is not None:
         return highest_rate(target, args.p99_ms, options, told)

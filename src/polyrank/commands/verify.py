@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from .output import say, table
+from .wording import options_named
 
 if TYPE_CHECKING:
     from polyrank.export import LiveCheck
@@ -19,7 +20,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("url", help="host:port of the server, as in localhost:8000")
     parser.add_argument("bundle", help="the bundle, the model repository, a model in it or one of its versions")
     parser.add_argument("--name", help="of the model; that of the bundle's schema, or of the folder, when left out")
-    parser.add_argument("--tolerance", type=float, help="largest difference allowed; that of the graph when left out")
+    parser.add_argument(
+        "--tolerance", type=float, help="largest difference allowed, up to 1; that of the graph when left out"
+    )
     parser.add_argument("--timeout-s", type=float, default=10.0, help="time for each call, in seconds (default 10)")
     parser.add_argument("--json", action="store_true", help="print all that is known as JSON")
     parser.set_defaults(run=run)
@@ -33,7 +36,10 @@ def run(args: argparse.Namespace) -> int:
     from polyrank.export import check_live
     from polyrank.serving import ModelControl
 
-    with ModelControl(args.url, timeout_s=args.timeout_s) as server:
+    with (
+        options_named(timeout_s="--timeout-s", tolerance="--tolerance"),
+        ModelControl(args.url, timeout_s=args.timeout_s) as server,
+    ):
         checks = check_live(server, args.bundle, name=args.name, tolerance=args.tolerance)
     if args.json:
         found = [dataclasses.asdict(check) | {"is_well": check.is_well} for check in checks]
