@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from polyrank.errors import DataError
+from polyrank.files import SUFFIXES, list_files, would_list
 from polyrank.train import read_rows
 
 
@@ -51,6 +52,32 @@ def test_folders_of_a_directory_are_read(logs: Path) -> None:
 )
 def test_patterns_are_read(logs: Path, pattern: str, expected: list[int]) -> None:
     assert users(logs / pattern) == expected
+
+
+@pytest.mark.parametrize(
+    "path", ["", "2026-*/part-*.parquet", "2026-*", "**/part-0.parquet", "**", "2027-?1/*", "again/*"]
+)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "new.parquet",
+        "new.txt",
+        "2026-01/part-9.parquet",
+        "2026-02/deep/new.csv",
+        "2026-03/new/part-0.parquet",
+        "2027-01/_new.parquet",
+        "2027-01/../2026-01/new.parquet",
+        "_temporary/new.parquet",
+        "again/new.parquet",
+        "2026-09/day=1/_hour=2/new.parquet",
+    ],
+)
+def test_file_that_would_be_read_is_known_before_it_is_there(logs: Path, path: str, name: str) -> None:
+    (logs / "again").symlink_to(logs / "2026-02")
+    said = would_list(logs / path, logs / name, SUFFIXES)
+    (logs / name).parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table({"user": [8]}), logs / name)
+    assert said == any(part.file.samefile(logs / name) for part in list_files(logs / path, SUFFIXES))
 
 
 def test_patterns_may_be_relative(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,15 +2,19 @@
 
 import argparse
 import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from polyrank.errors import ConfigError, DataError, PolyrankError
 from polyrank.files import UTF8, check_encoding, kinds
 
 from .output import place, say
 from .progress import RowProgress
+from .wording import options_named
 
 if TYPE_CHECKING:
+    from polyrank.serving import LocalRanker
     from polyrank.serving.scoring import Scorer
 
 
@@ -22,7 +26,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("rows", type=Path, help=f"a file, a directory of files or a pattern: {kinds()}")
     parser.add_argument(
-        "--out", "-o", type=Path, required=True, help="the Parquet or CSV file to write: one column per task"
+        "--out", "-o", type=Path, required=True, help="the .parquet or .csv file to write: one column per task"
     )
     parser.add_argument(
         "--name", "--model", dest="name", help="of the model; the only one that the server has if left out"
@@ -44,8 +48,10 @@ def run(args: argparse.Namespace) -> int:
 
     encoding = check_encoding("--encoding", args.encoding)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(options_named(url="model", timeout_s="--timeout-s", keep="--keep"))
         scorer = _scorer(args, stack)
-        progress = stack.enter_context(contextlib.closing(RowProgress(str(args.rows), quiet=args.quiet)))
+        shown = stack.enter_context(contextlib.closing(RowProgress(str(args.rows), quiet=args.quiet)))
+        progress = stack.enter_context(_resumable(shown))
         options = ScoringOptions(keep=args.keep, resume=args.resume, encoding=encoding, progress=progress)
         scored = score_files(scorer, args.rows, args.out, options)
     versions = f" version{'' if len(scored.versions) == 1 else 's'} {', '.join(scored.versions)}"
@@ -55,8 +61,42 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _scorer(args: argparse.Namespace, stack: contextlib.ExitStack) -> "Scorer":
-    from polyrank.serving import LocalRanker, Ranker
+    from polyrank.serving import ClientOptions, LocalRanker, Ranker
+    from polyrank.serving.addresses import check_timeout
 
+    check_timeout(args.timeout_s)
     if Path(args.model).is_dir():
-        return stack.enter_context(LocalRanker(args.model))
-    return stack.enter_context(Ranker(args.model, args.name, timeout_s=args.timeout_s))
+        local = stack.enter_context(LocalRanker(args.model))
+        _check_name(args.name, Path(args.model), local)
+        return local
+    # More attempts than fit into the deadline, which so decides alone: they are half the limit apart on average.
+    options = ClientOptions(attempts=1000, backoff_limit_s=max(0.5, args.timeout_s / 400))
+    return stack.enter_context(Ranker(args.model, args.name, timeout_s=args.timeout_s, options=options))
+
+
+def _check_name(name: str | None, folder: Path, local: "LocalRanker") -> None:
+    """Refuse a name that is neither that of a bundle's model nor that under which its version is published."""
+    published = folder.absolute().parent.name if local.version else local.model
+    if name not in (None, local.model, published):
+        raise ConfigError(
+            f"--name must be {published!r}, the model of {folder}, got {name!r}; correct it or leave it out"
+        )
+
+
+@contextlib.contextmanager
+def _resumable(progress: Callable[[int, int | None], None]) -> Iterator[Callable[[int, int | None], None]]:
+    """Give a progress that counts, and say in what ends the block that the rows that are done are kept."""
+    done = 0
+
+    def counted(rows: int, total: int | None) -> None:
+        nonlocal done
+        done = rows
+        progress(rows, total)
+
+    try:
+        yield counted
+    except (PolyrankError, KeyboardInterrupt) as err:
+        # What rows or options are wrong in must be changed, and then nothing is gone on with.
+        if done and not isinstance(err, DataError | ConfigError):
+            err.args = (f"{err}; {done:,} rows are kept: --resume goes on from them",)
+        raise

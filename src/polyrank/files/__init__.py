@@ -16,6 +16,7 @@ from .forms import kinds as kinds
 from .json_stream import json_batches as json_batches
 from .json_stream import json_schema as json_schema
 from .listing import list_files as list_files
+from .listing import would_list as would_list
 from .opening import PIECE_BYTES as PIECE_BYTES
 from .opening import check_text as check_text
 from .opening import open_csv_bytes as open_csv_bytes

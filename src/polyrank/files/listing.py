@@ -1,6 +1,7 @@
 """Which files a path stands for: one file, those of a directory and its folders, or those that a pattern matches."""
 
 import dataclasses
+import fnmatch
 import glob
 import os
 import re
@@ -55,6 +56,38 @@ def list_files(path: Path, suffixes: Sequence[str]) -> list[Part]:
     return parts
 
 
+def would_list(path: Path, file: Path, suffixes: Sequence[str]) -> bool:
+    """Say whether a directory or pattern would stand for `file` too, once that is written."""
+    if not file.name.lower().endswith(tuple(suffixes)):
+        return False
+    if path.is_dir():
+        real = Path(os.path.realpath(file))
+        return any(_is_read(real, folder.resolve()) for folder, _ in _folders(path))
+    if path.exists() or not _PATTERN.search(str(path)):
+        return False
+    fixed = _fixed_part(path)
+    pattern = path.parts[len(fixed.parts) :]
+    places = ((Path(place(file)), Path(place(fixed))) for place in (os.path.abspath, os.path.realpath))
+    is_whole = "**" in str(path)  # see `_matches`
+    return any(
+        _is_read(own, root) and _fits(own.relative_to(root).parts, pattern, is_whole=is_whole) for own, root in places
+    )
+
+
+def _is_read(file: Path, folder: Path) -> bool:
+    return file.is_relative_to(folder) and not any(map(_is_hidden, file.relative_to(folder).parts))
+
+
+def _fits(names: Sequence[str], pattern: Sequence[str], *, is_whole: bool) -> bool:
+    """Say whether a pattern matches the path of these names, or, unless it `is_whole`, a directory above."""
+    if not pattern:
+        return not (is_whole and names)
+    if pattern[0] == "**":
+        return any(_fits(names[start:], pattern[1:], is_whole=is_whole) for start in range(len(names) + 1))
+    fits_first = bool(names) and fnmatch.fnmatchcase(names[0], pattern[0])
+    return fits_first and _fits(names[1:], pattern[1:], is_whole=is_whole)
+
+
 def _parts(root: Path, files: Iterator[Path], suffixes: Sequence[str]) -> Iterator[Part]:
     for file in files:
         below = file.relative_to(root).parts
@@ -73,10 +106,14 @@ def _partition(folders: Sequence[str]) -> dict[str, str | None]:
 
 
 def _walk(root: Path) -> Iterator[Path]:
-    """Yield the files below a directory; links are followed, but into no directory twice."""
-    seen, found = {root.resolve()}, []
+    return iter(sorted(folder / file for folder, files in _folders(root) for file in files))
+
+
+def _folders(root: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Yield a directory and those below with their files; links are followed, but into no directory twice."""
+    seen = {root.resolve()}
     for folder, folders, files in os.walk(root, followlinks=True):
-        found += [Path(folder, file) for file in files]
+        yield Path(folder), files
         kept = []
         for name in sorted(folders):
             place = Path(folder, name).resolve()
@@ -84,7 +121,6 @@ def _walk(root: Path) -> Iterator[Path]:
                 seen.add(place)
                 kept.append(name)
         folders[:] = kept
-    return iter(sorted(found))
 
 
 def _matches(pattern: Path) -> Iterator[Path]:
