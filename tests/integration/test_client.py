@@ -354,7 +354,7 @@ def test_server_killed_in_flight_is_an_error_and_no_hang(swapped: Path) -> None:
         except PolyrankError as err:
             outcomes.append(err)
 
-    with serve(swapped) as server, Ranker(server.url, timeout_s=5.0) as client:
+    with serve(swapped) as server, Ranker(server.url, options=ClientOptions(attempts=5)) as client:
         threads = [threading.Thread(target=ask, args=(client,), daemon=True) for _ in range(4)]
         for thread in threads:
             thread.start()
