@@ -23,7 +23,7 @@ from tritonclient import grpc
 
 from polyrank.__main__ import main
 from polyrank.errors import DataError, DeadlineExceededError, PolyrankError, RequestError, ServerUnavailableError
-from polyrank.serving import Ranker
+from polyrank.serving import ClientOptions, Ranker
 from polyrank.serving.server import Server, serve
 
 pytestmark = pytest.mark.triton
@@ -150,10 +150,12 @@ def test_port_tells_which_protocol_it_speaks(server: Server) -> None:
             assert client.version == "1"
 
 
-@pytest.mark.parametrize("scheme", ["grpc", "http"])
-def test_port_of_the_other_protocol_is_told(server: Server, scheme: str) -> None:
+@pytest.mark.parametrize(
+    ("scheme", "message"), [("grpc", "no server answers"), ("http", "another protocol is spoken there")]
+)
+def test_port_of_the_other_protocol_is_told(server: Server, scheme: str, message: str) -> None:
     address = {"grpc": server.url.removeprefix("http://"), "http": server.grpc_url}[scheme]
-    with pytest.raises(ServerUnavailableError, match=r"^toy at .*: no server answers"):
+    with pytest.raises(ServerUnavailableError, match=rf"^toy at .*: {message}"):
         Ranker(f"{scheme}://{address}", "toy", timeout_s=5.0)
 
 
