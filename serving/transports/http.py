@@ -101,12 +101,12 @@ class HttpTransport:
         """Answer a question; see `Transport`."""
         path = question.path.format_map({name: quote(value, safe="") for name, value in values.items()})
         answer = await self.exchange(question.verb, path, [], timeout_s)
-        if answer.body.startswith(b"# HELP "):
-            raise Failure(Kind.REFUSED, "this port gives metrics; take that for HTTP or gRPC")
         if question.is_check:
             return {"ready": answer.head.status == 200}  # noqa: PLR2004
         if answer.head.status != 200:  # noqa: PLR2004
             raise messages.refusal(*answer)
+        if question.verb == "GET" and not answer.body:  # so Triton's port of metrics answers whatever it is asked
+            raise Failure(Kind.REFUSED, "an empty answer; where this port gives metrics, take that for HTTP or gRPC")
         try:
             found = msgspec.json.decode(answer.body or b"{}")
         except (msgspec.MsgspecError, RecursionError) as err:

@@ -135,13 +135,19 @@ def test_bundle_that_is_no_path_is_refused(bundle: Any) -> None:
 
 
 def test_port_of_metrics_is_told() -> None:
-    metrics = Answer([http(b"# HELP nv_inference_count Number of inferences")])
-    server = ScriptedHttp(answers={"/v2/health/ready": metrics, "/v2/models/fake": metrics})
-    message = r"request refused: this port gives metrics; take that for HTTP or gRPC$"
+    """Triton's port of metrics answers nothing to any GET, and refuses every POST."""
+    server = ScriptedHttp(
+        answers={
+            "/v2/health/ready": Answer([http()]),
+            "/v2/models/fake": Answer([http()]),
+            "/v2/repository/index": Answer([http(status="405 Method Not Allowed")]),
+        }
+    )
+    message = r"request refused: .*; where this port gives metrics, take that for HTTP or gRPC$"
     with server.listening() as url:
-        for address in (url, f"http://{url.removeprefix('http://')}"):
+        for model in ("fake", None):
             with pytest.raises(RequestError, match=message):
-                Ranker(address, "fake")
+                Ranker(url, model)
 
 
 def test_port_of_another_protocol_is_told() -> None:
