@@ -8,12 +8,13 @@ from typing import Any, Self
 
 import msgspec
 
+from polyrank.arguments import path, text
+from polyrank.arguments import shown as short
 from polyrank.errors import RepositoryError
 
 from .bundle import MODEL_FILE
 from .serving_options import ServingOptions
 
-CONFIG_FILE = "config.pbtxt"
 RECORD_FILE = "version.json"
 HIGHEST_FILE = ".highest_version"
 """Holds the highest version number that a model ever had. Triton reads folders there, and no other file."""
@@ -71,8 +72,10 @@ def require_model_name(name: str) -> None:
     """Refuse what is no name of a model.
 
     Raises:
+        ConfigError: it is no text.
         RepositoryError: it is too long, or has other characters.
     """
+    text("name", name)
     if len(name) > MAX_NAME_LENGTH or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
         raise RepositoryError(
             f"model name must be letters, digits, '_' or '-', the first a letter or digit, "
@@ -89,8 +92,10 @@ def local_folder(repository: str | Path) -> Path:
     """Return the path of a repository without links, which may be a `file://` URL.
 
     Raises:
+        ConfigError: it is no path.
         RepositoryError: it is the URL of a store.
     """
+    path("repository", repository)
     if is_remote(repository):
         raise RepositoryError(f"{repository} is a URL, a folder is expected; publish_remote sends a bundle to a URL")
     return Path(str(repository).removeprefix("file://")).resolve()
@@ -124,46 +129,25 @@ def newest_record(model: Path) -> VersionRecord | None:
 def highest_version(model: Path) -> int:
     """Return the highest number that a version of the model ever had, 0 when it had none."""
     file = model / HIGHEST_FILE
-    return max([*_numbers(model), parsed_highest(file.read_text() if file.is_file() else "", file)])
+    return max([*_numbers(model), parsed_highest(_text_of(file), file)])
 
 
-def parsed_highest(text: str, shown: object) -> int:
+def _text_of(file: Path) -> str:
+    return file.read_text(encoding="utf-8", errors="backslashreplace") if file.is_file() else ""
+
+
+def parsed_highest(held: str, shown: object) -> int:
     """Read the content of the file of the highest number; nothing is 0.
 
     Raises:
         RepositoryError: it is no number.
     """
-    if not re.fullmatch(r"[0-9]{0,18}\s*", text):
-        raise RepositoryError(f"{shown} must hold a version number, got {text[:20]!r}; remove it")
-    return int(text.strip() or 0)
-
-
-def read_config(model: Path) -> Any:
-    """Read config.pbtxt, as Triton's own message.
-
-    Raises:
-        RepositoryError: there is none, or it cannot be read.
-    """
-    file = model / CONFIG_FILE
-    try:
-        return parsed_config(file.read_text(encoding="utf-8"), file)
-    except (OSError, UnicodeDecodeError) as err:
-        raise RepositoryError(f"{model} is no model: it has no {CONFIG_FILE} that can be read") from err
-
-
-def parsed_config(text: str, shown: object) -> Any:
-    """Parse the text of a config.pbtxt.
-
-    Raises:
-        RepositoryError: it is none.
-    """
-    from google.protobuf import text_format
-    from tritonclient.grpc import model_config_pb2 as pb
-
-    try:
-        return text_format.Parse(text, pb.ModelConfig())
-    except text_format.ParseError as err:
-        raise RepositoryError(f"{shown} cannot be read: {' '.join(str(err).split())}") from err
+    if not re.fullmatch(r"[0-9]{0,18}\s*", held):
+        raise RepositoryError(
+            f"{shown} must hold the highest version number that the model ever had, of at most 18 digits, got "
+            f"{short(held.strip())}; write it there, or remove the file, and numbers of removed versions may come again"
+        )
+    return int(held.strip() or 0)
 
 
 def live_versions(config: Any, numbers: Iterable[int]) -> set[int]:

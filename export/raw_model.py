@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 from polyrank.features import BagFeature
 from polyrank.raw_inputs import RawEncoder, RawInput, raw_inputs
 from polyrank.schema import Schema
-from polyrank.signature import SIGNATURE_KEY, Signature
+from polyrank.signature import RAW_BACKEND, SIGNATURE_KEY, Signature
 
 from .answers import open_session, run_session
 from .bundle import Bundle, Golden
 from .model_config import config_text, model_config, signature_text
 from .serving_options import ServingOptions
 
-BACKEND = "polyrank"
 _ROWS = 33
 _LENGTH = 3
 
@@ -40,7 +39,7 @@ def raw_config_pbtxt(graph: onnx.ModelProto, name: str, options: ServingOptions)
 
     config = model_config(graph, name, options)
     inputs = raw_inputs(Signature.from_json(signature_text(graph)).schema)
-    config.backend = BACKEND
+    config.backend = RAW_BACKEND
     del config.parameters[SIGNATURE_KEY]
     del config.input[:]
     for each in inputs:

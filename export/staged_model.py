@@ -8,19 +8,12 @@ from pathlib import Path
 from polyrank.errors import ConfigError, RepositoryError
 from polyrank.signature import Signature
 from polyrank.staging import flush, flush_tree
+from polyrank.triton_config import CONFIG_FILE, parsed_config, read_config
 
 from .bundle import MODEL_FILE, SIGNATURE_FILE, require_golden
 from .exchange import exchange
 from .model_config import signature_text
-from .model_directory import (
-    CONFIG_FILE,
-    HIGHEST_FILE,
-    RECORD_FILE,
-    live_versions,
-    parsed_config,
-    read_config,
-    versions,
-)
+from .model_directory import HIGHEST_FILE, RECORD_FILE, live_versions, versions
 from .servable import Servable
 
 

@@ -8,9 +8,10 @@ import msgspec
 
 from polyrank.errors import RepositoryError
 from polyrank.signature import Signature
+from polyrank.triton_config import CONFIG_FILE, read_config
 
 from .bundle import SIGNATURE_FILE
-from .model_directory import CONFIG_FILE, RECORD_FILE, VersionRecord, live_versions, local_folder, read_config, versions
+from .model_directory import RECORD_FILE, VersionRecord, live_versions, local_folder, versions
 from .run_record import RunRecord
 
 

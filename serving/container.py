@@ -2,6 +2,7 @@
 
 import csv
 import io
+import logging
 import math
 import re
 import shlex
@@ -11,11 +12,15 @@ from pathlib import Path
 import msgspec
 
 from polyrank.errors import ConfigError, RepositoryError
+from polyrank.signature import RAW_BACKEND
 
-from .servable import servable_models
-from .server_config import ServerConfig
-from .triton_options import ServerTls, option_words, tls_words
+from .servable import backends, servable_models
+from .server_config import ServerConfig, triton_words
 
+_log = logging.getLogger(__name__)
+
+RAW_IMAGE = "tritonserver-polyrank"
+"""What raw/Dockerfile calls the image of Triton with the backend of raw models."""
 IMAGE = "nvcr.io/nvidia/tritonserver"
 REPOSITORY = "/models"
 """Where the container sees the repository."""
@@ -70,8 +75,19 @@ def _target(model: Path) -> _Target:
     return _Target()
 
 
+def raw_models(repository: Path, names: Sequence[str]) -> list[str]:
+    """Return which of these models need a backend that the image of Triton lacks.
+
+    Raises:
+        RepositoryError: A configuration is empty, or cannot be read.
+    """
+    return [name for name, backend in backends(repository, names).items() if backend == RAW_BACKEND]
+
+
 def docker_command(repository: Path, models: Sequence[str] | None, config: ServerConfig, release: str) -> str:
     """Return the docker command that serves a repository as the embedded server does, for a shell.
+
+    A warning tells of an image that has to be built first.
 
     Args:
         repository: Triton model repository.
@@ -80,19 +96,34 @@ def docker_command(repository: Path, models: Sequence[str] | None, config: Serve
         release: Triton release of the image.
 
     Raises:
-        RepositoryError: The repository holds no finished model, or not the one asked for.
+        RepositoryError: The repository holds no finished model, or not the one asked for, or a configuration cannot be
+            read.
         ConfigError: The release is none.
     """
     check_release(release)
     names = servable_models(repository.absolute(), models)
+    image = _image(raw_models(repository, names), release)
     words = ["docker", "run", "--rm", f"--stop-timeout={math.ceil(config.grace_s) + 5}", "--shm-size=1g"]
     words += ["--gpus=all"] if config.accelerator == "gpu" else []
     words += [f"--publish={each}" for each in _published(config)]
     tls = config.tls.files if config.tls else {}
-    mounts = {repository.absolute(): REPOSITORY} | {file: f"/tls/{name}.pem" for name, file in tls.items()}
+    mounts = {repository.absolute(): REPOSITORY} | {file: str(_inside(name)) for name, file in tls.items()}
     words += [f"--mount={_mount(source, target)}" for source, target in mounts.items()]
-    words += [f"{IMAGE}:{release}-py3", "tritonserver", *_triton(names, config)]
+    words += [image, "tritonserver", *_triton(names, config)]
     return shlex.join(words)
+
+
+def _image(raw: Sequence[str], release: str) -> str:
+    """Return the image that serves models, of which `raw` are raw."""
+    if not raw:
+        return f"{IMAGE}:{release}-py3"
+    image = f"{RAW_IMAGE}:{release}"
+    _log.warning(
+        "Triton's image lacks the backend of %s: build %s first, as raw/Dockerfile of --write-deploy DIR says",
+        ", ".join(raw),
+        image,
+    )
+    return image
 
 
 def _published(config: ServerConfig) -> list[str]:
@@ -108,17 +139,14 @@ def _triton(names: Sequence[str], config: ServerConfig) -> list[str]:
         "--model-control-mode=explicit",
         *(f"--load-model={name}" for name in names),
         "--disable-auto-complete-config",
-        f"--exit-timeout-secs={max(1, math.ceil(config.grace_s))}",
-        f"--allow-gpu-metrics={'true' if config.accelerator == 'gpu' else 'false'}",
-        f"--log-verbose={config.log_verbose}",
-        *(_secured(config.tls) if config.tls else ()),
-        *option_words(config.triton_options),
+        *(["--http-address=127.0.0.1"] if config.tls else ()),
+        *triton_words(config, {name: _inside(name) for name in (config.tls.files if config.tls else ())}),
     ]
 
 
-def _secured(tls: ServerTls) -> list[str]:
-    inside = {name: Path(f"/tls/{name}.pem") for name in tls.files}
-    return ["--http-address=127.0.0.1", *tls_words(inside)]
+def _inside(name: str) -> Path:
+    """Return where the container sees a file of TLS."""
+    return Path(f"/tls/{name}.pem")
 
 
 def _mount(source: Path, target: str) -> str:

@@ -1,5 +1,6 @@
 """Chooses the ports a server listens on."""
 
+import errno
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -25,7 +26,7 @@ def choose_ports(host: str, wanted: Ports) -> Ports:
         wanted: Ports asked for.
 
     Raises:
-        ServerStartError: A port asked for cannot be listened on.
+        ServerStartError: The host is no address of this machine, or a port asked for cannot be listened on.
     """
     with ExitStack() as held:  # all three stay bound until the last is chosen, so that no two are equal
         chosen = {name: held.enter_context(_bound(host, name, port)) for name, port in _named(wanted).items()}
@@ -43,9 +44,19 @@ def _bound(host: str, name: str, port: int) -> Iterator[int]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port in TIME_WAIT is free
         try:
             listener.bind((host, port))
-        except OSError as err:
+        except (OSError, ValueError, TypeError) as err:  # the last two: what cannot be a name of a machine
+            if not isinstance(err, OSError) or isinstance(err, socket.gaierror) or err.errno == errno.EADDRNOTAVAIL:
+                raise _no_address(host, err) from err
             raise ServerStartError(
                 f"{name} port {port} on {host} cannot be used ({(err.strerror or str(err)).lower()}); "
                 f"take any free one with --{name}-port 0"
             ) from err
         yield int(listener.getsockname()[1])
+
+
+def _no_address(host: str, err: Exception) -> ServerStartError:
+    reason = (getattr(err, "strerror", None) or str(err)).lower()
+    return ServerStartError(
+        f"host {host!r} is no IPv4 address of this machine ({reason}); take 127.0.0.1 to be reached from here alone, "
+        f"or 0.0.0.0 for every address that it has"
+    )

@@ -4,7 +4,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from polyrank.errors import RepositoryError
+from polyrank.arguments import named, text
+from polyrank.errors import ConfigError, RepositoryError
+from polyrank.triton_config import read_config
 
 # The name reaches a shell when Triton starts the model's workers.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -21,9 +23,12 @@ def servable_models(repository: Path, models: Sequence[str] | None = None) -> tu
         models: The names wanted; None takes every finished model.
 
     Raises:
+        ConfigError: `models` is no list of names.
         RepositoryError: The repository is no folder or holds no finished model, a model asked for is not finished, or
             a name holds a character that Triton's worker start cannot take.
     """
+    if models is not None:
+        _check_names(models)
     if not repository.is_dir():
         raise RepositoryError(f"model repository {repository} is not a folder; `polyrank publish` makes one")
     finished = tuple(sorted(folder.name for folder in repository.iterdir() if _is_finished(folder)))
@@ -37,6 +42,23 @@ def servable_models(repository: Path, models: Sequence[str] | None = None) -> tu
         if name not in finished:
             raise RepositoryError(f"model '{name}' is not in {repository}; it holds {', '.join(finished)}")
     return _with_plain_names(tuple(sorted(set(models))))
+
+
+def backends(repository: Path, names: Sequence[str]) -> dict[str, str]:
+    """Return the backend of each of these models, by the name of the model.
+
+    Raises:
+        RepositoryError: A configuration is empty, or cannot be read.
+    """
+    return {name: str(read_config(repository / name).backend) for name in names}
+
+
+def _check_names(models: object) -> None:
+    """Refuse a name in place of a list of names: its letters would be names too."""
+    if not isinstance(models, list | tuple):
+        raise ConfigError(f"models must be a list of names, as in ['ranker'], got {named(models)}")
+    for each in models:
+        text("a name in models", each)
 
 
 def _with_plain_names(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import logging
-import math
 import os
 import re
 import subprocess
@@ -14,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from polyrank.arguments import instance, path
 from polyrank.errors import ServerStartError
 
 from .devices import devices, devices_line
@@ -23,10 +23,9 @@ from .ports import Ports, choose_ports
 from .processes import process
 from .readiness import ServerLog, is_ready
 from .runtime import Runtime, ensure_runtime
-from .servable import servable_models
-from .server_config import ServerConfig
+from .servable import backends, servable_models
+from .server_config import ServerConfig, seconds, triton_words
 from .supervisor import Orders
-from .triton_options import option_words, tls_words
 
 __all__ = ["Server", "ServerConfig", "serve"]
 
@@ -126,8 +125,11 @@ class Server:
 
         Args:
             grace_s: Seconds that requests in flight may take before the server is killed; None takes the config's.
+
+        Raises:
+            ConfigError: `grace_s` is no number, below 0, or more than a day.
         """
-        grace_s = self._config.grace_s if grace_s is None else grace_s
+        grace_s = self._config.grace_s if grace_s is None else seconds("grace_s", grace_s, may_be_zero=True)
         self._order(f"stop {grace_s}")
         if self._supervisor.stdin is not None:
             self._supervisor.stdin.close()
@@ -205,13 +207,16 @@ def serve(
         The running server; use it as a context manager.
 
     Raises:
-        RepositoryError: The repository holds no finished model, or not the one asked for.
+        ConfigError: An argument is of a wrong type.
+        RepositoryError: The repository holds no finished model, or not the one asked for, or a config cannot be read.
         ServerRuntimeError: The server's environment is unusable or cannot be installed.
-        ServerStartError: A port is taken, a model does not load, or the server is not ready in time.
+        ServerStartError: It cannot listen at host or port, a model does not load, or it is not ready in time.
     """
-    config = config or ServerConfig()
-    folder = Path(repository).absolute()
+    config = ServerConfig() if config is None else config
+    instance("config", config, ServerConfig, "a ServerConfig")
+    folder = path("repository", repository).absolute()
     names = servable_models(folder, models)
+    backends(folder, names)  # what cannot be read is told here at once, and by Triton after seconds
     runtime = ensure_runtime(accelerator=config.accelerator)
     for _ in range(_PORT_ATTEMPTS - 1):
         try:
@@ -240,7 +245,7 @@ def _start(runtime: Runtime, repository: Path, names: tuple[str, ...], config: S
         ports=ports,
         log_file=log_file,
         folder=folder,
-        options=_options(config),
+        options=triton_words(config, config.tls.files if config.tls else {}),
     )
     _log.info("starting Triton with %s; log: %s", ", ".join(names), launch.log_file)
     server = Server(launch, config, lock)
@@ -251,17 +256,6 @@ def _start(runtime: Runtime, repository: Path, names: tuple[str, ...], config: S
         server.stop(grace_s=0.0)
         raise
     return server
-
-
-def _options(config: ServerConfig) -> tuple[str, ...]:
-    """Return the options of Triton that follow from the configuration."""
-    return (
-        f"--allow-gpu-metrics={'true' if config.accelerator == 'gpu' else 'false'}",
-        f"--exit-timeout-secs={max(1, math.ceil(config.grace_s))}",
-        f"--log-verbose={config.log_verbose}",
-        *(tls_words(config.tls.files) if config.tls else ()),
-        *option_words(config.triton_options),
-    )
 
 
 def _start_supervisor(launch: Launch, config: ServerConfig, lock: int) -> "subprocess.Popen[bytes]":

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from polyrank.arguments import instance, text
 from polyrank.errors import ConfigError
 
 _KEY = re.compile(r"[a-z][a-z0-9-]*")
@@ -52,6 +53,9 @@ class ServerTls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ca: Path | None = None
 
     def __post_init__(self) -> None:
+        for name in ("certificate", "key"):
+            instance(name, getattr(self, name), Path, "a pathlib.Path")
+        instance("ca", self.ca, Path | None, "a pathlib.Path or None")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         try:
             context.load_cert_chain(self.certificate, self.key, password="")
@@ -84,9 +88,11 @@ def check_options(options: Mapping[str, str]) -> None:
         options: Values by name, as `http-thread-count`.
 
     Raises:
-        ConfigError: A name is none, or one of those.
+        ConfigError: A name is none, or one of those, or a value is no text.
     """
     for name, value in options.items():
+        text("the name of a triton option", name)
+        text(f"triton option {name}", value)
         if not _KEY.fullmatch(name):
             raise ConfigError(
                 f"triton option {name!r} must be a name such as http-thread-count, without leading dashes"

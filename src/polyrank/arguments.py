@@ -1,8 +1,10 @@
 """What arguments must be: the checks that every face of the package shares, each with its one line."""
 
 import operator
+import os
 import reprlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -56,6 +58,21 @@ def text(name: str, value: object) -> str:
     if not isinstance(value, str) or not is_utf8(value):
         raise ConfigError(f"{name} must be text, without lone surrogates, got {shown(value)}")
     return value
+
+
+def path(name: str, value: object) -> Path:
+    """Return `value`, a path as text or as an object, as a Path; an empty one would be the folder that one is in.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    try:
+        found = os.fspath(value)  # type: ignore[call-overload]
+    except TypeError:
+        found = None
+    if not isinstance(found, str) or not found or "\0" in found:
+        raise ConfigError(f"{name} must be a path, got {named(value)}")
+    return Path(found)
 
 
 def is_utf8(value: str) -> bool:

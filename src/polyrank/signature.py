@@ -24,6 +24,9 @@ RAW_SUFFIX = "_raw"
 """The graph over rows is served under its name with this at the end too, where that is asked for: behind a tensor for
 each feature."""
 
+RAW_BACKEND = "polyrank"
+"""The backend that answers it; Triton has none of that name."""
+
 SCORE, TOP_ITEMS, TOP_SCORES, TASK_WEIGHTS = "score", "top_items", "top_scores", "task_weights"
 """Outputs and input of a graph over requests, beside those of tasks and halves."""
 

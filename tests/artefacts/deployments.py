@@ -1,6 +1,8 @@
 """What the files of serving/deploy say."""
 
+import importlib.resources
 import json
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -15,9 +17,15 @@ class Loader(yaml.SafeLoader):
 Loader.add_constructor("!reset", lambda _loader, _node: [])
 
 
-def read(file: str) -> Any:
+def compose_schema() -> Any:
+    """Return the JSON Schema of the Compose specification."""
+    vendored = importlib.resources.files("check_jsonschema") / "builtin_schemas" / "vendor" / "compose-spec.json"
+    return json.loads(vendored.read_text())
+
+
+def read(file: str, folder: Path = FILES) -> Any:
     """Return what a file of the deployments says."""
-    return yaml.load((FILES / file).read_text(), Loader=Loader)  # noqa: S506 (a safe loader with one more tag)
+    return yaml.load((folder / file).read_text(), Loader=Loader)  # noqa: S506 (a safe loader with one more tag)
 
 
 def queries() -> dict[str, str]:

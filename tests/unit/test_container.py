@@ -7,8 +7,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
+from artefacts.deployments import compose_schema, read
 
 from polyrank.__main__ import main
 from polyrank.errors import ConfigError, OutputError, RepositoryError
@@ -19,14 +21,14 @@ from polyrank.serving.server_config import ServerConfig
 CONFIG = ServerConfig(http_port=8000, grpc_port=8001, metrics_port=8002)
 
 
-def add(repository: Path, name: str, *releases: str | None) -> None:
+def add(repository: Path, name: str, *releases: str | None, backend: str = "onnxruntime") -> None:
     """Write a finished model with a version for each release that it was exported for."""
     for number, release in enumerate(releases, 1):
         version = repository / name / str(number)
         version.mkdir(parents=True)
         (version / "model.onnx").touch()
         (version / "signature.json").write_text(json.dumps({"triton": release, "opset": 20}))
-    (repository / name / "config.pbtxt").touch()
+    (repository / name / "config.pbtxt").write_text(f'name: "{name}"\nbackend: "{backend}"\n')
 
 
 @pytest.fixture
@@ -129,6 +131,61 @@ def test_written_files_are_those_of_the_package_with_release_and_repository(repo
     assert settings == f"TRITON_RELEASE=25.11\nMODEL_REPOSITORY='{repository}'\n"
     image = yaml.safe_load((tmp_path / "deploy" / "kubernetes" / "kustomization.yaml").read_text())["images"]
     assert image == [{"name": "nvcr.io/nvidia/tritonserver", "newTag": "25.11-py3"}]
+
+
+@pytest.fixture
+def with_raw(repository: Path) -> Path:
+    add(repository, "bids_raw", "25.11", backend="polyrank")
+    return repository
+
+
+def test_command_for_raw_models_takes_an_image_that_is_to_be_built(
+    with_raw: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert "tritonserver-polyrank:26.07" in words(with_raw)
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "Triton's image lacks the backend of bids_raw: build tritonserver-polyrank:26.07 first, as raw/Dockerfile of "
+        "--write-deploy DIR says"
+    )
+    caplog.clear()
+    assert "nvcr.io/nvidia/tritonserver:26.07-py3" in words(with_raw, models=["bids"])
+    assert caplog.records == []
+
+
+def test_written_files_for_raw_models_take_an_image_that_is_to_be_built(with_raw: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "deploy"
+    said = write_deployment(folder, with_raw, "25.11")
+    assert f"; next: make the wheel for {folder}/raw as the Dockerfile there says, since Triton's image lacks " in said
+    release = "${TRITON_RELEASE:?such as 26.07}"
+    compose, without_gpu = read("compose.yaml", folder), read("compose.cpu.yaml", folder)
+    for each in (compose, without_gpu):
+        jsonschema.validate(each, compose_schema())
+    triton = compose["services"]["triton"]
+    assert triton["image"] == f"tritonserver-polyrank:{release}"
+    assert triton["build"] == {"context": "raw", "args": {"RELEASE": release, "RUNTIME": "onnxruntime-gpu"}}
+    assert without_gpu["services"]["triton"]["build"] == {"args": {"RUNTIME": "onnxruntime"}}
+    assert read("kubernetes/kustomization.yaml", folder)["images"] == [
+        {
+            "name": "nvcr.io/nvidia/tritonserver",
+            "newName": "registry.example/tritonserver-polyrank",
+            "newTag": "25.11",
+        }
+    ]
+
+
+def test_dockerfile_of_raw_models_speaks_of_the_folder_it_lies_in(repository: Path, tmp_path: Path) -> None:
+    write_deployment(tmp_path / "deploy", repository, "25.11")
+    text = (tmp_path / "deploy" / "raw" / "Dockerfile").read_text()
+    assert "--wheel-dir . SOURCES" in text
+    assert "docker build --tag tritonserver-polyrank:25.11 ." in text
+    assert "ARG RELEASE=25.11" in text
+
+
+def test_printing_and_writing_exclude_one_another(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["serve", str(repository), "--print-docker", "--write-deploy", "deploy"])
+    assert "argument --write-deploy: not allowed with argument --print-docker" in capsys.readouterr().err
 
 
 def test_folder_that_exists_is_not_written_into(repository: Path, tmp_path: Path) -> None:

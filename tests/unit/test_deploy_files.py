@@ -1,19 +1,17 @@
 """The files of serving/deploy against the schemas of those who read them."""
 
-import importlib.resources
 import json
 import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import kubernetes_validate
 import promql_parser
 import pytest
 import yaml
-from artefacts.deployments import queries, read
+from artefacts.deployments import compose_schema, queries, read
 
 from polyrank.serving.deployment import FILES
 
@@ -23,11 +21,6 @@ MANIFESTS = sorted(
     for file in (FILES / "kubernetes").glob("*.yaml")
     if file.name not in ("kustomization.yaml", "adapter-values.yaml")
 )
-
-
-def compose_schema() -> Any:
-    vendored = importlib.resources.files("check_jsonschema") / "builtin_schemas" / "vendor" / "compose-spec.json"
-    return json.loads(vendored.read_text())
 
 
 @pytest.mark.parametrize("file", ["compose.yaml", "compose.cpu.yaml"])

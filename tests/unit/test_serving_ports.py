@@ -1,3 +1,4 @@
+import re
 import socket
 
 import pytest
@@ -30,6 +31,17 @@ def test_busy_port_is_named_with_the_option(name: str) -> None:
             choose_ports(HOST, wanted)
 
 
-def test_address_of_another_machine_is_refused() -> None:
-    with pytest.raises(ServerStartError, match=r"port 0 on 192\.0\.2\.1 cannot be used \(cannot assign requested"):
-        choose_ports("192.0.2.1", Ports(http=0, grpc=0, metrics=0))
+@pytest.mark.parametrize(
+    ("host", "reason"),
+    [
+        ("192.0.2.1", "cannot assign requested address"),
+        ("nope.invalid", ".*"),
+        ("::1", ".*"),
+        ("a..b", ".*"),
+        ("a\0b", "host name must not contain null character"),
+    ],
+)
+def test_host_that_is_not_of_this_machine_is_refused(host: str, reason: str) -> None:
+    expected = rf"^host {re.escape(repr(host))} is no IPv4 address of this machine \({reason}\); take 127\.0\.0\.1 to"
+    with pytest.raises(ServerStartError, match=expected):
+        choose_ports(host, Ports(http=0, grpc=0, metrics=0))

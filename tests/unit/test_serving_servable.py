@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from polyrank.errors import RepositoryError
-from polyrank.serving.servable import servable_models
+from polyrank.serving.servable import backends, servable_models
+from polyrank.serving.server import serve
 
 
 def add(repository: Path, model: str, *files: str) -> None:
@@ -63,3 +64,20 @@ def test_name_that_a_shell_would_read_is_refused(repository: Path) -> None:
     add(repository, "a;b", "config.pbtxt", "1/model.onnx")
     with pytest.raises(RepositoryError, match=r"model name 'a;b' must be letters, digits"):
         servable_models(repository)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is empty; publish the bundle again"),
+        ("# nothing\n", "is empty; publish the bundle again"),
+        ("name: 3 {", "cannot be read: 1:7 : .*"),
+    ],
+)
+def test_config_that_says_nothing_is_refused_before_anything_starts(repository: Path, text: str, message: str) -> None:
+    for model in ("ranker", "b-2.x"):
+        (repository / model / "config.pbtxt").write_text('backend: "onnxruntime"')
+    assert backends(repository, ["ranker"]) == {"ranker": "onnxruntime"}
+    (repository / "ranker" / "config.pbtxt").write_text(text)
+    with pytest.raises(RepositoryError, match=rf"^{repository}/ranker/config\.pbtxt {message}$"):
+        serve(repository)

@@ -1,13 +1,16 @@
 """Options that go to Triton, and those that do not."""
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from polyrank.__main__ import main
 from polyrank.errors import ConfigError
 from polyrank.serving.devices import devices, devices_line
+from polyrank.serving.server import serve
 from polyrank.serving.server_config import ServerConfig
 from polyrank.serving.triton_options import ServerTls, check_options, option_words, tls_words
 
@@ -88,15 +91,58 @@ def test_files_that_do_not_fit_are_refused(pems: Path, certificate: str, key: st
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("restarts", -1, r"^restarts must be 0 or above, got -1$"),
-        ("grace_s", -0.5, r"^grace_s must be 0 or above, got -0\.5$"),
-        ("log_verbose", -1, r"^log_verbose must be 0 or above, got -1$"),
-        ("hang_s", 0.0, r"^hang_s must be above 0, got 0\.0$"),
+        ("restarts", -1, r"^restarts must be an integer in \[0, 1000\], got -1$"),
+        ("restarts", 99_999_999_999_999_999_999, r"^restarts must be an integer in \[0, 1000\], got 9+$"),
+        ("restarts", 1.5, r"^restarts must be an integer in \[0, 1000\], got 1\.5$"),
+        ("log_verbose", -1, r"^log_verbose must be an integer in \[0, 100\], got -1$"),
+        ("log_verbose", 99_999_999_999, r"^log_verbose must be an integer in \[0, 100\], got 9+$"),
+        ("http_port", "x", r"^http_port must be an integer in \[0, 65535\], got 'x'$"),
+        ("grpc_port", True, r"^grpc_port must be an integer in \[0, 65535\], got True$"),
+        ("grace_s", -0.5, r"^grace_s must be in \[0, 86400\] seconds, got -0\.5$"),
+        ("grace_s", float("inf"), r"^grace_s must be in \[0, 86400\] seconds, got inf$"),
+        ("grace_s", float("nan"), r"^grace_s must be in \[0, 86400\] seconds, got nan$"),
+        ("grace_s", None, r"^grace_s must be in \[0, 86400\] seconds, got None$"),
+        ("hang_s", 0.0, r"^hang_s must be in \(0, 86400\] seconds, got 0\.0$"),
+        ("hang_s", 1e99, r"^hang_s must be in \(0, 86400\] seconds, got 1e\+99$"),
+        ("ready_timeout_s", 10**400, r"^ready_timeout_s must be in \(0, 86400\] seconds, got 1000"),
+        ("ready_timeout_s", "60", r"^ready_timeout_s must be in \(0, 86400\] seconds, got '60'$"),
+        ("host", 5, r"^host must be text, "),
+        ("host", "", r"^host must be an IPv4 address of this machine, got ''; "),
+        ("accelerator", "tpu", r"^accelerator must be 'cpu' or 'gpu', got 'tpu'$"),
+        ("log_file", "x.log", r"^log_file must be a pathlib\.Path or None, got 'x\.log'$"),
+        ("tls", "cert.pem", r"^tls must be a ServerTls or None, got 'cert\.pem'$"),
+        ("triton_options", ["a=1"], r"^triton_options must be a dict of texts by name, got list$"),
+        ("triton_options", {"http-thread-count": 16}, r"^triton option http-thread-count must be text, .*, got 16$"),
+        ("triton_options", {5: "16"}, r"^the name of a triton option must be text, .*, got 5$"),
     ],
 )
-def test_wrong_number_is_refused(name: str, value: float, message: str) -> None:
+def test_wrong_value_is_refused(name: str, value: object, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         ServerConfig(**{name: value})  # type: ignore[arg-type]
+
+
+def test_numbers_of_numpy_are_taken() -> None:
+    config = ServerConfig(restarts=np.int64(3), grace_s=np.float32(0.5))  # type: ignore[arg-type]
+    assert (type(config.restarts), type(config.grace_s)) == (int, float)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: serve(None), r"^repository must be a path, got None$"),  # type: ignore[arg-type]
+        (lambda: serve(""), r"^repository must be a path, got ''$"),
+        (lambda: serve("models", config=5), r"^config must be a ServerConfig, got 5$"),  # type: ignore[arg-type]
+        (
+            lambda: serve("models", models="ranker"),
+            r"^models must be a list of names, as in \['ranker'\], got 'ranker'$",
+        ),
+        (lambda: serve("models", models=[5]), r"^a name in models must be text, .*, got 5$"),  # type: ignore[list-item]
+        (lambda: ServerTls(certificate="c.pem", key=Path("k.pem")), r"^certificate must be a pathlib\.Path, got 'c\."),  # type: ignore[arg-type]
+    ],
+)
+def test_argument_of_a_wrong_type_is_refused(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        call()
 
 
 def test_devices_are_read_from_the_log() -> None:
@@ -123,7 +169,10 @@ def test_line_without_devices_says_so() -> None:
         (["--triton-option", "http-port=1"], "triton option http-port is set by the server itself; use --http-port"),
         (["--tls-key", "key.pem"], "TLS needs --tls-certificate and --tls-key, both"),
         (["--tls-ca", "ca.pem"], "TLS needs --tls-certificate and --tls-key, both"),
-        (["--restarts", "-1"], "restarts must be 0 or above, got -1"),
+        (["--restarts", "-1"], "--restarts must be an integer in [0, 1000], got -1"),
+        (["--grace-s", "inf"], "--grace-s must be in [0, 86400] seconds, got inf"),
+        (["--http-port", "-1"], "--http-port must be an integer in [0, 65535], got -1"),
+        (["--http-port", "8001"], "the three ports must differ, got 8001 for http, 8001 for grpc, 8002 for metrics"),
     ],
 )
 def test_command_refuses_wrong_options_in_one_line(

@@ -10,11 +10,14 @@ from polyrank.errors import ConfigError, ServerUnavailableError
 
 from .output import say
 from .server import show_progress
+from .wording import options_named
 
 if TYPE_CHECKING:
     from polyrank.serving.server import Server
     from polyrank.serving.server_config import ServerConfig
     from polyrank.serving.triton_options import ServerTls
+
+_NUMBERS = ("http_port", "grpc_port", "metrics_port", "ready_timeout_s", "restarts", "hang_s", "grace_s", "log_verbose")
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -58,8 +61,11 @@ def _add_container(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "the official container", "print or write what serves the same there; nothing starts"
     )
-    group.add_argument("--print-docker", action="store_true", help="print the docker command and end")
-    group.add_argument("--write-deploy", type=Path, metavar="DIR", help="write files for Docker Compose and Kubernetes")
+    one = group.add_mutually_exclusive_group()
+    one.add_argument("--print-docker", action="store_true", help="print the docker command and end")
+    one.add_argument(
+        "--write-deploy", type=Path, metavar="DIR", help="write files for Docker Compose and Kubernetes and end"
+    )
     group.add_argument("--triton-release", metavar="YY.MM", help="default what the models were exported for")
 
 
@@ -118,21 +124,15 @@ def _start(args: argparse.Namespace) -> "Server":
 def _config(args: argparse.Namespace) -> "ServerConfig":
     from polyrank.serving.server_config import ServerConfig
 
-    return ServerConfig(
-        host=args.host,
-        http_port=args.http_port,
-        grpc_port=args.grpc_port,
-        metrics_port=args.metrics_port,
-        ready_timeout_s=args.ready_timeout_s,
-        log_file=args.log_file,
-        accelerator=args.accelerator,
-        restarts=args.restarts,
-        hang_s=args.hang_s,
-        grace_s=args.grace_s,
-        tls=_tls(args),
-        log_verbose=args.log_verbose,
-        triton_options=dict(_named(word) for word in args.triton_option),
-    )
+    with options_named(host="--host", **{name: f"--{name.replace('_', '-')}" for name in _NUMBERS}):
+        return ServerConfig(
+            host=args.host,
+            log_file=args.log_file,
+            accelerator=args.accelerator,
+            tls=_tls(args),
+            triton_options=dict(_named(word) for word in args.triton_option),
+            **{name: getattr(args, name) for name in _NUMBERS},
+        )
 
 
 def _tls(args: argparse.Namespace) -> "ServerTls | None":
