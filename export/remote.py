@@ -15,22 +15,22 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from polyrank.arguments import text
 from polyrank.errors import ConfigError, MissingExtraError, OutputError, PolyrankError, RepositoryError
+from polyrank.triton_config import CONFIG_FILE, parsed_config
 
 from .bundle import MODEL_FILE, SIGNATURE_FILE, Bundle
 from .live_server import LiveServer, require_absent, require_live, restore
 from .model_directory import (
-    CONFIG_FILE,
     HIGHEST_FILE,
     RECORD_FILE,
     VersionRecord,
     live_versions,
-    parsed_config,
     parsed_highest,
     version_numbers,
 )
-from .repository import beside, require_keep
-from .servable import Servable, servables_of
+from .repository import beside, requested
+from .servable import Servable
 from .serving_options import ServingOptions
 from .staged_model import kept_versions, prove_version, require_same_wire, write_version
 from .together import require_together
@@ -86,10 +86,8 @@ def publish_remote(
     Raises:
         As `publish`, and MissingExtraError: fsspec, or the package for the kind of store, is not installed.
     """
-    require_keep(keep)
-    bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
-    name = bundle.signature.schema.name if name is None else name
-    servables = servables_of(bundle, name, options or ServingOptions())
+    text("repository", repository)
+    servables = requested(bundle, name, options, keep, server)
     system, root = _open(repository)
     with _writing(repository), tempfile.TemporaryDirectory() as scratch:
         names = [each.name for each in servables]

@@ -15,13 +15,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from polyrank.arguments import instance, path, shown, text
 from polyrank.errors import ConfigError, OutputError, PolyrankError, RepositoryError
 from polyrank.signature import RAW_SUFFIX
 from polyrank.staging import partial_directory
+from polyrank.triton_config import parsed_config
 
-from .bundle import Bundle
+from .bundle import MODEL_FILE, SIGNATURE_FILE, Bundle
 from .live_server import LiveServer, require_absent, require_live, restore
-from .model_directory import highest_version, live_versions, local_folder, newest_record, parsed_config
+from .model_directory import highest_version, live_versions, local_folder, newest_record
 from .servable import Servable, servables_of
 from .serving_options import ServingOptions
 from .staged_model import StagedModel
@@ -78,19 +80,18 @@ def publish(
             versions are removed after that.
 
     Raises:
-        ConfigError: `keep` is below 1, or the options do not go with the versions.
-        RepositoryError: the bundle is damaged, the name is no model name, the model directory is not a model or that
-            of another, an older model over requests would stay beside the version, or the server did not load or prove
-            it.
-        OutputError: the repository cannot be written.
+        ConfigError: `keep` is below 1, another argument is of a wrong type, or the options do not go with the versions.
+        RepositoryError: the bundle is damaged, the repository lies in a bundle, the name is no model name, the model
+            directory is not a model or that of another, an older model over requests would stay beside the version, or
+            the server did not load or prove it.
+        OutputError: the repository is a file, or cannot be written.
     """
-    require_keep(keep)
-    bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
-    name = bundle.signature.schema.name if name is None else name
-    servables = servables_of(bundle, name, options or ServingOptions())
     place = local_folder(repository)
-    with writing(place / name), locked(place):
-        return put(servables, place, keep=keep, server=server)
+    servables = requested(bundle, name, options, keep, server)
+    with writing(place / servables[0].name):
+        _require_folder(place)
+        with locked(place):
+            return put(servables, place, keep=keep, server=server)
 
 
 def put(servables: Sequence[Servable], repository: Path, *, keep: int | None, server: LiveServer | None) -> Published:
@@ -103,7 +104,10 @@ def put(servables: Sequence[Servable], repository: Path, *, keep: int | None, se
         As `publish`.
     """
     require_together(
-        [each.name for each in servables], lambda model: newest_record(repository / model), where=repository
+        [each.name for each in servables],
+        lambda model: newest_record(repository / model),
+        where=repository,
+        is_older=servables[0].record.origin is not None,
     )
     version = 1 + max(highest_version(repository / each.name) for each in servables)
     if server is not None:
@@ -132,14 +136,50 @@ def beside(others: Sequence[Any]) -> dict[str, Any]:
     return {"raw" if each.model.endswith(RAW_SUFFIX) else "requests": each for each in others}
 
 
-def require_keep(keep: int | None) -> None:
-    """Refuse a number of versions below 1.
+def requested(
+    bundle: Bundle | str | Path,
+    name: str | None,
+    options: ServingOptions | None,
+    keep: int | None,
+    server: LiveServer | None,
+) -> list[Servable]:
+    """Check the arguments of `publish`, and return the models that it is to publish.
 
     Raises:
-        ConfigError: it is.
+        As `publish`.
     """
-    if keep is not None and keep < 1:
-        raise ConfigError(f"keep must be 1 or above, got {keep}; leave it out to keep all versions")
+    if keep is not None and (not isinstance(keep, int) or keep < 1):
+        raise ConfigError(f"keep must be 1 or above, got {shown(keep)}; leave it out to keep all versions")
+    if name is not None:
+        text("name", name)
+    if options is not None:
+        instance("options", options, ServingOptions, "ServingOptions")
+    require_server(server)
+    found = bundle if isinstance(bundle, Bundle) else Bundle.load(path("bundle", bundle))
+    name = found.signature.schema.name if name is None else name
+    return servables_of(found, name, options or ServingOptions())
+
+
+def require_server(server: LiveServer | None) -> None:
+    """Refuse what cannot be asked to load and prove, such as the address of a server.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    if server is not None and not hasattr(server, "serves"):
+        raise ConfigError(f"server must be a ModelControl, got {shown(server)}")
+
+
+def _require_folder(place: Path) -> None:
+    """Refuse a repository that is a file, or where it would change a bundle."""
+    there = next(each for each in (place, *place.parents) if each.exists())
+    if not there.is_dir():
+        what = "is" if there == place else f"lies under {there}, which is"
+        raise OutputError(f"repository {place} {what} a file; name a folder")
+    for each in (place, *place.parents):
+        if (each / MODEL_FILE).is_file() and (each / SIGNATURE_FILE).is_file():
+            what = "is a bundle" if each == place else f"lies in the bundle {each}"
+            raise RepositoryError(f"repository {place} {what}, which publishing would change; name another folder")
 
 
 def _staged(place: Path, stack: contextlib.ExitStack) -> StagedModel:

@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 import msgspec
 
+from polyrank.arguments import is_number, shown
 from polyrank.errors import ConfigError
 from polyrank.located import load_toml
 
@@ -18,9 +19,9 @@ _ARENAS = re.compile(r"(cpu|gpu):[0-9]+(;(cpu|gpu):[0-9]+)*")
 
 
 def _require_range(name: str, value: int, low: int, high: int) -> None:
-    if not low <= value < high:
+    if not isinstance(value, int) or not low <= value < high:
         limit = "2**31" if high == 2**31 else high  # as it is known, not in ten digits
-        raise ConfigError(f"{name} must be in [{low}, {limit}), got {value}")
+        raise ConfigError(f"{name} must be in [{low}, {limit}), got {shown(value)}")
 
 
 class InstanceGroup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -142,8 +143,8 @@ class ServingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             raise ConfigError(f"specific_versions must be 1 or above, got {list(self.specific_versions)}")
         if self.specific_versions and self.latest_versions != 1:
             raise ConfigError("specific_versions and latest_versions both say what is live; leave one of them out")
-        if not 0.0 < self.tolerance < 1.0:
-            raise ConfigError(f"tolerance must be in (0, 1), got {self.tolerance}")
+        if not is_number(self.tolerance) or not 0.0 < self.tolerance < 1.0:
+            raise ConfigError(f"tolerance must be in (0, 1), got {shown(self.tolerance)}")
         if not self.instances:
             raise ConfigError("instances must hold one group at least; leave them out for one on any device")
         if self.tensorrt is not None and all(group.kind == "cpu" for group in self.instances):
@@ -167,5 +168,5 @@ class ServingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     def _require_sizes(self, name: str, sizes: Sequence[int]) -> None:
         for size in sizes:
-            if not 1 <= size <= self.max_batch_size:
-                raise ConfigError(f"{name} must be in [1, {self.max_batch_size}] (max_batch_size), got {size}")
+            if not isinstance(size, int) or not 1 <= size <= self.max_batch_size:
+                raise ConfigError(f"{name} must be in [1, {self.max_batch_size}] (max_batch_size), got {shown(size)}")

@@ -28,7 +28,8 @@ from polyrank.export import (
 )
 from polyrank.export.answers import Answers
 from polyrank.export.exchange import exchange
-from polyrank.export.model_directory import highest_version, read_config, versions
+from polyrank.export.model_directory import highest_version, versions
+from polyrank.triton_config import read_config
 
 NAMES = ("toy", "toy_rank")
 

@@ -14,9 +14,10 @@ from polyrank.__main__ import main
 from polyrank.errors import RepositoryError, RequestError
 from polyrank.export import Bundle, Published, ServingOptions, list_versions, publish, publish_remote, rollback
 from polyrank.export.answers import Answers, open_session, run_session
-from polyrank.export.model_directory import read_config, versions
+from polyrank.export.model_directory import versions
 from polyrank.raw_inputs import RawEncoder
 from polyrank.signature import SIGNATURE_KEY
+from polyrank.triton_config import read_config
 
 NAMES = ("toy", "toy_raw")
 RAW = ServingOptions(raw=True)
@@ -111,12 +112,17 @@ def test_raw_model_is_not_left_behind(toy_bundle: Path, models: Path) -> None:
     assert numbers(models) == [[1], [1]]
 
 
-def test_raw_model_is_not_left_behind_by_going_back(toy_bundle: Path, models: Path) -> None:
+def test_raw_model_goes_back_to_a_version_without_one(toy_bundle: Path, models: Path) -> None:
     publish(toy_bundle, models)
     publish(toy_bundle, models, options=RAW)
-    with pytest.raises(RepositoryError, match=r"has model 'toy_raw', and the new version is published without it"):
-        rollback(models, name="toy")
-    assert numbers(models) == [[1, 2], [2]]
+    published = rollback(models, name="toy", server=Server(toy_bundle))
+    assert published.raw is not None
+    assert (published.raw.model, published.raw.version) == ("toy_raw", 3)
+    assert published.raw.differences is not None
+    assert numbers(models) == [[1, 2, 3], [2, 3]]
+    assert read_config(models / "toy_raw").backend == "polyrank"
+    assert [info.origin for info in list_versions(models)] == [1, None, None, 1, None]
+    assert rollback(models, name="toy", to=3).raw is not None
 
 
 def test_model_of_that_name_is_not_taken(toy_bundle: Path, models: Path) -> None:

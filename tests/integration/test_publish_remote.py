@@ -16,8 +16,8 @@ from polyrank.__main__ import main
 from polyrank.errors import ConfigError, MissingExtraError, OutputError, RepositoryError
 from polyrank.export import Bundle, ExportOptions, ServingOptions, export_onnx, publish, publish_remote
 from polyrank.export.bundle import check_golden
-from polyrank.export.model_directory import parsed_config
 from polyrank.serving import ModelControl, Ranker, serve
+from polyrank.triton_config import parsed_config
 
 FILES = {"golden.npz", "model.onnx", "parity.json", "run.json", "signature.json", "version.json"}
 

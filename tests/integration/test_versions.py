@@ -24,8 +24,9 @@ from polyrank.export import (
     rollback,
 )
 from polyrank.export.bundle import check_golden
-from polyrank.export.model_directory import VersionRecord, highest_version, read_config, versions
+from polyrank.export.model_directory import VersionRecord, highest_version, versions
 from polyrank.signature import SIGNATURE_KEY
+from polyrank.triton_config import read_config
 
 
 @pytest.fixture
@@ -83,9 +84,22 @@ def test_number_that_was_ever_highest_is_kept_in_the_model(toy_bundle: Path, mod
 
 def test_damaged_highest_number_is_named(toy_bundle: Path, models: Path) -> None:
     publish(toy_bundle, models)
-    (models / "toy" / ".highest_version").write_text("many")
-    with pytest.raises(RepositoryError, match=r"/\.highest_version must hold a version number, got 'many'; remove it$"):
+    (models / "toy" / ".highest_version").write_bytes(b"\xff")
+    with pytest.raises(
+        RepositoryError, match=r"/toy/\.highest_version must hold the highest version number that the mod"
+    ):
         publish(toy_bundle, models)
+
+
+def test_bundle_is_no_repository(toy_bundle: Path, models: Path) -> None:
+    copy = Path(shutil.copytree(toy_bundle, models.parent / "copy"))
+    before = contents(copy)
+    for place, what in ((copy, "is a bundle"), (copy / "in" / "it", f"lies in the bundle {copy}")):
+        with pytest.raises(
+            RepositoryError, match=rf"^repository {place} {what}, which publishing would change; name an"
+        ):
+            publish(copy, place)
+    assert contents(copy) == before
 
 
 def test_newest_versions_are_kept(toy_bundle: Path, models: Path) -> None:

@@ -143,6 +143,8 @@ WRONG: dict[str, tuple[Any, str]] = {
     ),
     "no tolerance": (lambda: ServingOptions(tolerance=0.0), "tolerance must be in (0, 1), got 0.0"),
     "tolerance of no number": (lambda: ServingOptions(tolerance=float("nan")), "tolerance must be in (0, 1), got nan"),
+    "threads as text": (lambda: ServingOptions(threads="2"), "threads must be in [1, 1025), got '2'"),  # type: ignore[arg-type]
+    "tolerance as text": (lambda: ServingOptions(tolerance="x"), "tolerance must be in (0, 1), got 'x'"),  # type: ignore[arg-type]
     "no instance group": (
         lambda: ServingOptions(instances=()),
         "instances must hold one group at least; leave them out for one on any device",

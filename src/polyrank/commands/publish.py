@@ -6,10 +6,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .output import place, say
+from .wording import options_named
 
 if TYPE_CHECKING:
     from polyrank.export import Published, PublishedRemotely, ServingOptions
     from polyrank.serving import ModelControl
+
+_OPTIONS = {
+    "name": "--name",
+    "max_batch_size": "--max-batch-size",
+    "queue_delay_us": "--queue-delay-us",
+    "threads": "--threads",
+    "keep": "--keep",
+    "url": "--to",
+    "timeout_s": "--timeout-s",
+}
+"""By the argument of the library that each is."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -42,6 +54,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Publish, and say where."""
+    with options_named(**_OPTIONS):
+        return _run(args)
+
+
+def _run(args: argparse.Namespace) -> int:
     from polyrank.export import publish, publish_remote
     from polyrank.export.model_directory import is_remote
 

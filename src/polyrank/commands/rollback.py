@@ -5,6 +5,7 @@ import contextlib
 
 from .output import place
 from .publish import control, say_where
+from .wording import options_named
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -24,7 +25,10 @@ def run(args: argparse.Namespace) -> int:
     """Roll back, and say where."""
     from polyrank.export import rollback
 
-    with contextlib.ExitStack() as stack:
+    with (
+        options_named(name="--name", to="--to", url="--url", timeout_s="--timeout-s"),
+        contextlib.ExitStack() as stack,
+    ):
         server = control(args.url, args.timeout_s, stack)
         published = rollback(args.repository, name=args.name, to=args.to, server=server)
     say_where(published, args.url)
