@@ -6,22 +6,30 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from polyrank.errors import ConfigError, DeadlineExceededError, PolyrankError, ServerUnavailableError
+from polyrank.arguments import shown
+from polyrank.errors import (
+    ConfigError,
+    DeadlineExceededError,
+    ModelNotReadyError,
+    PolyrankError,
+    ServerUnavailableError,
+)
 from polyrank.serving.async_client import AsyncRanker
 from polyrank.serving.items import ITEM, Items
+from polyrank.serving.served import Served
 from polyrank.signature import SCORE
 from polyrank.tasks import kind_of
 
 from .logs import Logs
+from .refusals import OwnNames, as_json, refuse
 from .versions import Notes
 
 Answer = Callable[[Request], Awaitable[Any]]
@@ -29,7 +37,13 @@ Answer = Callable[[Request], Awaitable[Any]]
 _PAGE = Path(__file__).with_name("page")
 _MOST_ITEMS = 100
 _TIMEOUT_S = 5.0
-_STATUS = ((DeadlineExceededError, 504), (ServerUnavailableError, 503), (PolyrankError, 400))
+
+
+class _NotLiveError(ModelNotReadyError):
+    """The server answers, and serves other versions: to ask again is of no use."""
+
+
+_STATUS = ((_NotLiveError, 404), (DeadlineExceededError, 504), (ServerUnavailableError, 503), (PolyrankError, 400))
 _WEIGHT = "w."
 
 
@@ -50,9 +64,7 @@ class Demo:
 
     async def model(self, _: Request) -> dict[str, Any]:
         """Tell of the model: its tasks, its live versions, and users to pick from."""
-        # A client of its own: those that are kept know the versions there were when they came.
-        async with AsyncRanker(self._url, self._model, timeout_s=_TIMEOUT_S) as ranker:
-            served = ranker.served
+        served = await self._served()
         tasks = [
             {"name": task.name, "kind": kind_of(task), "is_weighted": task.name in served.weighted}
             for task in served.signature.schema.tasks
@@ -80,21 +92,45 @@ class Demo:
         asked = request.query_params
         user, top_k = self._logs.of_user(_text(asked, "user")).features, _count(asked)
         weights = {name.removeprefix(_WEIGHT): _number(asked, name) for name in asked if name.startswith(_WEIGHT)}
-        ranker = self._ranker(asked.get("version"))
-        items = await self._encoded(ranker)
-        start = time.perf_counter()
-        found = await ranker.rank(user, items, top_k=top_k, weights=weights or None)
+        version = asked.get("version")
+        ranker = self._ranker(version)
+        try:
+            items = await self._encoded(ranker)
+            start = time.perf_counter()
+            found = await ranker.rank(user, items, top_k=top_k, weights=weights or None)
+        except ModelNotReadyError:
+            await self._require_live(version)
+            raise
         latency_ms = 1e3 * (time.perf_counter() - start)
         rows = found.to_pylist()
         facts = self._logs.facts([row[ITEM] for row in rows])
         top = [told | _scores(row, ranker) for told, row in zip(facts, rows, strict=True)]
-        version = found.schema.metadata[b"polyrank.version"].decode()
-        return {"version": version, "latency_ms": latency_ms, "items": len(items), "top": top}
+        answered = found.schema.metadata[b"polyrank.version"].decode()
+        return {"version": answered, "latency_ms": latency_ms, "items": len(items), "top": top}
 
     async def close(self) -> None:
         """Close the connections to the server."""
         for ranker in self._rankers.values():
             await ranker.close()
+
+    async def _served(self) -> Served:
+        """Return what is served now: the clients that are kept know the versions there were when they came."""
+        async with AsyncRanker(self._url, self._model, timeout_s=_TIMEOUT_S) as ranker:
+            return ranker.served
+
+    async def _require_live(self, version: str | None) -> None:
+        """Refuse a version that the server does not serve, where it serves others.
+
+        Raises:
+            _NotLiveError: it does not.
+            PolyrankError: it serves none, or does not answer.
+        """
+        live = (await self._served()).versions
+        if version is not None and version not in live:
+            ranker = self._rankers.pop(version, None)
+            if ranker is not None:
+                await ranker.close()
+            raise _NotLiveError(f"version must be one that is live, which are {', '.join(live)}, got {version!r}")
 
     def _ranker(self, version: str | None) -> AsyncRanker:
         if version not in self._rankers:
@@ -117,10 +153,13 @@ def make_app(demo: Demo) -> Starlette:
 
     answers = {"model": demo.model, "user": demo.user, "rank": demo.rank}
     routes = [Route(f"/api/{name}", _as_json(answer)) for name, answer in answers.items()]
-    # A page of another site may not reach this one under a name that it points to this machine.
-    hosts = Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
     page = Mount("/", StaticFiles(directory=_PAGE, html=True))
-    return Starlette(routes=[*routes, page], middleware=[hosts], lifespan=lifespan)
+    return Starlette(
+        routes=[*routes, page],
+        middleware=[Middleware(OwnNames)],
+        exception_handlers={HTTPException: refuse, Exception: refuse},
+        lifespan=lifespan,
+    )
 
 
 def _as_json(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
@@ -130,7 +169,7 @@ def _as_json(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
         except PolyrankError as err:
             body = {"error": " ".join(str(err).splitlines())}
             status = next(status for kind, status in _STATUS if isinstance(err, kind))
-        return Response(msgspec.json.encode(body), status, {"Cache-Control": "no-store"}, "application/json")
+        return as_json(body, status)
 
     return respond
 
@@ -154,7 +193,7 @@ def _number(asked: Mapping[str, str], name: str) -> float:
     try:
         return float(asked[name])
     except ValueError as err:
-        raise ConfigError(f"{name} must be a number, got {asked[name]!r}") from err
+        raise ConfigError(f"{name} must be a number, got {shown(asked[name])}") from err
 
 
 def _count(asked: Mapping[str, str]) -> int:
@@ -164,6 +203,7 @@ def _count(asked: Mapping[str, str]) -> int:
         ConfigError: it is not in [1, 100].
     """
     text = asked.get("k", "10")
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MOST_ITEMS:
-        raise ConfigError(f"k must be in [1, {_MOST_ITEMS}], got {text!r}")
+    is_short = text.isascii() and text.isdigit() and len(text) <= len(str(_MOST_ITEMS))
+    if not is_short or not 1 <= int(text) <= _MOST_ITEMS:
+        raise ConfigError(f"k must be in [1, {_MOST_ITEMS}], got {shown(text)}")
     return int(text)
