@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from polyrank.errors import PolyrankError, RepositoryError
+from polyrank.errors import PolyrankError, RepositoryError, RequestError
 from polyrank.serving.addresses import address_of
 from polyrank.serving.caller import Caller, Deadline
 from polyrank.serving.calls import CONFIG, INDEX, SERVER_READY, Question
@@ -12,7 +12,7 @@ from polyrank.serving.endpoints import Endpoints
 from polyrank.serving.options import ClientOptions
 from polyrank.serving.telemetry import Telemetry
 from polyrank.serving.waiting import Blocking, finish
-from polyrank.signature import SIGNATURE_KEY, Signature
+from polyrank.signature import RAW_BACKEND, SIGNATURE_KEY, Signature
 
 from .finding import Finding
 
@@ -55,6 +55,8 @@ def findings(url: str) -> Iterator[Finding]:
     server = _Server(url)
     try:
         yield from _server(server, url)
+    except RequestError as err:  # it is there, and no port of a server that serves models
+        yield Finding.fail(f"server {url}", str(err), "check the port: 8000 is that for HTTP, 8001 for gRPC by default")
     except PolyrankError as err:
         yield Finding.fail(f"server {url}", str(err), "start it, or check address, port and TLS")
     finally:
@@ -80,7 +82,7 @@ def _model(server: _Server, entry: Mapping[str, str]) -> Iterator[Finding]:
     name = f"model {model}"
     if state == "READY":
         yield Finding.ok(name, f"version {entry.get('version')} is ready")
-        yield _signature(model, server.ask(CONFIG, model=model).get("parameters", {}))
+        yield _signature(model, server.ask(CONFIG, model=model))
         statistics = server.ask(_STATISTICS, model=model).get("model_stats", [])
         last_ms = max((int(each.get("last_inference", 0)) for each in statistics), default=0)
         yield from clock(model, last_ms / 1e3, time.time())
@@ -91,8 +93,10 @@ def _model(server: _Server, entry: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding.fail(name, found, "publish it again")
 
 
-def _signature(model: str, parameters: Mapping[str, Mapping[str, str]]) -> Finding:
-    name = f"signature of {model}"
+def _signature(model: str, config: Mapping[str, Any]) -> Finding:
+    name, parameters = f"signature of {model}", config.get("parameters", {})
+    if config.get("backend") == RAW_BACKEND:
+        return Finding.ok(name, "none is needed: it takes a tensor for each feature, and encodes rows itself")
     if SIGNATURE_KEY not in parameters:
         return Finding.warn(name, "absent", "`polyrank publish` writes one; without it the client cannot encode rows")
     try:

@@ -7,7 +7,11 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -238,6 +242,61 @@ def test_clock_that_is_ahead_is_a_warning() -> None:
     assert (found.status, found.found) == ("warn", "the last answer of ranker lies 100 s in the future")
     assert list(remote.clock("ranker", 900.0, 900.0)) == []
     assert list(remote.clock("ranker", 0.0, 900.0)) == []
+
+
+class _Answers(BaseHTTPRequestHandler):
+    """Answers as a Triton with one raw model, or as its port of metrics, which takes no path of ours."""
+
+    protocol_version = "HTTP/1.1"
+    answers: ClassVar[dict[str, object]] = {}
+
+    def do_GET(self) -> None:
+        self._answer(400)
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self._answer(405)
+
+    def _answer(self, refusal: int) -> None:
+        body = json.dumps(self.answers[self.path]).encode() if self.path in self.answers else b""
+        self.send_response(200 if self.path in self.answers else refusal)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def listening() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Answers) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_raw_model_needs_no_signature(listening: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = "/v2/models/toy_raw"
+    answers = {
+        "/v2": {"name": "triton", "version": "2.51.0"},
+        "/v2/health/ready": {},
+        "/v2/repository/index": [{"name": "toy_raw", "version": "1", "state": "READY"}],
+        f"{model}/config": {"name": "toy_raw", "backend": "polyrank"},
+        f"{model}/stats": {"model_stats": []},
+    }
+    monkeypatch.setattr(_Answers, "answers", answers)
+    found = list(remote.findings(listening))
+    assert [each.status for each in found] == ["ok"] * 4
+    assert found[-1].found == "none is needed: it takes a tensor for each feature, and encodes rows itself"
+
+
+def test_port_that_takes_no_question_of_ours_is_told(listening: str) -> None:
+    (found,) = remote.findings(listening)
+    assert (found.status, found.name) == ("fail", f"server {listening}")
+    assert found.advice == "check the port: 8000 is that for HTTP, 8001 for gRPC by default"
 
 
 def test_command_fails_where_nobody_answers(capsys: pytest.CaptureFixture[str]) -> None:
