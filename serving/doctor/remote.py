@@ -21,6 +21,7 @@ _ABOUT = Question("GET", "/v2", "ServerMetadata")
 _STATISTICS = Question("GET", "/v2/models/{model}/stats", "ModelStatistics", {"model": "name"})
 _UNLOADED = "unloaded"
 _TOLERANCE_S = 2.0
+_PORTS = "check the port: 8000 is that for HTTP, 8001 for gRPC and 8002 for metrics by default"
 
 
 class _Server:
@@ -56,7 +57,7 @@ def findings(url: str) -> Iterator[Finding]:
     try:
         yield from _server(server, url)
     except RequestError as err:  # it is there, and no port of a server that serves models
-        yield Finding.fail(f"server {url}", str(err), "check the port: 8000 is that for HTTP, 8001 for gRPC by default")
+        yield Finding.fail(f"server {url}", str(err), _PORTS)
     except PolyrankError as err:
         yield Finding.fail(f"server {url}", str(err), "start it, or check address, port and TLS")
     finally:
@@ -65,6 +66,9 @@ def findings(url: str) -> Iterator[Finding]:
 
 def _server(server: _Server, url: str) -> Iterator[Finding]:
     about = server.ask(_ABOUT)
+    if not about.get("name"):  # the port of metrics answers every path
+        yield Finding.fail(f"server {url}", "answers, and does not say what it is, as a server of models does", _PORTS)
+        return
     yield Finding.ok(f"server {url}", f"lives: {about.get('name')} {about.get('version')}")
     if server.ask(SERVER_READY)["ready"]:
         yield Finding.ok("readiness", "ready")

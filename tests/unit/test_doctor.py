@@ -293,10 +293,14 @@ def test_raw_model_needs_no_signature(listening: str, monkeypatch: pytest.Monkey
     assert found[-1].found == "none is needed: it takes a tensor for each feature, and encodes rows itself"
 
 
-def test_port_that_takes_no_question_of_ours_is_told(listening: str) -> None:
+@pytest.mark.parametrize("answers", [{}, {"/v2": {}, "/v2/health/ready": {}}], ids=["refuses", "says nothing"])
+def test_port_that_is_of_no_server_of_models_is_told(
+    listening: str, monkeypatch: pytest.MonkeyPatch, answers: dict[str, object]
+) -> None:
+    monkeypatch.setattr(_Answers, "answers", answers)
     (found,) = remote.findings(listening)
     assert (found.status, found.name) == ("fail", f"server {listening}")
-    assert found.advice == "check the port: 8000 is that for HTTP, 8001 for gRPC by default"
+    assert found.advice == "check the port: 8000 is that for HTTP, 8001 for gRPC and 8002 for metrics by default"
 
 
 def test_command_fails_where_nobody_answers(capsys: pytest.CaptureFixture[str]) -> None:
