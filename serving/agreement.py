@@ -9,7 +9,8 @@ from polyrank.errors import RequestError
 from .caller import Answered, Deadline
 from .calls import Reply
 from .endpoints import Endpoint
-from .served import Served, ServedModels
+from .served import Served
+from .served_models import ServedModels
 
 Sent = tuple[Batch, list[Answered[Reply]]]
 """What was sent, and what came back, part by part."""

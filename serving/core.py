@@ -34,7 +34,8 @@ from .ranking import (
     user_row,
     weighted_sum,
 )
-from .served import ITEMS_IN_A_REQUEST, Served, ServedModels, check_version
+from .served import ITEMS_IN_A_REQUEST, Served
+from .served_models import ServedModels, check_version
 from .telemetry import Telemetry
 from .waiting import Asynchronous, AsyncSignal, Blocking, BlockingSignal
 

@@ -225,6 +225,7 @@ def test_worker_killed_at_once_is_made_anew(tmp_path: Path, caplog: pytest.LogCa
         assert answers(server)
 
 
+@pytest.mark.slow
 def test_worker_that_dies_while_another_is_made_anew_is_made_too(tmp_path: Path) -> None:
     add_model(tmp_path, config={"instance_group": [{"kind": "KIND_CPU", "count": 3}]})
     with serve(tmp_path) as server:
@@ -266,6 +267,7 @@ def test_killed_worker_is_made_anew(
         assert server.is_alive
 
 
+@pytest.mark.slow
 def test_worker_of_a_model_that_does_not_load_is_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     graph = add_model(tmp_path) / "1" / "model.onnx"
     whole = graph.read_bytes()
@@ -279,6 +281,7 @@ def test_worker_of_a_model_that_does_not_load_is_tried_again(tmp_path: Path, cap
         assert answers(server)
 
 
+@pytest.mark.slow
 def test_model_loaded_anew_by_others_is_left_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     model = add_model(tmp_path, config=TWO)
     with serve(tmp_path) as server:
