@@ -188,8 +188,8 @@ def highest_rate(
 ) -> tuple[float, list[Load]]:
     """Find the highest rate whose p99 is within a limit and of which every request is answered.
 
-    Doubles the rate until it fails, then halves the distance until 5 % are left. The lowest rates may fail, since
-    processors that sleep between requests answer late.
+    Doubles the rate until it fails, then halves the distance until 5 % are left. A rate fails that does so twice, since
+    a busy moment is enough for a p99; the lowest may fail, since processors that sleep between requests answer late.
 
     Args:
         target: what to send.
@@ -205,9 +205,13 @@ def highest_rate(
     loads: list[Load] = []
 
     def is_held(rate: float) -> bool:
-        loads.append(measure(target, rate, options))
-        told(loads[-1])
-        return loads[-1].holds and loads[-1].p99_ms <= p99_ms
+        for _ in range(2):
+            load = measure(target, rate, options)
+            told(load)
+            if is_good := load.holds and load.p99_ms <= p99_ms:
+                break
+        loads.append(load)
+        return is_good
 
     held, failed = 0.0, first
     while failed <= MAX_RATE:

@@ -118,6 +118,18 @@ def test_slow_answers_at_the_lowest_rates_do_not_end_the_search(
     assert len(loads) <= 11
 
 
+def test_busy_moment_does_not_end_the_search(target: LoadTarget, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[float] = []
+
+    def invented(_target: LoadTarget, rate: float, _options: LoadOptions) -> Load:
+        seen.append(rate)
+        return _load(rate, 20.0 if rate > 730 or seen.count(rate) == 1 else 3.0)
+
+    monkeypatch.setattr("polyrank.serving.loadtest.measure", invented)
+    rate, _ = highest_rate(target, 10.0, LoadOptions(), lambda _load: None)
+    assert 700 / 1.05 < rate <= 730
+
+
 def test_verb_prints_a_table_and_draws(
     server: Server, served: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
