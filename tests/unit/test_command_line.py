@@ -203,6 +203,17 @@ def test_empty_word_is_not_the_folder_one_is_in(capsys: Capture, arguments: list
     assert capsys.readouterr().err.endswith("must not be empty, got ''; is a variable of the shell not set?\n")
 
 
+@pytest.mark.parametrize(
+    "arguments", [["dataset", "storefront", "--out", "logs.csv"], ["fingerprint", "x.parquet", "--out", "logs.csv"]]
+)
+def test_parquet_is_not_written_under_another_ending(capsys: Capture, arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    message = "argument --out/-o: is written as Parquet and must end in .parquet, got logs.csv\n"
+    assert capsys.readouterr().err.endswith(message)
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["dataset", "--help"], ["--version"]])
 def test_help_and_version_exit_with_zero(capsys: Capture, arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from polyrank.staging import staged_file
 
-from .output import say
+from .output import parquet_file, say
 from .progress import RowProgress
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _add_set(
     sets: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, meaning: str, run: object
 ) -> argparse.ArgumentParser:
     parser = sets.add_parser(name, help=meaning, description=f"Write {meaning}.")
-    parser.add_argument("--out", "-o", type=Path, required=True, help="the Parquet file to write")
+    parser.add_argument("--out", "-o", type=parquet_file, required=True, help="the Parquet file to write")
     parser.add_argument("--schema", type=Path, help="write the schema that fits here, for polyrank train")
     parser.set_defaults(run=run, parser=parser)
     return parser

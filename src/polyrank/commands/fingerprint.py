@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from polyrank.files import UTF8, check_encoding, kinds
 
-from .output import say
+from .output import parquet_file, say
 from .progress import RowProgress
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="hash columns of a file, or print the SQL that does",
         description="Write the rows of a file as Parquet, with a column NAME_fingerprint for each hashed column.",
     )
-    parser.add_argument("rows", type=_file, nargs="?", help=f"the file to hash: {kinds()}")
-    parser.add_argument("--out", "-o", type=_file, help="the Parquet file to write")
+    parser.add_argument("rows", type=Path, nargs="?", help=f"the file to hash: {kinds()}")
+    parser.add_argument("--out", "-o", type=parquet_file, help="the Parquet file to write")
     parser.add_argument(
         "--schema", type=Path, help="schema.toml: hash its categorical and bag features and its crosses"
     )
@@ -37,12 +37,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--encoding", default=UTF8, help="of CSV and JSON Lines files (default utf-8)")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     parser.set_defaults(run=run, parser=parser)
-
-
-def _file(text: str) -> Path:
-    if not text:
-        raise argparse.ArgumentTypeError("must name a file, got ''")
-    return Path(text)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -73,6 +73,18 @@ def place(text: str) -> str:
     return text
 
 
+def parquet_file(text: str) -> Path:
+    """Return the path of a file that is written as Parquet, whatever it is called.
+
+    Raises:
+        argparse.ArgumentTypeError: its name says that it is something else.
+    """
+    path = Path(place(text))
+    if path.suffix.lower() not in ("", ".parquet"):
+        raise argparse.ArgumentTypeError(f"is written as Parquet and must end in .parquet, got {path.name}")
+    return path
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose help and version fail as results do; argparse alone keeps it to itself.
 
