@@ -1,5 +1,6 @@
 """How many requests of 100 rows a second a server answers with a p99 of 10 ms: Polyrank's, and others."""
 
+import base64
 import contextlib
 import dataclasses
 import os
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from training.environments import Environment, clean_environment
 
@@ -26,16 +28,18 @@ from . import model
 
 PEERS = Path(__file__).parent / "peers"
 ROWS, P99_MS = 100, 10.0
+_JSON = {"Content-Type": "application/json"}
+_LISTS: dict[int, bytes] = {}
 RUNTIME = ("onnxruntime==1.32.0", "numpy==2.4.6")
 
 
 @dataclasses.dataclass(frozen=True)
 class Peer:
-    """Another server: its script, its packages, and whether it takes JSON alone.
+    """Another server: its script, its packages, and whether it takes JSON.
 
     Attributes:
-        key: of the JSON field that it takes rows in; None takes bytes.
-        answer: of the JSON field that it answers in.
+        key: of the JSON field that it takes rows in as base64; None takes bytes.
+        takes_lists: whether it takes JSON of numbers, and answers with such.
     """
 
     name: str
@@ -43,16 +47,19 @@ class Peer:
     packages: tuple[str, ...]
     path: str = "/infer"
     key: str | None = None
+    takes_lists: bool = False
 
     def python(self) -> Path:
         """Return its interpreter, made first when it is absent."""
-        return Environment(self.name, (*self.packages, *RUNTIME), needs_torch=False).python()
+        return Environment(self.name.removesuffix("-json"), (*self.packages, *RUNTIME), needs_torch=False).python()
 
 
+_FASTAPI = ("fastapi==0.165.0", "uvicorn[standard]==0.54.0")
 PEERS_BY_NAME = {
     peer.name: peer
     for peer in (
-        Peer("fastapi", "fastapi_app.py", ("fastapi==0.165.0", "uvicorn[standard]==0.54.0")),
+        Peer("fastapi", "fastapi_app.py", _FASTAPI),
+        Peer("fastapi-json", "fastapi_app.py", _FASTAPI, path="/json", takes_lists=True),
         Peer("litserve", "litserve_app.py", ("litserve==0.2.19",), path="/predict", key="rows"),
         Peer("bentoml", "bentoml_app.py", ("bentoml==1.4.40",), key="rows"),
         Peer("ray-serve", "ray_app.py", ("ray[serve]==2.60.0",)),
@@ -118,7 +125,7 @@ class PeerTarget(LoadTarget):
 
 
 class PeerTransport(HttpTransport):
-    """Bytes of ids and numbers to a peer, as base64 where it takes JSON, over the connections of Polyrank's client."""
+    """Ids and numbers to a peer, as bytes or JSON, over the connections of Polyrank's client."""
 
     def __init__(self, address: Address, options: ClientOptions, peer: Peer) -> None:
         super().__init__(address, options, is_async=True)
@@ -127,18 +134,16 @@ class PeerTransport(HttpTransport):
     async def infer(self, call: Call, timeout_s: float) -> Reply:
         """Send rows and read the answers, float32 [B, T]."""
         tensors = [tensor.data.cast("B") for tensor in call.tensors.values()]
-        if self._peer.key is None:
+        if self._peer.takes_lists:
+            answer = await self.exchange("POST", self._peer.path, [_as_lists(call)], timeout_s, _JSON)
+            data = np.array(msgspec.json.decode(answer.body).get("answers", []), np.float32).tobytes()
+        elif self._peer.key is None:
             answer = await self.exchange("POST", self._peer.path, tensors, timeout_s)
             data = bytes(answer.body)
         else:
-            import base64
-
-            import msgspec
-
             text = base64.b64encode(b"".join(tensors)).decode()
             body = msgspec.json.encode({self._peer.key: [text] if self._peer.name == "bentoml" else text})
-            headers = {"Content-Type": "application/json"}
-            answer = await self.exchange("POST", self._peer.path, [body], timeout_s, headers)
+            answer = await self.exchange("POST", self._peer.path, [body], timeout_s, _JSON)
             found = msgspec.json.decode(answer.body) if answer.head.status == 200 else None  # noqa: PLR2004
             data = b"" if found is None else base64.b64decode(found[0] if isinstance(found, list) else found["answers"])
         if answer.head.status != 200 or len(data) != 8 * ROWS:  # noqa: PLR2004
@@ -148,6 +153,15 @@ class PeerTransport(HttpTransport):
     async def ask(self, question: Question, timeout_s: float, **values: str) -> dict[str, object]:
         """Peers are asked nothing else."""
         raise NotImplementedError
+
+
+def _as_lists(call: Call) -> bytes:
+    """Return a call as JSON; made once, since the measured time is that of servers."""
+    found = _LISTS.get(id(call))
+    if found is None:
+        found = msgspec.json.encode({name: tensor.tolist() for name, tensor in call.tensors.items()})
+        _LISTS[id(call)] = found
+    return found
 
 
 @contextlib.contextmanager
