@@ -17,7 +17,6 @@ from .waiting import Waiting, closed_error
 T = TypeVar("T")
 
 _OF_STRANGERS = 10
-"""So often a server is tried that never answered: its address may be wrong."""
 _NO_TIME_S = 0.002
 """Too little for an attempt; timers may end as much too early."""
 _CROWD_S = 0.02
@@ -112,9 +111,10 @@ class Caller:
         return await self._try(job, deadline, first, may_hedge=False)
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, and end what waits for one."""
         self._is_closed = True
         for endpoint in self.endpoints.all:
+            endpoint.back.give()
             if endpoint.transport is not None:
                 await endpoint.transport.close()
         self._waiting.close()
@@ -146,22 +146,28 @@ class Caller:
         has_another = attempt < len(self.endpoints.all)
         is_safe = failure.kind in _SAFE or (failure.kind is Kind.NOT_READY and (job.is_known or has_another))
         left_s = deadline.left_s()
-        attempts = self._options.attempts if endpoint.has_answered else min(self._options.attempts, _OF_STRANGERS)
-        if not is_safe or attempt >= attempts or (left_s == 0.0 and attempt == 1):
+        if not is_safe or attempt >= self._attempts() or (left_s == 0.0 and attempt == 1):
             raise as_error(failure, place, deadline.timeout_s, attempt) from failure
         another = self.endpoints.choose(avoid=endpoint)
         is_fresh = has_another and another is not endpoint and another.is_up(time.monotonic())
         pause_s = 0.0 if is_fresh else self.pause_s(attempt)
-        if another.is_refusing and not is_fresh:  # all that wait are told when it is back, so that few need to look
-            pause_s = min(max(pause_s, self._random.uniform(0.0, another.waiting * _CROWD_S)), left_s)
-        elif pause_s >= left_s:
+        is_crowd = another.is_refusing and not is_fresh
+        if pause_s >= left_s and not is_crowd:
             raise deadline_error(failure, place, deadline.timeout_s, attempt) from failure
         self._telemetry.retried(job.model, failure.kind.name.lower())
-        if pause_s:
-            await another.wait(pause_s)
+        if is_crowd:  # all that wait are told when it is back, so that few need to look
+            pause_s = max(pause_s, self._random.uniform(0.0, another.waiting * _CROWD_S))
+            await another.wait(min(pause_s, left_s))
+        elif pause_s:
+            await self._waiting.sleep(pause_s)
         if deadline.left_s() < _NO_TIME_S:
             raise deadline_error(failure, place, deadline.timeout_s, attempt) from failure
         return another
+
+    def _attempts(self) -> int:
+        """Return how often a call is tried: less where no server ever answered, since the address may be wrong."""
+        is_known = any(endpoint.has_answered for endpoint in self.endpoints.all)
+        return self._options.attempts if is_known else min(self._options.attempts, _OF_STRANGERS)
 
     async def _attempt(self, job: "_Job[T]", deadline: Deadline, endpoint: Endpoint, *, may_hedge: bool) -> Answered[T]:
         hedge_s = self._options.hedge_after_s

@@ -26,7 +26,7 @@ class Endpoint:
         transport: how it is reached; None until it is used.
         in_flight: requests without an answer yet.
         has_answered: whether it ever did.
-        back: given when it answers again.
+        back: given when it takes connections again.
         waiting: calls that wait for that.
     """
 
@@ -74,11 +74,11 @@ class Endpoint:
         return self._refusal is not None
 
     async def wait(self, seconds: float) -> None:
-        """Wait until it answers again, for so long at most."""
+        """Wait until it takes connections again, for so long at most."""
         with self._lock:
             self.waiting += 1
         try:
-            await self.back.wait(seconds)
+            await self.back.wait(seconds, lambda: not self.is_refusing)
         finally:
             with self._lock:
                 self.waiting -= 1
@@ -97,21 +97,27 @@ class Endpoint:
     def succeeded(self) -> None:
         """Note an answer."""
         self.has_answered = True
-        was_down = self._failures > 0
-        self._failures, self._paused_until, self._refusal = 0, 0.0, None
-        if was_down:
-            self.back.give()
+        self._failures, self._paused_until = 0, 0.0
+        self._accepted()
 
     def failed(self, failure: Failure) -> None:
         """Note a failure; one that says nothing of the server leaves it as it is."""
+        if failure.kind is Kind.UNREACHABLE:
+            self._refusal, self._next_knock = failure, time.monotonic() + _KNOCK_S
+        else:
+            self._accepted()
         if failure.kind in (Kind.UNREACHABLE, Kind.BROKEN, Kind.FOREIGN, Kind.TIMED_OUT):
             with self._lock:
                 now = time.monotonic()
-                self._refusal = failure if failure.kind is Kind.UNREACHABLE else None
-                self._next_knock = now + _KNOCK_S
                 if now >= self._paused_until:  # requests that fail together are one failure
                     self._paused_until = now + _PAUSES_S[min(self._failures, len(_PAUSES_S) - 1)]
                     self._failures += 1
+
+    def _accepted(self) -> None:
+        """Note that it takes connections, whatever it says."""
+        if self._refusal is not None:
+            self._refusal = None
+            self.back.give()
 
 
 class Endpoints:

@@ -199,7 +199,7 @@ def highest_rate(
         first: rate to begin with, per second.
 
     Returns:
-        The rate, 0 where the first five fail, and all that was measured.
+        The rate, 0 where the first five fail, and the last measurement of each rate.
     """
     check_limit(p99_ms)
     loads: list[Load] = []

@@ -14,9 +14,6 @@ from .endpoints import Endpoint
 from .served import ITEMS_IN_A_REQUEST, Served, signature_in
 from .waiting import Signal
 
-_LOOK_S = 0.05
-"""Between two looks whether another call has read a model: its signal may be given just before one waits for it."""
-
 
 class _Metadata(msgspec.Struct):
     versions: Annotated[list[str], msgspec.Meta(min_length=1)]
@@ -72,17 +69,18 @@ class ServedModels:
         """
         place = id(endpoint), model
         known = self._known.get(place)
-        while (other := self._reading.get(place)) is not None and deadline.left_s() > 0.0:
-            await other.wait(min(_LOOK_S, deadline.left_s()))
-        found = self._known.get(place)
-        if found is not None and found is not known:
-            return found, endpoint
+        other = self._reading.get(place)
+        if other is not None:
+            await other.wait(deadline.left_s(), lambda: self._reading.get(place) is not other)
+            found = self._known.get(place)
+            if found is not None and found is not known:
+                return found, endpoint
         own = self._reading[place] = self._signal()
         try:
             return await self._read(endpoint, model, deadline)
         finally:
             if self._reading.get(place) is own:
-                del self._reading[place]
+                self._reading.pop(place, None)
             own.give()
 
     async def _read(self, endpoint: Endpoint, model: str, deadline: Deadline) -> tuple[Served, Endpoint]:

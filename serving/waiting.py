@@ -9,6 +9,7 @@ import concurrent.futures
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -32,8 +33,8 @@ def finish(work: Coroutine[Any, Any, T]) -> T:
 class Signal(Protocol):
     """What calls wait for together."""
 
-    async def wait(self, seconds: float) -> None:
-        """Wait until it is given, for so long at most."""
+    async def wait(self, seconds: float, unless: Callable[[], bool]) -> None:
+        """Wait until it is given, for so long at most; not at all where `unless` says that it was given just before."""
         ...
 
     def give(self) -> None:
@@ -47,9 +48,11 @@ class BlockingSignal:
     def __init__(self) -> None:
         self._event = threading.Event()
 
-    async def wait(self, seconds: float) -> None:
+    async def wait(self, seconds: float, unless: Callable[[], bool]) -> None:
         """Wait in this thread."""
-        self._event.wait(seconds)
+        event = self._event  # before looking: what is given from here on wakes this one
+        if not unless():
+            event.wait(seconds)
 
     def give(self) -> None:
         """Wake all threads."""
@@ -63,8 +66,10 @@ class AsyncSignal:
     def __init__(self) -> None:
         self._waiters: dict[asyncio.Future[None], None] = {}
 
-    async def wait(self, seconds: float) -> None:
+    async def wait(self, seconds: float, unless: Callable[[], bool]) -> None:
         """Wait while the loop goes on."""
+        if unless():
+            return
         given = asyncio.get_running_loop().create_future()
         self._waiters[given] = None
         try:
@@ -83,6 +88,10 @@ class AsyncSignal:
 
 class Waiting(Protocol):
     """How a client waits."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Do nothing for a while."""
+        ...
 
     async def all_of(self, works: Sequence[Work[T]]) -> list[T]:
         """Run all side by side and return their results in order; the first error is raised when all have ended."""
@@ -111,6 +120,10 @@ class Blocking:
         # Parts wait for hedges, so that one pool for both could run full of parts that wait for ever.
         self._parts = _Threads(parallel, "polyrank-part")
         self._hedges = _Threads(2 * parallel, "polyrank-hedge")
+
+    async def sleep(self, seconds: float) -> None:
+        """Do nothing for a while."""
+        time.sleep(seconds)  # noqa: ASYNC251 (nothing else runs in this thread)
 
     async def all_of(self, works: Sequence[Work[T]]) -> list[T]:
         """Run all side by side, the last one in this thread."""
@@ -179,6 +192,10 @@ def _run(work: Work[T]) -> T:
 
 class Asynchronous:
     """Waiting in asyncio's loop."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Do nothing for a while."""
+        await asyncio.sleep(seconds)
 
     async def all_of(self, works: Sequence[Work[T]]) -> list[T]:
         """Run all side by side."""

@@ -56,8 +56,6 @@ def findings(url: str) -> Iterator[Finding]:
     server = _Server(url)
     try:
         yield from _server(server, url)
-    except RequestError as err:  # it is there, and no port of a server that serves models
-        yield Finding.fail(f"server {url}", str(err), _PORTS)
     except PolyrankError as err:
         yield Finding.fail(f"server {url}", str(err), "start it, or check address, port and TLS")
     finally:
@@ -65,8 +63,12 @@ def findings(url: str) -> Iterator[Finding]:
 
 
 def _server(server: _Server, url: str) -> Iterator[Finding]:
-    about = server.ask(_ABOUT)
-    if not about.get("name"):  # the port of metrics answers every path
+    try:
+        about = server.ask(_ABOUT)
+    except RequestError as err:  # it is there, and no port of a server that serves models
+        yield Finding.fail(f"server {url}", str(err), _PORTS)
+        return
+    if not about.get("name"):
         yield Finding.fail(f"server {url}", "answers, and does not say what it is, as a server of models does", _PORTS)
         return
     yield Finding.ok(f"server {url}", f"lives: {about.get('name')} {about.get('version')}")

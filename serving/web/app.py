@@ -60,6 +60,7 @@ class Demo:
     def __init__(self, url: str, model: str, logs: Logs, notes: Notes | None = None) -> None:
         self._url, self._model, self._logs, self._notes = url, model, logs, notes or {}
         self._rankers: dict[str | None, AsyncRanker] = {}
+        self._retired: list[AsyncRanker] = []
         self._items: Items | None = None
 
     async def model(self, _: Request) -> dict[str, Any]:
@@ -110,7 +111,7 @@ class Demo:
 
     async def close(self) -> None:
         """Close the connections to the server."""
-        for ranker in self._rankers.values():
+        for ranker in (*self._rankers.values(), *self._retired):
             await ranker.close()
 
     async def _served(self) -> Served:
@@ -127,9 +128,8 @@ class Demo:
         """
         live = (await self._served()).versions
         if version is not None and version not in live:
-            ranker = self._rankers.pop(version, None)
-            if ranker is not None:
-                await ranker.close()
+            if version in self._rankers:  # other requests may be using it
+                self._retired.append(self._rankers.pop(version))
             raise _NotLiveError(f"version must be one that is live, which are {', '.join(live)}, got {version!r}")
 
     def _ranker(self, version: str | None) -> AsyncRanker:

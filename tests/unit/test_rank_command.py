@@ -63,8 +63,11 @@ WRONG = {
     "a task twice": (["--weight", "click=1", "--weight", "click=2"], "--weight names task 'click' twice; name it once"),
     "an unknown task": (["--weight", "clicks=1"], "--weight names 'clicks', which is no task of model 'fake'"),
     "weights of 0": (["--weight", "click=0"], "--weight must hold a number other than 0"),
-    "a weight that is no number": (["--weight", "click=nan"], "--weight must be a number in [-1e+30, 1e+30], got 'cl"),
-    "a huge weight": (["--weight", "click=1e99"], "--weight must be a number in [-1e+30, 1e+30], got 'click=1e99'"),
+    "a weight that is no number": (
+        ["--weight", "click=nan"],
+        "--weight['click'] must be a number from -1e+30 to 1e+30, got nan",
+    ),
+    "a huge weight": (["--weight", "click=1e99"], "--weight['click'] must be a number from -1e+30 to 1e+30, got 1e+99"),
     "no items asked for": (["--top-k", "0"], "--top-k must be 1 or above, got 0"),
     "no time": (["--timeout-s", "0"], "--timeout-s must be above 0"),
     "exclusions without a key": (
