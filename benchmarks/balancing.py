@@ -18,6 +18,7 @@ from polyrank.tasks import BinaryTask
 from polyrank.train import BalancingConfig, TrainConfig
 from polyrank.train.balancing.config import METHODS, Method
 from polyrank.train.loop import Trainer
+from polyrank.train.products import fast_products
 from polyrank.train.shuffling import TrainingBatch
 
 BATCH_SIZE = 1024
@@ -56,8 +57,7 @@ def main() -> None:
     parser.add_argument("--architecture", default="shared_bottom")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    torch.set_float32_matmul_precision("medium")  # as in training
-    with pinned(cores()[0]):
+    with pinned(cores()[0]), fast_products():
         columns = [measure(count, arguments.architecture, 3 if arguments.quick else 25) for count in NUM_TASKS]
     print("| method | " + " | ".join(f"{count} tasks" for count in NUM_TASKS) + " |")
     print("|---|" + "---|" * len(NUM_TASKS))

@@ -24,6 +24,7 @@ from .loop import Trainer, part_of
 from .metrics import headline
 from .preparing import TrainingData
 from .processes import ALONE, Processes
+from .products import fast_products
 from .progress import ProgressLines
 from .rare_ids import fold_rare_rows, mask_rare_rows
 from .shuffling import Shuffler
@@ -233,19 +234,8 @@ class Training:
 @contextlib.contextmanager
 def stepping() -> Iterator[None]:
     """Set up the process for steps: memory that is kept between them, and the fastest products of matrices."""
-    with kept_memory(), _matmul_precision():
+    with kept_memory(), fast_products():
         yield
-
-
-@contextlib.contextmanager
-def _matmul_precision() -> Iterator[None]:
-    """Let PyTorch send products of 32 bits to oneDNN, which is twice as fast on AMD processors and rounds alike."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("medium")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
 
 
 def _compiles(model: MultiTaskRanker, data: TrainingData, config: TrainConfig, processes: Processes) -> bool:

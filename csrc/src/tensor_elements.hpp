@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <span>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -51,9 +52,8 @@ class TextElements {
   }
 
   /// An array of the elements that `indices` name.
-  template <typename Indices>
-  [[nodiscard]] ExportedArray take(const Indices& indices) const {
-    const auto count = static_cast<std::size_t>(indices.size());
+  [[nodiscard]] ExportedArray take(std::span<const std::size_t> indices) const {
+    const std::size_t count = indices.size();
     Presence presence(count);
     std::vector<std::int64_t> offsets{0};
     offsets.reserve(count + 1);
@@ -102,9 +102,8 @@ class NumberElements {
     }
   }
 
-  template <typename Indices>
-  [[nodiscard]] ExportedArray take(const Indices& indices) const {
-    const auto count = static_cast<std::size_t>(indices.size());
+  [[nodiscard]] ExportedArray take(std::span<const std::size_t> indices) const {
+    const std::size_t count = indices.size();
     Presence presence(count);
     std::vector<T> values;
     values.reserve(count);

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <ranges>
+#include <numeric>
+#include <span>
 #include <stdexcept>
 #include <utility>
 
@@ -73,18 +74,27 @@ ExportedArray lists_of(const Elements& elements, const Lengths& lengths, std::si
   return array;
 }
 
+std::vector<std::size_t> first(std::size_t count) {
+  std::vector<std::size_t> numbers(count);
+  std::iota(numbers.begin(), numbers.end(), std::size_t{0});
+  return numbers;
+}
+
 template <typename Elements>
 ExportedArray vectors_of(const Elements& elements, std::size_t num_rows, std::size_t width) {
   Presence presence(num_rows);
   for (std::size_t row = 0; row < num_rows; ++row) {
-    const auto numbers = std::views::iota(row * width, (row + 1) * width);
-    if (std::ranges::all_of(numbers, [&](std::size_t index) { return elements.is_missing(index); })) {
+    std::size_t index = row * width;
+    while (index < (row + 1) * width && elements.is_missing(index)) {
+      ++index;
+    }
+    if (index == (row + 1) * width) {
       presence.set_missing(row);
     }
   }
   ExportedArray array(num_rows);
   std::move(presence).move_to(array);
-  array.add_child(elements.take(std::views::iota(std::size_t{0}, num_rows * width)));
+  array.add_child(elements.take(first(num_rows * width)));
   return array;
 }
 
@@ -133,7 +143,7 @@ class Batch {
     const TensorColumn& column = columns_[index];
     const std::size_t width = column.width;
     if (column.rows == TensorRows::kValues) {
-      arrays_[index] = elements.take(std::views::iota(std::size_t{0}, num_rows_));
+      arrays_[index] = elements.take(first(num_rows_));
       return {.format = Elements::kFormat, .name = column.name, .children = {}};
     }
     ExportedSchema item{.format = Elements::kFormat, .name = "item", .children = {}};
