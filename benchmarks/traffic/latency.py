@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pyarrow as pa
 
-from polyrank.export import ServingOptions
+from polyrank.encoder import Encoder
+from polyrank.export import Bundle, ServingOptions
 from polyrank.halves import item_features
 from polyrank.serving import ClientOptions, Ranker, Server, serve
 from polyrank.serving.addresses import address_of
@@ -86,7 +88,7 @@ def measure(folder: Path) -> tuple[list[Timed], dict[str, float]]:
     rows = model.rows(10_000, 1)
     network = Network()
     with serve(folder / "models") as server, contextlib.ExitStack() as stack:
-        works = _calls(server, rows, stack)
+        works = _calls(server, rows, stack) | _in_process(bundle, rows)
         for name, table in ((model.NAME, rows), ("kuairand", logs)):
             works |= _ranks(server, name, table, stack)
         times = _in_turns(works, network)
@@ -129,6 +131,16 @@ def _calls(server: Server, rows: pa.Table, stack: contextlib.ExitStack) -> dict[
         SCORE: lambda turn: http.score(tables[turn % len(tables)]),
         "score(100 rows) over gRPC": lambda turn: grpc.score(tables[turn % len(tables)]),
     }
+
+
+def _in_process(bundle: Bundle, rows: pa.Table) -> dict[str, Callable[[int], object]]:
+    """Return runs of the graph without a server, by one thread: what no call can be quicker than."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(bundle.model_file, options)
+    batch = Encoder(bundle.signature.schema).encode(rows)
+    parts = [batch[start : start + ROWS].named() for start in range(0, 5_000, ROWS)]
+    return {"ids of 100 rows, ONNX Runtime in this process": lambda turn: session.run(None, parts[turn % len(parts)])}
 
 
 def _ranks(
@@ -208,6 +220,6 @@ def _in_turns(works: dict[str, Callable[[int], object]], network: Network) -> di
     found = {}
     for what, pairs in spent.items():
         all_of, own = 1e3 * np.median(np.array(pairs), axis=0)
-        is_http = "gRPC" not in what
+        is_http = "gRPC" not in what and "this process" not in what
         found[what] = float(all_of), float(own) if is_http else None
     return found
