@@ -68,10 +68,11 @@ def _throughput(folder: Path, arguments: argparse.Namespace) -> Lines:
     own = max(each.rate for each in found if each.name.startswith("polyrank"))
     lines = [["server", "requests/s with p99 ≤ 10 ms", "p50", "p99", "Polyrank's rate against it", "target 1.5"]]
     for each in found:
-        times = ("-", "-") if each.load is None else (f"{each.load.p50_ms:.2f} ms", f"{each.load.p99_ms:.2f} ms")
-        ratio = "-" if each.name.startswith("polyrank") or not each.rate else f"{own / each.rate:.2f}"
-        outcome = "-" if ratio == "-" else "reached" if own >= 1.5 * each.rate else "missed"
-        lines.append([each.name, f"{each.rate:,.0f}", *times, ratio, outcome])
+        is_own = each.name.startswith("polyrank")
+        rate = f"{each.rate:,.0f}" if each.rate else f"none; at {each.load.rate:,.0f}:"
+        ratio = "-" if is_own or not each.rate else f"{own / each.rate:.2f}"
+        outcome = "-" if is_own else "reached" if own >= 1.5 * each.rate else "missed"
+        lines.append([each.name, rate, f"{each.load.p50_ms:.2f} ms", f"{each.load.p99_ms:.2f} ms", ratio, outcome])
     return lines
 
 

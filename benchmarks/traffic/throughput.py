@@ -69,11 +69,11 @@ PEERS_BY_NAME = {
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """The highest rate of a server, requests per second, and what was measured at it."""
+    """The highest rate of a server, requests per second, and what was measured at it; of 0 at its lowest p99."""
 
     name: str
     rate: float
-    load: Load | None
+    load: Load
 
 
 def measure(folder: Path, names: list[str], seconds: float) -> list[Found]:
@@ -108,7 +108,7 @@ def _search(name: str, target: LoadTarget, options: LoadOptions) -> Found:
         print(f"{name}: {load.rate:,.0f}/s p99 {load.p99_ms:.2f} ms {load.errors or ''}", file=sys.stderr, flush=True)
 
     rate, loads = highest_rate(target, P99_MS, options, told)
-    return Found(name, rate, next((load for load in loads if load.rate == rate), None))
+    return Found(name, rate, min(loads, key=lambda load: (load.rate != rate, load.p99_ms)))
 
 
 @dataclasses.dataclass(frozen=True)
