@@ -1,7 +1,10 @@
 """A small two-output model and the tools to ask a server for it, written without Polyrank's own exporter and client."""
 
+import contextlib
+import os
+import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -128,3 +131,18 @@ def wait_until(condition: Callable[[], bool], timeout_s: float = 20.0) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+@contextlib.contextmanager
+def frozen(process: int) -> Iterator[None]:
+    """Stop a process, which answers nothing inside the block: each of its threads stops when it sees the signal."""
+    os.kill(process, signal.SIGSTOP)
+    try:
+        assert wait_until(lambda: all(_is_stopped(thread) for thread in Path(f"/proc/{process}/task").iterdir()))
+        yield
+    finally:
+        os.kill(process, signal.SIGCONT)
+
+
+def _is_stopped(thread: Path) -> bool:
+    return (thread / "stat").read_text().rpartition(")")[2].split()[0] == "T"

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 from artefacts.served import Scores, load_scores, swap_rows
+from integration.server_repository import frozen
 from tritonclient import grpc
 
 from polyrank.__main__ import main
@@ -159,18 +160,8 @@ def test_port_of_the_other_protocol_is_told(server: Server, scheme: str, message
         Ranker(f"{scheme}://{address}", "toy", timeout_s=5.0)
 
 
-@contextlib.contextmanager
-def frozen(server: Server) -> Iterator[None]:
-    """Let the server answer nothing for a while."""
-    os.kill(server.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(server.pid, signal.SIGCONT)
-
-
 def test_call_ends_at_its_deadline(url: str, server: Server, rows: pa.Table) -> None:
-    with Ranker(url, "toy", timeout_s=1.0) as client, frozen(server):
+    with Ranker(url, "toy", timeout_s=1.0) as client, frozen(server.pid):
         start = time.monotonic()
         with pytest.raises(
             DeadlineExceededError, match=r"^toy version 1 at .*: deadline of 1 s passed; raise timeout_s or l"
@@ -181,7 +172,7 @@ def test_call_ends_at_its_deadline(url: str, server: Server, rows: pa.Table) -> 
 
 def test_ranker_goes_on_after_a_deadline(url: str, server: Server, rows: pa.Table, expected: Scores) -> None:
     with Ranker(url, "toy", timeout_s=1.0) as client:
-        with frozen(server), pytest.raises(DeadlineExceededError):
+        with frozen(server.pid), pytest.raises(DeadlineExceededError):
             client.score(rows)
         assert_scores(client.score(rows[:10]), expected)
 

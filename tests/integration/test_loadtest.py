@@ -1,8 +1,6 @@
 """`polyrank loadtest` against the real Triton."""
 
 import json
-import os
-import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +9,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from integration.server_repository import frozen
 
 from polyrank.__main__ import main
 from polyrank.errors import ConfigError, DeadlineExceededError
@@ -51,9 +50,8 @@ def test_server_that_stands_still_counts_from_arrival(server: Server, target: Lo
 
     def freeze() -> None:
         time.sleep(0.7)
-        os.kill(server.pid, signal.SIGSTOP)
-        time.sleep(1.0)
-        os.kill(server.pid, signal.SIGCONT)
+        with frozen(server.pid):
+            time.sleep(1.0)
 
     thread = threading.Thread(target=freeze)
     thread.start()
@@ -65,13 +63,10 @@ def test_server_that_stands_still_counts_from_arrival(server: Server, target: Lo
 
 
 def test_request_without_an_answer_is_an_error(server: Server, target: LoadTarget) -> None:
-    os.kill(server.pid, signal.SIGSTOP)
-    try:
+    with frozen(server.pid):
         with pytest.raises(DeadlineExceededError, match=r"^server at .*: deadline of 0\.5 s passed"):
             measure(replace(target, url=target.url.removeprefix("http://")), 20.0, OPTIONS)
         load = measure(target, 20.0, OPTIONS)
-    finally:
-        os.kill(server.pid, signal.SIGCONT)
     assert load.errors == {"no answer in time": load.requests}
     assert not load.holds
 
