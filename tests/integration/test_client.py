@@ -18,8 +18,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from artefacts.processes import frozen
 from artefacts.served import Scores, load_scores, swap_rows
-from integration.server_repository import frozen
 from tritonclient import grpc
 
 from polyrank.__main__ import main

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from integration.server_repository import frozen
+from artefacts.processes import frozen
 
 from polyrank.__main__ import main
 from polyrank.errors import ConfigError, DeadlineExceededError

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from integration.server_repository import add_model, ask, rows, wait_until
+from artefacts.processes import wait_until
+from integration.server_repository import add_model, ask, rows
 from tritonclient import grpc
 from tritonclient.utils import InferenceServerException
 

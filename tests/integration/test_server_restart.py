@@ -19,8 +19,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from artefacts.processes import SHARED_MEMORY, private_folder, remains, wait_until
 from artefacts.served import load_scores
-from integration.server_repository import SHARED_MEMORY, add_model, ask, private_folder, remains, rows, wait_until
+from integration.server_repository import add_model, ask, rows
 from tritonclient import grpc
 from tritonclient.utils import InferenceServerException
 

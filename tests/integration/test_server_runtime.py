@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from integration.server_repository import add_model, ask, rows, wait_until
+from artefacts.processes import wait_until
+from integration.server_repository import add_model, ask, rows
 
 from polyrank.serving.installer import MARKER
 from polyrank.serving.runtime import install_runtime, runtime_folder

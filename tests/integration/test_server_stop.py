@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from integration.server_repository import SHARED_MEMORY, add_model, ask, private_folder, remains, rows, wait_until
+from artefacts.processes import SHARED_MEMORY, private_folder, remains, wait_until
+from integration.server_repository import add_model, ask, rows
 from tritonclient.utils import InferenceServerException
 
 from polyrank.errors import ServerStartError
