@@ -11,9 +11,9 @@ from collections.abc import Callable
 import numpy as np
 
 from polyrank.features import NumericFeature
+from polyrank.metrics import Bootstrap, evaluate
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask, RegressionTask
-from polyrank.train.metrics import Bootstrap, evaluate
 
 CLICK = BinaryTask(name="click", label="click")
 LIKE = BinaryTask(name="like", label="like")

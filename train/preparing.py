@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.errors import DataError
+from polyrank.labels import mean_weight
 from polyrank.models import ModelConfig
 from polyrank.models.architectures import num_inputs
 from polyrank.models.memory import require_memory
@@ -18,7 +19,6 @@ from polyrank.schema import Schema
 from .base_rates import BaseRates
 from .config import TrainConfig
 from .encoded import DamagedRowsError, MappedStorage, MemoryStorage, RowEncoder, Selection, Storage, cached_rows
-from .labels import mean_weight
 from .processes import ALONE, Processes
 from .splits import held_out
 from .statistics import NumberSample, fit_statistics

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from polyrank.arguments import instance
 from polyrank.errors import ConfigError
+from polyrank.metrics import Bootstrap, Evaluation, Metrics
 from polyrank.models import TrainedRanker
 from polyrank.models.trained import content_hash, save_trained_rows
 from polyrank.room import require_disk
@@ -24,7 +25,6 @@ from polyrank.staging import refuse_existing, staged_directory
 from .calibration import calibrate
 from .checkpoints import Checkpoints, checkpoint_path, identity_of, refuse_checkpoint
 from .config import TrainConfig
-from .metrics import Bootstrap, Evaluation, Metrics
 from .preparing import TrainingData, prepare
 from .processes import ALONE, Processes, joined, require_rows_for_all
 from .scalars import Scalars

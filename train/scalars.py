@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from polyrank.errors import MissingExtraError, OutputError
-
-from .metrics import Metrics
+from polyrank.metrics import Metrics
 
 
 class Scalars:

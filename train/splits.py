@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from polyrank.arguments import shown
 from polyrank.errors import DataError, RowError
-from polyrank.fingerprint import fingerprint
+from polyrank.labels import groups
 from polyrank.rows import Column
 from polyrank.schema import Schema
 from polyrank.times import Times
@@ -104,15 +104,6 @@ def _marks(
     if kind == "time":
         return _newest(keys, schema, config)
     return _some_groups(keys, config.share, generator) if kind == "group" else keys == 1
-
-
-def groups(column: Column, name: str) -> NDArray[np.int64]:
-    """Read the group column as fingerprints, int64 [B], -1 where missing: a value is one group however it arrives.
-
-    Raises:
-        DataError: a value has no canonical form as text.
-    """
-    return fingerprint(column, dtype="text", column=name)
 
 
 def _known_groups(column: Column, name: str) -> NDArray[np.int64]:

@@ -7,11 +7,11 @@ from typing import Any
 from torch import Tensor, nn
 
 from polyrank.errors import ConfigError
+from polyrank.metrics import Metrics, find_metric, joint_cost
 from polyrank.schema import Schema
 
 from .config import TrainConfig
 from .config_sections import EarlyStoppingConfig
-from .metrics import Metrics, find_metric, joint_cost
 
 
 class Stopping:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from tqdm import tqdm
 
+from polyrank.metrics import headline
 from polyrank.models import MultiTaskRanker
 from polyrank.models.memory import require_layer_memory
 
@@ -21,7 +22,6 @@ from .checkpoints import Checkpoints
 from .compilation import should_compile
 from .config import TrainConfig
 from .loop import Trainer, part_of
-from .metrics import headline
 from .preparing import TrainingData
 from .processes import ALONE, Processes
 from .products import fast_products

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.errors import DivergedError
+from polyrank.metrics import Bootstrap, Evaluation, Metrics, evaluate
 from polyrank.models import MultiTaskRanker
 from polyrank.models.trained import predict
 
 from .encoded import Selection
-from .metrics import Bootstrap, Evaluation, Metrics, evaluate
 from .preparing import TrainingData
 from .processes import ALONE, Processes
 

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.metrics import Evaluation
 from polyrank.models import ModelConfig
 from polyrank.tasks import BinaryTask, Task
-
-from .metrics import Evaluation
 
 CHANCE = 0.5
 

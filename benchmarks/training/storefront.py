@@ -5,12 +5,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from polyrank.metrics import Metrics, evaluate
 from polyrank.schema import Schema
 from polyrank.train import ValidationConfig
 from polyrank.train.datasets import storefront
 from polyrank.train.datasets.shipped import schema_text
 from polyrank.train.encoded import RowEncoder
-from polyrank.train.metrics import Metrics, evaluate
 
 from .fitting import fit_rows
 from .results import Lines, spread, verdict

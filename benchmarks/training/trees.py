@@ -11,12 +11,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.metrics import Bootstrap, difference_intervals
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask
 from polyrank.train import ValidationConfig
 from polyrank.train.datasets import census_income, kuairand, movielens
 from polyrank.train.datasets.shipped import schema_text
-from polyrank.train.metrics import Bootstrap, difference_intervals
 
 from .fitting import fit_rows
 from .results import Lines, spread

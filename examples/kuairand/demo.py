@@ -22,11 +22,11 @@ from polyrank.errors import OutputError
 from polyrank.export import ExportOptions, ServingOptions
 from polyrank.export.parity import TOLERANCE, difference
 from polyrank.export.request_speed import request_speed
+from polyrank.metrics import evaluate, headline
 from polyrank.models import TrainedRanker
 from polyrank.models.trained import predict
 from polyrank.signature import Precision
 from polyrank.train.datasets import kuairand
-from polyrank.train.metrics import evaluate, headline
 from polyrank.train.preparing import prepare
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from toy import toy_table
 
 from polyrank.errors import ConfigError, DataError, OutputError, SchemaError
 from polyrank.features import NeighborsFeature
+from polyrank.metrics import Bootstrap
 from polyrank.models import ModelConfig, TrainedRanker
 from polyrank.schema import Schema
 from polyrank.staging import staged_directory
@@ -23,7 +24,6 @@ from polyrank.train import EarlyStoppingConfig, TrainConfig, ValidationConfig, f
 from polyrank.train.comparing import Comparison, ComparisonConfig, compare, compare_runs, costs_of, report_text
 from polyrank.train.comparing.differences import changes, joint_interval, t_interval, verdict
 from polyrank.train.comparing.plan import plan
-from polyrank.train.metrics import Bootstrap
 from polyrank.train.preparing import TrainingData, prepare
 from polyrank.train.run import Run, fit_prepared
 from polyrank.train.threads import torch_threads

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from toy import toy_table
 
+from polyrank.metrics import Evaluation
 from polyrank.models import ModelConfig
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask, RegressionTask
 from polyrank.train import TrainConfig
-from polyrank.train.metrics import Evaluation
 from polyrank.train.preparing import prepare
 from polyrank.train.warnings import warn_of_chance, warn_one_class, warn_unread
 

@@ -8,12 +8,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.metrics import Bootstrap, Interval, Metric
+from polyrank.metrics.evaluation import group_codes, prepared
+from polyrank.metrics.intervals import percentile_interval, resampled
+from polyrank.metrics.observed import Observed
 from polyrank.schema import Schema
 from polyrank.tasks import Task
-from polyrank.train.metrics import Bootstrap, Interval, Metric
-from polyrank.train.metrics.evaluation import group_codes, prepared
-from polyrank.train.metrics.intervals import percentile_interval, resampled
-from polyrank.train.metrics.observed import Observed
 from polyrank.train.validation import AnsweredRows
 
 Verdict = Literal["better", "worse", "no clear difference", "unknown"]

@@ -10,12 +10,12 @@ import msgspec
 import numpy as np
 
 from polyrank.errors import ConfigError, DataError
+from polyrank.metrics import Bootstrap, Metric
+from polyrank.metrics.registry import metrics_of
 from polyrank.models import TrainedRanker
 from polyrank.models.trained import CONFIG_FILE
 from polyrank.schema import Schema
 from polyrank.train.config import TrainConfig
-from polyrank.train.metrics import Bootstrap, Metric
-from polyrank.train.metrics.registry import metrics_of
 from polyrank.train.preparing import TrainingData, prepare
 from polyrank.train.run import METRICS_FILE
 from polyrank.train.threads import torch_threads

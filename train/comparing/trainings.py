@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from polyrank.errors import OutputError
+from polyrank.metrics import Bootstrap
 from polyrank.models import TrainedRanker
 from polyrank.models.chain import Chain, chain_of
 from polyrank.models.trained import CONFIG_FILE, SCHEMA_FILE
@@ -19,7 +20,6 @@ from polyrank.schema import Schema, toml_text
 from polyrank.train.balancing import build_balancer
 from polyrank.train.config import TrainConfig
 from polyrank.train.locking import locked_folder
-from polyrank.train.metrics import Bootstrap
 from polyrank.train.preparing import TrainingData, prepare, require_table_memory, with_base_rates
 from polyrank.train.run import METRICS_FILE, fit_prepared
 from polyrank.train.task_weights import weighted

@@ -1,11 +1,11 @@
 """Rows of any form into `EncodedRows`, a piece at a time."""
 
 from polyrank.encoder import Encoder
+from polyrank.labels import groups, label_matrix, sample_weights
 from polyrank.rows import Rows, columns_of
 from polyrank.schema import Schema
 from polyrank.train.config_sections import ValidationConfig
-from polyrank.train.labels import label_matrix, sample_weights
-from polyrank.train.splits import SplitKeys, groups
+from polyrank.train.splits import SplitKeys
 
 from .rows import EncodedRows
 

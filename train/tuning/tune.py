@@ -12,13 +12,13 @@ import msgspec
 from tqdm import tqdm
 
 from polyrank.errors import ConfigError, DivergedError
+from polyrank.metrics import Metric, Metrics, find_metric
 from polyrank.rows import Rows
 from polyrank.schema import Schema, toml_text
 from polyrank.tasks import Task
 from polyrank.train.balancing import build_balancer
 from polyrank.train.config import TrainConfig
 from polyrank.train.encoded.identity import digest
-from polyrank.train.metrics import Metric, Metrics, find_metric
 from polyrank.train.preparing import TrainingData, prepare
 from polyrank.train.run import calibrate_and_validate, train_model
 from polyrank.train.search_space import SearchSpace

@@ -66,11 +66,11 @@ def _run(args: argparse.Namespace, *, prints: bool = True) -> int:
     import msgspec
 
     from polyrank.files import check_encoding
+    from polyrank.metrics import headline
     from polyrank.schema import Schema
     from polyrank.staging import refuse_existing
     from polyrank.train import TrainConfig, dry_run, fit
     from polyrank.train.checkpoints import refuse_checkpoint
-    from polyrank.train.metrics import headline
 
     _check_options(args)
     if not args.dry_run:

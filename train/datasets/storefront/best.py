@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.auc import auc
-from polyrank.train.metrics import Metrics
+from polyrank.metrics import Metrics
 
 if TYPE_CHECKING:
     import pyarrow as pa

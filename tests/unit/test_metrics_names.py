@@ -4,9 +4,9 @@ import pytest
 
 from polyrank.errors import ConfigError
 from polyrank.features import NumericFeature
+from polyrank.metrics import find_metric, joint_cost, metric_names
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask, CountTask, MulticlassTask, OrdinalTask, RegressionTask, Task
-from polyrank.train.metrics import find_metric, joint_cost, metric_names
 
 CLICK = BinaryTask(name="click", label="c")
 TASKS: dict[str, tuple[Task, list[str]]] = {

@@ -1,4 +1,4 @@
-"""Label columns as one matrix."""
+"""What rows are measured by: labels as one matrix, weights, groups."""
 
 from collections.abc import Mapping
 
@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from polyrank.encoder import numbers
 from polyrank.errors import DataError, RowError
+from polyrank.fingerprint import fingerprint
 from polyrank.rows import Column
 from polyrank.schema import Schema
 from polyrank.tasks import Task, kind_of
@@ -49,6 +50,15 @@ def mean_weight(schema: Schema, weights: NDArray[np.float32]) -> float:
     if mean == 0.0:
         raise DataError(f"weight column {schema.sample_weight!r} is 0 in every training row; nothing is left to learn")
     return mean
+
+
+def groups(column: Column, name: str) -> NDArray[np.int64]:
+    """Read the group column as fingerprints, int64 [B], -1 where missing: a value is one group however it arrives.
+
+    Raises:
+        DataError: a value has no canonical form as text.
+    """
+    return fingerprint(column, dtype="text", column=name)
 
 
 def _labels(task: Task, columns: Mapping[str, Column]) -> NDArray[np.float32]:

@@ -6,10 +6,10 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn import metrics as sklearn_metrics
 
-from polyrank.train.metrics import probabilities
-from polyrank.train.metrics.observed import Observed
-from polyrank.train.metrics.ranking import Area
-from polyrank.train.metrics.statistics import Statistic
+from polyrank.metrics import probabilities
+from polyrank.metrics.observed import Observed
+from polyrank.metrics.ranking import Area
+from polyrank.metrics.statistics import Statistic
 
 Prepare = Callable[[Observed], Statistic]
 METRICS: dict[str, Prepare] = {

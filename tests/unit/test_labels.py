@@ -8,9 +8,9 @@ from numpy.testing import assert_array_equal
 
 from polyrank.errors import DataError
 from polyrank.features import NumericFeature
+from polyrank.labels import label_matrix, mean_weight, sample_weights
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask, RegressionTask, Task
-from polyrank.train.labels import label_matrix, mean_weight, sample_weights
 
 CLICK = BinaryTask(name="click", label="is_click")
 LIKE = BinaryTask(name="like", label="is_like", when="is_click")

@@ -6,9 +6,9 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn import metrics as sklearn_metrics
 
-from polyrank.train.metrics import classes
-from polyrank.train.metrics.observed import Observed
-from polyrank.train.metrics.statistics import Statistic
+from polyrank.metrics import classes
+from polyrank.metrics.observed import Observed
+from polyrank.metrics.statistics import Statistic
 
 METRICS: dict[str, Callable[[Observed], Statistic]] = {
     "log_loss": classes.class_log_loss,

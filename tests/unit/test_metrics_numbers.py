@@ -6,11 +6,11 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn import metrics as sklearn_metrics
 
-from polyrank.train.metrics import errors, levels
-from polyrank.train.metrics.observed import Observed
-from polyrank.train.metrics.pairs import OrderedPairs
-from polyrank.train.metrics.ranking import Area
-from polyrank.train.metrics.statistics import Statistic
+from polyrank.metrics import errors, levels
+from polyrank.metrics.observed import Observed
+from polyrank.metrics.pairs import OrderedPairs
+from polyrank.metrics.ranking import Area
+from polyrank.metrics.statistics import Statistic
 
 STARS = (1.0, 2.0, 3.5, 4.0, 5.0)
 Prepare = Callable[[Observed], Statistic]

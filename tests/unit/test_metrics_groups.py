@@ -7,9 +7,9 @@ from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 from sklearn.metrics import ndcg_score, roc_auc_score
 
-from polyrank.train.metrics.observed import Observed
-from polyrank.train.metrics.ranking import grouped_area, ndcg, recall
-from polyrank.train.metrics.statistics import MeanOverGroups
+from polyrank.metrics.observed import Observed
+from polyrank.metrics.ranking import grouped_area, ndcg, recall
+from polyrank.metrics.statistics import MeanOverGroups
 
 Prepare = Callable[[Observed], MeanOverGroups]
 PREPARE: dict[str, Prepare] = {"gauc": grouped_area, "ndcg": ndcg, "recall": recall}

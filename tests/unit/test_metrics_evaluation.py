@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from polyrank.features import NumericFeature
+from polyrank.metrics import Evaluation, evaluate, headline
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask, CountTask, MulticlassTask, OrdinalTask, RegressionTask
-from polyrank.train.metrics import Evaluation, evaluate, headline
 
 SCHEMA = Schema(
     name="toy",

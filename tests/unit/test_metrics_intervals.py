@@ -8,13 +8,13 @@ from sklearn.metrics import roc_auc_score
 
 from polyrank.errors import ConfigError
 from polyrank.features import NumericFeature
+from polyrank.metrics import Bootstrap, Evaluation, difference_intervals, evaluate
+from polyrank.metrics.errors import rmse
+from polyrank.metrics.intervals import draws, percentile_interval, resampled
+from polyrank.metrics.observed import Observed
+from polyrank.metrics.ranking import Area
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask, RegressionTask
-from polyrank.train.metrics import Bootstrap, Evaluation, difference_intervals, evaluate
-from polyrank.train.metrics.errors import rmse
-from polyrank.train.metrics.intervals import draws, percentile_interval, resampled
-from polyrank.train.metrics.observed import Observed
-from polyrank.train.metrics.ranking import Area
 
 SCHEMA = Schema(
     name="toy",
