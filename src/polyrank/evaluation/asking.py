@@ -1,0 +1,22 @@
+"""What answers rows, in calls of bounded size."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+Answer = Callable[[pa.Table], Mapping[str, NDArray[np.float32]]]
+"""Rows in, their answers out: float32 [B] by task, [B, C] of a multiclass one."""
+
+Progress = Callable[[int, int | None], None]
+"""Is told how many rows are done, of how many."""
+
+ROWS_PER_CALL = 100_000
+
+
+def asked(answer: Answer, rows: pa.Table) -> dict[str, NDArray[np.float32]]:
+    """Have rows answered, at most `ROWS_PER_CALL` in a call."""
+    starts = range(0, rows.num_rows, ROWS_PER_CALL)
+    parts = [answer(rows.slice(start, ROWS_PER_CALL)) for start in starts]
+    return {task: np.concatenate([part[task] for part in parts]) for task in parts[0]}
