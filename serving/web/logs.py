@@ -8,7 +8,7 @@ import numpy as np
 
 from polyrank.errors import DataError
 from polyrank.features import CrossFeature
-from polyrank.halves import item_features
+from polyrank.halves import columns_of_halves
 from polyrank.schema import Schema, columns_for
 from polyrank.spelling import suggestion
 from polyrank.times import Times
@@ -59,10 +59,8 @@ class Logs:
     """
 
     def __init__(self, table: "pa.Table", schema: Schema, *, user: str | None = None, item: str | None = None) -> None:
-        of_items = item_features(schema)
+        self._own, facts = columns_of_halves(schema)
         plain = [feature for feature in schema.features if not isinstance(feature, CrossFeature)]
-        facts = columns_for([feature for feature in plain if feature.name in of_items])
-        self._own = columns_for([feature for feature in schema.features if feature.name not in of_items])
         named_users = columns_for([feature for feature in plain if feature.side == "user"])
         self.user = _chosen(user or schema.group, named_users, table, "user")
         self.item = _chosen(item, facts, table, "item")

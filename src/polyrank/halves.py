@@ -4,7 +4,7 @@ import dataclasses
 
 from polyrank.encoder import DenseColumns, Slots, dense_layout, slot_layout
 from polyrank.features import CrossFeature
-from polyrank.schema import Schema
+from polyrank.schema import Schema, columns_for
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +42,14 @@ def item_features(schema: Schema) -> set[str]:
     items = {feature.name for feature in schema.features if feature.side == "item"}
     crosses = (feature for feature in schema.features if isinstance(feature, CrossFeature))
     return items | {cross.name for cross in crosses if items.intersection(cross.features)}
+
+
+def columns_of_halves(schema: Schema) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the columns of features of users and context, and those of items; a cross reads those of its parts."""
+    items = item_features(schema)
+    plain = [feature for feature in schema.features if not isinstance(feature, CrossFeature)]
+    users = columns_for([feature for feature in plain if feature.name not in items])
+    return users, columns_for([feature for feature in plain if feature.name in items])
 
 
 def _half(schema: Schema, names: set[str]) -> Half:
