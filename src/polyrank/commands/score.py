@@ -4,18 +4,14 @@ import argparse
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from polyrank.errors import ConfigError, DataError, PolyrankError
 from polyrank.files import UTF8, check_encoding, kinds
 
+from .answering import open_scorer
 from .output import place, say
 from .progress import RowProgress
 from .wording import options_named
-
-if TYPE_CHECKING:
-    from polyrank.serving import LocalRanker
-    from polyrank.serving.scoring import Scorer
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -48,8 +44,8 @@ def run(args: argparse.Namespace) -> int:
 
     encoding = check_encoding("--encoding", args.encoding)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(options_named(url="model", timeout_s="--timeout-s", keep="--keep"))
-        scorer = _scorer(args, stack)
+        stack.enter_context(options_named(url="model", name="--name", timeout_s="--timeout-s", keep="--keep"))
+        scorer = stack.enter_context(open_scorer(args.model, args.name, args.timeout_s))
         shown = stack.enter_context(contextlib.closing(RowProgress(str(args.rows), quiet=args.quiet)))
         progress = stack.enter_context(_resumable(shown))
         options = ScoringOptions(keep=args.keep, resume=args.resume, encoding=encoding, progress=progress)
@@ -58,29 +54,6 @@ def run(args: argparse.Namespace) -> int:
     by = f"{scorer.model}{versions if any(scored.versions) else ''}"
     say(f"{args.out}: {scored.num_rows:,} rows scored by {by}")
     return 0
-
-
-def _scorer(args: argparse.Namespace, stack: contextlib.ExitStack) -> "Scorer":
-    from polyrank.serving import ClientOptions, LocalRanker, Ranker
-    from polyrank.serving.addresses import check_timeout
-
-    check_timeout(args.timeout_s)
-    if Path(args.model).is_dir():
-        local = stack.enter_context(LocalRanker(args.model))
-        _check_name(args.name, Path(args.model), local)
-        return local
-    # More attempts than fit into the deadline, which so decides alone: they are half the limit apart on average.
-    options = ClientOptions(attempts=1000, backoff_limit_s=max(0.5, args.timeout_s / 400))
-    return stack.enter_context(Ranker(args.model, args.name, timeout_s=args.timeout_s, options=options))
-
-
-def _check_name(name: str | None, folder: Path, local: "LocalRanker") -> None:
-    """Refuse a name that is neither that of a bundle's model nor that under which its version is published."""
-    published = folder.absolute().parent.name if local.version else local.model
-    if name not in (None, local.model, published):
-        raise ConfigError(
-            f"--name must be {published!r}, the model of {folder}, got {name!r}; correct it or leave it out"
-        )
 
 
 @contextlib.contextmanager

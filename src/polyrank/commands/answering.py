@@ -1,0 +1,196 @@
+"""What answers rows: a trained run, an exported bundle, or a server, all asked alike."""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyrank.errors import ConfigError, RequestError
+from polyrank.schema import Schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from polyrank.serving.scoring import Scorer
+
+Kind = Literal["run", "bundle", "server"]
+Answers = dict[str, NDArray[np.float32]]
+
+RUN_FILE, BUNDLE_FILE = "weights.safetensors", "signature.json"
+"""What tells a run directory, and a bundle or a published version."""
+
+
+class Answerer(Protocol):
+    """Answers rows.
+
+    Attributes:
+        source: as it was named.
+        kind: what it is.
+        name: of the schema, or of the model on its server.
+        schema: of its features and tasks.
+        run_id: content hash of the training run.
+        version: on a server, or of a published bundle; empty otherwise.
+    """
+
+    @property
+    def source(self) -> str: ...  # noqa: D102 (above)
+    @property
+    def kind(self) -> Kind: ...  # noqa: D102
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def schema(self) -> Schema: ...  # noqa: D102
+    @property
+    def run_id(self) -> str: ...  # noqa: D102
+    @property
+    def version(self) -> str: ...  # noqa: D102
+
+    def answer(self, rows: "pa.Table") -> Answers:
+        """Answer rows, float32 [B] by task; [B, C] of a multiclass one.
+
+        Raises:
+            DataError: no rows, a feature's column is missing, or a value does not fit its feature.
+            PolyrankError: as `Ranker.score`, of a server.
+        """
+        ...
+
+
+@contextlib.contextmanager
+def answerer(model: str, *, name: str | None = None, timeout_s: float = 60.0) -> Iterator[Answerer]:
+    """Open what answers, until the block ends.
+
+    Args:
+        model: the directory of a run, of a bundle or of a published version, or `host:port` of a server.
+        name: of the model; None takes the only one that there is.
+        timeout_s: of a server: time for each call of `answer`, in seconds.
+
+    Raises:
+        ConfigError: `model` is none of these, `name` is that of another model, or `timeout_s` is wrong.
+        MissingExtraError: PyTorch, of a run, or ONNX Runtime, of a bundle, is not installed.
+        PolyrankError: the directory is damaged, or the server does not answer.
+    """
+    kind = _kind_of(model)
+    if kind == "run":
+        yield _opened_run(model, name)
+    else:
+        with open_scorer(model, name, timeout_s) as scorer:
+            yield _ScorerAnswerer(model, kind, scorer, scorer.signature.schema, scorer.signature.run_id)
+
+
+@contextlib.contextmanager
+def open_scorer(model: str, name: str | None, timeout_s: float) -> "Iterator[Scorer]":
+    """Open a bundle in this process, or a server, until the block ends; as `answerer`."""
+    from polyrank.serving import ClientOptions, LocalRanker, Ranker
+    from polyrank.serving.addresses import check_timeout
+
+    check_timeout(timeout_s)
+    if Path(model).is_dir():
+        with LocalRanker(model) as local:
+            published = Path(model).absolute().parent.name if local.version else local.model
+            _check_name(name, model, published, local.model)
+            yield local
+        return
+    # More attempts than fit into the deadline, which so decides alone: they are half the limit apart on average.
+    options = ClientOptions(attempts=1000, backoff_limit_s=max(0.5, timeout_s / 400))
+    with Ranker(model, name, timeout_s=timeout_s, options=options) as ranker:
+        yield ranker
+
+
+@dataclasses.dataclass(frozen=True)
+class _RunAnswerer:
+    source: str
+    name: str
+    schema: Schema
+    run_id: str
+    answer: Callable[["pa.Table"], Answers]
+    kind: Kind = "run"
+    version: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class _ScorerAnswerer:
+    source: str
+    kind: Kind
+    scorer: "Scorer"
+    schema: Schema
+    run_id: str
+
+    @property
+    def name(self) -> str:
+        return self.scorer.model
+
+    @property
+    def version(self) -> str:
+        return self.scorer.version
+
+    def answer(self, rows: "pa.Table") -> Answers:
+        scores = self.scorer.score(rows)
+        found = scores.schema.metadata[b"polyrank.run_id"].decode()
+        if found != self.run_id:
+            raise RequestError(
+                f"{self.name} at {self.source}: version {self.version} of another run, {found}, went live meanwhile; "
+                "ask again, so that one model answers all rows"
+            )
+        return {task.name: _array(scores.column(task.name)) for task in self.schema.tasks}
+
+
+def _kind_of(model: str) -> Kind:
+    """Tell by the files of a directory, or by the form of an address, what answers.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    from polyrank.serving.addresses import address_of
+
+    folder = Path(model)
+    if not folder.is_dir():
+        try:
+            address_of(model)
+        except ConfigError as err:
+            found = "a file" if folder.exists() else "neither a directory nor an address"
+            raise ConfigError(f"{_EXPECTED}, got {model!r}, which is {found}") from err
+        return "server"
+    if (folder / RUN_FILE).is_file():
+        return "run"
+    if (folder / BUNDLE_FILE).is_file():
+        return "bundle"
+    raise ConfigError(f"{_EXPECTED}, got {model!r}, a directory without {RUN_FILE} and {BUNDLE_FILE}")
+
+
+_EXPECTED = (
+    "model must be the directory of a run (polyrank train) or a bundle (polyrank export), or host:port of a server"
+)
+
+
+def _opened_run(model: str, name: str | None) -> Answerer:
+    from polyrank.encoder import Encoder
+    from polyrank.models import TrainedRanker
+    from polyrank.models.trained import predict
+
+    trained = TrainedRanker.load(Path(model))
+    schema, encoder = trained.schema, Encoder(trained.schema)
+    _check_name(name, model, schema.name)
+
+    def answer(rows: "pa.Table") -> Answers:
+        return predict(trained.model, encoder.encode(rows))
+
+    return _RunAnswerer(model, schema.name, schema, trained.run_id, answer)
+
+
+def _check_name(name: str | None, model: str, *known: str) -> None:
+    """Refuse a name that is none of those that the model of a directory goes by."""
+    if name is not None and name not in known:
+        raise ConfigError(f"name must be {known[0]!r}, the model of {model}, got {name!r}; correct it or leave it out")
+
+
+def _array(column: "pa.ChunkedArray") -> NDArray[np.float32]:
+    import pyarrow as pa
+
+    if not pa.types.is_fixed_size_list(column.type):
+        return np.asarray(column.to_numpy(), np.float32)
+    numbers = column.combine_chunks().flatten().to_numpy()
+    return np.asarray(numbers, np.float32).reshape(-1, column.type.list_size)
