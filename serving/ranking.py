@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.arguments import instance, is_number, shown
 from polyrank.encoder import Batch
-from polyrank.errors import ConfigError, DataError
+from polyrank.errors import DataError
+from polyrank.score_weights import score_weights
 from polyrank.signature import SCORE, TASK_WEIGHTS
 from polyrank.spelling import suggestion
 
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 User = Any
 """Mapping[str, object], or a table or frame of one row."""
-
-_LARGEST_WEIGHT = 1e30
-"""So that a score, a sum in 32 bits, is finite."""
 
 
 def user_row(user: User) -> Mapping[str, Any]:
@@ -72,22 +69,8 @@ def task_weights(served: Served, weights: Mapping[str, float] | None) -> Floats:
     Raises:
         ConfigError: a name is no such task, or a weight is no number within the limits.
     """
-    names = served.weighted
-    if weights is None:
-        return np.ones(len(names), np.float32)
-    instance("weights", weights, Mapping, "a dict of numbers by task")
-    for name, weight in weights.items():
-        if name not in names:
-            raise ConfigError(
-                f"weights names {name!r}, which is no task of model {served.model!r} with one answer: "
-                f"{', '.join(names)}{suggestion(str(name), names)}"
-            )
-        if not is_number(weight) or not abs(weight) <= _LARGEST_WEIGHT:
-            limits = f"-{_LARGEST_WEIGHT:g} to {_LARGEST_WEIGHT:g}"
-            raise ConfigError(f"weights[{name!r}] must be a number from {limits}, got {shown(weight)}")
-    if not any(weights.values()):
-        raise ConfigError("weights must hold a number other than 0, or every item scores the same")
-    return np.array([weights.get(name, 0.0) for name in names], np.float32)
+    found = score_weights(served.model, served.weighted, weights)
+    return np.array([found[name] for name in served.weighted], np.float32)
 
 
 def request_tensors(user: Batch, items: Batch, weights: Floats) -> dict[str, NDArray[Any]]:

@@ -1,13 +1,12 @@
 """Scores of files: rows of any size in, one file of scores out, in parts that a later call goes on from."""
 
-import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from polyrank.errors import ConfigError, DataError, RowError
+from polyrank.errors import ConfigError, DataError
 from polyrank.files import SUFFIXES, UTF8, Wanted, list_files, scan
 from polyrank.rows import Rows
 from polyrank.signature import Signature
@@ -132,7 +131,7 @@ def _write_parts(scorer: Scorer, pieces: "Iterator[Piece]", folder: Path, option
         for start in range(0, piece.table.num_rows, ROWS_IN_A_PART):
             rows = piece.table.slice(start, ROWS_IN_A_PART)
             if done.get(first) != len(rows):
-                with _named(piece, start):
+                with piece.named(start):
                     scores = scorer.score(rows)
                 kept = {name: rows.column(name) for name in options.keep}
                 _write_part(part_file(folder, first), kept, scores)
@@ -146,17 +145,6 @@ def _ahead(pieces: "Iterator[Piece]") -> "Iterator[Piece]":
         while (piece := waiting.result()) is not None:
             waiting = reader.submit(next, pieces, None)
             yield piece
-
-
-@contextlib.contextmanager
-def _named(piece: "Piece", start: int) -> Iterator[None]:
-    """Count the rows of an error from the start of the file, and name it."""
-    try:
-        yield
-    except RowError as err:
-        raise DataError(f"{piece.file}: {err.after(piece.first_row + start)}") from err
-    except DataError as err:
-        raise DataError(f"{piece.file}: {err}") from err
 
 
 def _write_part(file: Path, kept: "dict[str, Any]", scores: "pa.Table") -> None:

@@ -9,18 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.errors import DataError
+from polyrank.files import Wanted, scan
 from polyrank.labels import mean_weight
 from polyrank.models import ModelConfig
 from polyrank.models.architectures import num_inputs
 from polyrank.models.memory import require_memory
-from polyrank.rows import Rows
+from polyrank.rows import Rows, columns_of
 from polyrank.schema import Schema
 
 from .base_rates import BaseRates
 from .config import TrainConfig
 from .encoded import DamagedRowsError, MappedStorage, MemoryStorage, RowEncoder, Selection, Storage, cached_rows
 from .processes import ALONE, Processes
-from .splits import held_out
+from .splits import SplitKeys, held_out
 from .statistics import NumberSample, fit_statistics
 from .warnings import warn_one_class
 
@@ -137,13 +138,40 @@ def _split_files(schema: Schema, data: Path, stored: Storage, config: TrainConfi
 
 
 def _split(schema: Schema, storage: Storage, config: TrainConfig) -> TrainingData:
-    seed = config.validation.seed
-    generator = np.random.default_rng(config.seed if seed is None else seed)
-    validates = held_out(schema, config.validation, _split_keys(storage), sum(storage.lengths), generator)
+    validates, generator = _held_out(schema, config, _split_keys(storage), sum(storage.lengths))
     train, validation = Selection(storage, ~validates), Selection(storage, validates)
     rates = BaseRates(schema, config.model)
     fitted, mean = _fitted(schema, train, generator, rates)
     return TrainingData(fitted, train, validation, mean, rates.logits(), rates.label_shares())
+
+
+def validation_marks(schema: Schema, data: Path, config: TrainConfig) -> NDArray[np.bool_]:
+    """Return which rows of files a training on them validates on, bool of all rows, without encoding them.
+
+    Raises:
+        DataError: the files cannot be read, or lack what the split looks at.
+    """
+    keys = SplitKeys(schema, config.validation)
+    columns = keys.columns or schema.training_columns[:1]
+    wanted = Wanted(
+        columns=columns, text=schema.text_columns, integers=schema.integer_columns, encoding=config.encoding
+    )
+    parts, count = [], 0
+    for piece in scan(data, wanted):
+        with piece.named():
+            read = keys.read(columns_of(piece.table, columns))
+        count += piece.table.num_rows
+        parts += [] if read is None else [read]
+    return _held_out(schema, config, np.concatenate(parts) if parts else None, count)[0]
+
+
+def _held_out(
+    schema: Schema, config: TrainConfig, keys: NDArray[np.int64] | None, count: int
+) -> tuple[NDArray[np.bool_], np.random.Generator]:
+    """Mark the rows that validate, and return the generator that drew them, which draws on."""
+    seed = config.validation.seed
+    generator = np.random.default_rng(config.seed if seed is None else seed)
+    return held_out(schema, config.validation, keys, count, generator), generator
 
 
 def _split_keys(storage: Storage) -> NDArray[np.int64] | None:

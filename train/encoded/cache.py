@@ -1,6 +1,5 @@
 """Encoded rows on disk: an Arrow file for each data set and way of encoding it, which later runs map into memory."""
 
-import contextlib
 import itertools
 import json
 import logging
@@ -12,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from polyrank import caches
-from polyrank.errors import DataError, OutputError, RowError
-from polyrank.files import SUFFIXES, Piece, Wanted, list_files, scan
+from polyrank.errors import DataError, OutputError
+from polyrank.files import SUFFIXES, Wanted, list_files, scan
 from polyrank.schema import Schema
 from polyrank.staging import staged_file
 from polyrank.train.config import TrainConfig
@@ -93,21 +92,10 @@ def _encoded(
         columns=encoder.columns, text=schema.text_columns, integers=schema.integer_columns, encoding=config.encoding
     )
     for piece in scan(data, wanted):
-        with _named(piece):
+        with piece.named():
             rows = encoder.encode(piece.table)
         progress(len(rows))
         yield rows
-
-
-@contextlib.contextmanager
-def _named(piece: Piece) -> Iterator[None]:
-    """Count the rows of an error from the start of the file, and name it."""
-    try:
-        yield
-    except RowError as err:
-        raise DataError(f"{piece.file}: {err.after(piece.first_row)}") from err
-    except DataError as err:
-        raise DataError(f"{piece.file}: {err}") from err
 
 
 def _write(file: Path, found: dict[str, Any], pieces: Iterator[EncodedRows]) -> None:

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from polyrank.schema import Schema
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from polyrank.evaluation.answered import Answerer
     from polyrank.serving.scoring import Scorer
 
 Kind = Literal["run", "bundle", "server"]
@@ -24,43 +25,8 @@ RUN_FILE, BUNDLE_FILE = "weights.safetensors", "signature.json"
 """What tells a run directory, and a bundle or a published version."""
 
 
-class Answerer(Protocol):
-    """Answers rows.
-
-    Attributes:
-        source: as it was named.
-        kind: what it is.
-        name: of the schema, or of the model on its server.
-        schema: of its features and tasks.
-        run_id: content hash of the training run.
-        version: on a server, or of a published bundle; empty otherwise.
-    """
-
-    @property
-    def source(self) -> str: ...  # noqa: D102 (above)
-    @property
-    def kind(self) -> Kind: ...  # noqa: D102
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def schema(self) -> Schema: ...  # noqa: D102
-    @property
-    def run_id(self) -> str: ...  # noqa: D102
-    @property
-    def version(self) -> str: ...  # noqa: D102
-
-    def answer(self, rows: "pa.Table") -> Answers:
-        """Answer rows, float32 [B] by task; [B, C] of a multiclass one.
-
-        Raises:
-            DataError: no rows, a feature's column is missing, or a value does not fit its feature.
-            PolyrankError: as `Ranker.score`, of a server.
-        """
-        ...
-
-
 @contextlib.contextmanager
-def answerer(model: str, *, name: str | None = None, timeout_s: float = 60.0) -> Iterator[Answerer]:
+def answerer(model: str, *, name: str | None = None, timeout_s: float = 60.0) -> "Iterator[Answerer]":
     """Open what answers, until the block ends.
 
     Args:
@@ -166,7 +132,7 @@ _EXPECTED = (
 )
 
 
-def _opened_run(model: str, name: str | None) -> Answerer:
+def _opened_run(model: str, name: str | None) -> "Answerer":
     from polyrank.encoder import Encoder
     from polyrank.models import TrainedRanker
     from polyrank.models.trained import predict
@@ -194,3 +160,20 @@ def _array(column: "pa.ChunkedArray") -> NDArray[np.float32]:
         return np.asarray(column.to_numpy(), np.float32)
     numbers = column.combine_chunks().flatten().to_numpy()
     return np.asarray(numbers, np.float32).reshape(-1, column.type.list_size)
+
+
+def run_id_of(model: str) -> str:
+    """Return which training run the directory of a run or of a bundle is of.
+
+    Raises:
+        ConfigError: it is neither.
+        PolyrankError: it is damaged.
+    """
+    if (kind := _kind_of(model)) == "server":
+        raise ConfigError(f"model must be the directory of a run or a bundle, got {model!r}")
+    if kind == "run":
+        from polyrank.models.trained import content_hash
+
+        return content_hash(Path(model))
+    with open_scorer(model, None, 60.0) as scorer:
+        return scorer.signature.run_id

@@ -11,6 +11,7 @@ from polyrank.errors import ConfigError, DataError
 from polyrank.files import kinds
 
 from .output import say, table
+from .weights import task_weights
 from .wording import options_named
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     """Rank, and print a line for each item."""
     from polyrank.serving import Ranker
 
-    weights = _weights(args.weight, args.parser)
+    weights = task_weights(args.weight, args.parser)
     if args.exclude and args.key is None:
         raise ConfigError("--exclude needs the key of items; name its column with --key COLUMN")
     user = _user(args.user)
@@ -67,24 +68,6 @@ def run(args: argparse.Namespace) -> int:
         say(f"{ranker.model} version {found.schema.metadata[b'polyrank.version'].decode()}, {len(items):,} items\n")
         say(table([found.column_names, *([_cell(value) for value in row.values()] for row in found.to_pylist())]))
     return 0
-
-
-def _weights(texts: list[str], parser: argparse.ArgumentParser) -> dict[str, float] | None:
-    """Read the weights of tasks; None where there are none.
-
-    Raises:
-        ConfigError: a task is there twice.
-    """
-    weights: dict[str, float] = {}
-    for text in texts:
-        task, _, number = text.partition("=")
-        if task in weights:
-            raise ConfigError(f"--weight names task {task!r} twice; name it once")
-        try:
-            weights[task] = float(number)
-        except ValueError:
-            parser.error(f"--weight must be TASK=NUMBER, as in click=0.5, got {text!r}")
-    return weights or None
 
 
 def _user(text: str) -> dict[str, Any]:

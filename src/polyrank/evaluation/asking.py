@@ -1,13 +1,15 @@
 """What answers rows, in calls of bounded size."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-Answer = Callable[[pa.Table], Mapping[str, NDArray[np.float32]]]
-"""Rows in, their answers out: float32 [B] by task, [B, C] of a multiclass one."""
+from .answered import Answers
+
+Answer = Callable[[pa.Table], Answers]
+"""Rows in, their answers out."""
 
 Progress = Callable[[int, int | None], None]
 """Is told how many rows are done, of how many."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from polyrank.errors import DataError
 
+from .answered import combined
 from .asking import ROWS_PER_CALL, Answer, Progress
 from .results import Catalogue
 
@@ -135,7 +136,7 @@ def _scores(
         parts = []
         for start in range(0, items.num_rows, ROWS_PER_CALL):
             part = items.slice(start, ROWS_PER_CALL)
-            parts.append(_score(answer(_pairs(some, part)), weights).reshape(-1, part.num_rows))
+            parts.append(combined(answer(_pairs(some, part)), weights).reshape(-1, part.num_rows))
             done += parts[-1].size
             progress(done, total)
         yield np.concatenate(parts, axis=1)
@@ -148,10 +149,6 @@ def _pairs(users: pa.Table, items: pa.Table) -> pa.Table:
     for name in tiled.column_names:
         pairs = pairs.append_column(name, tiled[name])
     return pairs
-
-
-def _score(answers: Mapping[str, NDArray[np.float32]], weights: Mapping[str, float]) -> NDArray[np.float64]:
-    return np.asarray(sum(weight * answers[task].astype(np.float64) for task, weight in weights.items()), np.float64)
 
 
 def _best(scores: NDArray[np.float64], k: int) -> NDArray[np.int64]:

@@ -71,6 +71,14 @@ class LastRows:
         """Rows of each value, int64 [n], in the order of `table`."""
         return self._merged().numbers.astype(np.int64)
 
+    def places(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return where in `table` fingerprints [n] of values are, int64 [n]; -1 for those that are not there."""
+        marks = self._merged().marks
+        order = np.argsort(marks)
+        found = np.minimum(np.searchsorted(marks[order], values), max(len(marks) - 1, 0))
+        places = order[found] if len(order) else np.zeros(len(values), np.int64)
+        return np.where(marks[places] == values, places, -1) if len(order) else places - 1
+
     def _merged(self) -> _Part:
         if not self._parts:
             raise DataError(f"there is no row, so column {self._column!r} has no value; add rows first")

@@ -20,10 +20,9 @@ from polyrank.metrics.observed import Observed
 from polyrank.metrics.registry import Metric, metrics_of
 from polyrank.schema import Schema
 
+from .answered import Answers
 from .asking import ROWS_PER_CALL, Answer, Progress, asked
 from .results import Importance, Importances
-
-Answers = Mapping[str, NDArray[np.float32]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,8 @@ FORMAT = 1
 Interval = tuple[float, float]
 """Lower and upper end."""
 
+SliceKind = Literal["column", "novelty", "activity"]
+
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
     """What answered.
@@ -71,6 +73,12 @@ class MetricValue(msgspec.Struct, frozen=True, kw_only=True):
     interval: Interval | None = None
     undefined: str = ""
 
+    def is_worse_than(self, whole: "MetricValue") -> bool:
+        """Say whether the interval of a part of the rows lies on the bad side of the value of all of them."""
+        if self.interval is None or whole.value is None:
+            return False
+        return self.interval[1] < whole.value if self.best == "high" else self.interval[0] > whole.value
+
 
 class TaskResult(msgspec.Struct, frozen=True, kw_only=True):
     """How good the answers for a task are.
@@ -122,7 +130,7 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     by: str
-    kind: Literal["column", "novelty", "activity"]
+    kind: SliceKind
     parts: tuple[SlicePart, ...]
 
 

@@ -1,5 +1,6 @@
 """Files of rows as tables that follow one another, whatever their formats."""
 
+import contextlib
 import dataclasses
 import itertools
 import re
@@ -7,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from polyrank.errors import DataError
+from polyrank.errors import DataError, RowError
 
 from .csv import first_line
 from .encoding import UTF8, as_utf8
@@ -32,6 +33,20 @@ class Piece:
     file: Path
     first_row: int
     table: Any
+
+    @contextlib.contextmanager
+    def named(self, start: int = 0) -> Iterator[None]:
+        """Name the file in an error of the block, and count its row from the start of the file.
+
+        Args:
+            start: of the rows that the block looks at, in the table.
+        """
+        try:
+            yield
+        except RowError as err:
+            raise DataError(f"{self.file}: {err.after(self.first_row + start)}") from err
+        except DataError as err:
+            raise DataError(f"{self.file}: {err}") from err
 
 
 def scan(path: Path, wanted: Wanted) -> Iterator[Piece]:

@@ -15,18 +15,21 @@ class GroupedScores:
         first_rows: int64 [G], a row of each group.
         sizes: int64 [G], number of rows of each group.
         weights: float64 [G], sum of the weights of each group.
-        positives: float64 [G], number of positive rows of each group.
+        positives: float64 [G], number of positive rows, or sum of the gains, of each group.
     """
 
     def __init__(
         self,
         scores: NDArray[np.floating],
-        positive: NDArray[np.bool_],
+        positive: NDArray[np.bool_] | NDArray[np.float64],
         weights: NDArray[np.float64],
         groups: NDArray[np.int64],
         rows: NDArray[np.int64],
     ) -> None:
-        """Take rows [n] in the order of `order_within` their groups, and that order itself."""
+        """Take rows [n] in the order of `order_within` their groups, and that order itself.
+
+        In place of which rows are `positive` there may be a gain of each; then there are no `areas`.
+        """
         opens_group = starts_run(groups)
         opens_run = opens_group | starts_run(scores)
         starts, group_starts = np.flatnonzero(opens_run), np.flatnonzero(opens_group)
@@ -53,7 +56,7 @@ class GroupedScores:
         return areas
 
     def gains(self, discounts: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Sum the discounts of the ranks of each group's positive rows, [G].
+        """Sum the discounts of the ranks of each group's positive rows, times their gains, [G].
 
         Tied rows share the ranks that they hold together, so that the sum is its mean over all orders of them: McSherry
         and Najork, Computing Information Retrieval Performance Measures Efficiently in the Presence of Tied Scores,

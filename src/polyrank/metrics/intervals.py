@@ -1,7 +1,9 @@
 """Bootstrap confidence intervals of metrics, and of the difference that another model makes."""
 
+import collections
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +30,14 @@ class Bootstrap:
         resamples: how often to draw, 1 or above.
         seed: of the draws, which are the same for all metrics and models.
         headline_only: spare the metrics that are not shown in one line.
+        threads: how many measure resamples, 1 or above; the intervals are the same.
     """
 
     level: float = 0.95
     resamples: int = 200
     seed: int = 0
     headline_only: bool = False
+    threads: int = 1
 
     def __post_init__(self) -> None:
         """Check ranges.
@@ -43,8 +47,9 @@ class Bootstrap:
         """
         if not 0 < self.level < 1:
             raise ConfigError(f"level must be in (0, 1), got {self.level}")
-        if self.resamples < 1:
-            raise ConfigError(f"resamples must be 1 or above, got {self.resamples}")
+        for name in ("resamples", "threads"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be 1 or above, got {getattr(self, name)}")
         if self.seed < 0:
             raise ConfigError(f"seed must be 0 or above, got {self.seed}")
 
@@ -62,11 +67,32 @@ def resampled(
     statistics: Mapping[str, Statistic], observed: Observed, bootstrap: Bootstrap
 ) -> dict[str, NDArray[np.float64]]:
     """Return the values of each statistic over the same draws of the observed rows, float64 [resamples]."""
-    values = {name: np.full(bootstrap.resamples, NAN) for name in statistics}
-    for index, times in enumerate(draws(observed, bootstrap)):
-        for name, statistic in statistics.items():
-            values[name][index] = statistic.value(times)
-    return values
+
+    def values_of(times: NDArray[np.float64]) -> list[float]:
+        return [statistic.value(times) for statistic in statistics.values()]
+
+    found = np.full((bootstrap.resamples, len(statistics)), NAN)
+    with ThreadPoolExecutor(bootstrap.threads, "polyrank-resample") as pool:
+        for index, values in enumerate(_mapped(pool, values_of, draws(observed, bootstrap), ahead=bootstrap.threads)):
+            found[index] = values
+    return {name: found[:, column] for column, name in enumerate(statistics)}
+
+
+def _mapped(
+    pool: ThreadPoolExecutor,
+    function: Callable[[NDArray[np.float64]], list[float]],
+    items: Iterator[NDArray[np.float64]],
+    *,
+    ahead: int,
+) -> Iterator[list[float]]:
+    """Map as the pool does, but make no more items than are at work: each is as long as there are rows."""
+    waiting: collections.deque[Future[list[float]]] = collections.deque()
+    for item in items:
+        waiting.append(pool.submit(function, item))
+        if len(waiting) > ahead:
+            yield waiting.popleft().result()
+    for future in waiting:
+        yield future.result()
 
 
 def draws(observed: Observed, bootstrap: Bootstrap) -> Iterator[NDArray[np.float64]]:

@@ -57,7 +57,7 @@ class CalibrationError:
     def __init__(self, observed: Observed, num_bins: int = NUM_BINS) -> None:
         self._weights = observed.weights
         self._gaps = observed.weights * (observed.predicted - observed.labels)
-        self._bins = _bins(observed, num_bins)
+        self._bins = bins_by_answer(observed, num_bins)
 
     def value(self, times: NDArray[np.float64]) -> float:
         """Return the error in the same bins, with each row as often as float64 [n] says."""
@@ -65,8 +65,8 @@ class CalibrationError:
         return ratio(float(np.abs(gaps).sum()), float(self._weights @ times))
 
 
-def _bins(observed: Observed, num_bins: int) -> NDArray[np.int64]:
-    """Return the bin of each row [n]: that of the middle of those with the same answer."""
+def bins_by_answer(observed: Observed, num_bins: int) -> NDArray[np.int64]:
+    """Return the bin of each row, int64 [n], of equal weight: that of the middle of those with the same answer."""
     order = observed.by_answer
     opens_tie = starts_run(observed.answers[order])
     starts = np.flatnonzero(opens_tie)

@@ -5,7 +5,9 @@ from numpy.typing import NDArray
 
 from polyrank.auc import RankedScores
 
+from .grouped_scores import GroupedScores
 from .observed import Observed
+from .ordering import order_within
 from .statistics import MeanOverGroups
 
 TOP = 10
@@ -44,6 +46,23 @@ def ndcg(observed: Observed, k: int = TOP) -> MeanOverGroups:
     discounts = 1 / np.log2(np.arange(2, k + 2))
     ideal = np.append(np.nan, np.cumsum(discounts))[np.minimum(scores.positives, k).astype(np.int64)]
     return MeanOverGroups(scores.gains(discounts) / ideal, scores.weights / scores.sizes, scores.first_rows)
+
+
+def graded_ndcg(observed: Observed, gains: NDArray[np.float64], k: int = TOP) -> MeanOverGroups:
+    """Normalised discounted cumulative gain with a gain of each row, float64 [n], 0 and above; otherwise as `ndcg`.
+
+    Groups without a gain above 0 are skipped.
+    """
+    discounts = 1 / np.log2(np.arange(2, k + 2))
+    groups = np.full(len(observed), -1) if observed.groups is None else observed.groups
+
+    def ordered(scores: NDArray[np.floating]) -> GroupedScores:
+        order = order_within(groups, np.argsort(scores))
+        return GroupedScores(scores[order], gains[order], observed.weights[order], groups[order], order)
+
+    found, ideal = ordered(observed.answers), ordered(gains).gains(discounts)
+    values = np.divide(found.gains(discounts), ideal, out=np.full(len(ideal), np.nan), where=ideal > 0)
+    return MeanOverGroups(values, found.weights / found.sizes, found.first_rows)
 
 
 def recall(observed: Observed, k: int = TOP) -> MeanOverGroups:

@@ -1,0 +1,194 @@
+"""`polyrank evaluate`: how good the answers of a run, a bundle or a server are, for whom, and what they rest on."""
+
+import argparse
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from polyrank.errors import ConfigError, DataError
+from polyrank.files import UTF8, check_encoding, kinds
+
+from .output import place, say
+from .progress import RowProgress
+from .weights import task_weights
+from .wording import options_named
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from polyrank.evaluation.answered import Answerer
+    from polyrank.evaluation.options import EvaluationOptions, Progress
+
+_OPTIONS = {
+    "by": "--by",
+    "k": "--top-k",
+    "known": "--known",
+    "resamples": "--resamples",
+    "level": "--level",
+    "seed": "--seed",
+    "importance_rows": "--importance-rows",
+    "shuffles": "--shuffles",
+    "catalogue_users": "--catalogue-users",
+    "name": "--name",
+    "timeout_s": "--timeout-s",
+    "weights": "--weight",
+}
+"""By the argument of the library that each is."""
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Describe the verb."""
+    parser = subparsers.add_parser(
+        "evaluate",
+        help="measure a run, a bundle or a server on labelled rows, whole and in parts",
+        description="Metrics with confidence intervals by task and slice, calibration, order under task weights, "
+        "trade-offs, what users would see of all items, and what columns are worth.",
+    )
+    parser.add_argument("model", type=place, help="directory of a run or bundle, or host:port of a server")
+    parser.add_argument("rows", type=Path, help=f"labelled rows, as a file, a directory or a pattern: {kinds()}")
+    parser.add_argument("--url", type=place, help="have this server answer; it must serve the run of MODEL")
+    parser.add_argument("--name", help="of the model on its server; the only one that it has when left out")
+    parser.add_argument(
+        "--validation-of", type=Path, metavar="RUN", help="evaluate the rows that this run validated on"
+    )
+    parser.add_argument("--known", type=Path, metavar="ROWS", help="what was trained on, to tell new users and items")
+    parser.add_argument(
+        "--by", action="append", default=[], metavar="COLUMN", help="part the rows by this column too; repeatable"
+    )
+    parser.add_argument(
+        "--weight", action="append", default=[], metavar="TASK=NUMBER", help="in the score that orders; repeatable"
+    )
+    parser.add_argument("--top-k", type=int, default=10, metavar="K", help="rows that count as the best (default 10)")
+    parser.add_argument("--user", type=place, metavar="COLUMN", help="that names users")
+    parser.add_argument("--item", type=place, metavar="COLUMN", help="that names items")
+    parser.add_argument("--resamples", type=int, default=100, help="of the bootstrap (default 100)")
+    parser.add_argument("--level", type=float, default=0.95, help="of the confidence intervals (default 0.95)")
+    parser.add_argument("--seed", type=int, default=0, help="of all that is drawn (default 0)")
+    parser.add_argument(
+        "--importance-rows", type=int, default=10_000, metavar="N", help="rows that columns are shuffled in; 0 none"
+    )
+    parser.add_argument("--shuffles", type=int, default=3, metavar="N", help="of each column (default 3)")
+    parser.add_argument(
+        "--catalogue-users", type=int, default=100, metavar="N", help="users who are recommended of all items; 0 none"
+    )
+    parser.add_argument("--encoding", default=UTF8, help="of CSV and JSON Lines files (default utf-8)")
+    parser.add_argument("--timeout-s", type=float, default=60.0, help="of a call to a server (default 60)")
+    parser.add_argument("--out", "-o", type=Path, help="write all that was found there, as JSON, for polyrank report")
+    parser.add_argument("--json", action="store_true", help="print all that was found as JSON")
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate, and print what came out."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(options_named(**_OPTIONS))
+        progress = stack.enter_context(_told(quiet=args.quiet))
+        options = _checked(args, progress)
+        answerer = stack.enter_context(_answerer(args))
+        return _run(args, options, answerer)
+
+
+def _run(args: argparse.Namespace, options: "EvaluationOptions", answerer: "Answerer") -> int:
+    from polyrank.evaluation.evaluating import evaluate_files
+
+    from .evaluation_text import result_text
+
+    marks = None if args.validation_of is None else _validation_marks(args.validation_of, args.rows)
+    found = evaluate_files(answerer, args.rows, options, evaluated=marks)
+    if args.out is not None:
+        found.save(args.out)
+    say(found.to_json().rstrip() if args.json else result_text(found))
+    if args.out is not None and not args.json:
+        say(f"\nall of it: {args.out}; as a page: polyrank report {args.out}")
+    return 0
+
+
+def _checked(args: argparse.Namespace, progress: "Progress") -> "EvaluationOptions":
+    """Return the options, which are checked before anything is read."""
+    from polyrank.evaluation.options import EvaluationOptions
+    from polyrank.staging import real_file
+
+    if args.out is not None:
+        real_file(args.out)
+    if args.known is not None and args.validation_of is not None:
+        raise ConfigError("--known does not go with --validation-of, whose other rows are the known ones")
+    return EvaluationOptions(
+        by=tuple(args.by),
+        weights=task_weights(args.weight, args.parser),
+        k=args.top_k,
+        user=args.user,
+        item=args.item,
+        known=args.known,
+        resamples=args.resamples,
+        level=args.level,
+        seed=args.seed,
+        importance_rows=args.importance_rows,
+        shuffles=args.shuffles,
+        catalogue_users=args.catalogue_users,
+        encoding=check_encoding("--encoding", args.encoding),
+        progress=progress,
+    )
+
+
+@contextlib.contextmanager
+def _answerer(args: argparse.Namespace) -> "Iterator[Answerer]":
+    """Open what answers: the model, or a server that must serve it."""
+    from .answering import answerer, run_id_of
+
+    with answerer(args.url or args.model, name=args.name, timeout_s=args.timeout_s) as found:
+        if args.url is not None and (own := run_id_of(args.model)) != found.run_id:
+            raise ConfigError(
+                f"--url {args.url} serves run {found.run_id}, and {args.model} is run {own}; publish it, or name the "
+                f"run that is served"
+            )
+        yield found
+
+
+def _validation_marks(run_folder: Path, rows: Path) -> "NDArray[np.bool_]":
+    """Mark the rows that a run validated on.
+
+    Raises:
+        DataError: the folder is no run, or the rows are not those that it was made of.
+    """
+    import json
+
+    from polyrank.schema import Schema
+    from polyrank.train import TrainConfig
+    from polyrank.train.preparing import validation_marks
+    from polyrank.train.run import METRICS_FILE
+
+    for name in ("schema.toml", "config.toml", METRICS_FILE):
+        if not (run_folder / name).is_file():
+            raise DataError(f"--validation-of {run_folder} is not a run directory: {name} is missing")
+    schema, config = Schema.load(run_folder / "schema.toml"), TrainConfig.load(run_folder / "config.toml")
+    marks = validation_marks(schema, rows, config)
+    report = json.loads((run_folder / METRICS_FILE).read_bytes())
+    counts = (report["train_rows"], report["validation_rows"])
+    if (len(marks) - int(marks.sum()), int(marks.sum())) != counts:
+        raise DataError(
+            f"{rows} holds {len(marks):,} rows, {int(marks.sum()):,} of which would validate; run {run_folder} was "
+            f"made of {sum(counts):,} with {counts[1]:,}: name the rows that it was trained on"
+        )
+    return marks
+
+
+@contextlib.contextmanager
+def _told(*, quiet: bool) -> "Iterator[Progress]":
+    """Say what is being done, each step with a progress of its own."""
+    shown: dict[str, RowProgress] = {}
+
+    def told(what: str, done: int, total: int | None) -> None:
+        if what not in shown:
+            for progress in shown.values():
+                progress.close()
+            shown[what] = RowProgress(what, quiet=quiet)
+        shown[what](done, total)
+
+    try:
+        yield told
+    finally:
+        for progress in shown.values():
+            progress.close()

@@ -1,0 +1,99 @@
+"""An evaluation as text for a terminal."""
+
+from collections.abc import Iterator, Sequence
+
+from polyrank.evaluation.results import Catalogue, Importances, MetricValue, Ordering, Result
+
+from .output import table
+
+WORST = 8
+COLUMNS = 10
+
+
+def result_text(found: Result) -> str:
+    """Write what matters most; all of it is in the JSON."""
+    return "\n\n".join(_paragraphs(found))
+
+
+def _paragraphs(found: Result) -> Iterator[str]:
+    yield _heading(found)
+    yield table([["task", "metric", "value", f"{found.level:.0%} interval"], *_metrics(found)])
+    if worse := list(_worse(found)):
+        yield "Worse than all rows, beyond what chance gives:"
+        yield table([["slice", "rows", "task", "metric", "value", "interval", "all rows"], *worse[:WORST]])
+    if found.ordering is not None:
+        yield _ordering(found.ordering)
+    if found.catalogue is not None:
+        yield _catalogue(found.catalogue)
+    if found.importance is not None and found.importance.columns:
+        yield _importance(found.importance)
+    yield f"{found.seconds:.1f} s"
+
+
+def _heading(found: Result) -> str:
+    version = f" version {found.model.version}" if found.model.version else ""
+    which = "validation rows" if found.data.part == "validation" else "rows"
+    groups = "" if found.data.groups is None else f" of {found.data.groups:,} values of {found.data.group}"
+    return f"{found.model.kind} {found.model.name}{version} ({found.model.run_id}), {found.data.rows:,} {which}{groups}"
+
+
+def _metrics(found: Result) -> Iterator[Sequence[str]]:
+    for task in found.tasks:
+        for metric in task.metrics:
+            yield [task.task, metric.name, *_shown(metric)]
+
+
+def _shown(metric: MetricValue) -> tuple[str, str]:
+    if metric.value is None:
+        return "-", metric.undefined
+    ends = "" if metric.interval is None else f"{metric.interval[0]:.4f} to {metric.interval[1]:.4f}"
+    return f"{metric.value:.6f}", ends
+
+
+def _worse(found: Result) -> Iterator[Sequence[str]]:
+    """Yield the parts whose interval lies on the bad side of the value of all rows, those of most rows first."""
+    overall = {task.task: task.metrics[0] for task in found.tasks}
+    parts = [(own, part) for own in found.slices for part in own.parts]
+    for own, part in sorted(parts, key=lambda pair: -pair[1].rows):
+        for task, metric in part.metrics.items():
+            if metric.is_worse_than(overall[task]):
+                value, ends = _shown(metric)
+                yield [
+                    f"{own.by}: {part.value}",
+                    f"{part.rows:,}",
+                    task,
+                    metric.name,
+                    value,
+                    ends,
+                    _shown(overall[task])[0],
+                ]
+
+
+def _ordering(found: Ordering) -> str:
+    weights = " + ".join(f"{weight:g} {task}" for task, weight in found.weights.items())
+    head = ["task", f"ndcg@{found.k}", "by itself", f"recall@{found.k}", f"mean label of best {found.k}", "of all"]
+    rows = [
+        [task, *(_number(value) for value in (own.ndcg, own.own_ndcg, own.recall, own.top_label, own.mean_label))]
+        for task, own in found.tasks.items()
+    ]
+    choice = f"{found.groups_above_k:,} of {found.groups:,} groups have more than {found.k} rows"
+    return f"In the order of {weights}; {choice}:\n\n{table([head, *rows])}"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _catalogue(found: Catalogue) -> str:
+    return (
+        f"The best {found.k} of {found.items:,} items for each of {found.users:,} users: {found.coverage:.1%} of the "
+        f"items are shown (at most {found.possible_coverage:.1%}), Gini {found.gini:.2f}; an item shown has more rows "
+        f"than {found.popularity:.0%} of the items, one in the rows than {found.logged_popularity:.0%}."
+    )
+
+
+def _importance(found: Importances) -> str:
+    tasks = list(found.base)
+    head = ["shuffled column", *(f"{task} {found.metrics[task]}" for task in tasks)]
+    rows = [[own.column, *(f"{own.losses[task]:+.4f}" for task in tasks)] for own in found.columns[:COLUMNS]]
+    return f"Worse by, in {found.rows:,} rows:\n\n{table([head, *rows])}"

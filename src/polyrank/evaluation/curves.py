@@ -1,0 +1,83 @@
+"""Calibration curves, histograms of answers, and the areas of groups."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyrank.metrics.observed import Observed
+from polyrank.metrics.probabilities import bins_by_answer
+from polyrank.tasks import BinaryTask, MulticlassTask, Task
+
+from .influence import mean_influence, normal_interval, share_interval, standard_error
+from .results import CalibrationBin, Distribution, GroupAreas
+
+CALIBRATION_BINS = 10
+HISTOGRAM_BINS = 40
+AREA_BINS = 20
+TAIL = 0.001
+"""Share of the rows at either end of a histogram that may lie in its outermost bins though they lie beyond."""
+MAX_SERIES = 10
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+def calibration_curve(task: Task, observed: Observed, level: float) -> tuple[CalibrationBin, ...]:
+    """Return mean answer and mean label of bins of equal weight, in the order of answers; none of a multiclass task."""
+    if isinstance(task, MulticlassTask) or not len(observed):
+        return ()
+    bins = bins_by_answer(observed, CALIBRATION_BINS)
+    return tuple(_bin(task, observed, np.flatnonzero(bins == number), level) for number in np.unique(bins))
+
+
+def _bin(task: Task, observed: Observed, rows: NDArray[np.int64], level: float) -> CalibrationBin:
+    weights, labels = observed.weights[rows], observed.labels[rows]
+    groups = None if observed.groups is None else observed.groups[rows]
+    mean = float(weights @ labels) / float(weights.sum())
+    error = standard_error(mean_influence(labels, weights), groups)
+    interval = (
+        share_interval(mean, error, len(rows), level)
+        if isinstance(task, BinaryTask)
+        else normal_interval(mean, error, level, (-np.inf, np.inf))
+    )
+    answer = float(weights @ observed.predicted[rows]) / float(weights.sum())
+    return CalibrationBin(rows=len(rows), answer=answer, label=mean, interval=interval)
+
+
+def distribution(task: Task, observed: Observed) -> Distribution | None:
+    """Return the histogram of the answers; None without a row."""
+    if not len(observed):
+        return None
+    values = observed.predicted
+    if isinstance(task, MulticlassTask):
+        values = values[np.arange(len(observed)), observed.labels.astype(np.int64)]
+    low, high = np.quantile(values, (TAIL, 1 - TAIL))
+    edges = np.histogram_bin_edges(values, HISTOGRAM_BINS, (float(low), float(high)))
+    clipped = values.clip(edges[0], edges[-1])
+    series = {
+        name: tuple(np.histogram(clipped[chosen], edges)[0].tolist())
+        for name, chosen in _series(task, observed).items()
+    }
+    return Distribution(edges=tuple(edges.tolist()), series=series)
+
+
+def _series(task: Task, observed: Observed) -> dict[str, NDArray[np.bool_] | slice]:
+    if isinstance(task, BinaryTask):
+        return {"0": ~observed.positive, "1": observed.positive}
+    if isinstance(task, MulticlassTask) and task.num_classes <= MAX_SERIES:
+        return {str(number): observed.labels == number for number in range(task.num_classes)}
+    return {"all": slice(None)}
+
+
+def group_areas(observed: Observed) -> GroupAreas | None:
+    """Return how the area under the ROC curve is spread over groups; None where no group has labels of both classes."""
+    areas = observed.grouped_scores.areas()
+    defined = areas[~np.isnan(areas)]
+    if not len(defined):
+        return None
+    counts, edges = np.histogram(defined, AREA_BINS, (0.0, 1.0))
+    return GroupAreas(
+        groups=len(defined),
+        skipped_groups=len(areas) - len(defined),
+        below_half=float((defined < 0.5).mean()),  # noqa: PLR2004 (the area of chance)
+        quantiles={str(share): float(np.quantile(defined, share)) for share in QUANTILES},
+        edges=tuple(edges.tolist()),
+        counts=tuple(counts.tolist()),
+    )

@@ -1,0 +1,102 @@
+"""Confidence intervals without resampling, for the many parts of many slices."""
+
+import math
+from collections.abc import Callable
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyrank.auc import starts_run
+from polyrank.metrics import Interval
+from polyrank.metrics.observed import Observed
+from polyrank.metrics.probabilities import EPSILON
+
+Floats = NDArray[np.float64]
+Bounds = tuple[float, float]
+
+UNIT, POSITIVE = (0.0, 1.0), (0.0, math.inf)
+
+
+def area_influence(observed: Observed) -> Floats:
+    """Return how much each row moves the area under the ROC curve, float64 [n], summing to 0; ties are counted half.
+
+    DeLong, DeLong and Clarke-Pearson, Comparing the Areas under Two or More Correlated Receiver Operating
+    Characteristic Curves, Biometrics 44, 1988: a positive row's share of the negative weight below it, a negative row's
+    of the positive weight above it, each less the area.
+    """
+    order = observed.by_answer
+    weights = observed.weights[order]
+    positive = observed.positive[order]
+    ties = np.cumsum(starts_run(observed.answers[order])) - 1
+    hits, misses = weights * positive, weights * ~positive
+    tied_hits, tied_misses = np.bincount(ties, hits), np.bincount(ties, misses)
+    below = (np.cumsum(tied_misses) - tied_misses / 2)[ties] / misses.sum()
+    above = 1 - (np.cumsum(tied_hits) - tied_hits / 2)[ties] / hits.sum()
+    area = float(hits @ below) / hits.sum()
+    found = np.empty(len(order))
+    found[order] = hits * (below - area) / hits.sum() + misses * (above - area) / misses.sum()
+    return found
+
+
+def root_mean_square_influence(observed: Observed) -> Floats:
+    """Return how much each row moves the root mean squared error, float64 [n], summing to 0."""
+    squares = (observed.predicted - observed.labels) ** 2
+    root = math.sqrt(float(observed.weights @ squares) / observed.weights.sum())
+    return mean_influence(squares, observed.weights) / (2 * root) if root > 0 else np.zeros(len(squares))
+
+
+def class_log_loss_influence(observed: Observed) -> Floats:
+    """Return how much each row moves the log-loss of classes, float64 [n], summing to 0."""
+    likelihoods = observed.answers[np.arange(len(observed)), observed.labels.astype(np.int64)].astype(np.float64)
+    return mean_influence(-np.log(np.maximum(likelihoods, EPSILON)), observed.weights)
+
+
+def mean_influence(values: Floats, weights: Floats) -> Floats:
+    """Return how much each of the values [n] moves their weighted mean, float64 [n], summing to 0."""
+    total = weights.sum()
+    influence: Floats = weights * (values - float(weights @ values) / total) / total
+    return influence
+
+
+INFLUENCES: dict[str, tuple[Callable[[Observed], Floats], Bounds]] = {
+    "auc": (area_influence, UNIT),
+    "rmse": (root_mean_square_influence, POSITIVE),
+    "log_loss": (class_log_loss_influence, POSITIVE),
+}
+"""Of the first metric of each kind of task, with the bounds of its values."""
+
+
+def standard_error(influence: Floats, groups: NDArray[np.int64] | None) -> float:
+    """Return the standard error of what rows [n] move so much.
+
+    Rows of one group are not independent, and move it together: Obuchowski, Nonparametric Analysis of Clustered ROC
+    Curve Data, Biometrics 53, 1997. A row of no group, -1, is by itself.
+    """
+    if groups is None:
+        units = influence
+    else:
+        within = groups >= 0
+        units = np.concatenate([np.bincount(groups[within], influence[within]), influence[~within]])
+    return math.sqrt(float(units @ units))
+
+
+def normal_interval(value: float, error: float, level: float, bounds: Bounds) -> Interval:
+    """Return the interval of a normal distribution around a value, cut at its bounds."""
+    reach = NormalDist().inv_cdf((1 + level) / 2) * error
+    return (max(bounds[0], value - reach), min(bounds[1], value + reach))
+
+
+def share_interval(share: float, error: float, num_rows: int, level: float) -> Interval:
+    """Return the interval of a share of rows, which is right near 0 and 1 too.
+
+    Wilson, Probable Inference, the Law of Succession, and Statistical Inference, JASA 22, 1927, for as many independent
+    rows as have that standard error: Korn and Graubard, Confidence Intervals for Proportions with Small Expected Number
+    of Positive Counts, Survey Methodology 24, 1998.
+    """
+    count = share * (1 - share) / error**2 if error > 0 else float(num_rows)
+    count = min(count, float(num_rows))
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    reach = z / (1 + z**2 / count) * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
+    return (max(0.0, middle - reach), min(1.0, middle + reach))

@@ -1,0 +1,221 @@
+"""Reads and answers the rows of files, a piece at a time, and keeps what an evaluation needs of them."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from polyrank.encoder import Encoder
+from polyrank.errors import DataError
+from polyrank.features import CategoricalFeature
+from polyrank.files import Piece, Wanted, scan
+from polyrank.labels import groups, label_matrix, sample_weights
+from polyrank.metrics.evaluation import group_codes
+from polyrank.rows import columns_of
+from polyrank.schema import Schema
+from polyrank.times import Times
+
+from .answered import AnsweredRows, Answerer
+from .collecting import LastRows, SampledRows
+from .options import EvaluationOptions
+from .table_loads import TableLoads
+from .watched import WatchedColumns
+
+Fingerprints = NDArray[np.int64]
+
+
+@dataclasses.dataclass(frozen=True)
+class ReadRows:
+    """Rows that were answered, and what the rows beside them tell.
+
+    Attributes:
+        answered: answers and labels.
+        columns: of the answered rows, those that may part them, by name.
+        users: int64 [B], who each row is of, as fingerprints, -1 where missing; None where no column names users.
+        items: likewise.
+        last_users: the last row of each user, of all rows; None where no column names users.
+        last_items: likewise.
+        known_users: int64, ascending: users that the model was trained on; None where that is not known.
+        known_items: likewise.
+        sample: some of the answered rows.
+        loads: of embedding tables, by all rows.
+        times: of the oldest answered row and the newest, ISO 8601 in UTC; None where the schema names no such column.
+    """
+
+    answered: AnsweredRows
+    columns: dict[str, pa.ChunkedArray]
+    users: Fingerprints | None
+    items: Fingerprints | None
+    last_users: LastRows | None
+    last_items: LastRows | None
+    known_users: Fingerprints | None
+    known_items: Fingerprints | None
+    sample: SampledRows
+    loads: TableLoads
+    times: tuple[str, str] | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Keys:
+    """The columns that name users and items; None where none does."""
+
+    user: str | None
+    item: str | None
+
+
+def keys_of(schema: Schema, options: EvaluationOptions) -> Keys:
+    """Choose the columns that name users and items."""
+    return Keys(options.user or schema.group or _first(schema, "user"), options.item or _first(schema, "item"))
+
+
+def _first(schema: Schema, side: str) -> str | None:
+    found = (each.name for each in schema.features if isinstance(each, CategoricalFeature) and each.side == side)
+    return next(found, None)
+
+
+def read_rows(
+    answerer: Answerer,
+    data: Path,
+    options: EvaluationOptions,
+    keys: Keys,
+    *,
+    evaluated: NDArray[np.bool_] | None = None,
+) -> ReadRows:
+    """Read the files of `data`, and answer their rows, or those that `evaluated` marks, bool of all rows.
+
+    Raises:
+        DataError: the files cannot be read, hold no row, or do not fit the schema.
+        PolyrankError: as `Answerer.answer`.
+    """
+    reader = _Reader(answerer, options, keys, evaluated)
+    done = 0
+    for piece in scan(data, reader.wanted):
+        reader.add(piece)
+        done += piece.table.num_rows
+        options.progress("answer", done, None if evaluated is None else len(evaluated))
+    return reader.result(data)
+
+
+class _Reader:
+    def __init__(
+        self, answerer: Answerer, options: EvaluationOptions, keys: Keys, evaluated: NDArray[np.bool_] | None
+    ) -> None:
+        schema = answerer.schema
+        self._answerer, self._schema, self._options, self._keys = answerer, schema, options, keys
+        self._evaluated, self._num_rows = evaluated, 0
+        self._encoder, self._times = Encoder(schema), Times(schema)
+        self._generator = np.random.default_rng(options.seed)
+        self._sample = SampledRows(max(1, options.importance_rows), self._generator)
+        self._loads, self._watched = TableLoads(schema), WatchedColumns(schema, options.by)
+        self._last = {name: LastRows(name) for name in (keys.user, keys.item) if name is not None}
+        self._known: dict[str, list[Fingerprints]] = {name: [] for name in self._last}
+        self._parts: list[AnsweredRows] = []
+        self._ids: dict[str, list[Fingerprints]] = {name: [] for name in self._last}
+        self._moments: list[tuple[int, int]] = []
+        self.wanted = Wanted(
+            columns=tuple(dict.fromkeys((*schema.training_columns, *self._last, *options.by))),
+            text=schema.text_columns,
+            integers=schema.integer_columns,
+            encoding=options.encoding,
+        )
+
+    def add(self, piece: Piece) -> None:
+        """Read a piece: what is wrong with it is told with the row in its file."""
+        table = piece.table
+        with piece.named():
+            columns = columns_of(table, table.column_names)
+            self._loads.add(self._encoder.encode_columns(columns))
+            labels, weights = label_matrix(self._schema, columns), sample_weights(self._schema, columns)
+            ids = {name: groups(columns[name], name) for name in self._last}
+            group = self._schema.group
+            members = None if group is None else ids.get(group, groups(columns[group], group))
+            moments = None if self._schema.time is None else self._times.read(columns[self._schema.time])
+        for last in self._last.values():
+            last.add(table)
+        chosen = self._chosen(table.num_rows)
+        for name, values in ids.items():
+            self._known[name].append(np.unique(values[~chosen]))
+            self._ids[name].append(values[chosen])
+        if not chosen.any():
+            return
+        answered = table.filter(pa.array(chosen))
+        self._sample.add(answered)
+        self._watched.add(answered)
+        if moments is not None:
+            self._moments.append((int(moments[chosen].min()), int(moments[chosen].max())))
+        with piece.named():
+            answers = self._answerer.answer(answered)
+        self._parts.append(
+            AnsweredRows(
+                self._schema,
+                answers,
+                labels[chosen],
+                None if members is None else members[chosen],
+                None if weights is None else weights[chosen],
+            )
+        )
+
+    def _chosen(self, count: int) -> NDArray[np.bool_]:
+        first, self._num_rows = self._num_rows, self._num_rows + count
+        return np.ones(count, bool) if self._evaluated is None else self._evaluated[first : self._num_rows]
+
+    def result(self, data: Path) -> ReadRows:
+        """Return what was read."""
+        if not self._parts:
+            raise DataError(f"{data} holds no row to evaluate")
+        user, item = self._keys.user, self._keys.item
+        ids = {name: np.concatenate(parts) for name, parts in self._ids.items()}
+        known = self._known_values()
+        return ReadRows(
+            answered=_together(self._schema, self._parts),
+            columns=self._watched.columns(),
+            users=ids.get(user) if user else None,
+            items=ids.get(item) if item else None,
+            last_users=self._last.get(user) if user else None,
+            last_items=self._last.get(item) if item else None,
+            known_users=known.get(user) if user else None,
+            known_items=known.get(item) if item else None,
+            sample=self._sample,
+            loads=self._loads,
+            times=self._iso_times(),
+        )
+
+    def _known_values(self) -> dict[str, Fingerprints]:
+        if self._options.known is not None:
+            return known_values(self._options.known, tuple(self._last), self.wanted)
+        if self._evaluated is None:
+            return {}
+        return {name: np.unique(np.concatenate(parts)) for name, parts in self._known.items()}
+
+    def _iso_times(self) -> tuple[str, str] | None:
+        if not self._moments:
+            return None
+        ends = min(low for low, _ in self._moments), max(high for _, high in self._moments)
+        unit = self._schema.time_unit
+        first, last = (str(np.datetime_as_string(np.datetime64(end, unit), unit="s")) + "Z" for end in ends)
+        return first, last
+
+
+def known_values(data: Path, names: Sequence[str], wanted: Wanted) -> dict[str, Fingerprints]:
+    """Return the values of columns of files as fingerprints, each once, ascending."""
+    found: dict[str, list[Fingerprints]] = {name: [] for name in names}
+    for piece in scan(data, dataclasses.replace(wanted, columns=tuple(names))) if names else ():
+        with piece.named():
+            for name in names:
+                found[name].append(np.unique(groups(piece.table.column(name), name)))
+    return {name: np.unique(np.concatenate(parts)) for name, parts in found.items()}
+
+
+def _together(schema: Schema, parts: Sequence[AnsweredRows]) -> AnsweredRows:
+    members = [part.groups for part in parts if part.groups is not None]
+    weights = [part.weights for part in parts if part.weights is not None]
+    return AnsweredRows(
+        schema,
+        {name: np.concatenate([part.answers[name] for part in parts]) for name in parts[0].answers},
+        np.concatenate([part.labels for part in parts]),
+        group_codes(np.concatenate(members)) if members else None,
+        np.concatenate(weights) if weights else None,
+    )
