@@ -145,7 +145,7 @@ def _changes_of_task(task: Task, models: Mapping[str, Sequence[Observed]], boots
 def _measured(task: Task, seeds: Sequence[Observed], bootstrap: Bootstrap) -> dict[Metric, Measured]:
     found: dict[Metric, list[tuple[float, NDArray[np.float64]]]] = {}
     for observed in seeds:
-        statistics = prepared(task, observed, headline_only=True)
+        statistics = prepared(task, observed, dataclasses.replace(bootstrap, headline_only=True))
         drawn = resampled({metric.name: statistic for metric, statistic in statistics.items()}, observed, bootstrap)
         for metric, statistic in statistics.items():
             found.setdefault(metric, []).append((statistic.value(np.ones(len(observed))), drawn[metric.name]))

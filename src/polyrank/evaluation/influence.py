@@ -1,4 +1,4 @@
-"""Confidence intervals without resampling, for the many parts of many slices."""
+"""Confidence intervals without resampling: of how much each row moves a metric."""
 
 import math
 from collections.abc import Callable
@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from polyrank.auc import starts_run
 from polyrank.metrics import Interval
+from polyrank.metrics.classes import class_losses
 from polyrank.metrics.observed import Observed
-from polyrank.metrics.probabilities import EPSILON
+from polyrank.metrics.pairs import OrderedPairs
+from polyrank.metrics.probabilities import losses
 
 Floats = NDArray[np.float64]
 Bounds = tuple[float, float]
@@ -46,10 +48,15 @@ def root_mean_square_influence(observed: Observed) -> Floats:
     return mean_influence(squares, observed.weights) / (2 * root) if root > 0 else np.zeros(len(squares))
 
 
-def class_log_loss_influence(observed: Observed) -> Floats:
-    """Return how much each row moves the log-loss of classes, float64 [n], summing to 0."""
-    likelihoods = observed.answers[np.arange(len(observed)), observed.labels.astype(np.int64)].astype(np.float64)
-    return mean_influence(-np.log(np.maximum(likelihoods, EPSILON)), observed.weights)
+def ordered_pairs_influence(observed: Observed) -> Floats:
+    """Return how much each row moves the share of pairs whose answers are ordered as their labels, float64 [n]."""
+    return OrderedPairs(observed).influence()
+
+
+def log_loss_influence(observed: Observed) -> Floats:
+    """Return how much each row moves the log-loss, float64 [n], summing to 0."""
+    is_multiclass = observed.answers.ndim > 1
+    return mean_influence(class_losses(observed) if is_multiclass else losses(observed), observed.weights)
 
 
 def mean_influence(values: Floats, weights: Floats) -> Floats:
@@ -62,9 +69,18 @@ def mean_influence(values: Floats, weights: Floats) -> Floats:
 INFLUENCES: dict[str, tuple[Callable[[Observed], Floats], Bounds]] = {
     "auc": (area_influence, UNIT),
     "rmse": (root_mean_square_influence, POSITIVE),
-    "log_loss": (class_log_loss_influence, POSITIVE),
+    "xauc": (ordered_pairs_influence, UNIT),
+    "log_loss": (log_loss_influence, POSITIVE),
 }
-"""Of the first metric of each kind of task, with the bounds of its values."""
+"""Of the first metric of each kind of task, and of what is slow to resample, with the bounds of its values."""
+
+
+def influence_interval(name: str, observed: Observed, value: float, level: float) -> Interval | None:
+    """Return the interval of a metric that has this defined value; None where its influence is not known."""
+    if name not in INFLUENCES:
+        return None
+    influence, bounds = INFLUENCES[name]
+    return normal_interval(value, standard_error(influence(observed), observed.groups), level, bounds)
 
 
 def standard_error(influence: Floats, groups: NDArray[np.int64] | None) -> float:

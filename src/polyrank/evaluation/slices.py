@@ -14,7 +14,7 @@ from polyrank.metrics.registry import Metric, metrics_of
 from polyrank.tasks import MulticlassTask, Task
 
 from .answered import AnsweredRows
-from .influence import INFLUENCES, normal_interval, standard_error
+from .influence import influence_interval
 from .results import MetricValue, Slice, SliceKind, SlicePart
 
 MAX_PARTS = 12
@@ -117,11 +117,8 @@ def _first_metric(task: Task, observed: Observed, level: float) -> MetricValue:
     if np.isnan(value):
         reason = metric.undefined if len(observed) else "no label of it is observed"
         return MetricValue(name=metric.name, best=metric.best, value=None, undefined=reason)
-    influence, bounds = INFLUENCES[metric.name]
-    error = standard_error(influence(observed), observed.groups)
-    return MetricValue(
-        name=metric.name, best=metric.best, value=value, interval=normal_interval(value, error, level, bounds)
-    )
+    interval = influence_interval(metric.name, observed, value, level)
+    return MetricValue(name=metric.name, best=metric.best, value=value, interval=interval)
 
 
 def first_metric(task: Task) -> Metric:

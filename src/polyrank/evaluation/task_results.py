@@ -1,5 +1,7 @@
 """The metrics of each task, with intervals."""
 
+import dataclasses
+
 import numpy as np
 
 from polyrank.metrics import Bootstrap, Evaluation, Metric, evaluate
@@ -8,17 +10,24 @@ from polyrank.metrics.registry import metrics_of
 from polyrank.tasks import MulticlassTask, Task, kind_of
 
 from .answered import AnsweredRows
+from .influence import INFLUENCES, influence_interval
 from .results import MetricValue, TaskResult
 
 
 def task_results(rows: AnsweredRows, bootstrap: Bootstrap) -> tuple[TaskResult, ...]:
-    """Measure the answers by all metrics of each task."""
+    """Measure the answers by all metrics of each task.
+
+    An interval is that of the metric's influence where that is known, and of resamples otherwise.
+    """
+    bootstrap = dataclasses.replace(bootstrap, without=INFLUENCES)
     found = evaluate(rows.schema, rows.answers, rows.labels, rows.groups, rows.weights, intervals=bootstrap)
     is_grouped = rows.groups is not None
-    return tuple(_result(task, observed, found, is_grouped=is_grouped) for task, observed in rows.by_task())
+    return tuple(
+        _result(task, observed, found, bootstrap.level, is_grouped=is_grouped) for task, observed in rows.by_task()
+    )
 
 
-def _result(task: Task, observed: Observed, found: Evaluation, *, is_grouped: bool) -> TaskResult:
+def _result(task: Task, observed: Observed, found: Evaluation, level: float, *, is_grouped: bool) -> TaskResult:
     has_mean = len(observed) > 0 and not isinstance(task, MulticlassTask)
     return TaskResult(
         task=task.name,
@@ -27,17 +36,17 @@ def _result(task: Task, observed: Observed, found: Evaluation, *, is_grouped: bo
         rows=len(observed),
         mean_label=float(np.average(observed.labels, weights=observed.weights)) if has_mean else None,
         mean_answer=float(np.average(observed.predicted, weights=observed.weights)) if has_mean else None,
-        metrics=tuple(_metric(task, metric, found) for metric in metrics_of(task, grouped=is_grouped)),
+        metrics=tuple(_metric(task, metric, observed, found, level) for metric in metrics_of(task, grouped=is_grouped)),
         counts=found.counts[task.name],
     )
 
 
-def _metric(task: Task, metric: Metric, found: Evaluation) -> MetricValue:
-    value, interval = found.values[task.name][metric.name], found.intervals[task.name][metric.name]
-    return MetricValue(
-        name=metric.name,
-        best=metric.best,
-        value=None if np.isnan(value) else value,
-        interval=None if np.isnan(interval).any() else interval,
-        undefined=found.undefined[task.name].get(metric.name, ""),
-    )
+def _metric(task: Task, metric: Metric, observed: Observed, found: Evaluation, level: float) -> MetricValue:
+    value = found.values[task.name][metric.name]
+    if np.isnan(value):
+        return MetricValue(
+            name=metric.name, best=metric.best, value=None, undefined=found.undefined[task.name][metric.name]
+        )
+    drawn = found.intervals[task.name].get(metric.name)
+    interval = influence_interval(metric.name, observed, value, level) if drawn is None else drawn
+    return MetricValue(name=metric.name, best=metric.best, value=value, interval=interval)

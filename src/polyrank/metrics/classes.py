@@ -16,9 +16,14 @@ MIN_SAMPLED = 1024
 
 def class_log_loss(observed: Observed) -> Sums:
     """Mean negative log-likelihood of the class that the label names, in nats."""
+    return Sums(observed.weights, [class_losses(observed)], lambda weight, loss: ratio(loss, weight))
+
+
+def class_losses(observed: Observed) -> NDArray[np.float64]:
+    """Return the negative log-likelihood of each label, float64 [n], in nats."""
     likelihoods = observed.answers[np.arange(len(observed)), observed.labels.astype(np.int64)].astype(np.float64)
-    losses = -np.log(np.maximum(likelihoods, EPSILON))
-    return Sums(observed.weights, [losses], lambda weight, loss: ratio(loss, weight))
+    found: NDArray[np.float64] = -np.log(np.maximum(likelihoods, EPSILON))
+    return found
 
 
 def class_accuracy(observed: Observed) -> Sums:

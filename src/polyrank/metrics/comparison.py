@@ -60,7 +60,7 @@ def _differences(task: Task, first: Observed, second: Observed, bootstrap: Boots
     once = np.ones(len(first))
     values, drawn = [], []
     for observed in (first, second):
-        metrics = prepared(task, observed, headline_only=bootstrap.headline_only)
+        metrics = prepared(task, observed, bootstrap)
         statistics = {metric.name: statistic for metric, statistic in metrics.items()}
         values.append({name: statistic.value(once) for name, statistic in statistics.items()})
         drawn.append(resampled(statistics, observed, bootstrap))

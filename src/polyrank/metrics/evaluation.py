@@ -95,10 +95,14 @@ def group_codes(groups: NDArray[np.int64]) -> NDArray[np.int64]:
     return codes
 
 
-def prepared(task: Task, observed: Observed, *, headline_only: bool = False) -> dict[Metric, Statistic]:
-    """Prepare the metrics of a task."""
+def prepared(task: Task, observed: Observed, bootstrap: Bootstrap | None = None) -> dict[Metric, Statistic]:
+    """Prepare the metrics of a task, or those that are resampled."""
     metrics = metrics_of(task, grouped=observed.groups is not None)
-    return {metric: metric.prepare(observed) for metric in metrics if metric.is_headline or not headline_only}
+    return {metric: metric.prepare(observed) for metric in metrics if bootstrap is None or _wants(bootstrap, metric)}
+
+
+def _wants(bootstrap: Bootstrap, metric: Metric) -> bool:
+    return (metric.is_headline or not bootstrap.headline_only) and metric.name not in bootstrap.without
 
 
 def _evaluate(task: Task, observed: Observed, bootstrap: Bootstrap | None) -> dict[str, Any]:
@@ -124,10 +128,6 @@ def _counts(statistics: Mapping[Metric, Statistic]) -> dict[str, int]:
 
 
 def _intervals(statistics: Mapping[Metric, Statistic], observed: Observed, bootstrap: Bootstrap) -> dict[str, Interval]:
-    wanted = {
-        metric.name: statistic
-        for metric, statistic in statistics.items()
-        if metric.is_headline or not bootstrap.headline_only
-    }
+    wanted = {metric.name: statistic for metric, statistic in statistics.items() if _wants(bootstrap, metric)}
     values = resampled(wanted, observed, bootstrap)
     return {name: percentile_interval(values[name], bootstrap.level) for name in wanted}

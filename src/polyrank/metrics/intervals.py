@@ -2,7 +2,7 @@
 
 import collections
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -30,6 +30,7 @@ class Bootstrap:
         resamples: how often to draw, 1 or above.
         seed: of the draws, which are the same for all metrics and models.
         headline_only: spare the metrics that are not shown in one line.
+        without: names of other metrics to spare.
         threads: how many measure resamples, 1 or above; the intervals are the same.
     """
 
@@ -37,6 +38,7 @@ class Bootstrap:
     resamples: int = 200
     seed: int = 0
     headline_only: bool = False
+    without: Collection[str] = ()
     threads: int = 1
 
     def __post_init__(self) -> None:

@@ -27,7 +27,9 @@ class OrderedPairs:
         self._order = order_within(label_ranks, observed.by_answer[::-1])
         self._weights = observed.weights
         answers = _ranks(observed.answers, observed.by_answer)[self._order]
-        by_answer = order_within(answers, np.arange(len(observed))[::-1])  # of tied ones the last first
+        self._by_answer = by_answer = order_within(
+            answers, np.arange(len(observed))[::-1]
+        )  # of tied ones the last first
         opens_label = starts_run(label_ranks[self._order])
         self._label_starts = np.flatnonzero(opens_label)
         self._tie_starts = np.flatnonzero(opens_label | starts_run(answers))
@@ -47,6 +49,40 @@ class OrderedPairs:
         pairs = (of_labels.sum() ** 2 - of_labels @ of_labels) / 2
         return float((right + tied / 2) / pairs)
 
+    def influence(self) -> NDArray[np.float64]:
+        """Return how much each row moves the share, float64 [n], summing to 0; there are two different labels or more.
+
+        The share is a ratio of two sums over pairs: a row's part in it is what its pairs are above the share.
+        """
+        weights = self._weights[self._order]
+        right = np.empty(len(weights))
+        right[self._by_answer] = self._ordered_weights(weights)
+        tied = np.empty(len(weights))
+        tied[self._by_answer] = _of_runs(weights[self._by_answer], self._answer_starts)
+        tied -= _of_runs(weights, self._tie_starts)
+        right += tied / 2
+        paired = weights.sum() - _of_runs(weights, self._label_starts)
+        pairs = weights @ paired
+        found = np.empty(len(weights))
+        found[self._order] = 2 * weights * (right - (weights @ right) / pairs * paired) / pairs
+        return found
+
+    def _ordered_weights(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Sum for each row the weights of those whose answers are in the order of the labels, [n] by answer."""
+        blocks, size = np.zeros((2, 2 ** len(self._halvings))), 2 ** len(self._halvings)
+        blocks[0, : len(weights)] = weights
+        for is_upper in self._halvings:
+            size //= 2
+            lower, upper = blocks[:, ~is_upper], blocks[:, is_upper]
+            sums = np.append(0.0, np.cumsum(lower[0]))
+            num_before = np.flatnonzero(is_upper) - np.arange(upper.shape[1])
+            upper[1] += sums[num_before] - np.repeat(sums[:-1:size], size)
+            sums = np.append(0.0, np.cumsum(upper[0]))
+            num_before = np.flatnonzero(~is_upper) - np.arange(lower.shape[1])
+            lower[1] += np.repeat(sums[size::size], size) - sums[num_before]
+            blocks = np.stack([_side_by_side(*pair, size) for pair in zip(lower, upper, strict=True)])
+        return blocks[1, : len(weights)]
+
     def _ordered_pairs(self, weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         """Sum the weights of the pairs whose answers are in the order of their labels; sort the weights by answer.
 
@@ -65,6 +101,11 @@ class OrderedPairs:
             total += float(upper @ sums[num_before] - earlier)
             blocks = _side_by_side(lower, upper, size)
         return total, blocks[: len(weights)]
+
+
+def _of_runs(values: NDArray[np.float64], starts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return for each of the values [n] the sum of its run."""
+    return np.repeat(run_sums(values, starts), np.diff(starts, append=len(values)))
 
 
 def _ranks(values: NDArray[np.floating], order: NDArray[np.int64]) -> NDArray[np.int64]:

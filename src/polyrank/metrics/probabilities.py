@@ -18,7 +18,7 @@ EPSILON = float(np.finfo(np.float32).eps)
 
 def log_loss(observed: Observed) -> Sums:
     """Mean negative log-likelihood, in nats."""
-    return Sums(observed.weights, [_losses(observed)], lambda weight, loss: ratio(loss, weight))
+    return Sums(observed.weights, [losses(observed)], lambda weight, loss: ratio(loss, weight))
 
 
 def normalized_entropy(observed: Observed) -> Sums:
@@ -31,7 +31,7 @@ def normalized_entropy(observed: Observed) -> Sums:
     def finish(weight: float, loss: float, hits: float, misses: float) -> float:
         return ratio(loss / weight, _entropy(hits / weight, misses / weight)) if hits > 0 and misses > 0 else NAN
 
-    return Sums(observed.weights, [_losses(observed), positive, 1 - positive], finish)
+    return Sums(observed.weights, [losses(observed), positive, 1 - positive], finish)
 
 
 def calibration(observed: Observed) -> Sums:
@@ -77,7 +77,8 @@ def bins_by_answer(observed: Observed, num_bins: int) -> NDArray[np.int64]:
     return bins
 
 
-def _losses(observed: Observed) -> NDArray[np.float64]:
+def losses(observed: Observed) -> NDArray[np.float64]:
+    """Return the negative log-likelihood of each label, float64 [n], in nats."""
     likelihoods = np.where(observed.positive, observed.predicted, 1 - observed.predicted)
     return -np.log(np.maximum(likelihoods, EPSILON))
 
