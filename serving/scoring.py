@@ -2,12 +2,11 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from polyrank.errors import ConfigError, DataError
-from polyrank.files import SUFFIXES, UTF8, Wanted, list_files, scan
+from polyrank.files import SUFFIXES, UTF8, Wanted, ahead, list_files, scan
 from polyrank.rows import Rows
 from polyrank.signature import Signature
 from polyrank.staging import staged_file
@@ -127,7 +126,7 @@ def _write_parts(scorer: Scorer, pieces: "Iterator[Piece]", folder: Path, option
 
     done = {int(part.stem.removeprefix("part-")): pq.read_metadata(part).num_rows for part in part_files(folder)}
     first = 0
-    for piece in _ahead(pieces):
+    for piece in ahead(pieces):
         for start in range(0, piece.table.num_rows, ROWS_IN_A_PART):
             rows = piece.table.slice(start, ROWS_IN_A_PART)
             if done.get(first) != len(rows):
@@ -137,14 +136,6 @@ def _write_parts(scorer: Scorer, pieces: "Iterator[Piece]", folder: Path, option
                 _write_part(part_file(folder, first), kept, scores)
             first += len(rows)
             options.progress(first, None)
-
-
-def _ahead(pieces: "Iterator[Piece]") -> "Iterator[Piece]":
-    with ThreadPoolExecutor(1, "polyrank-reader") as reader:
-        waiting = reader.submit(next, pieces, None)
-        while (piece := waiting.result()) is not None:
-            waiting = reader.submit(next, pieces, None)
-            yield piece
 
 
 def _write_part(file: Path, kept: "dict[str, Any]", scores: "pa.Table") -> None:

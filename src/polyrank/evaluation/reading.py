@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from polyrank.encoder import Encoder
 from polyrank.errors import DataError
 from polyrank.features import CategoricalFeature
-from polyrank.files import Piece, Wanted, scan
+from polyrank.files import Piece, Wanted, ahead, scan
 from polyrank.labels import groups, label_matrix, sample_weights
 from polyrank.metrics.evaluation import group_codes
 from polyrank.rows import columns_of
@@ -92,7 +92,7 @@ def read_rows(
     """
     reader = _Reader(answerer, options, keys, evaluated)
     done = 0
-    for piece in scan(data, reader.wanted):
+    for piece in ahead(scan(data, reader.wanted)):
         reader.add(piece)
         done += piece.table.num_rows
         options.progress("answer", done, None if evaluated is None else len(evaluated))

@@ -5,6 +5,7 @@ import dataclasses
 import itertools
 import re
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,15 @@ def scan(path: Path, wanted: Wanted) -> Iterator[Piece]:
         yield dataclasses.replace(piece, table=pa.table(arrays, names=list(columns)))
     if columns is not None:
         check_present(path, () if schema is None else schema.names, columns)
+
+
+def ahead(pieces: Iterator[Piece]) -> Iterator[Piece]:
+    """Yield pieces, each of which is read in a thread while work is done on the one before."""
+    with ThreadPoolExecutor(1, "polyrank-reader") as reader:
+        waiting = reader.submit(next, pieces, None)
+        while (piece := waiting.result()) is not None:
+            waiting = reader.submit(next, pieces, None)
+            yield piece
 
 
 def scan_parts(path: Path, wanted: Wanted, *, whole: bool) -> Iterator[Piece]:
