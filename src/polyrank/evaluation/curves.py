@@ -1,5 +1,7 @@
 """Calibration curves, histograms of answers, and the areas of groups."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,6 +34,8 @@ def _bin(task: Task, observed: Observed, rows: NDArray[np.int64], level: float) 
     groups = None if observed.groups is None else observed.groups[rows]
     mean = float(weights @ labels) / float(weights.sum())
     error = standard_error(mean_influence(labels, weights), groups)
+    if math.isnan(error) and not isinstance(task, BinaryTask):
+        error = float(observed.labels.std())  # of one unit only the other bins tell how labels differ
     interval = (
         share_interval(mean, error, len(rows), level)
         if isinstance(task, BinaryTask)
@@ -48,14 +52,19 @@ def distribution(task: Task, observed: Observed) -> Distribution | None:
     values = observed.predicted
     if isinstance(task, MulticlassTask):
         values = values[np.arange(len(observed)), observed.labels.astype(np.int64)]
-    low, high = np.quantile(values, (TAIL, 1 - TAIL))
-    edges = np.histogram_bin_edges(values, HISTOGRAM_BINS, (float(low), float(high)))
+    edges = _edges(*np.quantile(values, (TAIL, 1 - TAIL)).tolist())
     clipped = values.clip(edges[0], edges[-1])
     series = {
         name: tuple(np.histogram(clipped[chosen], edges)[0].tolist())
         for name, chosen in _series(task, observed).items()
     }
     return Distribution(edges=tuple(edges.tolist()), series=series)
+
+
+def _edges(low: float, high: float) -> NDArray[np.float64]:
+    """Return the ends of bins from low to high, or around them where they are one number."""
+    margin = 0.0 if low < high else max(0.5, abs(low) / 2)
+    return np.linspace(low - margin, high + margin, HISTOGRAM_BINS + 1)
 
 
 def _series(task: Task, observed: Observed) -> dict[str, NDArray[np.bool_] | slice]:
@@ -68,7 +77,7 @@ def _series(task: Task, observed: Observed) -> dict[str, NDArray[np.bool_] | sli
 
 def group_areas(observed: Observed) -> GroupAreas | None:
     """Return how the area under the ROC curve is spread over groups; None where no group has labels of both classes."""
-    areas = observed.grouped_scores.areas()
+    areas = observed.grouped_scores.areas().clip(0.0, 1.0)  # sums of weights are rounded
     defined = areas[~np.isnan(areas)]
     if not len(defined):
         return None

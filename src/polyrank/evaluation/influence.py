@@ -84,17 +84,27 @@ def influence_interval(name: str, observed: Observed, value: float, level: float
 
 
 def standard_error(influence: Floats, groups: NDArray[np.int64] | None) -> float:
-    """Return the standard error of what rows [n] move so much.
+    """Return the standard error of what rows [n] move so much; NaN where a single unit tells nothing of others.
 
     Rows of one group are not independent, and move it together: Obuchowski, Nonparametric Analysis of Clustered ROC
     Curve Data, Biometrics 53, 1997. A row of no group, -1, is by itself.
     """
-    if groups is None:
-        units = influence
-    else:
+    count = num_units(groups, np.ones(len(influence), bool))
+    if count < 2:  # noqa: PLR2004 (what differs)
+        return math.nan
+    units = influence
+    if groups is not None:
         within = groups >= 0
         units = np.concatenate([np.bincount(groups[within], influence[within]), influence[~within]])
-    return math.sqrt(float(units @ units))
+    return math.sqrt(float(units @ units) * count / (count - 1))
+
+
+def num_units(groups: NDArray[np.int64] | None, chosen: NDArray[np.bool_]) -> int:
+    """Count what is independent in the chosen of rows [n]: groups, and rows of none, -1; rows where groups are None."""
+    if groups is None:
+        return int(chosen.sum())
+    members = groups[chosen]
+    return len(np.unique(members[members >= 0])) + int((members < 0).sum())
 
 
 def normal_interval(value: float, error: float, level: float, bounds: Bounds) -> Interval:
@@ -108,11 +118,16 @@ def share_interval(share: float, error: float, num_rows: int, level: float) -> I
 
     Wilson, Probable Inference, the Law of Succession, and Statistical Inference, JASA 22, 1927, for as many independent
     rows as have that standard error: Korn and Graubard, Confidence Intervals for Proportions with Small Expected Number
-    of Positive Counts, Survey Methodology 24, 1998.
+    of Positive Counts, Survey Methodology 24, 1998. For as many as there are where all have one label, and for one
+    where the error is not known.
     """
-    count = share * (1 - share) / error**2 if error > 0 else float(num_rows)
-    count = min(count, float(num_rows))
+    share = min(1.0, max(0.0, share))  # a mean of weighted ones is rounded
+    variance = share * (1 - share)
+    if math.isnan(error):
+        count = 1.0
+    else:
+        count = min(variance / error**2, float(num_rows)) if variance * error > 0 else float(num_rows)
     z = NormalDist().inv_cdf((1 + level) / 2)
     middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    reach = z / (1 + z**2 / count) * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
+    reach = z / (1 + z**2 / count) * math.sqrt(variance / count + z**2 / (4 * count**2))
     return (max(0.0, middle - reach), min(1.0, middle + reach))

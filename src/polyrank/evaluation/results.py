@@ -63,7 +63,7 @@ class MetricValue(msgspec.Struct, frozen=True, kw_only=True):
         name: such as `auc`.
         best: whether a high value is good, a low one, or one near 1.
         value: None where undefined.
-        interval: confidence interval; None where there is none.
+        interval: confidence interval; None where there is none, and of a part of too few rows or groups.
         undefined: why there is no value.
     """
 
@@ -207,7 +207,7 @@ class Ordering(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         k: rows that count.
         weights: of the tasks in the score, which is their answers weighted and summed.
-        groups: those with an observed label.
+        groups: how many there are.
         groups_above_k: those of them with more than `k` rows, in which there is something to choose.
         tasks: by task with one answer.
     """
