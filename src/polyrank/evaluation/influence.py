@@ -17,6 +17,9 @@ from polyrank.metrics.probabilities import losses
 Floats = NDArray[np.float64]
 Bounds = tuple[float, float]
 
+MIN_UNITS = 10
+"""So many groups, or rows of none, of each class where there are two: fewer tell little of how a metric varies."""
+
 UNIT, POSITIVE = (0.0, 1.0), (0.0, math.inf)
 
 
@@ -76,8 +79,13 @@ INFLUENCES: dict[str, tuple[Callable[[Observed], Floats], Bounds]] = {
 
 
 def influence_interval(name: str, observed: Observed, value: float, level: float) -> Interval | None:
-    """Return the interval of a metric that has this defined value; None where its influence is not known."""
-    if name not in INFLUENCES:
+    """Return the interval of a metric that has this defined value.
+
+    Returns:
+        None where its influence is not known, or where the rows are too few to tell how it varies.
+    """
+    sides = (observed.positive, ~observed.positive) if name == "auc" else (np.ones(len(observed), bool),)
+    if name not in INFLUENCES or min(num_units(observed.groups, side) for side in sides) < MIN_UNITS:
         return None
     influence, bounds = INFLUENCES[name]
     return normal_interval(value, standard_error(influence(observed), observed.groups), level, bounds)

@@ -9,6 +9,8 @@ from polyrank.errors import DataError
 from polyrank.features import CategoricalFeature
 from polyrank.schema import Schema
 
+from .slices import check_parting
+
 MAX_VALUES = 20
 MAX_COLUMNS = 10
 _SIDES = ("context", "user", "item")
@@ -28,9 +30,14 @@ class WatchedColumns:
         self._values: dict[str, set[object]] = {name: set() for name in self._offered}
 
     def add(self, rows: pa.Table) -> None:
-        """Keep the columns of rows."""
+        """Keep the columns of rows.
+
+        Raises:
+            ConfigError: a column that was asked for is of a type whose values part no rows.
+        """
         for name, pieces in list(self._pieces.items()):
             column = rows.column(name).combine_chunks()
+            check_parting(name, column.type)
             if name in self._values and not self._is_of_few(name, column):
                 del self._pieces[name]
                 continue
