@@ -81,10 +81,10 @@ def _known(value: float) -> float | None:
 def trade_offs(rows: AnsweredRows, k: int, generator: np.random.Generator) -> tuple[TradeOff, ...]:
     """Return for each pair of the first tasks how well each orders the rows of groups as weight moves between them."""
     tasks = single_answer_tasks(rows.schema)[:TRADED_TASKS]
-    if rows.groups is None or len(tasks) < 2:  # noqa: PLR2004 (a pair)
+    if rows.groups is None or not (rows.groups >= 0).any():
         return ()
     some = rows[_of_some_groups(rows.groups, generator)]
-    return tuple(_trade_off(some, pair, k) for pair in itertools.combinations(tasks, 2)) if len(some) else ()
+    return tuple(_trade_off(some, pair, k) for pair in itertools.combinations(tasks, 2))
 
 
 def _of_some_groups(groups: NDArray[np.int64], generator: np.random.Generator) -> NDArray[np.int64]:

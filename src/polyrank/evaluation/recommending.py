@@ -33,11 +33,13 @@ def recommendations(
     """Recommend the best of all items to some users of the answered rows.
 
     Returns:
-        None where it is not wanted, where no column names users or items, where all features are of one side, or where
-        there are no more items than are recommended to each.
+        None where it is not wanted, where no column names users or items or one names both, where all features are of
+        one side, or where there are no more items than are recommended to each.
     """
     users, items = read.last_users, read.last_items
     if not (options.catalogue_users and weights and keys.user and keys.item) or users is None or items is None:
+        return None
+    if keys.user == keys.item:
         return None
     assert read.users is not None  # noqa: S101 (as there are last rows)
     assert read.items is not None  # noqa: S101

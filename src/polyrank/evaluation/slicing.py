@@ -19,17 +19,15 @@ KNOWN, NEW = "known", "new"
 
 def slices(read: ReadRows, keys: Keys, options: EvaluationOptions) -> tuple[Slice, ...]:
     """Measure parts: new users and items, those of few rows and of many, and the values of columns."""
-    return tuple(
-        sliced(read.answered, parts, options.level) for parts in _parts(read, keys) if len(set(parts.names)) > 1
-    )
+    return tuple(sliced(read.answered, parts, options.level) for parts in _parts(read, keys) if len(parts.names) > 1)
 
 
 def _parts(read: ReadRows, keys: Keys) -> Iterator[Parts]:
-    sides = (
-        (keys.user, read.users, read.known_users, read.last_users),
-        (keys.item, read.items, read.known_items, read.last_items),
-    )
-    for name, values, known, last in sides:
+    sides = {
+        keys.user: (read.users, read.known_users, read.last_users),
+        keys.item: (read.items, read.known_items, read.last_items),
+    }
+    for name, (values, known, last) in sides.items():
         if name is None or values is None or last is None:
             continue
         if known is not None:
@@ -51,5 +49,5 @@ def _novelty(name: str, values: NDArray[np.int64], known: NDArray[np.int64]) -> 
 def _activity(name: str, values: NDArray[np.int64], last: LastRows) -> Parts:
     """Part rows by how many rows have the same value."""
     places = last.places(values)
-    counts = np.where(places >= 0, last.counts[places], np.nan)
+    counts = np.append(last.counts.astype(np.float64), np.nan)[places]
     return parts_of_numbers(f"rows of {name}", "activity", pa.chunked_array([counts]))
