@@ -42,7 +42,8 @@ class ReadRows:
         known_items: likewise.
         sample: some of the answered rows.
         loads: of embedding tables, by all rows.
-        times: of the oldest answered row and the newest, ISO 8601 in UTC; None where the schema names no such column.
+        times: of the oldest answered row and the newest, ISO 8601 in UTC; None where the schema names no such column,
+            or none is known.
     """
 
     answered: AnsweredRows
@@ -131,8 +132,8 @@ class _Reader:
             labels, weights = label_matrix(self._schema, columns), sample_weights(self._schema, columns)
             ids = {name: groups(columns[name], name) for name in self._last}
             group = self._schema.group
-            members = None if group is None else ids.get(group, groups(columns[group], group))
-            moments = None if self._schema.time is None else self._times.read(columns[self._schema.time])
+            members = None if group is None else ids[group] if group in ids else groups(columns[group], group)
+            moments = None if self._schema.time is None else self._read_times(columns[self._schema.time])
         for last in self._last.values():
             last.add(table)
         chosen = self._chosen(table.num_rows)
@@ -144,8 +145,8 @@ class _Reader:
         answered = table.filter(pa.array(chosen))
         self._sample.add(answered)
         self._watched.add(answered)
-        if moments is not None:
-            self._moments.append((int(moments[chosen].min()), int(moments[chosen].max())))
+        if moments is not None and len(known := moments[0][chosen & moments[1]]):
+            self._moments.append((int(known.min()), int(known.max())))
         with piece.named():
             answers = self._answerer.answer(answered)
         self._parts.append(
@@ -157,6 +158,14 @@ class _Reader:
                 None if weights is None else weights[chosen],
             )
         )
+
+    def _read_times(self, column: pa.ChunkedArray) -> tuple[NDArray[np.int64], NDArray[np.bool_]] | None:
+        """Return instants and which of them are known, both [B]; None where none is, which only a split minds."""
+        known = column.is_valid().to_numpy()
+        if not known.any():
+            return None
+        whole = column if known.all() else column.fill_null(column.drop_null()[0])
+        return self._times.read(whole), known
 
     def _chosen(self, count: int) -> NDArray[np.bool_]:
         first, self._num_rows = self._num_rows, self._num_rows + count
