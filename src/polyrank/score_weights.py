@@ -28,7 +28,7 @@ def score_weights(model: str, names: Sequence[str], weights: Mapping[str, float]
         if name not in names:
             raise ConfigError(
                 f"weights names {name!r}, which is no task of model {model!r} with one answer: "
-                f"{', '.join(names)}{suggestion(str(name), names)}"
+                f"{', '.join(names) or 'it has none'}{suggestion(str(name), names)}"
             )
         if not is_number(weight) or not abs(weight) <= LARGEST:
             limits = f"-{LARGEST:g} to {LARGEST:g}"

@@ -139,6 +139,8 @@ def _answerer(args: argparse.Namespace) -> "Iterator[Answerer]":
     from .answering import answerer, run_id_of
 
     with answerer(args.url or args.model, name=args.name, timeout_s=args.timeout_s) as found:
+        if args.url is not None and found.kind != "server":
+            raise ConfigError(f"--url must be host:port of a server, got {args.url!r}, a directory; name it as MODEL")
         if args.url is not None and (own := run_id_of(args.model)) != found.run_id:
             raise ConfigError(
                 f"--url {args.url} serves run {found.run_id}, and {args.model} is run {own}; publish it, or name the "
@@ -165,8 +167,11 @@ def _validation_marks(run_folder: Path, rows: Path) -> "NDArray[np.bool_]":
             raise DataError(f"--validation-of {run_folder} is not a run directory: {name} is missing")
     schema, config = Schema.load(run_folder / "schema.toml"), TrainConfig.load(run_folder / "config.toml")
     marks = validation_marks(schema, rows, config)
-    report = json.loads((run_folder / METRICS_FILE).read_bytes())
-    counts = (report["train_rows"], report["validation_rows"])
+    try:
+        report = json.loads((run_folder / METRICS_FILE).read_bytes())
+        counts = (int(report["train_rows"]), int(report["validation_rows"]))
+    except (OSError, ValueError, TypeError, KeyError) as err:
+        raise DataError(f"--validation-of {run_folder}: {METRICS_FILE} cannot be read; train it anew") from err
     if (len(marks) - int(marks.sum()), int(marks.sum())) != counts:
         raise DataError(
             f"{rows} holds {len(marks):,} rows, {int(marks.sum()):,} of which would validate; run {run_folder} was "
