@@ -6,6 +6,7 @@ from scipy.stats import chisquare
 from polyrank.errors import DataError
 from polyrank.evaluation import collecting
 from polyrank.evaluation.collecting import LastRows, SampledRows
+from polyrank.labels import groups
 
 
 def numbered(count: int, values: int, seed: int = 0) -> pa.Table:
@@ -62,6 +63,23 @@ def test_pieces_are_merged_before_they_are_many(monkeypatch: pytest.MonkeyPatch)
     for start in range(0, 1_000, 5):
         rows.add(table.slice(start, 5))
         assert sum(part.rows.num_rows for part in rows._parts) <= 10 + 50  # noqa: SLF001 (what it holds)
+
+
+def test_places_are_where_values_stand_in_the_table() -> None:
+    table = numbered(1_000, 37)
+    rows = collected("user", table.slice(0, 400), table.slice(400))
+    users = rows.table()["user"].to_numpy()[rows.places(groups(table["user"], "user"))]
+    assert users.tolist() == table["user"].to_pylist()
+
+
+def test_value_that_is_not_there_has_no_place() -> None:
+    rows = collected("user", pa.table({"user": ["a", "b"]}))
+    assert rows.places(groups(pa.array(["b", "z", None, "a"]), "user")).tolist() == [1, -1, -1, 0]
+
+
+def test_nothing_has_a_place_where_all_is_missing() -> None:
+    rows = collected("user", pa.table({"user": pa.nulls(3)}))
+    assert rows.places(np.array([5, -1])).tolist() == [-1, -1]
 
 
 def test_last_rows_of_nothing_are_refused() -> None:
