@@ -162,7 +162,10 @@ def validation_marks(schema: Schema, data: Path, config: TrainConfig) -> NDArray
             read = keys.read(columns_of(piece.table, columns))
         count += piece.table.num_rows
         parts += [] if read is None else [read]
-    return _held_out(schema, config, np.concatenate(parts) if parts else None, count)[0]
+    try:
+        return _held_out(schema, config, np.concatenate(parts) if parts else None, count)[0]
+    except DataError as err:
+        raise DataError(f"{data}: {err}") from err
 
 
 def _held_out(
