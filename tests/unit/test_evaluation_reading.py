@@ -13,9 +13,10 @@ from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
 
 from polyrank.errors import DataError, RequestError
+from polyrank.evaluation import reading
 from polyrank.evaluation.options import EvaluationOptions
 from polyrank.evaluation.reading import Keys, ReadRows, keys_of, known_values, read_rows
-from polyrank.files import Wanted
+from polyrank.files import Piece, Wanted
 from polyrank.labels import groups
 from polyrank.metrics.evaluation import group_codes
 from polyrank.schema import Schema
@@ -203,13 +204,11 @@ def test_wrong_value_is_told_with_file_and_row(tmp_path: Path, case: str) -> Non
     assert str(caught.value).startswith(f"{tmp_path}/rows/1.parquet: {message}")
 
 
-def test_row_of_a_later_piece_is_counted_from_the_start_of_its_file(tmp_path: Path) -> None:
-    many = pa.concat_tables([table_of(100_000, 1)] * 4)
-    rows = changed(many, c=np.where(np.arange(400_000) == 399_990, 2, 0))
-    (tmp_path / "rows").mkdir()
-    pq.write_table(rows, tmp_path / "rows" / "0.parquet", row_group_size=50_000)
-    with pytest.raises(DataError, match=r"0\.parquet: label column 'c' holds 2 at row 399,991; 0 or 1 expected"):
-        read_rows(Formula(schema_of(CLICK)), tmp_path / "rows", few(), Keys(None, None))
+def test_row_of_a_later_piece_is_counted_from_the_start_of_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces = [Piece(Path("a.parquet"), 0, TABLE), Piece(Path("a.parquet"), 5_000, changed(TABLE, c=[2] * 200))]
+    monkeypatch.setattr(reading, "scan", lambda *_: iter(pieces))
+    with pytest.raises(DataError, match=r"^a\.parquet: label column 'c' holds 2 at row 5,001; 0 or 1 expected"):
+        read_rows(Formula(SCHEMA), Path("a.parquet"), few(), Keys(None, None))
 
 
 def test_answerer_s_error_names_the_file(tmp_path: Path) -> None:
