@@ -1,0 +1,108 @@
+"""Values without an order that pass by, and how far two readings of them are apart."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .counting import Commonest, SampledValues
+from .stability import psi, psi_by_chance, share_by_chance
+
+TOP = 100
+"""So many of the reference's commonest values have a bin each."""
+
+MOVES = 3
+
+Values = NDArray[np.int64]
+
+
+class ValueReading:
+    """Rows with a value each, or with several.
+
+    Attributes:
+        rows: how many.
+        missing: those of them without a value.
+        occurrences: of values.
+    """
+
+    def __init__(self) -> None:
+        self.rows, self.missing, self.occurrences = 0, 0, 0
+        self.commonest = Commonest()
+        self.sampled = SampledValues()
+
+    def add(self, fingerprints: Values, rows: int, missing: int) -> None:
+        """Read the values int64 [n] of some rows, of which some have none."""
+        self.rows, self.missing = self.rows + rows, self.missing + missing
+        self.occurrences += len(fingerprints)
+        values, counts = np.unique(fingerprints, return_counts=True)
+        self.commonest.add(values, counts)
+        self.sampled.add(values, counts)
+
+    @property
+    def known(self) -> int:
+        """How many rows have a value."""
+        return self.rows - self.missing
+
+    @property
+    def missing_share(self) -> float:
+        """The share of the others."""
+        return self.missing / self.rows
+
+    def top(self, size: int) -> Values:
+        """Return the commonest values, int64 [n], ascending."""
+        values, counts = self.commonest.found
+        return np.sort(values[np.argsort(-counts, kind="stable")[:size]])
+
+    def counts_of(self, values: Values) -> NDArray[np.float64]:
+        """Return how often each of some values is there."""
+        known, counts = self.commonest.found
+        if len(known) == 0:
+            return np.zeros(len(values))
+        places = np.searchsorted(known, values).clip(max=len(known) - 1)
+        return np.where(known[places] == values, counts[places], 0).astype(np.float64)
+
+
+class ValuesApart:
+    """How far two readings are apart.
+
+    Attributes:
+        psi: over the commonest values of the reference, all others, and rows without any.
+        psi_by_chance: what chance alone gives, if it is rows that are drawn.
+        new: share of the current values that the reference lacks.
+        expected_new: what it would be without drift.
+        new_by_chance: how far chance alone takes the difference of the two.
+    """
+
+    def __init__(self, reference: ValueReading, current: ValueReading, *, with_missing: bool = True) -> None:
+        top, bins = reference.top(TOP), TOP + 2 if with_missing else -1
+        one, other = _bins(reference, top)[:bins], _bins(current, top)[:bins]
+        self.psi = psi(one, other)
+        rows = (reference.rows, current.rows) if with_missing else (reference.known, current.known)
+        self.psi_by_chance = psi_by_chance(int(np.sum((one > 0) | (other > 0))), rows)
+        self.new, self.expected_new = _new(reference, current)
+        known = float(max(reference.known, 1)), float(max(current.known, 1))
+        self.new_by_chance = share_by_chance((self.expected_new, self.new), known)
+
+
+def moves(reference: ValueReading, current: ValueReading) -> Iterator[tuple[int, float, float]]:
+    """Yield the values that moved most, each with its share in the reference and in the current data."""
+    values = np.union1d(reference.top(TOP), current.top(TOP))
+    totals = [max(side.occurrences + side.missing, 1) for side in (reference, current)]
+    first, second = reference.counts_of(values) / totals[0], current.counts_of(values) / totals[1]
+    weights = np.abs((second - first) * np.log((second + 1 / totals[1]) / (first + 1 / totals[0])))
+    for place in np.argsort(-weights, kind="stable")[:MOVES]:
+        if weights[place] > 0:
+            yield int(values[place]), float(first[place]), float(second[place])
+
+
+def _bins(reading: ValueReading, top: Values) -> NDArray[np.float64]:
+    counts = reading.counts_of(top)
+    return np.concatenate([counts, [reading.occurrences - counts.sum(), reading.missing]])
+
+
+def _new(reference: ValueReading, current: ValueReading) -> tuple[float, float]:
+    """Return the share of the current values that the reference lacks, and what is expected of rows like its own."""
+    level = max(reference.sampled.level, current.sampled.level)
+    (known, times), (values, counts) = reference.sampled.at(level), current.sampled.at(level)
+    new = counts[~np.isin(values, known, assume_unique=True)].sum() / max(counts.sum(), 1)
+    return float(new), float(times[times == 1].sum() / max(times.sum(), 1))
