@@ -67,19 +67,22 @@ class SampledValues(Counts):
 
     Which, the value says, so that samples of two columns hold the same ones (Gibbons, Distinct Sampling for
     Highly-Accurate Answers to Distinct Values Queries, VLDB 2001).
-
-    Attributes:
-        level: one value in `2**level` is kept.
     """
 
     def __init__(self, limit: int = LIMIT) -> None:
         super().__init__(limit)
-        self.level = 0
+        self._level = 0
 
     def add(self, values: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
         """Add distinct values [n], each so often."""
-        kept = _is_sampled(values, self.level)
+        kept = _is_sampled(values, self._level)
         super().add(values[kept], counts[kept])
+
+    @property
+    def level(self) -> int:
+        """One value in `2**level` is kept."""
+        self._merge()
+        return self._level
 
     def at(self, level: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return values and counts of a level that is this one's or above."""
@@ -91,8 +94,8 @@ class SampledValues(Counts):
         del counts
         kept = np.ones(len(values), bool)
         while kept.sum() > self.limit:
-            self.level += 1
-            kept = _is_sampled(values, self.level)
+            self._level += 1
+            kept = _is_sampled(values, self._level)
         return kept
 
 

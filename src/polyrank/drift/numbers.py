@@ -111,14 +111,16 @@ class NumbersApart:
         first, second = reference.sample(), current.sample()
         found = []
         for column in range(first.shape[1]):
-            one, other = first[:, column], second[:, column]
-            inner = _edges(one if len(one) else other)
-            bins = _bins(one, reference, inner), _bins(other, current, inner)
-            one_bins, other_bins = bins if with_missing else (bins[0][:-1], bins[1][:-1])
-            found.append((psi(one_bins, other_bins), -column, int(np.sum((one_bins > 0) | (other_bins > 0)))))
+            edges = _edges(first[:, column] if len(first) else second[:, column])
+            one = _bins(first[:, column], reference, edges, with_missing=with_missing)
+            other = _bins(second[:, column], current, edges, with_missing=with_missing)
+            found.append((psi(one, other), -column, int(np.sum((one > 0) | (other > 0)))))
         self.psi, last, num_bins = max(found)
         self.column = -last
-        rows = _sampled_rows(reference, len(first), with_missing), _sampled_rows(current, len(second), with_missing)
+        rows = (
+            _worth(reference, len(first), with_missing=with_missing),
+            _worth(current, len(second), with_missing=with_missing),
+        )
         self.psi_by_chance = psi_by_chance(num_bins, rows, CHANCE / len(found))
         both = len(first) > 0 and len(second) > 0
         self.ks = ks_distance(first[:, self.column], second[:, self.column]) if both else None
@@ -135,14 +137,17 @@ def _edges(numbers: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.unique(np.concatenate([edges, np.nextafter(alone, np.float32(np.inf))]))
 
 
-def _bins(sample: NDArray[np.float32], reading: NumberReading, edges: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Count rows by bin, those of a sample by its shares, and in the last bin those that are missing."""
-    bins = np.bincount(np.searchsorted(edges, sample, side="right"), minlength=len(edges) + 1).astype(np.float64)
-    return np.append(bins * (reading.known / max(len(sample), 1)), float(reading.missing))
+def _bins(
+    sample: NDArray[np.float32], reading: NumberReading, edges: NDArray[np.float32], *, with_missing: bool
+) -> NDArray[np.float64]:
+    """Count rows by bin, those of a sample by its shares; in the last bin those that are missing."""
+    counts = np.bincount(np.searchsorted(edges, sample, side="right"), minlength=len(edges) + 1)
+    bins = counts * (reading.known / max(len(sample), 1))
+    return np.append(bins, float(reading.missing)) if with_missing else bins
 
 
-def _sampled_rows(reading: NumberReading, sampled: int, with_missing: bool) -> float:  # noqa: FBT001
-    """Return how many rows say as much as the sample and the count of those that are missing."""
-    if not with_missing or not reading.known:
-        return float(sampled if reading.known else reading.rows)
-    return reading.rows * sampled / reading.known
+def _worth(reading: NumberReading, sampled: int, *, with_missing: bool) -> float:
+    """Return how many rows say as much as a sample of those that are not missing, and the count of those that are."""
+    if reading.known == 0:
+        return float(reading.rows)
+    return sampled * (reading.rows / reading.known if with_missing else 1.0)

@@ -43,7 +43,7 @@ def chi_square_quantile(level: float, degrees: int) -> float:
     """Return the quantile of a chi-square distribution, for `level` in (0, 1) and `degrees` of 1 and above.
 
     Wilson and Hilferty, The Distribution of Chi-square, PNAS 17, 1931: its cube root is about normal. At 0.999 it is
-    3 % too high for one degree, and less than 1 % off from two on.
+    3 % too high for one degree, and 0.7 % for nine.
     """
     spread = 2 / (9 * degrees)
     return float(degrees * max(0.0, 1 - spread + NormalDist().inv_cdf(level) * math.sqrt(spread)) ** 3)

@@ -9,7 +9,7 @@ from .counting import Commonest, SampledValues
 from .stability import psi, psi_by_chance, share_by_chance
 
 TOP = 100
-"""So many of the reference's commonest values have a bin each."""
+"""So many values have a bin each."""
 
 MOVES = 3
 
@@ -48,11 +48,6 @@ class ValueReading:
         """The share of the others."""
         return self.missing / self.rows
 
-    def top(self, size: int) -> Values:
-        """Return the commonest values, int64 [n], ascending."""
-        values, counts = self.commonest.found
-        return np.sort(values[np.argsort(-counts, kind="stable")[:size]])
-
     def counts_of(self, values: Values) -> NDArray[np.float64]:
         """Return how often each of some values is there."""
         known, counts = self.commonest.found
@@ -66,7 +61,8 @@ class ValuesApart:
     """How far two readings are apart.
 
     Attributes:
-        psi: over the commonest values of the reference, all others, and rows without any.
+        psi: over the commonest values of both together, all others, and rows without any. Those of the reference alone
+            would be the ones that chance has made common there.
         psi_by_chance: what chance alone gives, if it is rows that are drawn.
         new: share of the current values that the reference lacks.
         expected_new: what it would be without drift.
@@ -74,8 +70,8 @@ class ValuesApart:
     """
 
     def __init__(self, reference: ValueReading, current: ValueReading, *, with_missing: bool = True) -> None:
-        top, bins = reference.top(TOP), TOP + 2 if with_missing else -1
-        one, other = _bins(reference, top)[:bins], _bins(current, top)[:bins]
+        top = _top(reference, current)
+        one, other = (_bins(side, top, with_missing=with_missing) for side in (reference, current))
         self.psi = psi(one, other)
         rows = (reference.rows, current.rows) if with_missing else (reference.known, current.known)
         self.psi_by_chance = psi_by_chance(int(np.sum((one > 0) | (other > 0))), rows)
@@ -86,18 +82,27 @@ class ValuesApart:
 
 def moves(reference: ValueReading, current: ValueReading) -> Iterator[tuple[int, float, float]]:
     """Yield the values that moved most, each with its share in the reference and in the current data."""
-    values = np.union1d(reference.top(TOP), current.top(TOP))
+    values = _top(reference, current)
     totals = [max(side.occurrences + side.missing, 1) for side in (reference, current)]
     first, second = reference.counts_of(values) / totals[0], current.counts_of(values) / totals[1]
-    weights = np.abs((second - first) * np.log((second + 1 / totals[1]) / (first + 1 / totals[0])))
-    for place in np.argsort(-weights, kind="stable")[:MOVES]:
-        if weights[place] > 0:
+    steps = np.abs(second - first)
+    for place in np.argsort(-steps, kind="stable")[:MOVES]:
+        if steps[place] > 0:
             yield int(values[place]), float(first[place]), float(second[place])
 
 
-def _bins(reading: ValueReading, top: Values) -> NDArray[np.float64]:
+def _top(reference: ValueReading, current: ValueReading) -> Values:
+    """Return the commonest values of both together, int64 [n]."""
+    (some, counts), (others, other_counts) = reference.commonest.found, current.commonest.found
+    values, places = np.unique(np.concatenate([some, others]), return_inverse=True)
+    times = np.bincount(places, np.concatenate([counts, other_counts]), len(values))
+    return values[np.argsort(-times, kind="stable")[:TOP]]
+
+
+def _bins(reading: ValueReading, top: Values, *, with_missing: bool) -> NDArray[np.float64]:
     counts = reading.counts_of(top)
-    return np.concatenate([counts, [reading.occurrences - counts.sum(), reading.missing]])
+    others = reading.occurrences - counts.sum()
+    return np.concatenate([counts, [others, reading.missing] if with_missing else [others]])
 
 
 def _new(reference: ValueReading, current: ValueReading) -> tuple[float, float]:

@@ -1,0 +1,88 @@
+"""How long a comparison of two data sets takes, and how much memory: docs/drift.md.
+
+python benchmarks/drift.py                # two files of a million rows and 30 columns
+"""
+
+import argparse
+import os
+import platform
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from polyrank.drift import compare
+from polyrank.schema import Schema
+
+IDS, WORDS, LISTS, NUMBERS = 6, 8, 3, 13
+"""Columns of each kind: user and item ids, few words, lists of ids, numbers."""
+
+PIECE = 250_000
+
+
+def main() -> None:
+    """Write both files, compare them, and print what it took."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    rows = parser.parse_args().rows
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder, name) for name in ("reference.parquet", "current.parquet")]
+        for seed, path in enumerate(paths):
+            _write(path, rows, seed)
+        before, start, used = _peak(), time.perf_counter(), time.process_time()
+        result = compare(_schema(), *paths)
+        seconds, used = time.perf_counter() - start, time.process_time() - used
+    print(f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, numpy {np.__version__}")
+    print(
+        f"2 files of {rows:,} rows, {len(result.drifts) - 1} features and a label: {seconds:.1f} s, {used:.1f} s of CPU"
+    )
+    print(f"memory: {_peak() / 2**20:,.0f} MiB at most, {before / 2**20:,.0f} MiB before")
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _schema() -> Schema:
+    features = [
+        *(f'{{ name = "id{i}", kind = "categorical", dtype = "int64", num_buckets = 1000 }}' for i in range(IDS)),
+        *(f'{{ name = "word{i}", kind = "categorical", dtype = "text", num_buckets = 1000 }}' for i in range(WORDS)),
+        *(
+            f'{{ name = "list{i}", kind = "bag", dtype = "int64", max_length = 20, num_buckets = 1000 }}'
+            for i in range(LISTS)
+        ),
+        *(f'{{ name = "number{i}", kind = "numeric" }}' for i in range(NUMBERS)),
+    ]
+    task = '{ name = "click", kind = "binary", label = "is_click" }'
+    return Schema.from_toml(f'name = "timed"\nfeatures = [{", ".join(features)}]\ntasks = [{task}]')
+
+
+def _write(path: Path, rows: int, seed: int) -> None:
+    random, writer = np.random.default_rng(seed), None
+    for start in range(0, rows, PIECE):
+        table = _table(min(PIECE, rows - start), random)
+        writer = writer or pq.ParquetWriter(path, table.schema)
+        writer.write_table(table)
+    if writer is not None:
+        writer.close()
+
+
+def _table(rows: int, random: np.random.Generator) -> pa.Table:
+    words = np.array([f"word {index}" for index in range(200)])
+    columns: dict[str, object] = {f"id{i}": random.zipf(1.2, rows) % 10 ** (i + 3) for i in range(IDS)}
+    columns |= {f"word{i}": words[random.zipf(1.5, rows) % 200] for i in range(WORDS)}
+    for index in range(LISTS):
+        ends = np.concatenate([[0], np.cumsum(random.integers(0, 15, rows))])
+        columns[f"list{index}"] = pa.ListArray.from_arrays(
+            pa.array(ends, pa.int32()), random.zipf(1.3, ends[-1]) % 50_000
+        )
+    columns |= {f"number{i}": random.normal(size=rows) for i in range(NUMBERS)}
+    return pa.table(columns | {"is_click": random.integers(0, 10, rows) == 0})
+
+
+if __name__ == "__main__":
+    main()
