@@ -25,7 +25,7 @@ def plain_psi(pairs: list[tuple[int, int]]) -> float:
     added = [len(kept) * sum(pair) / total for pair in kept]
     ends = [sum(pair[side] for pair in kept) + len(kept) for side in (0, 1)]
     shares = [[(pair[side] + more) / ends[side] for pair, more in zip(kept, added, strict=True)] for side in (0, 1)]
-    return sum((q - p) * math.log(q / p) for p, q in zip(*shares, strict=True))
+    return math.fsum((q - p) * math.log(q / p) for p, q in zip(*shares, strict=True))
 
 
 @given(COUNTS)

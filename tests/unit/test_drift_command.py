@@ -87,7 +87,7 @@ def test_scores_in_columns_are_compared(capsys: pytest.CaptureFixture[str]) -> N
             scored = scored.append_column(task, scores)
         pq.write_table(scored, f"{name}.parquet")
     assert drift("--scores", current="current.parquet") == 1
-    assert "2 of 4 scores drifted: click, like\n" in capsys.readouterr().out
+    assert "2 of 4 scores drifted: click, like; labels not compared: rating, watch_s\n" in capsys.readouterr().out
 
 
 WRONG = {

@@ -78,7 +78,7 @@ def test_value_that_moved_is_named(compared: Compared, case: str) -> None:
     drift = only(compared((feature,), reference, current))
     assert drift.drifted
     found = {move.value: (move.reference, move.current) for move in drift.moves}
-    assert found[value] == (before, pytest.approx(after))
+    assert found[value] == pytest.approx((before, after))
 
 
 def test_cross_that_moved_is_named_by_its_parts(compared: Compared) -> None:

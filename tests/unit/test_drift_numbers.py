@@ -103,7 +103,7 @@ def test_vector_is_judged_by_the_column_that_moved_most() -> None:
 
 
 def test_vector_of_which_a_number_is_missing_is_missing() -> None:
-    assert reading_of([[1.0, 2.0], [np.nan, 2.0]], 2).side().missing == 0.5
+    assert reading_of([1.0, 2.0, np.nan, 2.0], 2).side().missing == 0.5
 
 
 def test_many_rows_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:

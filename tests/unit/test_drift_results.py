@@ -85,7 +85,7 @@ def test_lines_say_beyond_which_limits_and_what_moved() -> None:
 def test_summary_counts_each_part() -> None:
     assert drift_summary(RESULT) == (
         "1,000 rows beside 2,000: 1 of 1 features drifted: device; 0 of 1 labels drifted; 0 of 1 scores drifted; "
-        "labels not compared for want of 'is_like'"
+        "labels not compared: like"
     )
 
 

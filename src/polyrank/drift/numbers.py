@@ -142,8 +142,8 @@ def _bins(
 ) -> NDArray[np.float64]:
     """Count rows by bin, those of a sample by its shares; in the last bin those that are missing."""
     counts = np.bincount(np.searchsorted(edges, sample, side="right"), minlength=len(edges) + 1)
-    bins = counts * (reading.known / max(len(sample), 1))
-    return np.append(bins, float(reading.missing)) if with_missing else bins
+    bins = counts.astype(np.float64) * (reading.known / max(len(sample), 1))
+    return np.concatenate([bins, [float(reading.missing)] if with_missing else []])
 
 
 def _worth(reading: NumberReading, sampled: int, *, with_missing: bool) -> float:

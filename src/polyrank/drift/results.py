@@ -174,7 +174,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         limits: of each measure.
         drifts: features, labels and scores, the furthest beyond its limits first.
         model: that gave the scores; None without.
-        not_compared: tasks whose labels one of the data sets lacks, with the column.
+        not_compared: tasks whose labels one of the data sets lacks, or has scores in place of, with the column.
         format: of this file.
     """
 

@@ -33,8 +33,8 @@ def drift_summary(result: Result) -> str:
     parts = (_part(result, part) for part in PARTS)
     said = "; ".join(text for text in parts if text)
     said = f"{result.current.rows:,} rows beside {result.reference.rows:,}: {said}"
-    lacking = ", ".join(dict.fromkeys(map(repr, result.not_compared.values())))
-    return said + (f"; labels not compared for want of {lacking}" if lacking else "")
+    lacking = ", ".join(result.not_compared)
+    return said + (f"; labels not compared: {lacking}" if lacking else "")
 
 
 def _part(result: Result, part: Part) -> str:
