@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.errors import ConfigError, RequestError
-from polyrank.schema import Schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from polyrank.evaluation.answered import Answerer
+    from polyrank.schema import Schema
     from polyrank.serving.scoring import Scorer
 
 Kind = Literal["run", "bundle", "server"]
@@ -70,7 +70,7 @@ def open_scorer(model: str, name: str | None, timeout_s: float) -> "Iterator[Sco
 class _RunAnswerer:
     source: str
     name: str
-    schema: Schema
+    schema: "Schema"
     run_id: str
     answer: Callable[["pa.Table"], Answers]
     kind: Kind = "run"
@@ -82,7 +82,7 @@ class _ScorerAnswerer:
     source: str
     kind: Kind
     scorer: "Scorer"
-    schema: Schema
+    schema: "Schema"
     run_id: str
 
     @property
