@@ -14,14 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 import polyrank
+from polyrank.card import CARD_FILE
 from polyrank.encoder import dense_layout
 from polyrank.errors import MissingExtraError, ParityError, RepositoryError
 from polyrank.models import TrainedRanker
 from polyrank.models.trained import predict
+from polyrank.run_record import RUN_FILE, RunRecord
 from polyrank.signature import TOP_ITEMS, TOP_SCORES, Precision, Request, Signature, slots_of, weights_of
 from polyrank.staging import refuse_existing, staged_directory
 
 from .answers import Answers, open_session, run_session
+from .carding import card_of
 from .environments import python_with
 from .graph import attach_signature, build_graph
 from .graphs import DATA_SUFFIX, Graph
@@ -33,7 +36,6 @@ from .releases import Target, resolve_target
 from .request_graph import RequestOptions, build_request_graph, request_of
 from .request_parity import expected_request, request_expectations
 from .room import require_room
-from .run_record import RUN_FILE, RunRecord
 
 MODEL_FILE = "model.onnx"
 DATA_FILE = MODEL_FILE + DATA_SUFFIX
@@ -248,6 +250,7 @@ def _export(folder: Path, out: Path, run: Path, traced: _Traced, options: Export
     (folder / PARITY_FILE).write_text(proof.parity.to_json(), encoding="utf-8")
     (folder / RUN_FILE).write_text(RunRecord.of(run, ranker.run_id).to_json(), encoding="utf-8")
     _write_golden(folder / GOLDEN_FILE, *golden, model)
+    (folder / CARD_FILE).write_text(card_of(Bundle(folder, signature)), encoding="utf-8")
     return signature
 
 

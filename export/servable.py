@@ -8,14 +8,15 @@ from pathlib import Path
 
 import onnx
 
+from polyrank.card import CARD_FILE
 from polyrank.errors import RepositoryError
+from polyrank.run_record import RUN_FILE, RunRecord
 from polyrank.signature import RAW_SUFFIX, REQUEST_SUFFIX, Signature
 
 from .bundle import GOLDEN_FILE, MODEL_FILE, PARITY_FILE, SIGNATURE_FILE, Bundle, Golden
 from .model_config import config_pbtxt, signature_text
 from .model_directory import VersionRecord, require_model_name
 from .raw_model import raw_config_pbtxt, raw_golden
-from .run_record import RUN_FILE, RunRecord
 from .serving_options import ServingOptions
 
 
@@ -91,7 +92,7 @@ def servable_in(bundle: Bundle, name: str, record: VersionRecord, *, is_linked: 
     Raises:
         RepositoryError: it is damaged.
     """
-    names = (SIGNATURE_FILE, GOLDEN_FILE, PARITY_FILE, RUN_FILE)
+    names = (SIGNATURE_FILE, GOLDEN_FILE, PARITY_FILE, RUN_FILE, CARD_FILE)
     files = {file.name: file for file in bundle.model_files}
     files |= {each: bundle.path / each for each in names if (bundle.path / each).is_file()}
     graph = read_graph(bundle)

@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 
 from polyrank.errors import RepositoryError
+from polyrank.run_record import RunRecord
 from polyrank.signature import Signature
 from polyrank.triton_config import CONFIG_FILE, read_config
 
 from .bundle import SIGNATURE_FILE
 from .model_directory import RECORD_FILE, VersionRecord, live_versions, local_folder, versions
-from .run_record import RunRecord
 
 
 class VersionInfo(msgspec.Struct, frozen=True, kw_only=True):

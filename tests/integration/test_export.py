@@ -37,8 +37,15 @@ def test_bundle_names_the_files_of_its_model(toy_bundle: Path) -> None:
     assert Bundle.load(toy_bundle).model_files == (toy_bundle / "model.onnx",)
 
 
-def test_bundle_holds_five_files_and_no_external_data(toy_bundle: Path) -> None:
-    assert files(toy_bundle) == ["golden.npz", "model.onnx", "parity.json", "run.json", "signature.json"]
+def test_bundle_holds_six_files_and_no_external_data(toy_bundle: Path) -> None:
+    assert files(toy_bundle) == [
+        "MODEL_CARD.md",
+        "golden.npz",
+        "model.onnx",
+        "parity.json",
+        "run.json",
+        "signature.json",
+    ]
     graph = onnx.load(toy_bundle / "model.onnx", load_external_data=False)
     assert all(entry.data_location == onnx.TensorProto.DEFAULT for entry in graph.graph.initializer)
 

@@ -59,7 +59,7 @@ def contents(folder: Path) -> dict[str, bytes | None]:
 def test_first_version_is_one(toy_bundle: Path, models: Path) -> None:
     published = publish(toy_bundle, models)
     assert (published.model, published.version, published.path) == ("toy", 1, models / "toy" / "1")
-    files = ["golden.npz", "model.onnx", "parity.json", "run.json", "signature.json", "version.json"]
+    files = ["MODEL_CARD.md", "golden.npz", "model.onnx", "parity.json", "run.json", "signature.json", "version.json"]
     assert sorted(contents(models)) == [
         "toy",
         "toy/.highest_version",

@@ -17,7 +17,15 @@ POINTS = 6
 """How many steps of each work are hit in the quick tests; the slow ones hit every one."""
 
 
-VERSION_FILES = ["golden.npz", "model.onnx", "parity.json", "run.json", "signature.json", "version.json"]
+VERSION_FILES = [
+    "MODEL_CARD.md",
+    "golden.npz",
+    "model.onnx",
+    "parity.json",
+    "run.json",
+    "signature.json",
+    "version.json",
+]
 
 
 @pytest.fixture(scope="module")

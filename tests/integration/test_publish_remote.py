@@ -19,7 +19,7 @@ from polyrank.export.bundle import check_golden
 from polyrank.serving import ModelControl, Ranker, serve
 from polyrank.triton_config import parsed_config
 
-FILES = {"golden.npz", "model.onnx", "parity.json", "run.json", "signature.json", "version.json"}
+FILES = {"MODEL_CARD.md", "golden.npz", "model.onnx", "parity.json", "run.json", "signature.json", "version.json"}
 
 
 class Watch:
@@ -184,7 +184,9 @@ def test_half_an_upload_is_told(url: str, toy_bundle: Path, monkeypatch: pytest.
 
     publish_remote(toy_bundle, url)
     monkeypatch.setattr(MemoryFileSystem, "put_file", put_half)
-    with pytest.raises(RepositoryError, match=r"/toy/2/golden\.npz has 100 bytes after its upload, \d+ were sent; ret"):
+    with pytest.raises(
+        RepositoryError, match=r"/toy/2/MODEL_CARD\.md has 100 bytes after its upload, \d+ were sent; ret"
+    ):
         publish_remote(toy_bundle, url)
     assert live_in(url) == [1]
     assert versions_in(url) == {"1"}

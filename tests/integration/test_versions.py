@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +160,7 @@ def test_live_versions_with_the_same_tensors_go_together(toy_bundle: Path, model
 
 def test_version_carries_what_its_bundle_says(toy_bundle: Path, models: Path) -> None:
     published = publish(toy_bundle, models)
-    for name in ("model.onnx", "golden.npz", "signature.json", "parity.json", "run.json"):
+    for name in ("model.onnx", "golden.npz", "signature.json", "parity.json", "run.json", "MODEL_CARD.md"):
         assert (published.path / name).read_bytes() == (toy_bundle / name).read_bytes()
 
 
@@ -179,7 +180,13 @@ def test_bundle_without_run_record_is_published(old_bundle: Path, models: Path) 
 def test_bundle_carries_the_metrics_of_its_run(toy_run: Path, toy_bundle: Path) -> None:
     metrics = json.loads((toy_run / "metrics.json").read_text())
     record = json.loads((toy_bundle / "run.json").read_text())
-    assert record == {key: metrics[key] for key in ("run_id", "train_rows", "validation_rows", "validation")}
+    kept = ("run_id", "train_rows", "validation_rows", "data_digest", "validation", "counts", "intervals", "kept")
+    assert {key: record[key] for key in kept} == {key: metrics[key] for key in kept}
+
+
+def test_bundle_carries_the_configuration_of_its_run(toy_run: Path, toy_bundle: Path) -> None:
+    record = json.loads((toy_bundle / "run.json").read_text())
+    assert record["config"] == tomllib.loads((toy_run / "config.toml").read_text())
 
 
 def test_damaged_metrics_refuse_the_export(toy_run: Path, tmp_path: Path) -> None:

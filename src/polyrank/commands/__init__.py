@@ -1,6 +1,7 @@
 """One small module per verb: `add_parser` describes it, `run` does it. Heavy libraries are imported in `run`."""
 
 from . import (
+    card,
     compare,
     dataset,
     demo,
@@ -34,6 +35,7 @@ VERBS = (
     evaluate,
     drift,
     export,
+    card,
     inspect,
     publish,
     rollback,

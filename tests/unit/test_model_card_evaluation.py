@@ -1,0 +1,59 @@
+"""What a model card tells of an evaluation."""
+
+import pytest
+from artefacts.cards import evaluation, facts, sections
+
+from polyrank.card import card_text
+from polyrank.errors import DataError
+from polyrank.evaluation import results as found
+
+
+def test_evaluation_has_its_metrics() -> None:
+    assert sections(evaluation())["Evaluation"][1:] == [["click", "auc", "0.7000", "0.6000 to 0.8000"]]
+
+
+def test_slices_have_the_parts_with_the_most_rows() -> None:
+    rows = sections(evaluation())["By is_new"]
+    assert rows[1:] == [[f"v|{size}", f"{size}", "auc 0.7000 (0.6000 to 0.8000)"] for size in range(4, 14)]
+
+
+def test_calibration_counts_bins_that_hold_their_answer() -> None:
+    assert sections(evaluation())["Calibration of the evaluation"][1:] == [["click", "2", "0.3000", "1 of 2"]]
+
+
+def test_groups_ranked_worse_than_by_chance_are_counted() -> None:
+    assert sections(evaluation())["Groups of the evaluation"][1:] == [["click", "8", "12.5%", "0.7500"]]
+
+
+def test_order_stands_beside_that_of_a_task_alone() -> None:
+    rows = sections(evaluation())["Order under weights"]
+    assert rows[1:] == [["click", "0.5000", "0.6000", "undefined", "0.2000"]]
+
+
+def test_recommendations_are_told_with_coverage_and_popularity() -> None:
+    text = card_text(facts(), evaluation())
+    expected = ("recommended 3 of 40 of 50 items", "25.0% of", "more rows than 87.5%", "more rows than 62.5%")
+    assert [says for says in expected if says not in text] == []
+
+
+def test_important_columns_are_told() -> None:
+    assert sections(evaluation())["Importance of columns"] == [["column", "click auc"], ["ag|e", "+0.0625"]]
+
+
+def test_evaluation_that_found_little_has_fewer_sections() -> None:
+    little = evaluation(slices=(), calibration={}, group_areas={}, ordering=None, catalogue=None, importance=None)
+    added = sections(evaluation()).keys() - sections(little).keys()
+    assert added == {
+        "By is_new",
+        "Calibration of the evaluation",
+        "Groups of the evaluation",
+        "Order under weights",
+        "Recommendations",
+        "Importance of columns",
+    }
+
+
+def test_evaluation_of_another_run_is_refused() -> None:
+    other = evaluation(model=found.Model(source="x", kind="run", name="shop", run_id="def"))
+    with pytest.raises(DataError, match=r"^evaluation is of run def, the bundle of run abc; evaluate this bundle: "):
+        card_text(facts(), other)
