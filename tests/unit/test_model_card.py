@@ -226,6 +226,10 @@ def test_odd_names_are_one_cell_of_text(name: str) -> None:
     assert rows[1][3] == name.replace("\n", "\\n")
 
 
+def test_empty_names_are_seen() -> None:
+    assert code("") == r"\"\""
+
+
 @pytest.mark.parametrize("name", ["user_id", "rows of the user", "video.id-2"])
 def test_plain_names_are_code(name: str) -> None:
     assert code(name) == f"`{name}`"

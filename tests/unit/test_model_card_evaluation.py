@@ -1,5 +1,6 @@
 """What a model card tells of an evaluation."""
 
+import msgspec
 import pytest
 from artefacts.cards import evaluation, facts, sections
 
@@ -15,6 +16,18 @@ def test_evaluation_has_its_metrics() -> None:
 def test_slices_have_the_parts_with_the_most_rows() -> None:
     rows = sections(evaluation())["By is_new"]
     assert rows[1:] == [[f"v|{size}", f"{size}", "auc 0.7000 (0.6000 to 0.8000)"] for size in range(4, 14)]
+
+
+@pytest.mark.parametrize(("value", "mark"), [(0.7, ""), (0.9, " worse")])
+def test_part_worse_than_the_whole_is_marked(value: float, mark: str) -> None:
+    whole = found.MetricValue(name="auc", best="high", value=value)
+    task = msgspec.structs.replace(evaluation().tasks[0], metrics=(whole,))
+    assert sections(evaluation(tasks=(task,)))["By is_new"][1][2] == f"auc 0.7000 (0.6000 to 0.8000){mark}"
+
+
+def test_rows_are_named_without_their_folder() -> None:
+    data = found.Rows(source="/home/me/new rows.parquet", part="all", rows=77)
+    assert "all rows of `new rows.parquet`, 77 rows." in card_text(facts(), evaluation(data=data))
 
 
 def test_calibration_counts_bins_that_hold_their_answer() -> None:

@@ -1,6 +1,7 @@
 """Data: what the model was trained on, and measured on."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from polyrank.evaluation import Result
@@ -77,4 +78,5 @@ def _evaluated(evaluation: Result) -> str:
     part = "all rows" if data.part == "all" else "the validation rows"
     groups = "" if data.group is None or data.groups is None else f" of {data.groups:,} values of {code(data.group)}"
     times = "" if data.begins is None or data.ends is None else f", from {data.begins} to {data.ends}"
-    return f"Evaluation of {evaluation.created}: {part} of {code(data.source)}, {data.rows:,} rows{groups}{times}."
+    source = code(Path(data.source).name)  # its folder is of one machine, and the card goes to others
+    return f"Evaluation of {evaluation.created}: {part} of {source}, {data.rows:,} rows{groups}{times}."

@@ -10,6 +10,7 @@ from .quality import between, value_of
 
 SHOWN_PARTS = 10
 SHOWN_COLUMNS = 10
+WORSE = "**worse**: the whole interval is worse than the value of all rows."
 
 
 def evaluation_lines(result: Result | None) -> Iterator[str]:
@@ -21,7 +22,7 @@ def evaluation_lines(result: Result | None) -> Iterator[str]:
     head = ("task", "metric", "value", f"{result.level:.0%} interval")
     yield from section("Evaluation", table(head, _metrics(result)), level=3)
     for each in result.slices:
-        yield from _slice(each, result.level)
+        yield from _slice(each, result)
     if result.calibration:
         head = (
             "task",
@@ -47,25 +48,30 @@ def _metrics(result: Result) -> Iterator[tuple[str, ...]]:
             yield code(task.task), code(each.name), value_of(each.value, each.undefined), between(each.interval)
 
 
-def _slice(found: Slice, level: float) -> Iterator[str]:
+def _slice(found: Slice, result: Result) -> Iterator[str]:
     """Give the parts with the most rows: name, rows, and each task's first metric."""
-    tasks = list(dict.fromkeys(task for part in found.parts for task in part.metrics))
+    whole = {task.task: task.metrics[0] for task in result.tasks if task.metrics}
     shown = sorted(found.parts, key=lambda part: -part.rows)[:SHOWN_PARTS]
     rows = [
-        (code(part.value), f"{part.rows:,}", *(_with_interval(part.metrics.get(task)) for task in tasks))
+        (
+            code(part.value),
+            f"{part.rows:,}",
+            *(_beside(part.metrics.get(task), all_of) for task, all_of in whole.items()),
+        )
         for part in found.parts
         if part in shown
     ]
-    of = f", of {len(found.parts):,} those with the most rows" if len(found.parts) > len(rows) else ""
-    says = f"Each task's first metric, with its {level:.0%} interval{of}:"
-    yield from section(f"By {code(found.by)}", [says], table(("value", "rows", *map(code, tasks)), rows), level=3)
+    of = f", of {len(found.parts):,} parts those with the most rows" if len(found.parts) > len(rows) else ""
+    says = f"Each task's first metric, with its {result.level:.0%} interval{of}. {WORSE}"
+    yield from section(f"By {code(found.by)}", [says], table(("value", "rows", *map(code, whole)), rows), level=3)
 
 
-def _with_interval(found: MetricValue | None) -> str:
+def _beside(found: MetricValue | None, whole: MetricValue) -> str:
     if found is None:
         return ""
     interval = between(found.interval)
-    return f"{code(found.name)} {value_of(found.value)}" + (f" ({interval})" if interval else "")
+    shown = f"{code(found.name)} {value_of(found.value)}" + (f" ({interval})" if interval else "")
+    return f"{shown} **worse**" if found.is_worse_than(whole) else shown
 
 
 def _calibration(result: Result) -> Iterator[tuple[str, ...]]:

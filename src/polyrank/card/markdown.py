@@ -14,7 +14,7 @@ def code(name: object) -> str:
     >>> print(code("user_id"), code("a|b"))
     `user_id` a\|b
     """
-    text = str(name)
+    text = str(name) or '""'
     return f"`{text}`" if _PLAIN.fullmatch(text) else escaped(text)
 
 
