@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from polyrank.encoder import Batch as Batch
     from polyrank.encoder import Encoder as Encoder
     from polyrank.errors import PolyrankError as PolyrankError
+    from polyrank.evaluation.options import EvaluationOptions as EvaluationOptions
     from polyrank.export import Bundle as Bundle
     from polyrank.export import export_onnx as export_onnx
     from polyrank.export import publish as publish
+    from polyrank.model_evaluation import evaluate_model as evaluate_model
     from polyrank.models import ModelConfig as ModelConfig
     from polyrank.schema import Schema as Schema
     from polyrank.serving import AsyncRanker as AsyncRanker
@@ -35,6 +37,7 @@ _HOMES = {
     "Bundle": "polyrank.export",
     "ClientOptions": "polyrank.serving",
     "Encoder": "polyrank.encoder",
+    "EvaluationOptions": "polyrank.evaluation.options",
     "LocalRanker": "polyrank.serving",
     "ModelConfig": "polyrank.models",
     "PolyrankError": "polyrank.errors",
@@ -45,6 +48,7 @@ _HOMES = {
     "ServerConfig": "polyrank.serving",
     "Signature": "polyrank.signature",
     "TrainConfig": "polyrank.train",
+    "evaluate_model": "polyrank.model_evaluation",
     "export_onnx": "polyrank.export",
     "fit": "polyrank.train",
     "publish": "polyrank.export",

@@ -11,7 +11,7 @@ from artefacts.runs import EVERY_TASK, ITEM, make_rows, make_run, make_schema_of
 from artefacts.scripted_http import ScriptedHttp
 from numpy.testing import assert_allclose, assert_array_equal
 
-from polyrank.commands.answering import answerer
+from polyrank.answering import answerer
 from polyrank.encoder import Encoder
 from polyrank.errors import ConfigError, RepositoryError, RequestError
 from polyrank.models import TrainedRanker

@@ -12,7 +12,7 @@ from sklearn.metrics import log_loss, roc_auc_score, root_mean_squared_error
 from polyrank.evaluation.influence import (
     INFLUENCES,
     area_influence,
-    class_log_loss_influence,
+    log_loss_influence,
     mean_influence,
     normal_interval,
     num_units,
@@ -67,7 +67,7 @@ def test_class_influence_is_the_derivative_by_weight() -> None:
     rows = Observed.of(answers, random.integers(0, 3, 40).astype(np.float32), random.random(40) + 0.1)
     loss = log_loss(rows.labels, answers, sample_weight=rows.weights)
     after = [log_loss(rows.labels, answers, sample_weight=moved(rows, row)) for row in range(len(rows))]
-    assert_allclose(class_log_loss_influence(rows), (np.array(after) - loss) / STEP, atol=1e-6)
+    assert_allclose(log_loss_influence(rows), (np.array(after) - loss) / STEP, atol=1e-6)
 
 
 def test_mean_influence_is_the_derivative_by_weight() -> None:

@@ -16,9 +16,9 @@ from sklearn.metrics import roc_auc_score, root_mean_squared_error
 
 from polyrank.errors import ConfigError
 from polyrank.evaluation.answered import AnsweredRows
-from polyrank.evaluation.influence import area_influence, standard_error
+from polyrank.evaluation.influence import MIN_UNITS, area_influence, standard_error
 from polyrank.evaluation.results import Slice, SlicePart
-from polyrank.evaluation.slices import MIN_UNITS, Parts, parts_of_column, parts_of_numbers, sliced
+from polyrank.evaluation.slices import Parts, parts_of_column, parts_of_numbers, sliced
 
 SCHEMA = schema_of(*EVERY_TASK)
 TABLE = table_of(600)

@@ -5,10 +5,10 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from polyrank.answering import answerer
 from polyrank.files import UTF8, check_encoding, kinds
 from polyrank.staging import real_file
 
-from .answering import answerer
 from .output import place, say, table
 from .progress import RowProgress
 from .wording import options_named

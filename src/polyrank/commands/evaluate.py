@@ -5,7 +5,6 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from polyrank.errors import ConfigError, DataError
 from polyrank.files import UTF8, check_encoding, kinds
 
 from .output import place, say
@@ -16,10 +15,6 @@ from .wording import options_named
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from polyrank.evaluation.answered import Answerer
     from polyrank.evaluation.options import EvaluationOptions, Progress
 
 _OPTIONS = {
@@ -34,6 +29,8 @@ _OPTIONS = {
     "catalogue_users": "--catalogue-users",
     "name": "--name",
     "timeout_s": "--timeout-s",
+    "url": "--url",
+    "validation_of": "--validation-of",
     "weights": "--weight",
 }
 """By the argument of the library that each is."""
@@ -83,21 +80,21 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate, and print what came out."""
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(options_named(**_OPTIONS))
-        progress = stack.enter_context(_told(quiet=args.quiet))
-        options = _checked(args, progress)
-        answerer = stack.enter_context(_answerer(args))
-        return _run(args, options, answerer)
-
-
-def _run(args: argparse.Namespace, options: "EvaluationOptions", answerer: "Answerer") -> int:
-    from polyrank.evaluation.evaluating import evaluate_files
+    from polyrank.model_evaluation import evaluate_model
 
     from .evaluation_text import result_text
 
-    marks = None if args.validation_of is None else _validation_marks(args.validation_of, args.rows)
-    found = evaluate_files(answerer, args.rows, options, evaluated=marks)
+    with options_named(**_OPTIONS), _told(quiet=args.quiet) as progress:
+        options = _checked(args, progress)
+        found = evaluate_model(
+            args.model,
+            args.rows,
+            validation_of=args.validation_of,
+            url=args.url,
+            name=args.name,
+            timeout_s=args.timeout_s,
+            options=options,
+        )
     if args.out is not None:
         found.save(args.out)
     say(found.to_json().rstrip() if args.json else result_text(found))
@@ -113,8 +110,6 @@ def _checked(args: argparse.Namespace, progress: "Progress") -> "EvaluationOptio
 
     if args.out is not None:
         real_file(args.out)
-    if args.known is not None and args.validation_of is not None:
-        raise ConfigError("--known does not go with --validation-of, whose other rows are the known ones")
     return EvaluationOptions(
         by=tuple(args.by),
         weights=task_weights(args.weight, args.parser),
@@ -131,53 +126,6 @@ def _checked(args: argparse.Namespace, progress: "Progress") -> "EvaluationOptio
         encoding=check_encoding("--encoding", args.encoding),
         progress=progress,
     )
-
-
-@contextlib.contextmanager
-def _answerer(args: argparse.Namespace) -> "Iterator[Answerer]":
-    """Open what answers: the model, or a server that must serve it."""
-    from .answering import answerer, run_id_of
-
-    with answerer(args.url or args.model, name=args.name, timeout_s=args.timeout_s) as found:
-        if args.url is not None and found.kind != "server":
-            raise ConfigError(f"--url must be host:port of a server, got {args.url!r}, a directory; name it as MODEL")
-        if args.url is not None and (own := run_id_of(args.model)) != found.run_id:
-            raise ConfigError(
-                f"--url {args.url} serves run {found.run_id}, and {args.model} is run {own}; publish it, or name the "
-                f"run that is served"
-            )
-        yield found
-
-
-def _validation_marks(run_folder: Path, rows: Path) -> "NDArray[np.bool_]":
-    """Mark the rows that a run validated on.
-
-    Raises:
-        DataError: the folder is no run, or the rows are not those that it was made of.
-    """
-    import json
-
-    from polyrank.schema import Schema
-    from polyrank.train import TrainConfig
-    from polyrank.train.preparing import validation_marks
-    from polyrank.train.run import METRICS_FILE
-
-    for name in ("schema.toml", "config.toml", METRICS_FILE):
-        if not (run_folder / name).is_file():
-            raise DataError(f"--validation-of {run_folder} is not a run directory: {name} is missing")
-    schema, config = Schema.load(run_folder / "schema.toml"), TrainConfig.load(run_folder / "config.toml")
-    marks = validation_marks(schema, rows, config)
-    try:
-        report = json.loads((run_folder / METRICS_FILE).read_bytes())
-        counts = (int(report["train_rows"]), int(report["validation_rows"]))
-    except (OSError, ValueError, TypeError, KeyError) as err:
-        raise DataError(f"--validation-of {run_folder}: {METRICS_FILE} cannot be read; train it anew") from err
-    if (len(marks) - int(marks.sum()), int(marks.sum())) != counts:
-        raise DataError(
-            f"{rows} holds {len(marks):,} rows, {int(marks.sum()):,} of which would validate; run {run_folder} was "
-            f"made of {sum(counts):,} with {counts[1]:,}: name the rows that it was trained on"
-        )
-    return marks
 
 
 @contextlib.contextmanager

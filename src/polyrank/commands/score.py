@@ -5,10 +5,10 @@ import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from polyrank.answering import open_scorer
 from polyrank.errors import ConfigError, DataError, PolyrankError
 from polyrank.files import UTF8, check_encoding, kinds
 
-from .answering import open_scorer
 from .output import place, say
 from .progress import RowProgress
 from .wording import options_named
