@@ -9,6 +9,7 @@ from polyrank.errors import ConfigError, DataError
 from polyrank.evaluation import Result
 from polyrank.evaluation.evaluating import evaluate_files
 from polyrank.evaluation.options import EvaluationOptions
+from polyrank.serving.addresses import address_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,9 +48,9 @@ def evaluate_model(  # noqa: PLR0913 (each is a choice of the user, by name)
         raise ConfigError(
             "known does not go with the validation rows of a run, whose other rows are known; leave it out"
         )
+    if url is not None:
+        address_of(url)
     with answerer(url or str(model), name=name, timeout_s=timeout_s) as found:
-        if url is not None and found.kind != "server":
-            raise ConfigError(f"url must be host:port of a server, got {url!r}, a directory; name it as the model")
         if url is not None and (own := run_id_of(str(model))) != found.run_id:
             raise ConfigError(
                 f"url {url} serves run {found.run_id}, and {model} is run {own}; publish it, or name the run that is "
