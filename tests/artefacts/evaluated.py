@@ -73,7 +73,7 @@ def answers_of(schema: Schema, rows: pa.Table) -> dict[str, NDArray[np.float32]]
     """Return answers that follow the price, each task in its own way."""
     prices = rows["price"].to_numpy().astype(np.float64)
     hours = rows["hour"].to_numpy().astype(np.float64)
-    return {task.name: _answer(task, np.nan_to_num(prices), hours) for task in schema.tasks}
+    return {task.name: _answer(task, np.nan_to_num(prices), np.nan_to_num(hours)) for task in schema.tasks}
 
 
 def _answer(task: Task, prices: NDArray[np.float64], hours: NDArray[np.float64]) -> NDArray[np.float32]:
