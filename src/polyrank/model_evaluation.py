@@ -79,7 +79,7 @@ def validation_rows(run: Path, rows: Path) -> "NDArray[np.bool_]":
         report = json.loads((run / METRICS_FILE).read_bytes())
         made_of = (int(report["train_rows"]), int(report["validation_rows"]))
     except (OSError, ValueError, TypeError, KeyError) as err:
-        raise ConfigError(f"validation_of {run}: {METRICS_FILE} cannot be read; train the run anew") from err
+        raise ConfigError(f"validation_of {run}: {METRICS_FILE} cannot be read; train it anew") from err
     marks = validation_marks(Schema.load(run / "schema.toml"), rows, TrainConfig.load(run / "config.toml"))
     found = (int((~marks).sum()), int(marks.sum()))
     if found != made_of:

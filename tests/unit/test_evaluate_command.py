@@ -221,7 +221,7 @@ REFUSED = {
     "no encoding": (["--encoding", "nope"], "--encoding "),
     "two known": (
         ["--known", "few.parquet", "--validation-of", "RUN"],
-        "--known does not go with --validation-of, whose other rows are the known ones",
+        "--known does not go with the validation rows of a run, whose other rows are known",
     ),
     "known that is not there": (["--known", "none.parquet"], "none.parquet does not exist; give a file"),
     "no run": (["--validation-of", "folder"], "--validation-of folder is not a run directory: schema.toml is missing"),
