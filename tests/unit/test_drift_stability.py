@@ -14,6 +14,7 @@ from polyrank.drift.stability import (
     psi,
     psi_by_chance,
     share_by_chance,
+    without_rare,
 )
 
 
@@ -30,6 +31,13 @@ def test_bin_that_is_empty_on_one_side_is_no_infinite_change() -> None:
 def test_bins_that_are_empty_on_both_sides_do_not_count() -> None:
     one, other = np.array([30.0, 70.0]), np.array([45.0, 55.0])
     assert psi(np.append(one, [0.0, 0.0]), np.append(other, [0.0, 0.0])) == psi(one, other)
+
+
+def test_rare_bins_are_joined_in_order_until_they_are_not() -> None:
+    one = np.array([500.0, 4.0, 0.0, 300.0, 5.0, 9.0, 3.0, 1.0])
+    other = np.array([400.0, 6.0, 0.0, 350.0, 9.0, 8.0, 2.0, 0.0])
+    found = without_rare(one, other)
+    assert [side.tolist() for side in found] == [[500.0, 300.0, 9.0, 12.0, 1.0], [400.0, 350.0, 15.0, 10.0, 0.0]]
 
 
 def test_few_rows_with_the_shares_of_many_are_not_apart() -> None:
@@ -53,6 +61,14 @@ def test_chance_goes_beyond_its_level_as_rarely_as_it_says(rows: tuple[int, int]
     pairs = zip(random.multinomial(rows[0], shares, 4_000), random.multinomial(rows[1], shares, 4_000), strict=True)
     beyond = np.mean([psi(one, other) > level for one, other in pairs])
     assert 0.03 < beyond < 0.06
+
+
+def test_few_rows_are_beyond_the_rule_of_thumb_by_chance_alone() -> None:
+    random, shares = np.random.default_rng(0), np.full(10, 0.1)
+    pairs = zip(random.multinomial(100, shares, 1_000), random.multinomial(100, shares, 1_000), strict=True)
+    found = np.array([psi(one, other) for one, other in pairs])
+    assert np.mean(found > 0.2) > 0.1
+    assert np.mean(found > psi_by_chance(10, (100, 100))) < 0.005
 
 
 def test_one_bin_leaves_nothing_to_chance() -> None:

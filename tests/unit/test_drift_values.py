@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from polyrank.drift import values as drift_values
 from polyrank.drift.counting import SampledValues
-from polyrank.drift.stability import psi
+from polyrank.drift.stability import psi, without_rare
 from polyrank.drift.values import ValueReading, ValuesApart, moves
 
 
@@ -33,18 +33,13 @@ def test_index_is_over_common_values_others_and_missing() -> None:
         np.array([*(side[value] for value in top), sum(side.values()) - sum(side[value] for value in top), missing])
         for side, missing in zip(counts, (500, 100), strict=True)
     ]
-    assert ValuesApart(reading_of(one, 500), reading_of(other, 100)).psi == pytest.approx(psi(*bins))
+    assert ValuesApart(reading_of(one, 500), reading_of(other, 100)).psi == pytest.approx(psi(*without_rare(*bins)))
 
 
 def test_samples_of_one_distribution_are_not_told_apart() -> None:
     for seed in range(0, 40, 2):
         apart = ValuesApart(reading_of(zipf(1_000, seed)), reading_of(zipf(1_000, seed + 1)))
         assert apart.psi < apart.psi_by_chance
-
-
-def test_index_of_few_rows_is_beyond_the_rule_of_thumb_by_chance_alone() -> None:
-    found = [ValuesApart(reading_of(zipf(600, seed)), reading_of(zipf(600, seed + 50))) for seed in range(1, 20)]
-    assert min(apart.psi for apart in found) > 0.2
 
 
 def test_missing_rows_can_be_left_out() -> None:

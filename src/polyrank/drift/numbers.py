@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from polyrank.inspection.sampling import Sample
 
 from .results import Side
-from .stability import CHANCE, ks_distance, psi, psi_by_chance
+from .stability import CHANCE, ks_distance, psi, psi_by_chance, without_rare
 
 SAMPLE_ROWS = 2**18
 """So many rows of a number are kept; more than there are, and every figure is exact."""
@@ -112,9 +112,11 @@ class NumbersApart:
         found = []
         for column in range(first.shape[1]):
             edges = _edges(first[:, column] if len(first) else second[:, column])
-            one = _bins(first[:, column], reference, edges, with_missing=with_missing)
-            other = _bins(second[:, column], current, edges, with_missing=with_missing)
-            found.append((psi(one, other), -column, int(np.sum((one > 0) | (other > 0)))))
+            one, other = without_rare(
+                _bins(first[:, column], reference, edges, with_missing=with_missing),
+                _bins(second[:, column], current, edges, with_missing=with_missing),
+            )
+            found.append((psi(one, other), -column, len(one)))
         self.psi, last, num_bins = max(found)
         self.column = -last
         rows = (

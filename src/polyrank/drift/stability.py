@@ -9,18 +9,44 @@ from numpy.typing import NDArray
 CHANCE = 0.001
 """How often chance alone may go beyond what is called its level."""
 
+RARE = 10
 
-def psi(reference: NDArray[np.float64], current: NDArray[np.float64]) -> float:
+Counts = NDArray[np.float64]
+
+
+def without_rare(reference: Counts, current: Counts) -> tuple[Counts, Counts]:
+    """Return counts by bin, [B] each, with bins that are too rare to tell joined, in their order, until they are not.
+
+    Rare is one with fewer than `RARE` rows expected on the side with fewer rows, if both were alike: with such bins the
+    index is not distributed as `psi_by_chance` has it. Bins without a row are left out.
+    """
+    counts = np.stack([reference, current]).astype(np.float64)
+    rows = counts.sum(axis=1)
+    expected = counts.sum(axis=0) * rows.min() / rows.sum()
+    kept, group, held = [counts[:, expected >= RARE]], np.zeros(2), 0.0
+    for place in np.flatnonzero(expected < RARE):
+        group, held = group + counts[:, place], held + expected[place]
+        if held >= RARE:
+            kept.append(group[:, None])
+            group, held = np.zeros(2), 0.0
+    if group.any():
+        kept.append(group[:, None])
+    joined = np.hstack(kept)
+    return joined[0], joined[1]
+
+
+def psi(reference: Counts, current: Counts) -> float:
     """Return the population stability index of counts by bin, [B] each: 0 and above, and the same in either order.
 
     Siddiqi, Credit Risk Scorecards, 2006: the sum of `(q - p) ln(q / p)` over the shares p and q of the bins. As many
     rows as there are bins are added to each side, spread as both sides together are, so that a bin that is empty on one
-    is no infinite change, and few rows are not far from many.
+    is no infinite change.
     """
     counts = np.stack([reference, current]).astype(np.float64)
-    counts = counts[:, counts.any(axis=0)]
     together = counts.sum(axis=0)
-    counts += counts.shape[1] * together / together.sum()
+    counts = counts[:, together > 0]
+    together = together[together > 0]
+    counts += len(together) * together / together.sum()
     first, second = counts / counts.sum(axis=1, keepdims=True)
     return float(((second - first) * np.log(second / first)).sum())
 
@@ -32,7 +58,7 @@ def psi_by_chance(bins: int, rows: tuple[float, float], chance: float = CHANCE) 
     Statistical Properties of Population Stability Index, 2018).
 
     Args:
-        bins: those that are not empty on both sides.
+        bins: how many, none of them rare.
         rows: n and m, above 0.
         chance: in (0, 1).
     """

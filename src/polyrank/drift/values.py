@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .counting import Commonest, SampledValues
-from .stability import psi, psi_by_chance, share_by_chance
+from .stability import psi, psi_by_chance, share_by_chance, without_rare
 
 TOP = 100
 """So many values have a bin each."""
@@ -71,10 +71,10 @@ class ValuesApart:
 
     def __init__(self, reference: ValueReading, current: ValueReading, *, with_missing: bool = True) -> None:
         top = _top(reference, current)
-        one, other = (_bins(side, top, with_missing=with_missing) for side in (reference, current))
+        one, other = without_rare(*(_bins(side, top, with_missing=with_missing) for side in (reference, current)))
         self.psi = psi(one, other)
         rows = (reference.rows, current.rows) if with_missing else (reference.known, current.known)
-        self.psi_by_chance = psi_by_chance(int(np.sum((one > 0) | (other > 0))), rows)
+        self.psi_by_chance = psi_by_chance(len(one), rows)
         self.new, self.expected_new = _new(reference, current)
         known = float(max(reference.known, 1)), float(max(current.known, 1))
         self.new_by_chance = share_by_chance((self.expected_new, self.new), known)
