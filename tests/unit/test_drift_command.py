@@ -10,7 +10,7 @@ import pytest
 from toy import TOY_TOML, toy_table
 
 from polyrank.__main__ import main
-from polyrank.drift import Result
+from polyrank.drift import Limits, Result
 
 
 @pytest.fixture(autouse=True)
@@ -62,8 +62,16 @@ def test_json_is_what_is_written(capsys: pytest.CaptureFixture[str]) -> None:
     assert drift("--json", "--out", "found/drift.json") == 1
     printed = capsys.readouterr().out
     assert Path("found/drift.json").read_text() == printed
-    assert json.loads(printed)["limits"] == {"psi": 0.2, "missing": 0.05, "new": 0.2, "label": 0.1}
-    assert [one.name for one in Result.load(Path("found/drift.json")).drifted if one.part == "label"] == []
+    assert sorted(one["name"] for one in json.loads(printed)["drifts"] if one["drifted"]) == [
+        "device",
+        "item_id",
+        "score",
+    ]
+
+
+def test_limits_are_those_of_the_library_when_left_out() -> None:
+    drift("--out", "drift.json")
+    assert Result.load(Path("drift.json")).limits == Limits()
 
 
 def test_scores_of_a_run_are_compared(toy_run: Path, capsys: pytest.CaptureFixture[str]) -> None:

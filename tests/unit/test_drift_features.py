@@ -173,6 +173,17 @@ def test_weights_of_a_list_drift(compared: Compared) -> None:
     assert [measure.name for measure in drift.measures if measure.value > measure.limit] == ["weights"]
 
 
+def test_ids_that_are_seen_once_each_did_not_drift(compared: Compared) -> None:
+    drift = only(compared((ITEM,), {"item": range(600)}, {"item": range(600, 1_200)}))
+    assert (drift.new, drift.expected_new, drift.drifted) == (1.0, 1.0, False)
+
+
+def test_ids_that_are_new_where_all_were_seen_often_drift(compared: Compared) -> None:
+    drift = only(compared((ITEM,), {"item": cycle(range(200))}, {"item": cycle(range(100, 300))}))
+    assert (drift.new, drift.expected_new) == (0.5, 0.0)
+    assert values(drift)["new"] == 0.5
+
+
 def test_limit_is_never_below_what_chance_gives(compared: Compared) -> None:
     drift = only(compared((WORD,), {"word": cycle("ab", 20)}, {"word": cycle("aaab", 20)}, limits=Limits(psi=1e-6)))
     assert all(measure.limit >= measure.chance for measure in drift.measures)

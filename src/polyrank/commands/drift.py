@@ -31,8 +31,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "limit and beyond what chance gives once in 1,000.",
     )
     data = f"a file, a directory of files or a pattern: {kinds()}"
-    parser.add_argument("reference", type=Path, help=f"the rows to compare with, such as those of training: {data}")
-    parser.add_argument("current", type=Path, help="the rows to compare, likewise")
+    parser.add_argument(
+        "reference", type=Path, metavar="REFERENCE", help=f"the rows to compare with, such as those of training: {data}"
+    )
+    parser.add_argument("current", type=Path, metavar="CURRENT", help="the rows to compare, likewise")
     parser.add_argument("--schema", type=Path, help="schema.toml; that of --model when left out")
     _add_scores(parser)
     _add_limits(parser)
