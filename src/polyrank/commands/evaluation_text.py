@@ -17,9 +17,9 @@ def result_text(found: Result) -> str:
 
 def _paragraphs(found: Result) -> Iterator[str]:
     yield _heading(found)
-    yield table([["task", "metric", "value", f"{found.level:.0%} interval"], *_metrics(found)])
+    yield table([["task", "metric", "value", f"{100 * found.level:g}% interval"], *_metrics(found)])
     if worse := list(_worse(found)):
-        yield "Worse than all rows, beyond what chance gives:"
+        yield _how_many(found, len(worse))
         yield table([["slice", "rows", "task", "metric", "value", "interval", "all rows"], *worse[:WORST]])
     if found.ordering is not None:
         yield _ordering(found.ordering)
@@ -48,6 +48,16 @@ def _shown(metric: MetricValue) -> tuple[str, str]:
         return "-", metric.undefined
     ends = "" if metric.interval is None else f"{metric.interval[0]:.4f} to {metric.interval[1]:.4f}"
     return f"{metric.value:.6f}", ends
+
+
+def _how_many(found: Result, worse: int) -> str:
+    """Say how many parts are worse, beside how many would be though none is."""
+    metrics = [metric for own in found.slices for part in own.parts for metric in part.metrics.values()]
+    judged = sum(metric.interval is not None for metric in metrics)
+    return (
+        f"Of {judged:,} parts, one for each value and task, {worse:,} lie wholly beyond the value of all rows on the "
+        f"worse side; about {judged * (1 - found.level) / 2:.0f} would by chance. Those of most rows:"
+    )
 
 
 def _worse(found: Result) -> Iterator[Sequence[str]]:
