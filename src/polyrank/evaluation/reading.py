@@ -88,7 +88,7 @@ def read_rows(
     """Read the files of `data`, and answer their rows, or those that `evaluated` marks, bool of all rows.
 
     Raises:
-        DataError: the files cannot be read, hold no row, or do not fit the schema.
+        DataError: the files cannot be read, hold no row or others than `evaluated` marks, or do not fit the schema.
         PolyrankError: as `Answerer.answer`.
     """
     reader = _Reader(answerer, options, keys, evaluated)
@@ -169,10 +169,18 @@ class _Reader:
 
     def _chosen(self, count: int) -> NDArray[np.bool_]:
         first, self._num_rows = self._num_rows, self._num_rows + count
-        return np.ones(count, bool) if self._evaluated is None else self._evaluated[first : self._num_rows]
+        if self._evaluated is None:
+            return np.ones(count, bool)
+        if self._num_rows > len(self._evaluated):
+            raise DataError(f"evaluated marks {len(self._evaluated):,} rows, and there are more; mark every row")
+        return self._evaluated[first : self._num_rows]
 
     def result(self, data: Path) -> ReadRows:
         """Return what was read."""
+        if self._evaluated is not None and len(self._evaluated) != self._num_rows:
+            raise DataError(
+                f"evaluated marks {len(self._evaluated):,} rows, and {data} holds {self._num_rows:,}; mark every row"
+            )
         if not self._parts:
             raise DataError(f"{data} holds no row to evaluate")
         user, item = self._keys.user, self._keys.item
