@@ -81,7 +81,7 @@ def _answer(task: Task, prices: NDArray[np.float64], hours: NDArray[np.float64])
     if task.num_answers == 1:
         return (chance if task.name in ("click", "like") else 3 * chance).astype(np.float32)
     logits = np.outer(prices, np.arange(task.num_answers)) + np.cos(hours)[:, None]
-    return (np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True), np.float32)
 
 
 @dataclasses.dataclass(frozen=True)

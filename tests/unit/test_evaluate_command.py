@@ -1,6 +1,7 @@
 """`polyrank evaluate`: what it prints and writes, and what it refuses in one line that names what was typed."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -69,7 +70,8 @@ def test_parts_that_are_worse_are_shown(toy_run: Path, capsys: Capture) -> None:
     bad = rows.set_column(rows.column_names.index("rating"), "rating", pa.array(far))
     pq.write_table(bad.append_column("is_bad", pa.array(is_bad)), "bad.parquet")
     assert evaluate(toy_run, "bad.parquet", "--by", "is_bad", *LEAST) == 0
-    _, _, text = capsys.readouterr().out.partition("\n\nWorse than all rows, beyond what chance gives:\n\n")
+    told, _, text = capsys.readouterr().out.partition(" would by chance. Those of most rows:\n\n")
+    assert re.search(r"\n\nOf \d+ parts, one for each value and task, \d+ lie wholly beyond .*; about \d+$", told)
     head, worst, *_ = text.splitlines()
     assert head.split() == ["slice", "rows", "task", "metric", "value", "interval", "all", "rows"]
     assert worst.split()[:5] == ["is_bad:", "true", "500", "rating", "rmse"]

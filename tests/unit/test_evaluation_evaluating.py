@@ -137,6 +137,13 @@ def test_weights_order_rows(tmp_path: Path) -> None:
     assert found.tasks["click"].ndcg == found.tasks["click"].own_ndcg
 
 
+def test_order_of_one_task_has_the_metric_of_that_task(whole: Result) -> None:
+    assert whole.ordering is not None
+    for task in whole.tasks[:2]:
+        values = {metric.name: metric.value for metric in task.metrics}
+        assert whole.ordering.tasks[task.task].own_ndcg == pytest.approx(values["ndcg@10"])
+
+
 def test_slices_of_few_rows_and_of_many_count_all_rows(whole: Result) -> None:
     counts = np.unique(groups(TABLE["item"], "item"), return_inverse=True, return_counts=True)
     sizes = counts[2][counts[1]]
@@ -277,7 +284,8 @@ def test_importance_is_of_the_answered_sample(tmp_path: Path) -> None:
     found = evaluated(tmp_path, schema, TABLE, options=few(importance_rows=1_000)).importance
     assert found is not None
     area = roc_auc_score(TABLE["c"].to_numpy(), Formula(schema).answer(TABLE)["click"])
-    assert (found.rows, found.base["click"]) == (300, pytest.approx(area))
+    assert found.rows == 300
+    assert found.base["click"] == pytest.approx(area)
     assert found.columns[0].column == "price"
 
 

@@ -189,6 +189,13 @@ def test_marks_of_no_row_are_refused(tmp_path: Path) -> None:
         read(tmp_path, *PIECES, marks=np.zeros(200, bool))
 
 
+@pytest.mark.parametrize(("marks", "held"), [(199, "there are more"), (201, "{} holds 200")])
+def test_marks_of_other_rows_are_refused(tmp_path: Path, marks: int, held: str) -> None:
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, *PIECES, marks=np.ones(marks, bool))
+    assert str(caught.value) == f"evaluated marks {marks} rows, and {held.format(tmp_path / 'rows')}; mark every row"
+
+
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "label": ({"c": [0] * 5 + [7] + [1] * 64}, "label column 'c' holds 7 at row 6; 0 or 1 expected"),
     "weight": ({"weight": [1.0] * 69 + [-1.0]}, "weight column 'weight' holds -1 at row 70; numbers of 0 and above"),
@@ -235,7 +242,10 @@ def test_csv_files_are_read_in_their_encoding(tmp_path: Path) -> None:
     text.write_bytes(text.read_text("utf-8").encode("latin-1"))
     options = few(encoding="latin-1", by=("country",))
     found = read_rows(
-        Formula(schema, lambda _schema, rows: {"taste": np.zeros(len(rows))}), text, options, Keys(None, None)
+        Formula(schema, lambda _schema, rows: {"taste": np.zeros(len(rows), np.float32)}),
+        text,
+        options,
+        Keys(None, None),
     )
     assert found.columns["country"].unique().to_pylist() == ["é"]
 

@@ -3,6 +3,7 @@
 import datetime as dt
 import decimal
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,7 @@ def test_interval_of_a_part_is_that_of_its_groups() -> None:
     assert part_of(by_country(level=0.8), "de").metrics["click"].interval == pytest.approx(expected)
 
 
-def alone(labels: list[float], answers: list[float], groups: list[int] | None = None) -> SlicePart:
+def alone(labels: Sequence[float], answers: Sequence[float], groups: Sequence[int] | None = None) -> SlicePart:
     schema = schema_of('{ name = "click", kind = "binary", label = "c" }')
     rows = AnsweredRows(
         schema,

@@ -1,5 +1,7 @@
 """Columns that may part rows are kept while they are few."""
 
+from typing import Any
+
 import pyarrow as pa
 import pytest
 from artefacts.evaluated import CLICK, schema_of
@@ -15,10 +17,9 @@ FEATURES = """
   { name = "price", kind = "numeric" },
 """
 SCHEMA = schema_of(CLICK, features=FEATURES)
-Values = list[object] | pa.Array
 
 
-def rows(**columns: Values) -> pa.Table:
+def rows(**columns: Any) -> pa.Table:
     size = len(next(iter(columns.values())))
     return pa.table({"item": ["i"] * size, "user": ["u"] * size, "hour": ["h"] * size} | columns)
 
@@ -66,7 +67,7 @@ def test_more_values_in_one_piece_are_let_go_of() -> None:
 
 
 def test_asked_column_may_have_many_values() -> None:
-    values: Values = [str(number) for number in range(40)]
+    values = [str(number) for number in range(40)]
     assert kept(rows(hour=values), asked=("hour",))["hour"].to_pylist() == values
 
 

@@ -24,7 +24,10 @@ def test_weights_are_in_the_order_of_the_tasks() -> None:
 
 
 def test_weights_may_be_negative_and_of_numpy() -> None:
-    assert score_weights("toy", NAMES, {"click": np.float32(-0.5)}) == {"click": -0.5, "watch": 0.0}
+    assert score_weights("toy", NAMES, {"click": float(np.float32(-0.5)), "watch": np.float64(0)}) == {
+        "click": -0.5,
+        "watch": 0.0,
+    }
 
 
 def test_largest_weight_is_taken() -> None:
