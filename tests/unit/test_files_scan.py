@@ -9,8 +9,8 @@ import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 
-from polyrank.errors import DataError
-from polyrank.files import MAX_ROWS, Wanted, heads, scan
+from polyrank.errors import ConfigError, DataError, RowError
+from polyrank.files import MAX_ROWS, Piece, Wanted, heads, scan
 
 ROWS = 2 * MAX_ROWS + 7
 
@@ -34,6 +34,29 @@ def test_pieces_say_where_they_begin(tmp_path: Path, name: str) -> None:
     assert sum(rows for *_, rows in found) == ROWS
     assert max(rows for *_, rows in found) <= MAX_ROWS
     assert len(found) >= 3
+
+
+PIECE = Piece(Path("a.csv"), 4_000, None)
+
+
+def test_wrong_row_of_a_piece_is_counted_from_the_start_of_its_file() -> None:
+    with pytest.raises(DataError, match=r"^a\.csv: column 'x' holds 7 at row 4,003; 0 expected$"), PIECE.named():
+        raise RowError("column 'x' holds 7", 2, "; 0 expected")
+
+
+def test_rows_before_a_part_of_a_piece_are_counted_too() -> None:
+    with pytest.raises(DataError, match=r"^a\.csv: column 'x' holds 7 at row 4,103$"), PIECE.named(100):
+        raise RowError("column 'x' holds 7", 2, "")
+
+
+def test_wrong_column_of_a_piece_names_its_file() -> None:
+    with pytest.raises(DataError, match=r"^a\.csv: column 'x' is missing$"), PIECE.named():
+        raise DataError("column 'x' is missing")
+
+
+def test_error_of_something_else_is_left_as_it_is() -> None:
+    with pytest.raises(ConfigError, match=r"^k must be 1$"), PIECE.named():
+        raise ConfigError("k must be 1")
 
 
 def test_wide_rows_come_in_smaller_pieces(tmp_path: Path) -> None:

@@ -68,6 +68,16 @@ def test_values_are_those_of_the_drawn_rows() -> None:
     assert_allclose(resampled({"auc": Area(rows)}, rows, bootstrap)["auc"], expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("threads", [2, 7])
+def test_threads_change_nothing(threads: int) -> None:
+    answers, labels, groups = normal(200)
+    rows = Observed.of(answers["click"], labels[:, 0], groups=groups)
+    one, several = (
+        resampled({"auc": Area(rows)}, rows, Bootstrap(resamples=20, threads=number))["auc"] for number in (1, threads)
+    )
+    assert_array_equal(several, one)
+
+
 def test_interval_is_the_middle_of_the_values() -> None:
     values = np.random.default_rng(0).permutation(np.arange(1001.0))
     assert percentile_interval(values, 0.9) == pytest.approx((50, 950))
@@ -199,6 +209,7 @@ def test_small_difference_is_told_where_intervals_overlap() -> None:
         ({"level": 1.0}, r"^level must be in \(0, 1\), got 1.0$"),
         ({"resamples": 0}, "^resamples must be 1 or above, got 0$"),
         ({"seed": -1}, "^seed must be 0 or above, got -1$"),
+        ({"threads": 0}, "^threads must be 1 or above, got 0$"),
     ],
 )
 def test_wrong_bootstrap_is_rejected(wrong: dict[str, float], message: str) -> None:
