@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from polyrank.halves import item_features
-from polyrank.schema import columns_for
+from polyrank.halves import columns_of_halves
 
 from .answered import Answerer
 from .catalogue import Items, Users, catalogue
@@ -43,10 +42,7 @@ def recommendations(
         return None
     assert read.users is not None  # noqa: S101 (as there are last rows)
     assert read.items is not None  # noqa: S101
-    schema = answerer.schema
-    of_items = item_features(schema)
-    item_columns = columns_for([each for each in schema.features if each.name in of_items])
-    user_columns = columns_for([each for each in schema.features if each.name not in of_items])
+    user_columns, item_columns = columns_of_halves(answerer.schema)
     num_items = items.table().num_rows
     if num_items <= options.k or not item_columns or not user_columns:
         return None
