@@ -5,7 +5,8 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from polyrank.files import UTF8, check_encoding, kinds
+from polyrank.errors import OutputError
+from polyrank.files import SUFFIXES, UTF8, check_encoding, kinds, list_files, would_list
 
 from .output import place, say
 from .progress import RowProgress
@@ -106,10 +107,9 @@ def run(args: argparse.Namespace) -> int:
 def _checked(args: argparse.Namespace, progress: "Progress") -> "EvaluationOptions":
     """Return the options, which are checked before anything is read."""
     from polyrank.evaluation.options import EvaluationOptions
-    from polyrank.staging import real_file
 
     if args.out is not None:
-        real_file(args.out)
+        _check_out(args.out, args.rows)
     return EvaluationOptions(
         by=tuple(args.by),
         weights=task_weights(args.weight, args.parser),
@@ -126,6 +126,22 @@ def _checked(args: argparse.Namespace, progress: "Progress") -> "EvaluationOptio
         encoding=check_encoding("--encoding", args.encoding),
         progress=progress,
     )
+
+
+def _check_out(out: Path, rows: Path) -> None:
+    """Refuse a file that cannot be written, or that is, or would be, one of the rows.
+
+    Raises:
+        OutputError: it is such a file.
+        DataError: there are no rows.
+    """
+    from polyrank.staging import real_file
+
+    real = real_file(out)
+    if real.exists() and any(part.file.samefile(real) for part in list_files(rows, SUFFIXES)):
+        raise OutputError(f"cannot write {out}: it is a file of the rows; choose another output file")
+    if any(would_list(rows, file, SUFFIXES) for file in (out, real)):
+        raise OutputError(f"cannot write {out}: it would be one of the rows {rows} the next time; name a .json file")
 
 
 @contextlib.contextmanager
