@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -43,8 +43,14 @@ class Parts:
     codes: NDArray[np.int64]
 
 
-def parts_of_column(by: str, column: pa.ChunkedArray, *, is_categorical: bool) -> Parts:
+def parts_of_column(by: str, column: pa.ChunkedArray, *, is_categorical: bool, missing: Collection[str] = ()) -> Parts:
     """Part rows by the value of a column: a categorical one by value, lists by length, many numbers or times by fifths.
+
+    Args:
+        by: its name.
+        column: its values.
+        is_categorical: it is a feature whose numbers are names.
+        missing: values as text that a feature takes for missing.
 
     Raises:
         ConfigError: the column is of a type that `check_parting` refuses.
@@ -55,7 +61,7 @@ def parts_of_column(by: str, column: pa.ChunkedArray, *, is_categorical: bool) -
         return parts_of_numbers(f"length of {by}", "column", pc.list_value_length(column))
     is_real, is_time = _is_real(kind), pa.types.is_timestamp(kind) or pa.types.is_date(kind)
     if is_categorical or not (is_real or ((pa.types.is_integer(kind) or is_time) and _are_many(column))):
-        return _parts_of_values(by, column)
+        return _parts_of_values(by, column, missing)
     if is_time:
         seconds = column.cast(pa.timestamp("s"), safe=False).cast(pa.int64())
         return parts_of_numbers(by, "column", seconds, write=_day if pa.types.is_date(kind) else _second)
@@ -120,9 +126,10 @@ def _day(value: float) -> str:
     return _second(value).partition("T")[0]
 
 
-def _parts_of_values(by: str, column: pa.ChunkedArray) -> Parts:
+def _parts_of_values(by: str, column: pa.ChunkedArray, missing: Collection[str]) -> Parts:
     """Part rows by value: the most frequent ones, in the order of values, then others, then what is missing."""
     codes, values = _coded(column)
+    codes[np.isin(codes, [code for code, value in enumerate(values) if value in missing])] = -1
     counts = np.bincount(codes[codes >= 0], minlength=len(values))
     most = np.argsort(-counts, kind="stable")[: MAX_PARTS if np.count_nonzero(counts) <= MAX_PARTS else MAX_PARTS - 1]
     shown = sorted((code for code in most.tolist() if counts[code]), key=lambda code: _natural(values[code]))

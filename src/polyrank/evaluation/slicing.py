@@ -33,9 +33,10 @@ def _parts(read: ReadRows, keys: Keys) -> Iterator[Parts]:
         if known is not None:
             yield _novelty(name, values, known)
         yield _activity(name, values, last)
-    categorical = {each.name for each in read.answered.schema.features if isinstance(each, CategoricalFeature)}
+    features = read.answered.schema.features
+    missing = {each.name: each.missing for each in features if isinstance(each, CategoricalFeature)}
     for name, column in read.columns.items():
-        yield parts_of_column(name, column, is_categorical=name in categorical)
+        yield parts_of_column(name, column, is_categorical=name in missing, missing=missing.get(name, ()))
 
 
 def _novelty(name: str, values: NDArray[np.int64], known: NDArray[np.int64]) -> Parts:
