@@ -235,6 +235,8 @@ REFUSED = {
     "no server": (["--url", "nowhere"], "--url must be host:port of the server, as in localhost:8000, "),
     "a folder to write": (["--out", "folder"], "cannot write folder: is a directory; choose another output file"),
     "a file as folder": (["--out", "few.parquet/x"], "cannot write few.parquet/x: not a directory"),
+    "the rows": (["--out", "few.parquet"], "cannot write few.parquet: it is a file of the rows; choose another output"),
+    "a link to the rows": (["--out", "link"], "cannot write link: it is a file of the rows; choose another output"),
     "a stream": (["--out", "/dev/stdout"], "cannot write /dev/stdout: it is a stream"),
 }
 
@@ -243,6 +245,7 @@ REFUSED = {
 def test_wrong_options_are_one_line(toy_run: Path, place: Path, capsys: Capture, case: str) -> None:
     options, message = REFUSED[case]
     Path("folder").mkdir()
+    Path("link").symlink_to("few.parquet")
     pairs = pa.array([{"a": number} for number in range(200)])
     (place / "few.parquet").unlink()
     pq.write_table(toy_table(2_000, 0).slice(0, 200).append_column("pair", pairs), "few.parquet")
@@ -251,7 +254,25 @@ def test_wrong_options_are_one_line(toy_run: Path, place: Path, capsys: Capture,
     error = capsys.readouterr().err
     assert error.startswith(f"polyrank: {message.replace('RUN', str(toy_run))}")
     assert error.count("\n") == 1
-    assert sorted(path.name for path in place.iterdir()) == ["few.parquet", "folder", "rows.parquet"]
+    assert sorted(path.name for path in place.iterdir()) == ["few.parquet", "folder", "link", "rows.parquet"]
+
+
+@pytest.mark.parametrize("rows", ["logs", "logs/*"])
+@pytest.mark.usefixtures("place")
+def test_file_that_would_be_among_the_rows_is_refused(toy_run: Path, capsys: Capture, rows: str) -> None:
+    Path("logs").mkdir()
+    Path("few.parquet").rename("logs/a.parquet")
+    assert evaluate(toy_run, rows, *LEAST, "--out", "logs/found.jsonl") == 1
+    expected = f"cannot write logs/found.jsonl: it would be one of the rows {rows} the next time; name a .json file"
+    assert capsys.readouterr().err == f"polyrank: {expected}\n"
+
+
+@pytest.mark.usefixtures("place")
+def test_json_beside_the_rows_is_written(toy_run: Path) -> None:
+    Path("logs").mkdir()
+    Path("few.parquet").rename("logs/a.parquet")
+    for _ in range(2):
+        assert evaluate(toy_run, "logs", *LEAST, "--out", "logs/found.json") == 0
 
 
 MODELS = {

@@ -180,6 +180,17 @@ def test_one_column_of_users_and_items_is_sliced_once(tmp_path: Path) -> None:
     assert found.catalogue is None
 
 
+def test_value_that_the_model_takes_for_missing_is(tmp_path: Path) -> None:
+    features = FEATURES.replace('name = "country",', 'name = "country", missing = ["be"],')
+    found = evaluated(tmp_path, schema_of(CLICK, features=features), TABLE)
+    countries = TABLE["country"].to_pylist()
+    assert {part.value: part.rows for part in slice_by(found, "country").parts} == {
+        "at": countries.count("at"),
+        "de": countries.count("de"),
+        "missing": countries.count("be") + countries.count(None),
+    }
+
+
 def test_column_that_is_asked_for_parts_rows(tmp_path: Path) -> None:
     found = evaluated(tmp_path, SCHEMA, TABLE, options=few(by=("history", "price")))
     assert [each.by for each in found.slices if each.kind == "column"][:2] == ["length of history", "price"]

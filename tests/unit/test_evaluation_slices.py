@@ -152,6 +152,12 @@ def test_text_of_numbers_is_in_natural_order() -> None:
     assert list(parted(["10", "9", "b", "-1", "nan", "a"])) == ["-1", "9", "10", "a", "b", "nan"]
 
 
+def test_values_that_a_feature_takes_for_missing_are() -> None:
+    column = pa.chunked_array([["", "a", "unknown", None]])
+    found = parts_of_column("v", column, is_categorical=True, missing=("", "unknown"))
+    assert (found.names, found.codes.tolist()) == (("a", "missing"), [1, 0, 1, 1])
+
+
 def test_rare_values_are_others() -> None:
     values = [str(number) for number in range(20) for _ in range(40 - number)]
     found = parted(values)
