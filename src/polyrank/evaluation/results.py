@@ -124,7 +124,7 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
     """Rows by the values of a column, or of what is known of a user or item.
 
     Attributes:
-        by: the column, or a phrase such as `rows of the user` or `is video_id new`.
+        by: the column, or a phrase such as `rows of user_id`, `length of history` or `is video_id new`.
         kind: `column`, `novelty` (did training know the value?) or `activity` (how many rows has the value?).
         parts: one for each value, in the order of values; of more than shown the last is `others`.
     """
