@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pyarrow.parquet as pq
 import pytest
 from artefacts.processes import frozen
 
 from polyrank.__main__ import main
 from polyrank.errors import ConfigError, DeadlineExceededError
+from polyrank.reporting.records import LoadTest
 from polyrank.serving import Server, serve
 from polyrank.serving.loadtest import Load, LoadOptions, LoadTarget, highest_rate, load_target, measure
 
@@ -158,6 +160,8 @@ def test_verb_prints_json(server: Server, served: Path, capsys: pytest.CaptureFi
     found = json.loads(capsys.readouterr().out)
     assert (found["model"], found["version"], found["highest_rate"]) == ("toy", "1", None)
     assert found["loads"][0]["errors"] == {}
+    assert found["loads"][0]["holds"] is True
+    assert msgspec.convert(found, type=LoadTest).loads[0].rate == 20  # what a report reads
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pyarrow.parquet as pq
 import pytest
 from toy import TOY_TOML, toy_table
@@ -10,6 +11,7 @@ from toy import TOY_TOML, toy_table
 from polyrank.__main__ import main
 from polyrank.commands import compare as command
 from polyrank.errors import ExportError
+from polyrank.reporting.records import Comparison
 
 Capture = pytest.CaptureFixture[str]
 
@@ -57,6 +59,8 @@ def test_all_that_was_found_is_json(capsys: Capture) -> None:
         "shared_bottom": [["runs/shared_bottom/seed-0"]],
     }
     assert set(report["costs"][0]["latency_ms"]) == {"1", "100", "1000"}
+    read = msgspec.convert(report, type=Comparison, strict=False)  # as a report reads it
+    assert read.costs[0].latency_ms.keys() == {1, 100, 1000}
 
 
 @pytest.mark.usefixtures("place")

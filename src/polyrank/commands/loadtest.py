@@ -62,23 +62,25 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from polyrank.serving.load_picture import draw_loads
     from polyrank.serving.loadtest import load_target
 
     options = _checked(args)
     target = load_target(args.url, args.name, _rows(args), options)
     highest, loads = _measured(args, target, options)
-    _say(args, target, loads, highest)
+    found = _as_json(args, target, loads, highest)
+    if args.json:
+        say(found)
+    else:
+        _say(args, target, loads, highest)
     if args.picture is not None:
-        title = f"{target.served.model} version {target.served.version}, {options.rows} rows a request"
-        draw_loads(loads, args.picture, title)
+        draw_loads(found, args.picture)
     is_held = all(load.holds for load in loads) if highest is None else highest > 0
     return 0 if is_held else 1
 
 
 def _checked(args: argparse.Namespace) -> "LoadOptions":
     """Return the options, all of which are checked before anything is sent."""
-    from polyrank.serving.load_picture import check_picture
+    from polyrank.reporting.stills import check_still
     from polyrank.serving.loadtest import LoadOptions, check_limit, check_rate
 
     options = LoadOptions(
@@ -93,7 +95,7 @@ def _checked(args: argparse.Namespace) -> "LoadOptions":
     if args.p99_ms is not None:
         check_limit(args.p99_ms)
     if args.picture is not None:
-        check_picture(args.picture)
+        check_still(args.picture)
     return options
 
 
@@ -126,22 +128,44 @@ def _measured(
     return None, loads
 
 
-def _say(args: argparse.Namespace, target: "LoadTarget", loads: "list[Load]", highest: float | None) -> None:
+def _as_json(args: argparse.Namespace, target: "LoadTarget", loads: "list[Load]", highest: float | None) -> str:
     import msgspec
 
-    if args.json:
-        found = {
-            "model": target.served.model,
-            "version": target.served.version,
-            "run_id": target.served.signature.run_id,
-            "batch": args.batch,
-            "seconds": args.seconds,
-            "highest_rate": highest,
-            "p99_ms": args.p99_ms,
-            "loads": loads,
-        }
-        say(msgspec.json.format(msgspec.json.encode(found)).decode())
-        return
+    found = {
+        "model": target.served.model,
+        "version": target.served.version,
+        "run_id": target.served.signature.run_id,
+        "batch": args.batch,
+        "seconds": args.seconds,
+        "highest_rate": highest,
+        "p99_ms": args.p99_ms,
+        "loads": [msgspec.to_builtins(load) | {"holds": load.holds} for load in loads],
+    }
+    return msgspec.json.format(msgspec.json.encode(found)).decode()
+
+
+def draw_loads(found: str, file: Path) -> None:
+    """Draw what a load test measured, as it is written in JSON.
+
+    Raises:
+        DataError: nothing was answered at any rate.
+        ConfigError, OutputError, MissingExtraError: as `check_still`.
+    """
+    import msgspec
+
+    from polyrank.errors import DataError
+    from polyrank.reporting.pictures.loads import load_picture
+    from polyrank.reporting.records import LoadTest
+    from polyrank.reporting.stills import write_still
+
+    test = msgspec.json.decode(found, type=LoadTest)
+    picture = load_picture(test)
+    if picture is None:
+        raise DataError("nothing was answered at any rate, so there is nothing to draw")
+    write_still(picture, file, f"{test.model} version {test.version}, {test.batch} rows a request")
+
+
+def _say(args: argparse.Namespace, target: "LoadTarget", loads: "list[Load]", highest: float | None) -> None:
     say(f"{target.served.model} version {target.served.version}, {args.batch} rows a request\n")
     say(table([_HEAD, *map(_row, sorted(loads, key=lambda load: load.rate))]))
     for reason in dict.fromkeys(reason for load in loads for reason in load.errors):

@@ -1,0 +1,63 @@
+"""Where all of it comes from: configuration, schema, versions and machines."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from polyrank.reporting.blocks import Block, Listing, Section, Table, Words
+from polyrank.reporting.numerals import brief, distinct, rounded
+from polyrank.reporting.sources import Run, Sources
+from polyrank.tasks import kind_of
+
+
+def configuration_section(sources: Sources) -> Section:
+    """Lay out how each run was trained, and its schema."""
+    if not sources.runs:
+        nothing = Words("No run was given, and so no configuration: give a run directory too.")
+        return Section("configuration", "Configuration and schema", (nothing,))
+    blocks: list[Block] = [_configurations(sources.runs)]
+    blocks += [_tasks(sources.runs[0])]
+    blocks += [Listing(f"Schema of {brief(run.name)}", run.schema_text) for run in sources.runs]
+    return Section("configuration", "Configuration and schema", tuple(blocks))
+
+
+def _configurations(runs: tuple[Run, ...]) -> Table:
+    flat = [dict(_flat(run.config)) for run in runs]
+    keys = list(dict.fromkeys(key for each in flat for key in each))
+    rows = tuple((brief(key), *(brief(each.get(key, "")) for each in flat)) for key in keys)
+    return Table("How each run was trained", ("setting", *distinct(run.name for run in runs)), rows)
+
+
+def _flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in config.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", str(value)
+
+
+def _tasks(run: Run) -> Table:
+    rows = tuple(
+        (task.name, kind_of(task), brief(task.label), brief(task.when or ""), rounded(task.weight))
+        for task in run.schema.tasks
+    )
+    return Table(f"Tasks of {brief(run.schema.name)}", ("task", "kind", "label", "observed where", "weight"), rows)
+
+
+def environment_section(sources: Sources) -> Section:
+    """Name everything that the page was made of, with the runs that it belongs to, and what computed it."""
+    blocks: list[Block] = [_given(sources)]
+    for each in sources.evaluations:
+        result = each.found
+        facts = {"created": result.created, "seconds": rounded(result.seconds), "seed": str(result.seed)}
+        rows = tuple((brief(name), brief(value)) for name, value in (facts | result.environment).items())
+        blocks.append(Table(f"Environment of {brief(each.name)}", ("what", "value"), rows))
+    return Section("environment", "What this page is made of", tuple(blocks))
+
+
+def _given(sources: Sources) -> Table:
+    rows = [(brief(each.name), "run", each.run_id) for each in sources.runs]
+    rows += [(brief(each.name), "bundle", each.run_id) for each in sources.bundles]
+    rows += [(brief(each.name), "evaluation", each.run_id) for each in sources.evaluations]
+    rows += [(brief(each.name), "load test", each.run_id) for each in sources.loads]
+    rows += [(brief(each.name), "comparison", "") for each in sources.comparisons]
+    return Table("Sources", ("path", "kind", "run"), tuple((name, kind, brief(run)) for name, kind, run in rows))
