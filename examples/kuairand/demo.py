@@ -1,4 +1,4 @@
-"""The whole path on real logs: train, export, publish, serve, and score the validation day through the server.
+"""The whole path on real logs: train, export, publish, serve, score the validation day through the server, and report.
 
 Run it with `make demo`, or `python examples/kuairand/demo.py --out build/demo`.
 """
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from pyarrow import parquet as pq
 
 import polyrank as pr
 from polyrank.errors import OutputError
@@ -25,6 +26,7 @@ from polyrank.export.request_speed import request_speed
 from polyrank.metrics import evaluate, headline
 from polyrank.models import TrainedRanker
 from polyrank.models.trained import predict
+from polyrank.reporting import write_report
 from polyrank.signature import Precision
 from polyrank.train.datasets import kuairand
 from polyrank.train.preparing import prepare
@@ -37,6 +39,7 @@ REQUEST_ROWS = 100
 REQUESTS = 500
 ITEMS = 1000
 RESULTS = ("run", "bundle", "bundle.failed", "bundle-int8", "bundle-int8.failed", "model_repository")
+FILES = ("logs.parquet", "evaluation.json", "report.html")
 
 
 def main() -> int:
@@ -61,6 +64,8 @@ def demo(out: Path, rows: int | None) -> int:
     with only_one(out):
         for name in RESULTS:
             shutil.rmtree(out / name, ignore_errors=True)
+        for name in FILES:
+            (out / name).unlink(missing_ok=True)
         return run_all(out, rows)
 
 
@@ -90,6 +95,7 @@ def run_all(out: Path, rows: int | None) -> int:
     with step("load"):
         logs = kuairand.load(HERE)
         logs = logs if rows is None else logs.slice(max(0, logs.num_rows - rows))
+        pq.write_table(logs, out / "logs.parquet")
     with step("train"):
         run = pr.fit(schema, logs, out=out / "run", config=config)
     with step("export"):
@@ -107,8 +113,15 @@ def run_all(out: Path, rows: int | None) -> int:
             ranker = stack.enter_context(pr.Ranker(server.url))
         ok = compare(ranker, schema, logs, run, config)
     tell_export(bundle, small)
+    print()
+    with step("evaluate"):
+        found = pr.evaluate_model(run.path, out / "logs.parquet", validation_of=run.path)
+        found.save(out / "evaluation.json")
+    with step("report"):
+        write_report([run.path, bundle.path, small.path, out / "evaluation.json"], out / "report.html")
     print(f"\nThe server has stopped. Start it again: .venv/bin/polyrank serve {repository}")
     print(f"See what it ranks, in a browser: .venv/bin/polyrank demo --web --folder {out}")
+    print(f"How good it is, for whom, and why to trust it: {out / 'report.html'}")
     return 0 if ok else 1
 
 
@@ -120,7 +133,7 @@ def compare(ranker: pr.Ranker, schema: pr.Schema, logs: "pa.Table", run: pr.Run,
         scores = ranker.score(validation)
     served = {name: scores[name].to_numpy() for name in scores.column_names}
     offline = predict(TrainedRanker.load(run.path).model, encoded.batch)
-    metrics = evaluate(data.schema, served, encoded.labels).values
+    metrics = evaluate(data.schema, served, encoded.labels, encoded.groups).values
     print(
         f"\n{len(validation):,} rows of the last day, scored offline and through Triton (version {ranker.version}):\n"
     )

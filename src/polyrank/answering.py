@@ -2,7 +2,9 @@
 
 import contextlib
 import dataclasses
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -41,7 +43,8 @@ def answerer(model: str, *, name: str | None = None, timeout_s: float = 60.0) ->
     """
     kind = _kind_of(model)
     if kind == "run":
-        yield _opened_run(model, name)
+        with _opened_run(model, name) as run:
+            yield run
     else:
         with open_scorer(model, name, timeout_s) as scorer:
             yield _ScorerAnswerer(model, kind, scorer, scorer.signature.schema, scorer.signature.run_id)
@@ -132,19 +135,30 @@ _EXPECTED = (
 )
 
 
-def _opened_run(model: str, name: str | None) -> "Answerer":
+@contextlib.contextmanager
+def _opened_run(model: str, name: str | None) -> "Iterator[Answerer]":
+    """Open a run, whose blocks of rows are answered side by side, each on one core.
+
+    Several cores on one block wait for one another at every layer: where they are busy, that takes five times as long.
+    """
     from polyrank.encoder import Encoder
     from polyrank.models import TrainedRanker
-    from polyrank.models.trained import predict
+    from polyrank.models.trained import PREDICTED_ROWS, predict
+    from polyrank.train.threads import torch_threads
 
     trained = TrainedRanker.load(Path(model))
     schema, encoder = trained.schema, Encoder(trained.schema)
     _check_name(name, model, schema.name)
+    cores = len(os.sched_getaffinity(0))
+    with torch_threads(1), ThreadPoolExecutor(cores, "polyrank-predict") as pool:
 
-    def answer(rows: "pa.Table") -> Answers:
-        return predict(trained.model, encoder.encode(rows))
+        def answer(rows: "pa.Table") -> Answers:
+            batch = encoder.encode(rows)
+            blocks = [batch[start : start + PREDICTED_ROWS] for start in range(0, len(batch), PREDICTED_ROWS)]
+            parts = list(pool.map(lambda block: predict(trained.model, block), blocks))
+            return {task: np.concatenate([part[task] for part in parts]) for task in parts[0]}
 
-    return _RunAnswerer(model, schema.name, schema, trained.run_id, answer)
+        yield _RunAnswerer(model, schema.name, schema, trained.run_id, answer)
 
 
 def _check_name(name: str | None, model: str, *known: str) -> None:

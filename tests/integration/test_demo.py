@@ -15,7 +15,10 @@ pytestmark = pytest.mark.triton
 
 DEMO = Path(__file__).parents[2] / "examples" / "kuairand" / "demo.py"
 ROWS = "23000"  # the last day, which validates, has 21,147
-METRICS = [("click", "auc"), ("long_view", "auc"), ("watch_ratio", "rmse"), ("watch_ratio", "rmsle")]
+METRICS = [
+    *((task, metric) for task in ("click", "long_view") for metric in ("auc", "gauc")),
+    *(("watch_ratio", metric) for metric in ("rmse", "rmsle")),
+]
 
 
 @dataclasses.dataclass
@@ -64,7 +67,7 @@ def test_demo_succeeds(rivals: Rivals) -> None:
 
 def test_demo_names_every_step(rivals: Rivals) -> None:
     steps = re.findall(r"^(\w+) +\d+\.\d s$", rivals.winner.out, flags=re.MULTILINE)
-    assert steps == ["load", "train", "export", "int8", "publish", "serve", "score"]
+    assert steps == ["load", "train", "export", "int8", "publish", "serve", "score", "evaluate", "report"]
 
 
 def test_demo_prints_equal_metrics_offline_and_served(rivals: Rivals) -> None:
@@ -92,12 +95,19 @@ def test_demo_tells_what_the_export_proves_and_saves(rivals: Rivals) -> None:
     assert all(match is not None and float(match[1]) > 1.5 for match in found)
 
 
+def test_demo_ends_by_naming_its_report(rivals: Rivals) -> None:
+    report = rivals.place / "report.html"
+    assert rivals.winner.out.splitlines()[-1].endswith(f": {report}")
+    assert "kuairand" in report.read_text()
+
+
 def test_demo_leaves_a_servable_repository(rivals: Rivals) -> None:
     assert servable_models(rivals.place / "model_repository") == ("kuairand", "kuairand_rank")
 
 
 def test_demo_replaces_its_results_and_keeps_other_files(rivals: Rivals) -> None:
-    expected = ["bundle", "bundle-int8", "mine.txt", "model_repository", "run"]
+    files = ["evaluation.json", "logs.parquet", "mine.txt", "report.html"]
+    expected = sorted(["bundle", "bundle-int8", "model_repository", "run", *files])
     assert sorted(path.name for path in rivals.place.iterdir()) == expected
     assert not (rivals.place / "run" / "old").exists()
 
