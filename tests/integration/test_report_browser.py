@@ -84,7 +84,7 @@ def test_every_picture_is_drawn_in_its_place(browser: Browser) -> None:
         return [svg?.querySelectorAll("path").length, box?.width, box?.height, figure.clientWidth];
     })"""
     found = asked(browser, script)
-    assert len(found) == 29 + 8 + 1
+    assert len(found) == 29 + 9 + 1
     assert min(paths for paths, *_ in found) > LEAST_PATHS
     assert min(height for _, _, height, _ in found) > 60
     assert all(0.6 * place < width <= place for _, width, _, place in found)

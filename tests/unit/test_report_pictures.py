@@ -1,5 +1,6 @@
 """Pictures of a report: what they draw, what they say of it, and that names out of data stay data."""
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,6 +107,17 @@ def test_losses_and_metric_of_each_epoch_are_drawn(run: Run) -> None:
     ]
 
 
+def test_metrics_with_intervals_are_drawn(run: Run) -> None:
+    titles = [picture.title for picture in learning_pictures(run)]
+    assert titles[-3:] == ["watch_s: loss", "watch_s: rmse", "watch_s: rmsle"]
+
+
+def test_first_metric_is_drawn_where_none_has_an_interval(run: Run) -> None:
+    metrics = msgspec.structs.replace(run.metrics, intervals={})
+    titles = [picture.title for picture in learning_pictures(dataclasses.replace(run, metrics=metrics))]
+    assert titles[-2:] == ["watch_s: loss", "watch_s: rmse"]
+
+
 def test_kept_epoch_is_marked(run: Run) -> None:
     picture = next(learning_pictures(run))
     assert {"place": run.metrics.kept.epoch} in drawn(picture)
@@ -115,7 +127,7 @@ def test_kept_epoch_is_marked(run: Run) -> None:
 def test_several_validations_of_an_epoch_are_told_by_step(run: Run) -> None:
     history = tuple(msgspec.structs.replace(each, epoch=1) for each in run.metrics.history)
     metrics = msgspec.structs.replace(run.metrics, history=history)
-    picture = next(learning_pictures(Run(**{**vars(run), "metrics": metrics})))
+    picture = next(learning_pictures(dataclasses.replace(run, metrics=metrics)))
     assert picture.table.head[0] == "step"
     assert [row[0] for row in picture.table.rows] == [f"{each.steps:,}" for each in history]
 
@@ -216,7 +228,7 @@ def test_difference_that_is_no_number_is_shown_as_missing(toy_bundle: Path) -> N
     (bundle,) = read_sources([toy_bundle]).bundles
     nothing = records.Difference(task="click", rows="sample", batch_size=1, difference=None)
     broken = msgspec.structs.replace(bundle.parity, differences=(nothing, *bundle.parity.differences))
-    picture = parity_picture(type(bundle)(**{**vars(bundle), "parity": broken}))
+    picture = parity_picture(dataclasses.replace(bundle, parity=broken))
     assert picture.table.rows[0][1] == "\N{EN DASH}"
 
 

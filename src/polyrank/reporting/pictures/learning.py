@@ -1,4 +1,4 @@
-"""How a training went: losses and the first metric of each task, after each validation."""
+"""How a training went: losses and the main metrics of each task, after each validation."""
 
 from collections.abc import Iterator
 
@@ -21,11 +21,13 @@ Series = dict[str, list[float | None]]
 
 
 def learning_pictures(run: Run) -> Iterator[Picture]:
-    """Draw the losses and the first metric of each task; nothing of a training without a history."""
+    """Draw the losses of each task and its metrics with intervals; nothing of a training without a history."""
     for task, values in run.metrics.validation.items():
         if run.metrics.history and values:
             yield _losses(run, task)
-            yield _metric(run, task, next(iter(values)))
+            sure = run.metrics.intervals.get(task, {})
+            for metric in [name for name in values if name in sure] or list(values)[:1]:
+                yield _metric(run, task, metric)
 
 
 def _losses(run: Run, task: str) -> Picture:
