@@ -45,9 +45,13 @@ def drawn(chromium: Browser, page: Path) -> Browser:
     """The page, drawn once for all tests that leave it as it is."""
     show_at(chromium, 1280, scheme="light")
     chromium.get(page.as_uri())
-    script = "return document.documentElement.dataset.pictures === 'drawn'"
-    WebDriverWait(chromium, 60, poll_frequency=0.1).until(lambda _: chromium.execute_script(script))
+    wait_until_drawn(chromium)
     return chromium
+
+
+def wait_until_drawn(browser: Browser) -> None:
+    script = "return document.documentElement.dataset.pictures === 'drawn'"
+    WebDriverWait(browser, 60, poll_frequency=0.1).until(lambda _: asked(browser, script))
 
 
 @pytest.fixture
@@ -116,6 +120,13 @@ def test_switch_changes_page_and_pictures(switched: Browser) -> None:
     assert asked(switched, "return Object.values(localStorage)") == ["dark"]
 
 
+def test_chosen_theme_is_there_after_a_reload(switched: Browser) -> None:
+    switched.find_element(By.ID, "theme").click()
+    switched.refresh()
+    wait_until_drawn(switched)
+    assert asked(switched, "return document.documentElement.dataset.theme") == "dark"
+
+
 def test_theme_follows_the_system(browser: Browser) -> None:
     light = asked(browser, COLOURS)
     show_at(browser, 1280, scheme="dark")
@@ -168,9 +179,9 @@ def test_pictures_fit_their_places_on_paper(browser: Browser) -> None:
     assert asked(browser, script)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_seriously_hinders_people(browser: Browser, scheme: str) -> None:
-    show_at(browser, 1280, scheme=scheme)
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
+def test_nothing_seriously_hinders_people(browser: Browser, width: int, scheme: str) -> None:
+    show_at(browser, width, scheme=scheme)
     browser.execute_script(axe())
     browser.set_script_timeout(120)
     found = browser.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
@@ -195,6 +206,14 @@ def test_tables_of_pictures_open_by_keyboard(browser: Browser) -> None:
     assert table.text.startswith("click: loss")
 
 
+def test_tables_that_scroll_alone_are_reached_by_keyboard(browser: Browser) -> None:
+    script = """return [...document.querySelectorAll("section > .table")].map(
+        each => [each.scrollWidth > each.clientWidth, each.tabIndex === 0])"""
+    show_at(browser, 360, scheme="light")
+    WebDriverWait(browser, 20).until(lambda _: all(scrolls == reached for scrolls, reached in asked(browser, script)))
+    assert {scrolls for scrolls, _ in asked(browser, script)} == {True, False}
+
+
 def test_pointing_at_a_mark_tells_its_numbers(browser: Browser) -> None:
     script = """
         const mark = document.querySelector("#parts .picture svg .mark-symbol path");
@@ -213,3 +232,15 @@ def test_hostile_names_are_text_in_the_pictures(browser: Browser) -> None:
     script = "return [...document.querySelectorAll('#parts .picture')].map(each => each.textContent).join(' ')"
     assert "</script><img" in asked(browser, script)
     assert asked(browser, "return document.images.length") == 0
+
+
+def test_picture_that_cannot_be_drawn_says_so(chromium: Browser, tmp_path: Path) -> None:
+    (tmp_path / "load.json").write_text(as_text(load_test()))
+    page = write_report([tmp_path / "load.json"], tmp_path / "report.html")
+    text = page.read_text(encoding="utf-8")
+    page.write_text(re.sub(r'(<script type="application/json">).*', r'\1{"mark": 5}</script>', text), encoding="utf-8")
+    chromium.get(page.as_uri())
+    wait_until_drawn(chromium)
+    told = chromium.find_element(By.CSS_SELECTOR, ".picture.broken").text
+    assert told.startswith("This picture cannot be drawn here: ")
+    assert told.endswith(" Its numbers are below.")

@@ -100,5 +100,19 @@
     root.dataset.pictures = "drawn";
   }
 
+  // A table that scrolls is reached by keyboard; of others the way through the page is shorter without.
+  const sizes = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      if (target.scrollWidth > target.clientWidth || target.scrollHeight > target.clientHeight) {
+        target.tabIndex = 0;
+      } else {
+        target.removeAttribute("tabindex");
+      }
+    }
+  });
+  for (const table of document.querySelectorAll(".table")) {
+    sizes.observe(table);
+  }
+
   drawAll();
 })();
