@@ -104,7 +104,7 @@ def _tasks() -> tuple[results.TaskResult, ...]:
 
 
 def _slices() -> tuple[results.Slice, ...]:
-    devices = {"phone": 0.012, "tablet": 0.004, "tv": -0.061, HOSTILE: -0.01, EXPRESSION: 0.0, "missing": -0.02}
+    devices = {"phone": 0.012, "__proto__": 0.004, "tv": -0.061, HOSTILE: -0.01, EXPRESSION: 0.0, "missing": -0.02}
     ages = {"18 to 25": 0.02, "26 to 35": 0.01, "36 to 50": -0.004, "51 and above": -0.031}
     activity = {"1 to 4": -0.082, "5 to 19": -0.02, "20 to 99": 0.004, "100 and above": 0.018}
     return (

@@ -140,6 +140,14 @@ def test_place_that_is_a_directory_is_refused(evaluation: Path, tmp_path: Path) 
         write_report([evaluation], tmp_path)
 
 
+def test_page_never_takes_the_place_of_what_it_is_made_of(evaluation: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = evaluation.read_bytes()
+    assert main(["report", str(evaluation), "-o", str(evaluation)]) == 1
+    message = f"--out must not be one of paths, got {evaluation}; choose another output file"
+    assert capsys.readouterr().err == f"polyrank: {message}\n"
+    assert evaluation.read_bytes() == before
+
+
 def test_no_paths_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"^paths must be a list of one or more paths, got an empty one$"):
         write_report([], tmp_path / "report.html")
@@ -224,4 +232,5 @@ def test_other_numbers_are_written_plainly() -> None:
 def test_long_text_is_shortened_and_what_cannot_be_shown_is_marked() -> None:
     assert brief("x" * 50 + "y" * 50) == "x" * 30 + "…" + "y" * 29
     assert brief("a\nb\tc\x00\u202e") == "a b c\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}"
+    assert distinct(["__proto__"]) == ["__proto__\N{NO-BREAK SPACE}"]  # no key in JavaScript
     assert distinct(["", "a", "a", "a (2)"]) == ["(empty)", "a", "a (2)", "a (2) (2)"]

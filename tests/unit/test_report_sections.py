@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from artefacts.evaluated import comparison, load_test, rich_result
+from artefacts.invented_result import comparison, load_test, rich_result
 
 from polyrank.reporting import records
 from polyrank.reporting.blocks import Heading, Listing, Section, Table, Words

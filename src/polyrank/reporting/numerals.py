@@ -12,6 +12,7 @@ _LEAST = 5e-5
 """The least that is not 0 with four decimals."""
 
 _LONGEST = 60
+_NO_KEY = "__proto__"
 
 
 def numeral(value: float | None, *, signed: bool = False) -> str:
@@ -84,6 +85,8 @@ def distinct(texts: Iterable[str]) -> list[str]:
     found: dict[str, None] = {}
     for text in texts:
         short, number = brief(text) or "(empty)", 1
+        # Vega keeps what it draws in plain JavaScript objects by name, where this one would be no key.
+        short = f"{short}\N{NO-BREAK SPACE}" if short == _NO_KEY else short
         name = short
         while name in found:
             number += 1

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from polyrank.arguments import listed, text
 from polyrank.arguments import path as as_path
-from polyrank.errors import MissingExtraError
+from polyrank.errors import ConfigError, MissingExtraError
 from polyrank.staging import real_file, staged_file
 
 from .reading import read_sources
@@ -28,7 +28,7 @@ def write_report(paths: Sequence[str | Path], out: str | Path, *, title: str | N
         The file.
 
     Raises:
-        ConfigError: an argument is of another type, or `paths` is empty.
+        ConfigError: an argument is of another type, `paths` is empty, or `out` is one of them.
         DataError: a path cannot be read, or is none of what is accepted.
         SchemaError: the schema of a run is damaged.
         RepositoryError: the signature of a bundle is damaged.
@@ -38,7 +38,9 @@ def write_report(paths: Sequence[str | Path], out: str | Path, *, title: str | N
     given = [as_path("paths", each) for each in listed("paths", paths, "paths")]
     target = as_path("out", out)
     named = None if title is None else text("title", title)
-    real_file(target)
+    real = real_file(target)
+    if real in [each.resolve() for each in given]:
+        raise ConfigError(f"out must not be one of paths, got {target}; choose another output file")
     _require_libraries()
     from .rendering import page_of
 

@@ -4,7 +4,7 @@ import altair as alt
 
 from polyrank.reporting import facts
 from polyrank.reporting.blocks import Picture, Table
-from polyrank.reporting.numerals import brief, count, tiny
+from polyrank.reporting.numerals import brief, count, distinct, tiny
 from polyrank.reporting.sources import Bundle
 
 from .canvas import Row, Spec, across, coloured, dots, downwards, reference, spec_of, told
@@ -20,7 +20,7 @@ def parity_picture(bundle: Bundle) -> Picture:
     """Draw the largest difference of each output at each batch size against the limit."""
     limit, worst, name = bundle.parity.tolerance, facts.worst(bundle.parity), brief(bundle.name)
     largest = _largest(bundle)
-    outputs, sizes = list(dict.fromkeys(task for task, _ in largest)), sorted({size for _, size in largest})
+    outputs, sizes = list(dict.fromkeys(output for output, _ in largest)), sorted({size for _, size in largest})
     return Picture(
         title=f"{name}: difference from the trained model",
         caption=f"The largest of all rows that must agree, by output and batch size. The dashed line is the limit, "
@@ -37,9 +37,11 @@ def parity_picture(bundle: Bundle) -> Picture:
 
 
 def _largest(bundle: Bundle) -> Largest:
-    found: Largest = {}
-    for each in facts.counted(bundle.parity):
-        key = (each.task, each.batch_size)
+    counted = facts.counted(bundle.parity)
+    outputs = list(dict.fromkeys(each.task for each in counted))
+    names, found = dict(zip(outputs, distinct(outputs), strict=True)), Largest()
+    for each in counted:
+        key = (names[each.task], each.batch_size)
         before = found.get(key, 0.0)
         found[key] = None if before is None or each.difference is None else max(before, each.difference)
     return found
