@@ -15,6 +15,7 @@ from polyrank.reporting import records
 from polyrank.reporting.blocks import Gallery, Picture, Table
 from polyrank.reporting.pictures.answers import distribution_pictures, group_pictures
 from polyrank.reporting.pictures.calibration import calibration_pictures
+from polyrank.reporting.pictures.canvas import around
 from polyrank.reporting.pictures.differences import difference_pictures
 from polyrank.reporting.pictures.inputs import importance_pictures, tables_picture
 from polyrank.reporting.pictures.learning import learning_pictures
@@ -254,3 +255,35 @@ def test_differences_are_told_with_verdicts() -> None:
     click, like = difference_pictures(found)
     assert click.alt.startswith("Dots for 2 models. mmoe: +0.0041 (+0.0030 to +0.0052), better.")
     assert {row["value"] for row in drawn(like)} == {0, -0.0093, 0.0004}
+
+
+def test_parts_keep_their_order_though_some_have_no_interval() -> None:
+    cut = RESULT.slices[0]
+    first = cut.parts[0]
+    bare = {task: msgspec.structs.replace(metric, interval=None) for task, metric in first.metrics.items()}
+    cut = msgspec.structs.replace(cut, parts=(msgspec.structs.replace(first, metrics=bare), *cut.parts[1:]))
+    spec = next(slice_pictures(RESULT, cut)).spec
+    named = [layer["data"]["name"] for layer in spec["layer"] if "y" in layer["encoding"]]
+    assert [row["name"].strip() for row in spec["datasets"][named[0]]] == [part.value for part in cut.parts]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"), [([0.7, 0.7], (0.63, 0.77)), ([0.0], (-1.0, 1.0)), ([-2.0], (-2.2, -1.8))]
+)
+def test_axis_of_equal_numbers_has_ends_around_them(values: list[float], expected: tuple[float, float]) -> None:
+    assert around(values) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("values", [[], [0.1, 0.2]])
+def test_axis_of_different_numbers_is_left_to_vega(values: list[float]) -> None:
+    assert around(values) is None
+
+
+def test_metric_of_a_single_epoch_lies_within_its_axis(run: Run) -> None:
+    metrics = msgspec.structs.replace(run.metrics, history=run.metrics.history[:1])
+    (picture,) = [
+        each for each in learning_pictures(dataclasses.replace(run, metrics=metrics)) if each.title == "click: auc"
+    ]
+    (line,) = [layer for layer in picture.spec["layer"] if layer["mark"]["type"] == "line"]
+    low, high = line["encoding"]["y"]["scale"]["domain"]
+    assert low < run.metrics.history[0].validation["click"]["auc"] < high

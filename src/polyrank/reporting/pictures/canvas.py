@@ -32,18 +32,28 @@ def across(field: str, title: str, **how: Any) -> alt.X:
 
 
 def upwards(field: str, title: str, **how: Any) -> alt.Y:
-    """Lay numbers out from below: from 0 with `zero`, by powers with `log`."""
+    """Lay numbers out from below: from 0 with `zero`, by powers with `log`, between the two numbers of `ends`."""
     return alt.Y(field, type="quantitative", title=title, scale=_scale(how), **how)
 
 
 def _scale(how: dict[str, Any]) -> alt.Scale:
     if how.pop("log", False):
         return alt.Scale(type="log", nice=False)
+    if (between := how.pop("ends", None)) is not None:
+        return alt.Scale(domain=list(between))
     return alt.Scale(nice=True, zero=how.pop("zero", False))
 
 
+def around(values: Sequence[float]) -> tuple[float, float] | None:
+    """Return ends of an axis for numbers that are all alike, around which Vega finds none; None for others."""
+    if not values or min(values) < max(values):
+        return None
+    reach = abs(values[0]) / 10 or 1.0
+    return values[0] - reach, values[0] + reach
+
+
 def downwards(field: str) -> alt.Y:
-    """Lay names out below one another, in the order of the data."""
+    """Lay names out below one another, in the order of the data: of the first layer, which should have all names."""
     return alt.Y(field, type="nominal", title=None, sort=None)
 
 

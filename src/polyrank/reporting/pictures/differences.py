@@ -48,7 +48,7 @@ def _drawn(rows: list[Row], title: str) -> Spec:
     x, y = across("value", title), downwards("name")
     tooltip = told(("name", "model"), ("told", "difference"), ("within", "interval"), ("verdict", "verdict"))
     points = dots(rows, x=x, y=y, tooltip=tooltip)
-    return spec_of(reference([{"value": 0}], x=x), intervals(rows, title, y), points, rows=len(rows))
+    return spec_of(reference([{"value": 0}], x=x), points, intervals(rows, title, y), rows=len(rows))
 
 
 def _told(row: Row) -> str:

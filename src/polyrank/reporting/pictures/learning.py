@@ -9,7 +9,7 @@ from polyrank.reporting.numerals import numeral
 from polyrank.reporting.records import Epoch
 from polyrank.reporting.sources import Run
 
-from .canvas import Row, Spec, across, coloured, data, dots, reference, spec_of, told, upwards
+from .canvas import Row, Spec, across, around, coloured, data, dots, reference, spec_of, told, upwards
 
 LOG_LOSS = "log_loss"
 """A metric in the unit of the training loss, where a task has it."""
@@ -70,7 +70,7 @@ def _drawn(rows: list[Row], names: list[str], titles: tuple[str, str], kept: int
     unit, what = titles
     places = sorted({row["place"] for row in rows})
     axis = alt.Axis(values=places, format=",d", labelOverlap=True, grid=False)
-    x, y = across("place", unit, axis=axis), upwards("value", what)
+    x, y = across("place", unit, axis=axis), upwards("value", what, ends=around([row["value"] for row in rows]))
     colour = coloured("series", names) if len(names) > 1 else alt.Undefined
     lines = alt.Chart(data(rows)).mark_line().encode(x, y, color=colour)
     tooltip = told(("at", unit), ("series", "rows"), ("told", what))

@@ -50,7 +50,8 @@ def _drawn(rows: list[Row], whole: MetricValue) -> Spec:
     x, y = across("value", whole.name), downwards("name")
     tooltip = told(("name", "part"), ("told", whole.name), ("within", "interval"), ("rows", "rows"))
     lines = [] if whole.value is None else [reference([{"value": whole.value}], x=x)]
-    return spec_of(*lines, intervals(rows, whole.name, y), dots(rows, x=x, y=y, tooltip=tooltip), rows=len(rows))
+    points = dots(rows, x=x, y=y, tooltip=tooltip)
+    return spec_of(*lines, points, intervals(rows, whole.name, y), rows=len(rows))
 
 
 def _table_rows(cut: Slice, task: str) -> Iterator[tuple[str, ...]]:
