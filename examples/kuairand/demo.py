@@ -113,7 +113,6 @@ def run_all(out: Path, rows: int | None) -> int:
             ranker = stack.enter_context(pr.Ranker(server.url))
         ok = compare(ranker, schema, logs, run, config)
     tell_export(bundle, small)
-    print()
     with step("evaluate"):
         found = pr.evaluate_model(run.path, out / "logs.parquet", validation_of=run.path)
         found.save(out / "evaluation.json")

@@ -55,7 +55,7 @@ def test_schema_block_is_a_valid_schema() -> None:
     from polyrank.schema import Schema
 
     (block,) = blocks("toml")
-    assert Schema.from_toml(block).feature_columns == ("video_id", "history")
+    assert Schema.from_toml(block).feature_columns == ("video_id",)
 
 
 def test_readme_is_short_and_names_both_commands() -> None:

@@ -1,6 +1,7 @@
 """Which parts of the rows are measured by themselves."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +20,9 @@ KNOWN, NEW = "known", "new"
 
 def slices(read: ReadRows, keys: Keys, options: EvaluationOptions) -> tuple[Slice, ...]:
     """Measure parts: new users and items, those of few rows and of many, and the values of columns."""
-    return tuple(sliced(read.answered, parts, options.level) for parts in _parts(read, keys) if len(parts.names) > 1)
+    with ThreadPoolExecutor(options.bootstrap().threads, "polyrank-slice") as pool:
+        several = (parts for parts in _parts(read, keys) if len(parts.names) > 1)
+        return tuple(pool.map(lambda parts: sliced(read.answered, parts, options.level), several))
 
 
 def _parts(read: ReadRows, keys: Keys) -> Iterator[Parts]:
