@@ -6,8 +6,8 @@ import msgspec
 from markdown_it import MarkdownIt
 
 from polyrank.card import Comparison, Facts, card_text
-from polyrank.evaluation import Result
-from polyrank.evaluation import results as found
+from polyrank.evaluation import Result, results
+from polyrank.evaluation import findings as found
 from polyrank.run_record import Kept, RunRecord, TrainedTable
 from polyrank.schema import Schema
 from polyrank.signature import Signature, slots_of, weights_of
@@ -109,10 +109,10 @@ def evaluation(**changes: Any) -> Result:
         found.SlicePart(value=f"v|{rows}", rows=rows, metrics={"click": auc}, calibration={}) for rows in range(1, 14)
     ]
     given = Result(
-        model=found.Model(source="bundle", kind="bundle", name="shop", run_id="abc"),
-        data=found.Rows(source="new|rows.parquet", part="all", rows=77),
+        model=results.Model(source="bundle", kind="bundle", name="shop", run_id="abc"),
+        data=results.Rows(source="new|rows.parquet", part="all", rows=77),
         tasks=(
-            found.TaskResult(
+            results.TaskResult(
                 task="click", kind="binary", label="y", rows=7, mean_label=0.1, mean_answer=0.2, metrics=(auc,)
             ),
         ),

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from polyrank.evaluation import results
-from polyrank.evaluation.results import Interval, MetricValue, Result, SlicePart
+from polyrank.evaluation import findings, results
+from polyrank.evaluation.findings import Interval, MetricValue, SlicePart
+from polyrank.evaluation.results import Result
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 EXPRESSION = "'] + alert(1) + datum['"
@@ -103,15 +104,15 @@ def _tasks() -> tuple[results.TaskResult, ...]:
     )
 
 
-def _slices() -> tuple[results.Slice, ...]:
+def _slices() -> tuple[findings.Slice, ...]:
     devices = {"phone": 0.012, "__proto__": 0.004, "tv": -0.061, HOSTILE: -0.01, EXPRESSION: 0.0, "missing": -0.02}
     ages = {"18 to 25": 0.02, "26 to 35": 0.01, "36 to 50": -0.004, "51 and above": -0.031}
     activity = {"1 to 4": -0.082, "5 to 19": -0.02, "20 to 99": 0.004, "100 and above": 0.018}
     return (
-        results.Slice(by="device", kind="column", parts=tuple(_part(*each) for each in devices.items())),
-        results.Slice(by="age", kind="column", parts=tuple(_part(*each) for each in ages.items())),
-        results.Slice(by="is item_id new", kind="novelty", parts=(_part("known", 0.004), _part("new", -0.11))),
-        results.Slice(by="rows of the user", kind="activity", parts=tuple(_part(*each) for each in activity.items())),
+        findings.Slice(by="device", kind="column", parts=tuple(_part(*each) for each in devices.items())),
+        findings.Slice(by="age", kind="column", parts=tuple(_part(*each) for each in ages.items())),
+        findings.Slice(by="is item_id new", kind="novelty", parts=(_part("known", 0.004), _part("new", -0.11))),
+        findings.Slice(by="rows of the user", kind="activity", parts=tuple(_part(*each) for each in activity.items())),
     )
 
 
@@ -127,10 +128,10 @@ def _part(value: str, shift: float) -> SlicePart:
     )
 
 
-def _bins(bend: float) -> tuple[results.CalibrationBin, ...]:
+def _bins(bend: float) -> tuple[findings.CalibrationBin, ...]:
     answers = np.linspace(0.04, 0.82, 10)
     return tuple(
-        results.CalibrationBin(rows=2_000, answer=answer, label=answer**bend, interval=_around(answer**bend, 0.02))
+        findings.CalibrationBin(rows=2_000, answer=answer, label=answer**bend, interval=_around(answer**bend, 0.02))
         for answer in answers.tolist()
     )
 
@@ -139,7 +140,7 @@ def _around(value: float, width: float) -> Interval:
     return (value - width, value + width)
 
 
-def _distribution(task: str) -> results.Distribution:
+def _distribution(task: str) -> findings.Distribution:
     edges = np.linspace(1, 5, 21) if task == "rating" else np.linspace(0, 1, 21)
     centres = {"all": 3.1} if task == "rating" else {"0": 0.25, "1": 0.48}
     middles, scale = (edges[1:] + edges[:-1]) / 2, (edges[-1] - edges[0]) / 7
@@ -147,14 +148,14 @@ def _distribution(task: str) -> results.Distribution:
         name: tuple(int(count) for count in 2_000 * np.exp(-(((middles - centre) / scale) ** 2)))
         for name, centre in centres.items()
     }
-    return results.Distribution(edges=tuple(edges.tolist()), series=series)
+    return findings.Distribution(edges=tuple(edges.tolist()), series=series)
 
 
-def _areas(seed: int) -> results.GroupAreas:
+def _areas(seed: int) -> findings.GroupAreas:
     areas = np.clip(np.random.default_rng(seed).normal(0.69, 0.12, 431), 0, 1)
     counts, edges = np.histogram(areas, bins=20, range=(0, 1))
     quantiles = {str(each): float(np.quantile(areas, each)) for each in (0.05, 0.25, 0.5, 0.75, 0.95)}
-    return results.GroupAreas(
+    return findings.GroupAreas(
         groups=431,
         skipped_groups=49,
         below_half=float((areas < 0.5).mean()),
@@ -164,30 +165,30 @@ def _areas(seed: int) -> results.GroupAreas:
     )
 
 
-def _ordering() -> results.Ordering:
+def _ordering() -> findings.Ordering:
     quality = {
-        "click": results.OrderQuality(ndcg=0.6012, recall=0.5521, top_label=0.4121, mean_label=0.31, own_ndcg=0.6122),
-        "like": results.OrderQuality(ndcg=0.4012, recall=0.4621, top_label=0.1421, mean_label=0.11, own_ndcg=0.4211),
-        "rating": results.OrderQuality(ndcg=0.8812, recall=None, top_label=None, mean_label=None, own_ndcg=0.8911),
+        "click": findings.OrderQuality(ndcg=0.6012, recall=0.5521, top_label=0.4121, mean_label=0.31, own_ndcg=0.6122),
+        "like": findings.OrderQuality(ndcg=0.4012, recall=0.4621, top_label=0.1421, mean_label=0.11, own_ndcg=0.4211),
+        "rating": findings.OrderQuality(ndcg=0.8812, recall=None, top_label=None, mean_label=None, own_ndcg=0.8911),
     }
     weights = {"click": 1.0, "like": 2.0}
-    return results.Ordering(k=10, weights=weights, groups=480, groups_above_k=402, tasks=quality)
+    return findings.Ordering(k=10, weights=weights, groups=480, groups_above_k=402, tasks=quality)
 
 
-def _trade_off(first: str, second: str) -> results.TradeOff:
+def _trade_off(first: str, second: str) -> findings.TradeOff:
     points = tuple(
-        results.TradePoint(
+        findings.TradePoint(
             share=share,
             weights=(1 - share, 3.2 * share),
             ndcg=(0.61 - 0.08 * share**2, 0.35 + 0.07 * math.sin(share * math.pi / 2)),
         )
         for share in np.linspace(0, 1, 11).tolist()
     )
-    return results.TradeOff(tasks=(first, second), k=10, rows=20_000, points=points)
+    return findings.TradeOff(tasks=(first, second), k=10, rows=20_000, points=points)
 
 
-def _catalogue() -> results.Catalogue:
-    return results.Catalogue(
+def _catalogue() -> findings.Catalogue:
+    return findings.Catalogue(
         user="user_id",
         item="item_id",
         users=500,
@@ -204,10 +205,10 @@ def _catalogue() -> results.Catalogue:
     )
 
 
-def _importances() -> results.Importances:
+def _importances() -> findings.Importances:
     worth = {"user_id": 0.051, "item_id": 0.043, "history": 0.021, "age": 0.006, "device": 0.001, HOSTILE: -0.0004}
     columns = tuple(
-        results.Importance(
+        findings.Importance(
             column=column,
             losses={"click": loss, "like": loss / 2, "rating": loss * 1.4},
             ranges={
@@ -220,12 +221,12 @@ def _importances() -> results.Importances:
     )
     metrics = {"click": "auc", "like": "auc", "rating": "rmse"}
     base = {"click": 0.7312, "like": 0.6641, "rating": 1.0212}
-    return results.Importances(rows=5_000, shuffles=5, metrics=metrics, base=base, columns=columns)
+    return findings.Importances(rows=5_000, shuffles=5, metrics=metrics, base=base, columns=columns)
 
 
-def _tables() -> tuple[results.TableLoad, ...]:
+def _tables() -> tuple[findings.TableLoad, ...]:
     return tuple(
-        results.TableLoad(
+        findings.TableLoad(
             table=table,
             features=(table,),
             distinct=distinct,

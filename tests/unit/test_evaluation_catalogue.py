@@ -9,7 +9,7 @@ from scipy.stats import percentileofscore
 from polyrank.errors import DataError
 from polyrank.evaluation import catalogue as module
 from polyrank.evaluation.catalogue import Items, Users, catalogue, gini, popularity
-from polyrank.evaluation.results import Catalogue
+from polyrank.evaluation.findings import Catalogue
 from polyrank.halves import columns_of_halves
 from polyrank.schema import Schema
 

@@ -26,8 +26,9 @@ from sklearn.metrics import roc_auc_score
 
 from polyrank.errors import ConfigError
 from polyrank.evaluation.evaluating import evaluate_files
+from polyrank.evaluation.findings import Slice
 from polyrank.evaluation.options import EvaluationOptions
-from polyrank.evaluation.results import Result, Slice
+from polyrank.evaluation.results import Result
 from polyrank.labels import groups
 
 EVERYTHING = 'group = "user"\ntime = "at"\nsample_weight = "weight"'

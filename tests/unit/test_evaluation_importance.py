@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score, root_mean_squared_error
 
 from polyrank.evaluation import asking, importance
+from polyrank.evaluation.findings import Importances
 from polyrank.evaluation.importance import LabelledRows, importances
-from polyrank.evaluation.results import Importances
 from polyrank.schema import Schema
 
 SIZE = 400

@@ -11,8 +11,8 @@ from sklearn.metrics import ndcg_score
 
 from polyrank.evaluation import ordering as module
 from polyrank.evaluation.answered import AnsweredRows, combined
+from polyrank.evaluation.findings import Ordering, TradeOff
 from polyrank.evaluation.ordering import ordering, trade_offs
-from polyrank.evaluation.results import Ordering, TradeOff
 from polyrank.metrics.observed import Observed
 from polyrank.metrics.ranking import graded_ndcg
 

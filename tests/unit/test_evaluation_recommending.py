@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from polyrank.evaluation import recommending
 from polyrank.evaluation.answered import Answers
 from polyrank.evaluation.evaluating import evaluate_files
-from polyrank.evaluation.results import Catalogue
+from polyrank.evaluation.findings import Catalogue
 from polyrank.schema import Schema
 
 SCHEMA = schema_of(CLICK, WATCH)

@@ -7,7 +7,8 @@ import pytest
 from artefacts.evaluated import EVERY_TASK, evaluated, schema_of, table_of
 
 from polyrank.errors import DataError, OutputError
-from polyrank.evaluation.results import MetricValue, Result
+from polyrank.evaluation.findings import MetricValue
+from polyrank.evaluation.results import Result
 
 
 @pytest.fixture(scope="module")

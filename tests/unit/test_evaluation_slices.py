@@ -17,8 +17,8 @@ from sklearn.metrics import roc_auc_score, root_mean_squared_error
 
 from polyrank.errors import ConfigError
 from polyrank.evaluation.answered import AnsweredRows
+from polyrank.evaluation.findings import Slice, SlicePart
 from polyrank.evaluation.influence import MIN_UNITS, area_influence, standard_error
-from polyrank.evaluation.results import Slice, SlicePart
 from polyrank.evaluation.slices import Parts, parts_of_column, parts_of_numbers, sliced
 
 SCHEMA = schema_of(*EVERY_TASK)

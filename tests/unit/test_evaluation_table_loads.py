@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from polyrank.encoder import Encoder
-from polyrank.evaluation.results import TableLoad
+from polyrank.evaluation.findings import TableLoad
 from polyrank.evaluation.table_loads import TableLoads
 from polyrank.fingerprint import fingerprint
 from polyrank.schema import Schema

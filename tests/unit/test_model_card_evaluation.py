@@ -6,7 +6,8 @@ from artefacts.cards import evaluation, facts, sections
 
 from polyrank.card import card_text
 from polyrank.errors import DataError
-from polyrank.evaluation import results as found
+from polyrank.evaluation import findings as found
+from polyrank.evaluation import results
 
 
 def test_evaluation_has_its_metrics() -> None:
@@ -26,7 +27,7 @@ def test_part_worse_than_the_whole_is_marked(value: float, mark: str) -> None:
 
 
 def test_rows_are_named_without_their_folder() -> None:
-    data = found.Rows(source="/home/me/new rows.parquet", part="all", rows=77)
+    data = results.Rows(source="/home/me/new rows.parquet", part="all", rows=77)
     assert "all rows of `new rows.parquet`, 77 rows." in card_text(facts(), evaluation(data=data))
 
 
@@ -67,6 +68,6 @@ def test_evaluation_that_found_little_has_fewer_sections() -> None:
 
 
 def test_evaluation_of_another_run_is_refused() -> None:
-    other = evaluation(model=found.Model(source="x", kind="run", name="shop", run_id="def"))
+    other = evaluation(model=results.Model(source="x", kind="run", name="shop", run_id="def"))
     with pytest.raises(DataError, match=r"^evaluation is of run def, the bundle of run abc; evaluate this bundle: "):
         card_text(facts(), other)

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from artefacts.invented_result import EXPRESSION, HOSTILE, comparison, load_test, rich_result
 
-from polyrank.evaluation.results import Distribution
+from polyrank.evaluation.findings import Distribution
 from polyrank.reporting import records
 from polyrank.reporting.blocks import Gallery, Picture, Table
 from polyrank.reporting.pictures.answers import distribution_pictures, group_pictures

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from artefacts.invented_result import comparison, load_test, metric, rich_result
 
-from polyrank.evaluation import results
+from polyrank.evaluation import findings
 from polyrank.evaluation.results import Result
 from polyrank.reporting import facts, records
 from polyrank.reporting.blocks import Answer, Sentence
@@ -93,12 +93,12 @@ def test_parts_beyond_the_whole_are_counted_and_the_worst_named() -> None:
 
 def part(name: str, best: str, interval: tuple[float, float] | None) -> Result:
     """An evaluation of which one part has this interval, where the whole is 0.7."""
-    value = results.MetricValue(name=name, best=best, value=0.0, interval=interval)  # type: ignore[arg-type]
+    value = findings.MetricValue(name=name, best=best, value=0.0, interval=interval)  # type: ignore[arg-type]
     whole = msgspec.structs.replace(value, value=0.7, interval=None)
-    cut = results.SlicePart(value="a", rows=1, metrics={"click": value}, calibration={})
+    cut = findings.SlicePart(value="a", rows=1, metrics={"click": value}, calibration={})
     result = rich_result()
     task = msgspec.structs.replace(result.tasks[0], metrics=(whole,))
-    slices = (results.Slice(by="device", kind="column", parts=(cut,)),)
+    slices = (findings.Slice(by="device", kind="column", parts=(cut,)),)
     return msgspec.structs.replace(result, tasks=(task,), slices=slices)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from polyrank.evaluation import Result
-from polyrank.evaluation.results import Catalogue, Importances, MetricValue, Ordering, Slice
+from polyrank.evaluation.findings import Catalogue, Importances, MetricValue, Ordering, Slice
 
 from .markdown import bullets, code, section, table
 from .quality import between, value_of

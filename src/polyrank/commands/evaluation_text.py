@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from polyrank.evaluation.results import Catalogue, Importances, MetricValue, Ordering, Result
+from polyrank.evaluation.findings import Catalogue, Importances, MetricValue, Ordering
+from polyrank.evaluation.results import Result
 
 from .output import table
 

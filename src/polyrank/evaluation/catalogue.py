@@ -16,7 +16,7 @@ from polyrank.errors import DataError
 
 from .answered import combined
 from .asking import ROWS_PER_CALL, Answer, Progress
-from .results import Catalogue
+from .findings import Catalogue
 
 TOP_ITEMS = 10
 

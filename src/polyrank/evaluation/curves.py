@@ -9,8 +9,8 @@ from polyrank.metrics.observed import Observed
 from polyrank.metrics.probabilities import bins_by_answer
 from polyrank.tasks import BinaryTask, MulticlassTask, Task
 
+from .findings import CalibrationBin, Distribution, GroupAreas
 from .influence import mean_influence, normal_interval, share_interval, standard_error
-from .results import CalibrationBin, Distribution, GroupAreas
 
 CALIBRATION_BINS = 10
 HISTOGRAM_BINS = 40

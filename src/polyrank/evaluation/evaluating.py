@@ -13,12 +13,13 @@ from polyrank.tasks import BinaryTask
 from .answered import AnsweredRows, Answerer, single_answer_tasks
 from .curves import calibration_curve, distribution, group_areas
 from .environment import environment
+from .findings import CalibrationBin, Distribution, GroupAreas, Importances
 from .importance import LabelledRows, importances
 from .options import EvaluationOptions
 from .ordering import ordering, trade_offs
 from .reading import ReadRows, keys_of, read_rows
 from .recommending import recommendations
-from .results import CalibrationBin, Distribution, GroupAreas, Importances, Model, Result, Rows
+from .results import Model, Result, Rows
 from .slicing import slices
 from .task_results import task_results
 

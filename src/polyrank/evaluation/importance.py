@@ -22,7 +22,7 @@ from polyrank.schema import Schema
 
 from .answered import Answers
 from .asking import ROWS_PER_CALL, Answer, Progress, asked
-from .results import Importance, Importances
+from .findings import Importance, Importances
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from polyrank.metrics.ranking import graded_ndcg, recall
 from polyrank.tasks import BinaryTask, OrdinalTask, Task
 
 from .answered import AnsweredRows, combined, single_answer_tasks
-from .results import Ordering, OrderQuality, TradeOff, TradePoint
+from .findings import Ordering, OrderQuality, TradeOff, TradePoint
 
 TRADED_TASKS = 4
 TRADED_ROWS = 100_000

@@ -16,8 +16,8 @@ from polyrank.metrics.registry import Metric, metrics_of
 from polyrank.tasks import MulticlassTask, Task
 
 from .answered import AnsweredRows
+from .findings import MetricValue, Slice, SliceKind, SlicePart
 from .influence import influence_interval
-from .results import MetricValue, Slice, SliceKind, SlicePart
 
 MAX_PARTS = 12
 NUMBER_PARTS = 5

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from polyrank.features import CategoricalFeature
 
 from .collecting import LastRows
+from .findings import Slice
 from .options import EvaluationOptions
 from .reading import Keys, ReadRows
-from .results import Slice
 from .slices import Parts, parts_of_column, parts_of_numbers, sliced
 
 KNOWN, NEW = "known", "new"

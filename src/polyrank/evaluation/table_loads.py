@@ -11,7 +11,7 @@ from polyrank.inspection.collisions import expected_collisions, measured_collisi
 from polyrank.inspection.distinct import Distinct
 from polyrank.schema import Schema
 
-from .results import TableLoad
+from .findings import TableLoad
 
 
 class TableLoads:

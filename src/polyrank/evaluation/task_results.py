@@ -10,8 +10,9 @@ from polyrank.metrics.registry import metrics_of
 from polyrank.tasks import MulticlassTask, Task, kind_of
 
 from .answered import AnsweredRows
+from .findings import MetricValue
 from .influence import INFLUENCES, influence_interval
-from .results import MetricValue, TaskResult
+from .results import TaskResult
 
 
 def task_results(rows: AnsweredRows, bootstrap: Bootstrap) -> tuple[TaskResult, ...]:

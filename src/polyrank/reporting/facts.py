@@ -5,7 +5,8 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from polyrank.evaluation.results import Interval, MetricValue, Result, TaskResult
+from polyrank.evaluation.findings import Interval, MetricValue
+from polyrank.evaluation.results import Result, TaskResult
 
 from .records import Change, Comparison, Difference, Parity
 

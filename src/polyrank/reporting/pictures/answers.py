@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 
 import altair as alt
 
-from polyrank.evaluation.results import Distribution, GroupAreas, Result
+from polyrank.evaluation.findings import Distribution, GroupAreas
+from polyrank.evaluation.results import Result
 from polyrank.reporting.blocks import Picture, Table
 from polyrank.reporting.numerals import brief, count, distinct, numeral, percent, span
 

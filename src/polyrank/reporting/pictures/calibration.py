@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import altair as alt
 
-from polyrank.evaluation.results import CalibrationBin, Result
+from polyrank.evaluation.findings import CalibrationBin
+from polyrank.evaluation.results import Result
 from polyrank.reporting.blocks import Picture, Table
 from polyrank.reporting.numerals import count, numeral, span
 

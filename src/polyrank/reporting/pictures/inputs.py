@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import altair as alt
 
-from polyrank.evaluation.results import Importance, Importances, TableLoad
+from polyrank.evaluation.findings import Importance, Importances, TableLoad
 from polyrank.reporting.blocks import Picture, Table
 from polyrank.reporting.numerals import change, count, distinct, numeral, percent, span
 

@@ -2,7 +2,7 @@
 
 import altair as alt
 
-from polyrank.evaluation.results import Catalogue, TradeOff, TradePoint
+from polyrank.evaluation.findings import Catalogue, TradeOff, TradePoint
 from polyrank.reporting.blocks import Picture, Table
 from polyrank.reporting.numerals import count, distinct, numeral, percent, rounded
 

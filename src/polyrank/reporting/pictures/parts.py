@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from polyrank.evaluation.results import MetricValue, Result, Slice
+from polyrank.evaluation.findings import MetricValue, Slice
+from polyrank.evaluation.results import Result
 from polyrank.reporting.blocks import Picture, Table
 from polyrank.reporting.numerals import brief, distinct, numeral, span
 

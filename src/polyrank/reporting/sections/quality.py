@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from polyrank.evaluation.results import MetricValue, Result
+from polyrank.evaluation.findings import MetricValue
+from polyrank.evaluation.results import Result
 from polyrank.reporting import facts
 from polyrank.reporting.blocks import Block, Gallery, Heading, Section, Table, Words
 from polyrank.reporting.numerals import brief, count, moment, numeral, span

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from polyrank.evaluation.results import Catalogue, Ordering, Result
+from polyrank.evaluation.findings import Catalogue, Ordering
+from polyrank.evaluation.results import Result
 from polyrank.reporting.blocks import Block, Gallery, Heading, Section, Table, Words
 from polyrank.reporting.numerals import brief, count, joined, numeral, percent, rounded
 from polyrank.reporting.pictures.answers import group_pictures
