@@ -123,9 +123,9 @@ def _part(value: str, shift: float) -> SlicePart:
         "like": metric("auc", 0.6641 + shift / 2, 0.05),
         "rating": metric("rmse", 1.0212 - shift, 0.03),
     }
-    return SlicePart(
-        value=value, rows=rows, metrics=metrics, calibration={"click": 1 + shift, "like": 1.14, "rating": None}
-    )
+    worse = tuple(task for task, least in (("click", -0.022), ("rating", -0.03)) if shift < least)
+    calibration = {"click": 1 + shift, "like": 1.14, "rating": None}
+    return SlicePart(value=value, rows=rows, metrics=metrics, calibration=calibration, worse=worse)
 
 
 def _bins(bend: float) -> tuple[findings.CalibrationBin, ...]:

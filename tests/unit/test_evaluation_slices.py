@@ -12,14 +12,15 @@ import pytest
 from artefacts.evaluated import EVERY_TASK, GENRE, answered, schema_of, table_of
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.stats import false_discovery_control, norm
 from sklearn.metrics import roc_auc_score, root_mean_squared_error
 
 from polyrank.errors import ConfigError
 from polyrank.evaluation.answered import AnsweredRows
-from polyrank.evaluation.findings import Slice, SlicePart
+from polyrank.evaluation.findings import MetricValue, Slice, SlicePart
 from polyrank.evaluation.influence import MIN_UNITS, area_influence, standard_error
-from polyrank.evaluation.slices import Parts, parts_of_column, parts_of_numbers, sliced
+from polyrank.evaluation.parts import Parts, parts_of_column, parts_of_numbers
+from polyrank.evaluation.slices import Measured, judged, sliced, wholes
 
 SCHEMA = schema_of(*EVERY_TASK)
 TABLE = table_of(600)
@@ -27,8 +28,12 @@ ROWS = answered(SCHEMA, TABLE, np.random.default_rng(7).integers(-1, 80, 600))
 COUNTRIES = np.array([value or "missing" for value in TABLE["country"].to_pylist()])
 
 
+def cut(rows: AnsweredRows, parts: Parts, level: float = 0.95) -> Slice:
+    return judged([sliced(rows, parts, wholes(rows), level)], level)[0]
+
+
 def by_country(rows: AnsweredRows = ROWS, level: float = 0.95) -> Slice:
-    return sliced(rows, parts_of_column("country", TABLE["country"], is_categorical=True), level)
+    return cut(rows, parts_of_column("country", TABLE["country"], is_categorical=True), level)
 
 
 def part_of(found: Slice, value: str) -> SlicePart:
@@ -70,7 +75,7 @@ def test_rows_of_parts_sum_to_all() -> None:
 
 
 def test_row_in_no_part_is_not_measured() -> None:
-    found = sliced(ROWS, Parts("half", "novelty", ("first",), np.repeat([0, -1], 300)), 0.95)
+    found = cut(ROWS, Parts("half", "novelty", ("first",), np.repeat([0, -1], 300)))
     assert [part.rows for part in found.parts] == [300]
 
 
@@ -91,7 +96,7 @@ def alone(labels: Sequence[float], answers: Sequence[float], groups: Sequence[in
         np.array(labels, np.float32)[:, None],
         None if groups is None else np.array(groups),
     )
-    return sliced(rows, Parts("all", "column", ("all",), np.zeros(len(labels), np.int64)), 0.95).parts[0]
+    return cut(rows, Parts("all", "column", ("all",), np.zeros(len(labels), np.int64))).parts[0]
 
 
 def test_part_of_few_positives_has_no_interval() -> None:
@@ -313,3 +318,49 @@ def test_fifths_hold_equally_many_different_numbers() -> None:
     assert found.kind == "activity"
     assert_array_equal(found.codes, (values // 20).astype(int))
     assert found.names == ("0 to 19", "20 to 39", "40 to 59", "60 to 79", "80 to 99")
+
+
+def chance_of(seed: int, *, share: float, harm: float = 0.0) -> float:
+    """Return how likely a share of the rows, in groups of 5, looks as bad by chance; `harm` is noise in its answers."""
+    random = np.random.default_rng(seed)
+    logits = random.normal(size=400)
+    labels = (random.random(400) < 1 / (1 + np.exp(-logits))).astype(np.float32)[:, None]
+    groups = np.arange(400) // 5
+    codes = np.where(groups < share * 80, 0, 1)
+    answers = (logits + harm * random.normal(size=400) * (codes == 0)).astype(np.float32)
+    rows = AnsweredRows(
+        schema_of('{ name = "click", kind = "binary", label = "c" }'), {"click": answers}, labels, groups
+    )
+    return sliced(rows, Parts("half", "column", ("in", "out"), codes), wholes(rows), 0.95).chances[0]["click"]
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_part_like_all_rows_looks_worse_as_often_as_chance_says(share: float) -> None:
+    chances = np.array([chance_of(seed, share=share) for seed in range(300)])
+    assert 0.02 < (chances < 0.05).mean() < 0.09
+    assert 0.4 < np.median(chances) < 0.6
+
+
+@pytest.mark.parametrize("share", [0.2, 0.8])
+def test_part_with_noise_in_its_answers_is_surely_worse(share: float) -> None:
+    usual = np.median([chance_of(seed, share=share) for seed in range(20)])
+    assert np.median([chance_of(seed, share=share, harm=5.0) for seed in range(20)]) < usual / 4
+
+
+def judged_chances(chances: Sequence[float], level: float) -> list[bool]:
+    metric = MetricValue(name="auc", best="high", value=0.5)
+    part = SlicePart(value="a", rows=1, metrics={"click": metric}, calibration={})
+    slices = [Measured(Slice(by="b", kind="column", parts=(part,)), ({"click": chance},)) for chance in chances]
+    return [each.parts[0].worse == ("click",) for each in judged(slices, level)]
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95])
+def test_parts_named_worse_are_those_of_a_known_library(level: float) -> None:
+    chances = np.random.default_rng(0).random(60) ** 3
+    expected = false_discovery_control(chances) <= 1 - level
+    assert 0 < expected.sum() < 60
+    assert judged_chances(chances.tolist(), level) == expected.tolist()
+
+
+def test_no_part_is_worse_when_none_can_be_judged() -> None:
+    assert judged([], 0.95) == ()

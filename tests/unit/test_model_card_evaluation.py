@@ -6,7 +6,6 @@ from artefacts.cards import evaluation, facts, sections
 
 from polyrank.card import card_text
 from polyrank.errors import DataError
-from polyrank.evaluation import findings as found
 from polyrank.evaluation import results
 
 
@@ -19,11 +18,12 @@ def test_slices_have_the_parts_with_the_most_rows() -> None:
     assert rows[1:] == [[f"v|{size}", f"{size}", "auc 0.7000 (0.6000 to 0.8000)"] for size in range(4, 14)]
 
 
-@pytest.mark.parametrize(("value", "mark"), [(0.7, ""), (0.9, " worse")])
-def test_part_worse_than_the_whole_is_marked(value: float, mark: str) -> None:
-    whole = found.MetricValue(name="auc", best="high", value=value)
-    task = msgspec.structs.replace(evaluation().tasks[0], metrics=(whole,))
-    assert sections(evaluation(tasks=(task,)))["By is_new"][1][2] == f"auc 0.7000 (0.6000 to 0.8000){mark}"
+@pytest.mark.parametrize(("worse", "mark"), [((), ""), (("click",), " worse")])
+def test_part_that_is_worse_is_marked(worse: tuple[str, ...], mark: str) -> None:
+    (cut,) = evaluation().slices
+    parts = tuple(msgspec.structs.replace(part, worse=worse) for part in cut.parts)
+    cut = msgspec.structs.replace(cut, parts=parts)
+    assert sections(evaluation(slices=(cut,)))["By is_new"][1][2] == f"auc 0.7000 (0.6000 to 0.8000){mark}"
 
 
 def test_rows_are_named_without_their_folder() -> None:

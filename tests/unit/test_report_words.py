@@ -8,7 +8,6 @@ import msgspec
 import pytest
 from artefacts.invented_result import comparison, load_test, metric, rich_result
 
-from polyrank.evaluation import findings
 from polyrank.evaluation.results import Result
 from polyrank.reporting import facts, records
 from polyrank.reporting.blocks import Answer, Sentence
@@ -82,8 +81,10 @@ def test_run_alone_is_told_by_its_validation(toy_run: Path) -> None:
 
 def test_parts_beyond_the_whole_are_counted_and_the_worst_named() -> None:
     found = answer(of(rich_result()), BAD_FOR).sentences
-    assert found[0].text.startswith("Of 48 parts, one for each value and task, 9 lie wholly beyond")
-    assert found[0].text.endswith("about 1.2 would by chance.")
+    assert found[0].text == (
+        "Of 48 parts, one for each value and task, 8 are worse than all rows, beyond chance; about 0.05 of such are so "
+        "by chance."
+    )
     text = (
         "Where “is item_id new” is “new” (1,320 rows), click has auc 0.6212 (0.5992 to 0.6432) against 0.7312 of all "
         "rows."
@@ -91,41 +92,22 @@ def test_parts_beyond_the_whole_are_counted_and_the_worst_named() -> None:
     assert found[1] == Sentence(text, "warning")
 
 
-def part(name: str, best: str, interval: tuple[float, float] | None) -> Result:
-    """An evaluation of which one part has this interval, where the whole is 0.7."""
-    value = findings.MetricValue(name=name, best=best, value=0.0, interval=interval)  # type: ignore[arg-type]
-    whole = msgspec.structs.replace(value, value=0.7, interval=None)
-    cut = findings.SlicePart(value="a", rows=1, metrics={"click": value}, calibration={})
+def without_worse_parts() -> Result:
     result = rich_result()
-    task = msgspec.structs.replace(result.tasks[0], metrics=(whole,))
-    slices = (findings.Slice(by="device", kind="column", parts=(cut,)),)
-    return msgspec.structs.replace(result, tasks=(task,), slices=slices)
-
-
-@pytest.mark.parametrize(
-    ("best", "interval", "is_worse"),
-    [
-        ("high", (0.5, 0.69), True),
-        ("high", (0.5, 0.71), False),
-        ("high", (0.8, 0.9), False),
-        ("low", (0.71, 0.9), True),
-        ("low", (0.5, 0.6), False),
-        ("high", None, False),
-    ],
-)
-def test_part_is_worse_when_its_whole_interval_is(
-    best: str, interval: tuple[float, float] | None, *, is_worse: bool
-) -> None:
-    assert bool(facts.worse_parts(part("metric", best, interval))) == is_worse
+    cuts = [
+        msgspec.structs.replace(cut, parts=tuple(msgspec.structs.replace(part, worse=()) for part in cut.parts))
+        for cut in result.slices
+    ]
+    return msgspec.structs.replace(result, slices=tuple(cuts))
 
 
 def test_no_worse_part_is_good_news() -> None:
-    found = answer(of(part("auc", "high", (0.6, 0.8))), BAD_FOR)
+    found = answer(of(without_worse_parts()), BAD_FOR)
     assert (found.tone, len(found.sentences)) == ("good", 1)
 
 
 def test_parts_without_intervals_say_nothing() -> None:
-    found = answer(of(part("auc", "high", None)), BAD_FOR)
+    found = answer(of(msgspec.structs.replace(rich_result(), slices=())), BAD_FOR)
     assert found.sentences == (Sentence("Not known: no part of the rows has an interval to judge it by."),)
 
 

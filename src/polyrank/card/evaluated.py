@@ -10,7 +10,7 @@ from .quality import between, value_of
 
 SHOWN_PARTS = 10
 SHOWN_COLUMNS = 10
-WORSE = "**worse**: the whole interval is worse than the value of all rows."
+WORSE = "**worse**: than all rows, beyond chance."
 
 
 def evaluation_lines(result: Result | None) -> Iterator[str]:
@@ -56,7 +56,7 @@ def _slice(found: Slice, result: Result) -> Iterator[str]:
         (
             code(part.value),
             f"{part.rows:,}",
-            *(_beside(part.metrics.get(task), all_of) for task, all_of in whole.items()),
+            *(_beside(part.metrics.get(task), is_worse=task in part.worse) for task in whole),
         )
         for part in found.parts
         if part in shown
@@ -66,12 +66,12 @@ def _slice(found: Slice, result: Result) -> Iterator[str]:
     yield from section(f"By {code(found.by)}", [says], table(("value", "rows", *map(code, whole)), rows), level=3)
 
 
-def _beside(found: MetricValue | None, whole: MetricValue) -> str:
+def _beside(found: MetricValue | None, *, is_worse: bool) -> str:
     if found is None:
         return ""
     interval = between(found.interval)
     shown = f"{code(found.name)} {value_of(found.value)}" + (f" ({interval})" if interval else "")
-    return f"{shown} **worse**" if found.is_worse_than(whole) else shown
+    return f"{shown} **worse**" if is_worse else shown
 
 
 def _calibration(result: Result) -> Iterator[tuple[str, ...]]:

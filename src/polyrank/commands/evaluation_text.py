@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from polyrank.evaluation.findings import Catalogue, Importances, MetricValue, Ordering
 from polyrank.evaluation.results import Result
+from polyrank.evaluation.worse import WorsePart, how_many_words, num_judged, worse_parts
 
 from .output import table
 
@@ -19,9 +20,13 @@ def result_text(found: Result) -> str:
 def _paragraphs(found: Result) -> Iterator[str]:
     yield _heading(found)
     yield table([["task", "metric", "value", f"{100 * found.level:g}% interval"], *_metrics(found)])
-    if worse := list(_worse(found)):
-        yield _how_many(found, len(worse))
-        yield table([["slice", "rows", "task", "metric", "value", "interval", "all rows"], *worse[:WORST]])
+    if num_judged(found):
+        yield how_many_words(found)
+    if worse := worse_parts(found):
+        head = ["slice", "rows", "task", "metric", "value", "interval", "all rows"]
+        yield table([head, *_worse(worse[:WORST])])
+        if len(worse) > WORST:
+            yield f"These are the {WORST} of {len(worse)} in which most is lost."
     if found.ordering is not None:
         yield _ordering(found.ordering)
     if found.catalogue is not None:
@@ -51,33 +56,10 @@ def _shown(metric: MetricValue) -> tuple[str, str]:
     return f"{metric.value:.6f}", ends
 
 
-def _how_many(found: Result, worse: int) -> str:
-    """Say how many parts are worse, beside how many would be though none is."""
-    metrics = [metric for own in found.slices for part in own.parts for metric in part.metrics.values()]
-    judged = sum(metric.interval is not None for metric in metrics)
-    return (
-        f"Of {judged:,} parts, one for each value and task, {worse:,} lie wholly beyond the value of all rows on the "
-        f"worse side; about {judged * (1 - found.level) / 2:.0f} would by chance. Those of most rows:"
-    )
-
-
-def _worse(found: Result) -> Iterator[Sequence[str]]:
-    """Yield the parts whose interval lies on the bad side of the value of all rows, those of most rows first."""
-    overall = {task.task: task.metrics[0] for task in found.tasks}
-    parts = [(own, part) for own in found.slices for part in own.parts]
-    for own, part in sorted(parts, key=lambda pair: -pair[1].rows):
-        for task, metric in part.metrics.items():
-            if metric.is_worse_than(overall[task]):
-                value, ends = _shown(metric)
-                yield [
-                    f"{own.by}: {part.value}",
-                    f"{part.rows:,}",
-                    task,
-                    metric.name,
-                    value,
-                    ends,
-                    _shown(overall[task])[0],
-                ]
+def _worse(parts: Sequence[WorsePart]) -> Iterator[Sequence[str]]:
+    for part in parts:
+        shown = (f"{part.by}: {part.value}", f"{part.rows:,}", part.task, part.metric.name)
+        yield [*shown, *_shown(part.metric), _shown(part.whole)[0]]
 
 
 def _ordering(found: Ordering) -> str:

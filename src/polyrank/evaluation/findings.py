@@ -27,12 +27,6 @@ class MetricValue(msgspec.Struct, frozen=True, kw_only=True):
     interval: Interval | None = None
     undefined: str = ""
 
-    def is_worse_than(self, whole: "MetricValue") -> bool:
-        """Say whether the interval of a part of the rows lies on the bad side of the value of all of them."""
-        if self.interval is None or whole.value is None:
-            return False
-        return self.interval[1] < whole.value if self.best == "high" else self.interval[0] > whole.value
-
 
 class SlicePart(msgspec.Struct, frozen=True, kw_only=True):
     """Rows with one value of what is sliced by.
@@ -42,12 +36,15 @@ class SlicePart(msgspec.Struct, frozen=True, kw_only=True):
         rows: how many rows.
         metrics: by task, its first metric.
         calibration: by task, sum of the answers over sum of the labels; None where undefined, and of a multiclass task.
+        worse: tasks in which the part is worse than all rows, beyond chance: of all parts of an evaluation that are
+            said to be, a share of 1 - level is not.
     """
 
     value: str
     rows: int
     metrics: dict[str, MetricValue]
     calibration: dict[str, float | None]
+    worse: tuple[str, ...] = ()
 
 
 class Slice(msgspec.Struct, frozen=True, kw_only=True):

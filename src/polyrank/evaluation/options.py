@@ -35,7 +35,7 @@ class EvaluationOptions:
         shuffles: of each column.
         catalogue_users: drawn for what users would see of all items; 0 leaves it out.
         encoding: of CSV and JSON Lines files.
-        threads: how many find intervals; None takes all that the process may use.
+        threads: how many measure resamples and parts; None takes all that the process may use.
         progress: see `Progress`.
     """
 

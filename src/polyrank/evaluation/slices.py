@@ -1,200 +1,133 @@
-"""Rows in parts: how good each part is."""
+"""How good each part of the rows is, and which are worse than all rows."""
 
 import dataclasses
 import math
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import NormalDist
 
+import msgspec
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from polyrank.errors import ConfigError
 from polyrank.metrics.observed import Observed
 from polyrank.metrics.probabilities import calibration
 from polyrank.metrics.registry import Metric, metrics_of
 from polyrank.tasks import MulticlassTask, Task
 
 from .answered import AnsweredRows
-from .findings import MetricValue, Slice, SliceKind, SlicePart
-from .influence import influence_interval
-
-MAX_PARTS = 12
-NUMBER_PARTS = 5
-LARGEST_WRITTEN = 1e15
-"""Whole numbers below it are written with all their digits."""
-MISSING, OTHERS = "missing", "others"
+from .findings import MetricValue, Slice, SlicePart
+from .influence import INFLUENCES, influence_interval, standard_error
+from .parts import Parts
 
 
 @dataclasses.dataclass(frozen=True)
-class Parts:
-    """Which part each row is in.
+class Whole:
+    """The first metric of a task over all rows.
 
     Attributes:
-        by: what it is sliced by.
-        kind: see `Slice`.
-        names: of the parts, in their order.
-        codes: int64 [B], the part of each row by its place in `names`; -1 is in none.
+        value: of the metric.
+        counts: bool [B], the rows that have a label and a weight.
+        influence: float64 [B], how much each row moves the value; 0 of rows that do not count.
     """
 
-    by: str
-    kind: SliceKind
-    names: tuple[str, ...]
-    codes: NDArray[np.int64]
+    value: float
+    counts: NDArray[np.bool_]
+    influence: NDArray[np.float64]
 
 
-def parts_of_column(by: str, column: pa.ChunkedArray, *, is_categorical: bool, missing: Collection[str] = ()) -> Parts:
-    """Part rows by the value of a column: a categorical one by value, lists by length, many numbers or times by fifths.
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """A slice, and how surely its parts are worse.
 
-    Args:
-        by: its name.
-        column: its values.
-        is_categorical: it is a feature whose numbers are names.
-        missing: values as text that a feature takes for missing.
-
-    Raises:
-        ConfigError: the column is of a type that `check_parting` refuses.
+    Attributes:
+        slice: its parts, none of which is judged yet.
+        chances: of each part, by task that can be judged: the probability that it would look as bad if it were not.
     """
-    kind = column.type
-    check_parting(by, kind)
-    if _is_list(kind) and not is_categorical:
-        return parts_of_numbers(f"length of {by}", "column", pc.list_value_length(column))
-    is_real, is_time = _is_real(kind), pa.types.is_timestamp(kind) or pa.types.is_date(kind)
-    if is_categorical or not (is_real or ((pa.types.is_integer(kind) or is_time) and _are_many(column))):
-        return _parts_of_values(by, column, missing)
-    if is_time:
-        seconds = column.cast(pa.timestamp("s"), safe=False).cast(pa.int64())
-        return parts_of_numbers(by, "column", seconds, write=_day if pa.types.is_date(kind) else _second)
-    return parts_of_numbers(by, "column", column.cast(pa.float64(), safe=False))
+
+    slice: Slice
+    chances: tuple[dict[str, float], ...]
 
 
-def check_parting(by: str, kind: pa.DataType) -> None:
-    """Refuse a type whose values part no rows.
-
-    Raises:
-        ConfigError: it holds other columns, or spans of the calendar.
-    """
-    if (pa.types.is_nested(kind) and not _is_list(kind)) or pa.types.is_interval(kind):
-        raise ConfigError(f"by names column {by!r} of type {kind}; name one of numbers, text, times or lists")
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    return str(kind).startswith(("list", "large_list", "fixed_size_list"))
-
-
-def _is_real(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+def wholes(rows: AnsweredRows) -> dict[str, Whole]:
+    """Measure all rows, by task; those whose metric is undefined are left out."""
+    found = {}
+    for index, (task, observed) in enumerate(rows.by_task()):
+        value = _value(first_metric(task), observed)
+        if math.isnan(value):
+            continue
+        counts = ~np.isnan(rows.labels[:, index])
+        counts &= True if rows.weights is None else rows.weights > 0
+        influence = np.zeros(len(rows))
+        influence[counts] = INFLUENCES[first_metric(task).name][0](observed)
+        found[task.name] = Whole(value, counts, influence)
+    return found
 
 
-def _are_many(column: pa.ChunkedArray) -> bool:
-    return bool(pc.count_distinct(column).as_py() > MAX_PARTS)
-
-
-def parts_of_numbers(
-    by: str, kind: SliceKind, column: pa.ChunkedArray, *, write: Callable[[float], str] | None = None
-) -> Parts:
-    """Part rows by fifths of a column of numbers, as far as equal numbers allow; `write` names their ends."""
-    values = column.to_numpy().astype(np.float64)
-    known = np.isfinite(values)
-    if not known.any():
-        return Parts(by, kind, (MISSING,), np.zeros(len(values), np.int64))
-    cuts = np.unique(np.quantile(values[known], np.linspace(0, 1, NUMBER_PARTS + 1)[1:-1], method="lower"))
-    codes = np.searchsorted(cuts, values)
-    codes[~known] = len(cuts) + 1
-    present, codes = np.unique(codes, return_inverse=True)
-    names = tuple(
-        MISSING if code > len(cuts) else _range(values[known & (codes == at)], write or _number)
-        for at, code in enumerate(present)
-    )
-    return Parts(by, kind, names, codes.astype(np.int64))
-
-
-def _range(values: NDArray[np.float64], write: Callable[[float], str]) -> str:
-    low, high = float(values.min()), float(values.max())
-    return write(low) if low == high else f"{write(low)} to {write(high)}"
-
-
-def _number(value: float) -> str:
-    return f"{value:.0f}" if value.is_integer() and abs(value) < LARGEST_WRITTEN else f"{value:.6g}"
-
-
-def _second(value: float) -> str:
-    return str(np.datetime64(int(value), "s"))
-
-
-def _day(value: float) -> str:
-    return _second(value).partition("T")[0]
-
-
-def _parts_of_values(by: str, column: pa.ChunkedArray, missing: Collection[str]) -> Parts:
-    """Part rows by value: the most frequent ones, in the order of values, then others, then what is missing."""
-    codes, values = _coded(column)
-    codes[np.isin(codes, [code for code, value in enumerate(values) if value in missing])] = -1
-    counts = np.bincount(codes[codes >= 0], minlength=len(values))
-    most = np.argsort(-counts, kind="stable")[: MAX_PARTS if np.count_nonzero(counts) <= MAX_PARTS else MAX_PARTS - 1]
-    shown = sorted((code for code in most.tolist() if counts[code]), key=lambda code: _natural(values[code]))
-    places = np.full(len(values) + 1, len(shown))
-    places[shown] = np.arange(len(shown))
-    places[-1] = len(shown) + 1
-    names = [*(values[code] for code in shown), OTHERS, MISSING]
-    found = places[codes]
-    present, found = np.unique(found, return_inverse=True)
-    return Parts(by, "column", tuple(names[place] for place in present), found.astype(np.int64))
-
-
-def _coded(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], list[str]]:
-    """Return the value of each row as a number, int64 [B], -1 where it is missing, and the values as text, each once.
-
-    A dictionary may hold a value twice, and a missing one, so its values are numbered themselves.
-    """
-    whole = (column.cast(pa.string()) if pa.types.is_decimal(column.type) else column).combine_chunks()
-    coded = whole if pa.types.is_dictionary(whole.type) else whole.dictionary_encode()
-    values = coded.dictionary
-    if pa.types.is_floating(values.type):
-        values = pc.if_else(pc.is_nan(values.cast(pa.float64())), pa.scalar(None, values.type), values)
-    distinct = values.dictionary_encode()
-    numbers = np.append(_indices(distinct), -1)
-    return numbers[_indices(coded)], _texts(distinct.dictionary)
-
-
-def _indices(coded: pa.DictionaryArray) -> NDArray[np.int64]:
-    return np.asarray(coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), np.int64)
-
-
-def _texts(values: pa.Array) -> list[str]:
-    kind = values.type
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
-        return [value.decode(errors="replace") for value in values.to_pylist()]
-    return [str(value) for value in values.cast(pa.string()).to_pylist()]
-
-
-def _natural(value: str) -> tuple[int, float, str]:
-    """Order numbers as numbers, and text after them."""
-    try:
-        number = float(value)
-    except ValueError:
-        number = math.nan
-    return (1, 0.0, value) if math.isnan(number) else (0, number, "")
-
-
-def sliced(rows: AnsweredRows, parts: Parts, level: float) -> Slice:
+def sliced(rows: AnsweredRows, parts: Parts, whole: Mapping[str, Whole], level: float) -> Measured:
     """Measure each part by the first metric of each task."""
-    found = []
+    found, chances = [], []
     for place, name in enumerate(parts.names):
-        part = rows[np.flatnonzero(parts.codes == place)]
+        chosen = np.flatnonzero(parts.codes == place)
+        part = rows[chosen]
         metrics = {task.name: _first_metric(task, observed, level) for task, observed in part.by_task()}
         found.append(SlicePart(value=name, rows=len(part), metrics=metrics, calibration=dict(_calibrations(part))))
-    return Slice(by=parts.by, kind=parts.kind, parts=tuple(found))
+        chances.append(
+            {
+                task.name: _chance(rows, chosen, observed, metrics[task.name], whole[task.name])
+                for task, observed in part.by_task()
+                if metrics[task.name].interval is not None
+            }
+        )
+    return Measured(Slice(by=parts.by, kind=parts.kind, parts=tuple(found)), tuple(chances))
+
+
+def _chance(
+    rows: AnsweredRows, chosen: NDArray[np.int64], observed: Observed, metric: MetricValue, whole: Whole
+) -> float:
+    """Return the probability that a part looks as bad as it does, or worse, if it is as good as all rows.
+
+    It is one of the rows that it is compared with: what moves their difference is its own influence less theirs.
+    """
+    assert metric.value is not None  # noqa: S101 (as it has an interval)
+    moved = -whole.influence
+    moved[chosen[whole.counts[chosen]]] += INFLUENCES[metric.name][0](observed)
+    error = standard_error(moved, rows.groups)
+    better = metric.value - whole.value if metric.best == "high" else whole.value - metric.value
+    return NormalDist().cdf(better / error) if error > 0 else 1.0
+
+
+def judged(measured: Sequence[Measured], level: float) -> tuple[Slice, ...]:
+    """Say which parts are worse than all rows, so that a share of 1 - level of those named is so by chance.
+
+    Benjamini and Hochberg, Controlling the False Discovery Rate, JRSS B 57, 1995.
+    """
+    chances = np.sort([chance for each in measured for part in each.chances for chance in part.values()])
+    limits = (1 - level) * np.arange(1, len(chances) + 1) / max(1, len(chances))
+    limit = float(chances[chances <= limits].max(initial=-1.0))
+    return tuple(
+        msgspec.structs.replace(
+            each.slice,
+            parts=tuple(
+                msgspec.structs.replace(part, worse=tuple(task for task, chance in own.items() if chance <= limit))
+                for part, own in zip(each.slice.parts, each.chances, strict=True)
+            ),
+        )
+        for each in measured
+    )
 
 
 def _first_metric(task: Task, observed: Observed, level: float) -> MetricValue:
     metric = first_metric(task)
-    value = metric.prepare(observed).value(np.ones(len(observed))) if len(observed) else np.nan
-    if np.isnan(value):
+    value = _value(metric, observed)
+    if math.isnan(value):
         reason = metric.undefined if len(observed) else "no label of it is observed"
         return MetricValue(name=metric.name, best=metric.best, value=None, undefined=reason)
     interval = influence_interval(metric.name, observed, value, level)
     return MetricValue(name=metric.name, best=metric.best, value=value, interval=interval)
+
+
+def _value(metric: Metric, observed: Observed) -> float:
+    return metric.prepare(observed).value(np.ones(len(observed))) if len(observed) else math.nan
 
 
 def first_metric(task: Task) -> Metric:

@@ -1,5 +1,6 @@
 """Which parts of the rows are measured by themselves."""
 
+import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,17 +13,23 @@ from polyrank.features import CategoricalFeature
 from .collecting import LastRows
 from .findings import Slice
 from .options import EvaluationOptions
+from .parts import Parts, parts_of_column, parts_of_numbers
 from .reading import Keys, ReadRows
-from .slices import Parts, parts_of_column, parts_of_numbers, sliced
+from .slices import Measured, judged, sliced, wholes
 
 KNOWN, NEW = "known", "new"
 
 
 def slices(read: ReadRows, keys: Keys, options: EvaluationOptions) -> tuple[Slice, ...]:
     """Measure parts: new users and items, those of few rows and of many, and the values of columns."""
-    with ThreadPoolExecutor(options.bootstrap().threads, "polyrank-slice") as pool:
-        several = (parts for parts in _parts(read, keys) if len(parts.names) > 1)
-        return tuple(pool.map(lambda parts: sliced(read.answered, parts, options.level), several))
+    threads = options.bootstrap().threads
+    several = (parts for parts in _parts(read, keys) if len(parts.names) > 1)
+    whole = wholes(read.answered)
+    found: list[Measured] = []
+    with ThreadPoolExecutor(threads, "polyrank-slice") as pool:
+        while some := list(itertools.islice(several, threads)):  # each is as long as there are rows
+            found += pool.map(lambda parts: sliced(read.answered, parts, whole, options.level), some)
+    return judged(found, options.level)
 
 
 def _parts(read: ReadRows, keys: Keys) -> Iterator[Parts]:

@@ -9,7 +9,7 @@ from polyrank.errors import DataError
 from polyrank.features import CategoricalFeature
 from polyrank.schema import Schema
 
-from .slices import check_parting
+from .parts import check_parting
 
 MAX_VALUES = 20
 MAX_COLUMNS = 10

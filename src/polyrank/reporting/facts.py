@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from polyrank.evaluation.findings import Interval, MetricValue
@@ -18,67 +18,6 @@ _CHANCE = 0.5
 
 _REAL_ROWS = "sample"
 """Beginning of the kinds of rows that a graph of smaller numbers must answer alike; on others it need be finite."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class WorsePart:
-    """A part of the rows that is worse than the whole by more than chance.
-
-    Attributes:
-        by: what is sliced by.
-        value: of the part.
-        rows: how many.
-        task: whose metric it is.
-        metric: of the part, with its interval.
-        whole: the value of all rows.
-    """
-
-    by: str
-    value: str
-    rows: int
-    task: str
-    metric: MetricValue
-    whole: float
-
-    @property
-    def gap(self) -> float:
-        """How far the nearer end of the interval is from the whole, as a share of the whole."""
-        return _beyond(self.metric, self.whole) / max(abs(self.whole), 1e-12)
-
-
-def worse_parts(result: Result) -> list[WorsePart]:
-    """Return the parts whose interval lies beyond the value of all rows, the furthest first."""
-    found = [part for part in _parts(result) if _beyond(part.metric, part.whole) > 0]
-    return sorted(found, key=lambda part: -part.gap)
-
-
-def num_judged(result: Result) -> int:
-    """Return how many parts have an interval, by task: as many as could be worse."""
-    return sum(part.metric.interval is not None for part in _parts(result))
-
-
-def _parts(result: Result) -> Iterator[WorsePart]:
-    wholes = {task.task: task.metrics[0].value for task in result.tasks if task.metrics}
-    for cut in result.slices:
-        for part in cut.parts:
-            for task, metric in part.metrics.items():
-                whole = wholes.get(task)
-                if whole is not None:
-                    yield WorsePart(by=cut.by, value=part.value, rows=part.rows, task=task, metric=metric, whole=whole)
-
-
-def _beyond(metric: MetricValue, whole: float) -> float:
-    """Return by how much the whole interval is worse than a value; 0 or below where it is not."""
-    if metric.interval is None:
-        return 0.0
-    low, high = metric.interval
-    match metric.best:
-        case "high":
-            return whole - high
-        case "low":
-            return low - whole
-        case "one":
-            return max(abs(math.log(max(end, 1e-12))) for end in (low, high)) if _excludes(metric.interval, 1) else 0.0
 
 
 def metric_of(task: TaskResult, name: str) -> MetricValue | None:

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 from polyrank.evaluation.results import Result, TaskResult
+from polyrank.evaluation.worse import WorsePart, how_many_words, num_judged, worse_parts
 
 from . import facts
 from .blocks import Answer, Sentence
 from .bringing import COMPARE, EVALUATE
-from .numerals import brief, change, count, joined, numeral, rounded, span
+from .numerals import brief, change, count, joined, numeral, span
 from .records import Change, Interval
 from .sources import Run, Sources
 from .words_served import is_served_alike, load_held
@@ -88,31 +89,22 @@ def _is_bad_for(sources: Sources) -> Iterator[Sentence]:
         yield Sentence("Not known: not evaluated.", command=EVALUATE)
         return
     result = sources.evaluations[0].found
-    judged, worse = facts.num_judged(result), facts.worse_parts(result)
-    if judged == 0:
+    if num_judged(result) == 0:
         yield Sentence("Not known: no part of the rows has an interval to judge it by.")
         return
-    yield _how_many(result, judged, len(worse))
+    worse = worse_parts(result)
+    yield Sentence(how_many_words(result), "plain" if worse else "good")
     for part in worse[:_SHOWN]:
         yield Sentence(part_words(part), "warning")
 
 
-def part_words(part: facts.WorsePart) -> str:
+def part_words(part: WorsePart) -> str:
     """Say which part is worse, and by how much."""
     return (
         f"Where “{brief(part.by)}” is “{brief(part.value)}” ({count(part.rows, 'row')}), {part.task} has "
         f"{part.metric.name} {numeral(part.metric.value)} ({span(part.metric.interval)}) against "
-        f"{numeral(part.whole)} of all rows."
+        f"{numeral(part.whole.value)} of all rows."
     )
-
-
-def _how_many(result: Result, judged: int, worse: int) -> Sentence:
-    by_chance = judged * (1 - result.level) / 2
-    text = (
-        f"Of {judged:,} parts, one for each value and task, {worse:,} lie wholly beyond the value of all rows on the "
-        f"worse side; about {rounded(by_chance)} would by chance."
-    )
-    return Sentence(text, "good" if worse == 0 else "plain")
 
 
 def _is_calibrated(sources: Sources) -> Iterator[Sentence]:

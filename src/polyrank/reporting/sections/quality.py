@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from polyrank.evaluation.findings import MetricValue
 from polyrank.evaluation.results import Result
-from polyrank.reporting import facts
+from polyrank.evaluation.worse import CAVEAT, how_many_words, worse_parts
 from polyrank.reporting.blocks import Block, Gallery, Heading, Section, Table, Words
 from polyrank.reporting.numerals import brief, count, moment, numeral, span
 from polyrank.reporting.pictures.answers import distribution_pictures
@@ -99,11 +99,13 @@ def parts_section(sources: Sources) -> Section:
 def _parts(result: Result) -> Iterator[Block]:
     if not result.slices:
         return
-    worse = facts.worse_parts(result)
-    if not worse:
-        yield Words("No part lies wholly beyond the value of all rows on the worse side.", "good")
+    worse = worse_parts(result)
+    yield Words(how_many_words(result), "plain" if worse else "good")
     for part in worse[:_WORST]:
         yield Words(part_words(part), "warning")
+    if len(worse) > _WORST:
+        yield Words(f"These are the {_WORST} of {len(worse)} in which most is lost.")
+    yield Words(CAVEAT)
     for cut in result.slices:
         pictures = tuple(slice_pictures(result, cut))
         if pictures:
