@@ -16,8 +16,11 @@ from polyrank.tasks import MulticlassTask, Task
 
 from .answered import AnsweredRows
 from .findings import MetricValue, Slice, SlicePart
-from .influence import INFLUENCES, influence_interval, standard_error
+from .influence import INFLUENCES, influence_interval
 from .parts import Parts
+
+ROUNDING = 1e-9
+"""A variance below it, as a share, is 0 but for rounding: the part is all rows."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,12 +30,16 @@ class Whole:
     Attributes:
         value: of the metric.
         counts: bool [B], the rows that have a label and a weight.
-        influence: float64 [B], how much each row moves the value; 0 of rows that do not count.
+        units: int64 [B], what is independent by its number: groups, and rows of none.
+        moves: float64 [U], how much the rows of each unit move the value.
+        squares: sum of the squares of `moves`.
     """
 
     value: float
     counts: NDArray[np.bool_]
-    influence: NDArray[np.float64]
+    units: NDArray[np.int64]
+    moves: NDArray[np.float64]
+    squares: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,17 +57,26 @@ class Measured:
 
 def wholes(rows: AnsweredRows) -> dict[str, Whole]:
     """Measure all rows, by task; those whose metric is undefined are left out."""
-    found = {}
+    found, units = {}, _units(rows)
     for index, (task, observed) in enumerate(rows.by_task()):
         value = _value(first_metric(task), observed)
         if math.isnan(value):
             continue
         counts = ~np.isnan(rows.labels[:, index])
         counts &= True if rows.weights is None else rows.weights > 0
-        influence = np.zeros(len(rows))
-        influence[counts] = INFLUENCES[first_metric(task).name][0](observed)
-        found[task.name] = Whole(value, counts, influence)
+        influence = INFLUENCES[first_metric(task).name][0](observed)
+        moves = np.bincount(units[counts], influence, minlength=int(units.max(initial=-1)) + 1).astype(np.float64)
+        found[task.name] = Whole(value, counts, units, moves, float(moves @ moves))
     return found
+
+
+def _units(rows: AnsweredRows) -> NDArray[np.int64]:
+    if rows.groups is None:
+        return np.arange(len(rows))
+    alone = np.flatnonzero(rows.groups < 0)
+    units = rows.groups.copy()
+    units[alone] = rows.groups.max(initial=-1) + 1 + np.arange(len(alone))
+    return units
 
 
 def sliced(rows: AnsweredRows, parts: Parts, whole: Mapping[str, Whole], level: float) -> Measured:
@@ -73,7 +89,7 @@ def sliced(rows: AnsweredRows, parts: Parts, whole: Mapping[str, Whole], level: 
         found.append(SlicePart(value=name, rows=len(part), metrics=metrics, calibration=dict(_calibrations(part))))
         chances.append(
             {
-                task.name: _chance(rows, chosen, observed, metrics[task.name], whole[task.name])
+                task.name: _chance(chosen, observed, metrics[task.name], whole[task.name])
                 for task, observed in part.by_task()
                 if metrics[task.name].interval is not None
             }
@@ -81,19 +97,18 @@ def sliced(rows: AnsweredRows, parts: Parts, whole: Mapping[str, Whole], level: 
     return Measured(Slice(by=parts.by, kind=parts.kind, parts=tuple(found)), tuple(chances))
 
 
-def _chance(
-    rows: AnsweredRows, chosen: NDArray[np.int64], observed: Observed, metric: MetricValue, whole: Whole
-) -> float:
+def _chance(chosen: NDArray[np.int64], observed: Observed, metric: MetricValue, whole: Whole) -> float:
     """Return the probability that a part looks as bad as it does, or worse, if it is as good as all rows.
 
-    It is one of the rows that it is compared with: what moves their difference is its own influence less theirs.
+    The part is one of the rows that it is compared with: what moves the difference of the two is its own influence less
+    theirs, and the variance the sum of the squares of that over units.
     """
     assert metric.value is not None  # noqa: S101 (as it has an interval)
-    moved = -whole.influence
-    moved[chosen[whole.counts[chosen]]] += INFLUENCES[metric.name][0](observed)
-    error = standard_error(moved, rows.groups)
+    units = whole.units[chosen[whole.counts[chosen]]]
+    moves = np.bincount(units, INFLUENCES[metric.name][0](observed))
+    variance = whole.squares - 2 * float(whole.moves[: len(moves)] @ moves) + float(moves @ moves)
     better = metric.value - whole.value if metric.best == "high" else whole.value - metric.value
-    return NormalDist().cdf(better / error) if error > 0 else 1.0
+    return NormalDist().cdf(better / math.sqrt(variance)) if variance > ROUNDING * whole.squares else 1.0
 
 
 def judged(measured: Sequence[Measured], level: float) -> tuple[Slice, ...]:
