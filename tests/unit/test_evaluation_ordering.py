@@ -85,12 +85,22 @@ def test_top_label_is_the_mean_of_the_best_rows(task: str) -> None:
     def collect(scores: Floats, labels: Floats) -> float:
         if len(labels) > 12:
             best.extend(labels[np.argsort(-scores)[:12]])
-            every.extend(labels)
+            every.append(labels.mean())
         return 0.0
 
     by_group(task, SCORES, collect)
     quality = found(12).tasks[task]
     assert (quality.top_label, quality.mean_label) == pytest.approx((np.mean(best), np.mean(every)))
+
+
+def test_random_scores_give_the_mean_label_of_unlike_groups() -> None:
+    random, sizes = np.random.default_rng(3), [1_000] * 50 + [12] * 500
+    labels = (random.random(56_000) < np.repeat([0.05, 0.5], [50_000, 6_000])).astype(np.float32)
+    answers = {"click": random.random(56_000).astype(np.float32)}
+    rows = AnsweredRows(schema_of(CLICK), answers, labels[:, None], np.repeat(np.arange(550), sizes))
+    result = ordering(rows, {"click": 1.0}, 10)
+    assert result is not None
+    assert result.tasks["click"].top_label == pytest.approx(result.tasks["click"].mean_label, abs=0.02)
 
 
 def test_no_group_with_a_choice_has_no_top_label() -> None:

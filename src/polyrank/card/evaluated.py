@@ -89,7 +89,13 @@ def _groups(result: Result) -> Iterator[tuple[str, ...]]:
 def _ordering(found: Ordering) -> Iterator[str]:
     weights = ", ".join(f"{code(task)} {weight:g}" for task, weight in found.weights.items())
     says = f"The best {found.k} rows of {found.groups:,} groups, by the weights {weights}:"
-    head = ("task", f"ndcg of the best {found.k}", "by its own answers alone", "mean label of the best", "of all")
+    head = (
+        "task",
+        f"ndcg of the best {found.k}",
+        "by its own answers alone",
+        "label of a group's best",
+        "of all its rows",
+    )
     rows = [
         (code(task), *map(value_of, (each.ndcg, each.own_ndcg, each.top_label, each.mean_label)))
         for task, each in found.tasks.items()

@@ -64,7 +64,14 @@ def _worse(parts: Sequence[WorsePart]) -> Iterator[Sequence[str]]:
 
 def _ordering(found: Ordering) -> str:
     weights = " + ".join(f"{weight:g} {task}" for task, weight in found.weights.items())
-    head = ["task", f"ndcg@{found.k}", "by itself", f"recall@{found.k}", f"mean label of best {found.k}", "of all"]
+    head = [
+        "task",
+        f"ndcg@{found.k}",
+        "by itself",
+        f"recall@{found.k}",
+        f"label of a group's best {found.k}",
+        "of all its rows",
+    ]
     rows = [
         [task, *(_number(value) for value in (own.ndcg, own.own_ndcg, own.recall, own.top_label, own.mean_label))]
         for task, own in found.tasks.items()

@@ -116,8 +116,9 @@ class OrderQuality(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         ndcg: normalised discounted cumulative gain of the best `k` rows, with the label as gain.
         recall: share of the positive rows that are among the best `k`; None of a task that is not binary.
-        top_label: mean label of the best `k` rows of groups that have more than `k`; None where none has.
-        mean_label: mean label of all rows of these.
+        top_label: mean label of a group's best `k` rows, averaged over the groups that have more than `k`; None where
+            none has.
+        mean_label: mean label of all rows of a group, averaged likewise: what `top_label` is where scores are random.
         own_ndcg: what `ndcg` would be, if rows were in the order of this task's answers alone.
     """
 

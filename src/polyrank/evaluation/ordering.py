@@ -61,7 +61,10 @@ def _gains(task: Task, observed: Observed) -> NDArray[np.float64]:
 
 
 def _top_labels(observed: Observed, k: int) -> tuple[float, float]:
-    """Return the mean label of the best `k` rows, and of all rows, of the groups that have more than `k`."""
+    """Return the mean label of the best `k` rows and of all rows, each a mean over the groups that have more than `k`.
+
+    Each group counts alike in both, so that they are alike where scores are random.
+    """
     assert observed.groups is not None  # noqa: S101 (tells the type checker)
     order = order_within(observed.groups, observed.by_answer)
     scores = GroupedScores(
@@ -70,8 +73,8 @@ def _top_labels(observed: Observed, k: int) -> tuple[float, float]:
     has_choice = scores.sizes > k
     if not has_choice.any():
         return math.nan, math.nan
-    top = scores.gains(np.ones(k))[has_choice].sum() / (k * has_choice.sum())
-    return float(top), float(scores.positives[has_choice].sum() / scores.sizes[has_choice].sum())
+    top, mean = scores.gains(np.ones(k)) / k, scores.positives / scores.sizes
+    return float(top[has_choice].mean()), float(mean[has_choice].mean())
 
 
 def _known(value: float) -> float | None:

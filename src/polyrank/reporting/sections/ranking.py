@@ -53,7 +53,7 @@ def _ordered(found: Ordering) -> Iterator[Block]:
         for task, each in found.tasks.items()
     )
     k = found.k
-    head = ("task", f"ndcg@{k}", "by its own answers", f"recall@{k}", f"mean label of the best {k}", "of all rows")
+    head = ("task", f"ndcg@{k}", "by its own answers", f"recall@{k}", f"label of a group's best {k}", "of all its rows")
     yield Table(f"How well the score orders the best {k}", head, rows)
 
 
