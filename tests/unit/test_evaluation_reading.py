@@ -226,6 +226,33 @@ def test_answerer_s_error_names_the_file(tmp_path: Path) -> None:
         read_rows(Formula(SCHEMA, refuse), written(tmp_path, TABLE), few(), Keys(None, None))
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf], ids=str)
+@pytest.mark.parametrize("task", ["click", "genre"])
+def test_answer_that_is_no_number_is_told_with_its_row(tmp_path: Path, task: str, value: float) -> None:
+    def broken(schema: Schema, rows: pa.Table) -> dict[str, NDArray[np.float32]]:
+        answers = answers_of(schema, rows)
+        answers[task][rows["price"].to_numpy() == TABLE["price"][105].as_py(), ...] = value
+        return answers
+
+    rows, marks = written(tmp_path, *PIECES), np.arange(200) % 5 == 0
+    with pytest.raises(DataError) as caught:
+        read_rows(Formula(SCHEMA, broken), rows, few(), keys_of(SCHEMA, few()), evaluated=marks)
+    assert str(caught.value) == (
+        f"{rows}/1.parquet: the answer for task {task!r} is {value} at row 36; a finite number expected: "
+        "correct the row's features, or train anew with a lower learning rate"
+    )
+
+
+def test_first_answer_that_is_no_number_is_told(tmp_path: Path) -> None:
+    def broken(schema: Schema, rows: pa.Table) -> dict[str, NDArray[np.float32]]:
+        answers = answers_of(schema, rows)
+        answers["click"][4:], answers["taste"][2:] = np.nan, np.inf
+        return answers
+
+    with pytest.raises(DataError, match=r"the answer for task 'taste' is inf at row 3;"):
+        read_rows(Formula(SCHEMA, broken), written(tmp_path, TABLE), few(), Keys(None, None))
+
+
 def test_server_s_error_is_left_as_it_is(tmp_path: Path) -> None:
     def refuse(_schema: Schema, _rows: pa.Table) -> Any:
         raise RequestError("another run went live")

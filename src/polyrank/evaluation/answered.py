@@ -1,6 +1,7 @@
 """Answered rows with what they are measured by."""
 
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping
 from typing import Literal, Protocol
 
@@ -8,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from polyrank.errors import RowError
 from polyrank.metrics.observed import Observed
 from polyrank.schema import Schema
 from polyrank.tasks import Task
@@ -99,6 +101,28 @@ class AnsweredRows:
         """Yield each task with the rows that count for it."""
         for task in self.schema.tasks:
             yield task, self.observed(task)
+
+
+def check_finite(answers: Answers, rows: NDArray[np.int64]) -> None:
+    """Refuse answers [n] that are no numbers, which would stand anywhere in an order and in no mean.
+
+    Args:
+        answers: to check.
+        rows: int64 [n], of which rows they are, ascending, from 0.
+
+    Raises:
+        RowError: one is infinite or NaN; the message has the first such row, and the first such task of it.
+    """
+    flat = {name: values.reshape(len(values), -1) for name, values in answers.items()}
+    first_rows = {name: int(np.argmin(np.append(np.isfinite(each).all(axis=1), False))) for name, each in flat.items()}
+    name, first = min(first_rows.items(), key=lambda found: found[1])
+    if first < len(rows):
+        value = next(number for number in flat[name][first].tolist() if not math.isfinite(number))
+        raise RowError(
+            f"the answer for task {name!r} is {value}",
+            int(rows[first]),
+            "; a finite number expected: correct the row's features, or train anew with a lower learning rate",
+        )
 
 
 def single_answer_tasks(schema: Schema) -> tuple[Task, ...]:

@@ -44,7 +44,7 @@ def evaluate_files(
 
     Raises:
         ConfigError: an option does not go with the model.
-        DataError: the files cannot be read, hold no row, or do not fit the schema.
+        DataError: the files cannot be read, hold no row, or do not fit the schema; or an answer is not finite.
         PolyrankError: as `Answerer.answer`.
     """
     options = options or EvaluationOptions()

@@ -18,7 +18,7 @@ from polyrank.rows import columns_of
 from polyrank.schema import Schema
 from polyrank.times import Times
 
-from .answered import AnsweredRows, Answerer
+from .answered import AnsweredRows, Answerer, check_finite
 from .collecting import LastRows, SampledRows
 from .options import EvaluationOptions
 from .table_loads import TableLoads
@@ -88,7 +88,8 @@ def read_rows(
     """Read the files of `data`, and answer their rows, or those that `evaluated` marks, bool of all rows.
 
     Raises:
-        DataError: the files cannot be read, hold no row or others than `evaluated` marks, or do not fit the schema.
+        DataError: the files cannot be read, hold no row or others than `evaluated` marks, or do not fit the schema; or
+            an answer is not finite.
         PolyrankError: as `Answerer.answer`.
     """
     reader = _Reader(answerer, options, keys, evaluated)
@@ -149,6 +150,7 @@ class _Reader:
             self._moments.append((int(known.min()), int(known.max())))
         with piece.named():
             answers = self._answerer.answer(answered)
+            check_finite(answers, np.flatnonzero(chosen))
         self._parts.append(
             AnsweredRows(
                 self._schema,
