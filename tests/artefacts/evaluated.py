@@ -103,7 +103,14 @@ class Formula:
 
 def few(**changes: object) -> EvaluationOptions:
     """Return options that take little time."""
-    given = {"resamples": 3, "importance_rows": 50, "shuffles": 1, "catalogue_users": 5, "threads": 1} | changes
+    given = {
+        "resamples": 4,
+        "level": 0.5,
+        "importance_rows": 50,
+        "shuffles": 1,
+        "catalogue_users": 5,
+        "threads": 1,
+    } | changes
     return EvaluationOptions(**given)  # type: ignore[arg-type]
 
 

@@ -17,7 +17,7 @@ from polyrank.serving import Server, serve
 from polyrank.train import TrainConfig, fit
 
 SCHEMA = schema_of(*EVERY_TASK, extra='group = "user"\ntime = "at"\nsample_weight = "weight"')
-QUICK = ["--resamples", "20", "--importance-rows", "60", "--catalogue-users", "8", "--by", "price", "--by", "history"]
+QUICK = ["--resamples", "40", "--importance-rows", "60", "--catalogue-users", "8", "--by", "price", "--by", "history"]
 
 
 @pytest.fixture(scope="module")

@@ -63,12 +63,14 @@ def cases(draw: st.DrawFn) -> Case:
     lines = {line.partition(" ")[0]: line for line in draw(st.lists(st.sampled_from(LINES), unique=True))}
     table = _spoiled(draw, table_of(draw(st.integers(1, 40)), draw(st.integers(0, 99))))
     by = tuple(draw(st.lists(st.sampled_from(BY), max_size=3, unique=True)))
+    level, resamples = draw(st.sampled_from([(0.5, 4), (0.95, 40)]))
     options = few(
         by=by,
         k=draw(st.integers(1, 5)),
         importance_rows=10,
         catalogue_users=2,
-        level=draw(st.sampled_from([0.5, 0.99])),
+        level=level,
+        resamples=resamples,
     )
     marks = draw(st.none() | st.lists(st.booleans(), min_size=len(table), max_size=len(table)).filter(any))
     return Case(

@@ -18,8 +18,8 @@ from polyrank.evaluation.results import Result
 
 Capture = pytest.CaptureFixture[str]
 
-QUICK = ["--resamples", "3", "--importance-rows", "40", "--shuffles", "1", "--catalogue-users", "3"]
-LEAST = ["--resamples", "2", "--importance-rows", "0", "--catalogue-users", "0"]
+QUICK = ["--resamples", "40", "--importance-rows", "40", "--shuffles", "1", "--catalogue-users", "3"]
+LEAST = ["--resamples", "40", "--importance-rows", "0", "--catalogue-users", "0"]
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_parts_that_are_worse_are_shown(toy_run: Path, capsys: Capture) -> None:
 @pytest.mark.usefixtures("place")
 def test_json_is_a_result(toy_run: Path, capsys: Capture) -> None:
     found = found_json(capsys, toy_run, "few.parquet", *LEAST, "--level", "0.8", "--seed", "7")
-    assert (found["format"], found["level"], found["resamples"], found["seed"]) == (1, 0.8, 2, 7)
+    assert (found["format"], found["level"], found["resamples"], found["seed"]) == (1, 0.8, 40, 7)
     assert found["data"] == {
         **dict.fromkeys(("group", "groups")),
         "source": "few.parquet",
@@ -211,6 +211,7 @@ REFUSED = {
     "no level": (["--level", "2"], "--level must be in (0, 1), got 2.0"),
     "a level that is none": (["--level", "nan"], "--level must be in (0, 1), got nan"),
     "no resamples": (["--resamples", "0"], "--resamples must be 1 or above, got 0"),
+    "few resamples": (["--resamples", "9", "--level", "0.8"], "--resamples must be at least 10 for level 0.8, got 9"),
     "a negative seed": (["--seed", "-1"], "--seed must be 0 or above, got -1"),
     "no shuffle": (["--shuffles", "0"], "--shuffles must be an integer in [1, 100], got 0"),
     "negative rows": (["--importance-rows", "-1"], "--importance-rows must be an integer in [0, 10000000], got -1"),

@@ -30,6 +30,8 @@ from polyrank.evaluation.findings import Slice
 from polyrank.evaluation.options import EvaluationOptions
 from polyrank.evaluation.results import Result
 from polyrank.labels import groups
+from polyrank.metrics.intervals import draws
+from polyrank.metrics.observed import Observed
 
 EVERYTHING = 'group = "user"\ntime = "at"\nsample_weight = "weight"'
 SCHEMA = schema_of(*EVERY_TASK, extra=EVERYTHING)
@@ -99,7 +101,7 @@ def test_rows_are_described(whole: Result) -> None:
 
 def test_model_and_how_it_was_evaluated_are_described(whole: Result) -> None:
     assert (whole.model.source, whole.model.kind, whole.model.run_id) == ("somewhere", "run", "0123456789ab")
-    assert (whole.level, whole.resamples, whole.seed) == (0.95, 3, 0)
+    assert (whole.level, whole.resamples, whole.seed) == (0.5, 4, 0)
     assert {"python", "polyrank", "processor", "cores"} <= whole.environment.keys()
 
 
@@ -319,6 +321,8 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "catalogue": ({"catalogue_users": 1.5}, r"^catalogue_users must be an integer in \[0, 10000000\], got 1\.5$"),
     "level": ({"level": 1.0}, r"^level must be in \(0, 1\), got 1\.0$"),
     "resamples": ({"resamples": 0}, r"^resamples must be 1 or above, got 0$"),
+    "few resamples": ({"resamples": 39}, r"^resamples must be at least 40 for level 0\.95, got 39$"),
+    "few for a level": ({"level": 0.9, "resamples": 19}, r"^resamples must be at least 20 for level 0\.9, got 19$"),
     "seed": ({"seed": -1}, r"^seed must be 0 or above, got -1$"),
     "threads": ({"threads": 0}, r"^threads must be 1 or above, got 0$"),
     "by": ({"by": ("a", "b", "a")}, r"^by names column 'a' twice; name it once$"),
@@ -330,6 +334,47 @@ def test_options_out_of_range_are_refused(case: str) -> None:
     options, message = WRONG[case]
     with pytest.raises(ConfigError, match=message):
         EvaluationOptions(**options)
+
+
+@pytest.mark.parametrize(("level", "least"), [(0.5, 4), (0.8, 10), (0.9, 20), (0.95, 40), (0.99, 200)])
+def test_least_resamples_have_one_beyond_either_end(level: float, least: int) -> None:
+    assert EvaluationOptions(level=level, resamples=least).resamples == least
+
+
+def intervals_of(found: Result, task: str) -> dict[str, Any]:
+    own = next(each for each in found.tasks if each.task == task)
+    return {metric.name: metric.interval for metric in own.metrics if metric.value is not None}
+
+
+@pytest.mark.parametrize("count", [1, 9])
+def test_few_groups_give_no_interval(tmp_path: Path, count: int) -> None:
+    users = pa.array(np.arange(300) % count)
+    found = evaluated(tmp_path, SCHEMA, TABLE.set_column(TABLE.column_names.index("user"), "user", users))
+    assert {each for task in found.tasks for each in intervals_of(found, task.task).values()} == {None}
+
+
+def test_few_groups_of_both_classes_give_no_interval_of_groups(tmp_path: Path) -> None:
+    users = np.append(np.arange(9).repeat(10), 9 + np.arange(210))
+    table = TABLE.set_column(TABLE.column_names.index("user"), "user", pa.array(users))
+    found = intervals_of(evaluated(tmp_path, schema_of(CLICK, extra='group = "user"'), table), "click")
+    assert found["gauc"] is None
+    assert found["calibration"] is not None
+
+
+def never_drawn(row: int) -> int:
+    """Return a seed of the bootstrap whose draws all lack a row."""
+    rows = Observed.of(np.zeros(300, np.float32), np.zeros(300, np.float32))
+    found = ((seed, draws(rows, few(seed=seed).bootstrap())) for seed in range(1_000))
+    return next(seed for seed, drawn in found if not any(times[row] for times in drawn))
+
+
+def test_metric_without_a_value_in_any_resample_has_no_interval(tmp_path: Path) -> None:
+    clicks = pa.array(np.append(np.zeros(299, np.int64), 1))
+    table = TABLE.set_column(TABLE.column_names.index("c"), "c", clicks)
+    found = evaluated(tmp_path, schema_of(CLICK), table, options=few(seed=never_drawn(299)))
+    assert intervals_of(found, "click")["calibration"] is None
+    found.save(tmp_path / "found.json")
+    assert Result.load(tmp_path / "found.json") == found
 
 
 def test_conditional_task_is_measured_where_it_was_observed(tmp_path: Path) -> None:

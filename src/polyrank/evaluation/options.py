@@ -1,6 +1,7 @@
 """How a model is evaluated."""
 
 import dataclasses
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -28,7 +29,7 @@ class EvaluationOptions:
         item: column that names items; None takes the first categorical feature of items.
         known: rows that the model was trained on, to tell new users and items from known ones; None does not, unless
             the rows that are evaluated are a part of the data, whose other part is then taken.
-        resamples: of the bootstrap.
+        resamples: of the bootstrap; enough that one lies beyond either end of an interval, `2 / (1 - level)`.
         level: of the confidence intervals, in (0, 1).
         seed: of all that is drawn.
         importance_rows: drawn for the importance of columns; 0 leaves it out.
@@ -59,13 +60,16 @@ class EvaluationOptions:
         """Check ranges.
 
         Raises:
-            ConfigError: a value is out of range, or `by` names a column twice.
+            ConfigError: a value is out of range, resamples are too few for the level, or `by` names a column twice.
         """
         integer("k", self.k, range(1, 10_001), "[1, 10000]")
         integer("shuffles", self.shuffles, range(1, 101), "[1, 100]")
         for name in ("importance_rows", "catalogue_users"):
             integer(name, getattr(self, name), range(MAX_ROWS + 1), f"[0, {MAX_ROWS}]")
         self.bootstrap()
+        least = math.ceil(round(2 / (1 - self.level), 6))
+        if self.resamples < least:
+            raise ConfigError(f"resamples must be at least {least:,} for level {self.level:g}, got {self.resamples:,}")
         for name in self.by:
             if list(self.by).count(name) > 1:
                 raise ConfigError(f"by names column {name!r} twice; name it once")

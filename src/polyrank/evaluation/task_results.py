@@ -10,15 +10,16 @@ from polyrank.metrics.registry import metrics_of
 from polyrank.tasks import MulticlassTask, Task, kind_of
 
 from .answered import AnsweredRows
-from .findings import MetricValue
-from .influence import INFLUENCES, influence_interval
+from .findings import Interval, MetricValue
+from .influence import INFLUENCES, MIN_UNITS, influence_interval, num_units
 from .results import TaskResult
 
 
 def task_results(rows: AnsweredRows, bootstrap: Bootstrap) -> tuple[TaskResult, ...]:
     """Measure the answers by all metrics of each task.
 
-    An interval is that of the metric's influence where that is known, and of resamples otherwise.
+    An interval is that of the metric's influence where that is known, and of resamples otherwise; there is none of
+    fewer than `MIN_UNITS` groups or rows, nor where no resample has a value.
     """
     bootstrap = dataclasses.replace(bootstrap, without=INFLUENCES)
     found = evaluate(rows.schema, rows.answers, rows.labels, rows.groups, rows.weights, intervals=bootstrap)
@@ -48,6 +49,15 @@ def _metric(task: Task, metric: Metric, observed: Observed, found: Evaluation, l
         return MetricValue(
             name=metric.name, best=metric.best, value=None, undefined=found.undefined[task.name][metric.name]
         )
-    drawn = found.intervals[task.name].get(metric.name)
-    interval = influence_interval(metric.name, observed, value, level) if drawn is None else drawn
+    if metric.name in INFLUENCES:
+        interval = influence_interval(metric.name, observed, value, level)
+    else:
+        interval = _drawn(task, metric, observed, found)
     return MetricValue(name=metric.name, best=metric.best, value=value, interval=interval)
+
+
+def _drawn(task: Task, metric: Metric, observed: Observed, found: Evaluation) -> Interval | None:
+    rows = np.ones(len(observed), bool)
+    count = found.counts[task.name].get(f"{metric.name}.groups", num_units(observed.groups, rows))
+    drawn = found.intervals[task.name][metric.name]
+    return None if count < MIN_UNITS or np.isnan(drawn).any() else drawn
