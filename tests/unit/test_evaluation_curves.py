@@ -93,6 +93,12 @@ def test_bin_of_one_group_has_a_wide_interval() -> None:
     assert high - low > 0.7
 
 
+def test_bin_of_one_label_rests_on_its_groups() -> None:
+    zeros, groups = np.zeros(300, np.float32), np.arange(300) % 30
+    grouped = calibration_curve(CLICK, Observed.of(zeros, zeros, groups=groups), 0.95)[0].interval
+    assert grouped == pytest.approx(calibration_curve(CLICK, Observed.of(zeros[:30], zeros[:30]), 0.95)[0].interval)
+
+
 def test_shares_that_weights_round_above_one_are_well() -> None:
     ones, random = np.ones(999, np.float32), np.random.default_rng(0)
     found = [calibration_curve(CLICK, Observed.of(ones, ones, random.random(999)), 0.95)[0] for _ in range(50)]

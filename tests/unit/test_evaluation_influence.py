@@ -6,13 +6,17 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 from scipy.stats import norm
 from sklearn.metrics import log_loss, roc_auc_score, root_mean_squared_error
 
 from polyrank.evaluation.influence import (
     INFLUENCES,
     area_influence,
+    class_error,
+    influence_interval,
     log_loss_influence,
+    logit_interval,
     mean_influence,
     normal_interval,
     num_units,
@@ -126,6 +130,67 @@ def test_error_of_single_rows_is_that_of_the_bootstrap() -> None:
     assert standard_error(area_influence(alone), None) == pytest.approx(drawn.std(), rel=0.15)
 
 
+def components(rows: Observed) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return of each positive row the share of the others below it, and of each other that of positive rows above."""
+    hits, misses = rows.predicted[rows.positive], rows.predicted[~rows.positive]
+    wins = (hits[:, None] > misses) + (hits[:, None] == misses) / 2
+    return wins.mean(axis=1), wins.mean(axis=0)
+
+
+def unlike_classes(groups: NDArray[np.int64] | None = None) -> Observed:
+    random = np.random.default_rng(4)
+    labels = np.append(np.ones(10), np.zeros(2_000)).astype(np.float32)
+    return Observed.of((random.normal(size=2_010) + labels).astype(np.float32), labels, groups=groups)
+
+
+def test_error_of_few_positives_is_that_of_delong() -> None:
+    rows = unlike_classes()
+    of_hits, of_misses = components(rows)
+    expected = math.sqrt(of_hits.var(ddof=1) / 10 + of_misses.var(ddof=1) / 2_000)
+    assert class_error(area_influence(rows), None, rows.positive) == pytest.approx(expected)
+
+
+def test_error_of_groups_of_two_classes_is_that_of_obuchowski() -> None:
+    groups = np.random.default_rng(6).integers(-1, 50, 2_010)
+    rows = unlike_classes(groups)
+    of_hits, of_misses = components(rows)
+    area, units = of_hits.mean(), np.where(groups < 0, 50 + np.arange(2_010), groups)
+    hits = [(of_hits[units[:10] == unit] - area).sum() for unit in np.unique(units)]
+    misses = [(of_misses[units[10:] == unit] - area).sum() for unit in np.unique(units)]
+    count, with_hits, with_misses = (len(np.unique(each)) for each in (units, units[:10], units[10:]))
+    parts = (
+        np.dot(hits, hits) / 10**2 * with_hits / (with_hits - 1),
+        np.dot(misses, misses) / 2_000**2 * with_misses / (with_misses - 1),
+        2 * np.dot(hits, misses) / (10 * 2_000) * count / (count - 1),
+    )
+    assert class_error(area_influence(rows), rows.groups, rows.positive) == pytest.approx(math.sqrt(sum(parts)))
+
+
+def test_area_has_the_error_of_its_classes() -> None:
+    rows = unlike_classes()
+    value, error = 0.8, class_error(area_influence(rows), None, rows.positive)
+    assert influence_interval("auc", rows, value, 0.9) == logit_interval(value, error, 0.9)
+
+
+@pytest.mark.parametrize("value", [0.03, 0.5, 0.9, 0.999])
+def test_logit_interval_is_normal_in_log_odds(value: float) -> None:
+    expected = expit(logit(value) + np.array([-1, 1]) * norm.ppf(0.95) * 0.02 / (value * (1 - value)))
+    assert logit_interval(value, 0.02, 0.9) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("answers", [np.arange(40.0), -np.arange(40.0), np.zeros(40)], ids=["best", "worst", "alike"])
+def test_area_that_no_row_moves_has_no_interval(answers: NDArray[np.float64]) -> None:
+    labels = np.repeat([0, 1], 20).astype(np.float32)
+    rows = Observed.of(answers.astype(np.float32), labels, np.random.default_rng(0).random(40))
+    value = Area(rows).value(np.ones(40))
+    assert influence_interval("auc", rows, value, 0.95) is None
+
+
+def test_error_of_zero_has_no_interval() -> None:
+    rows = Observed.of(np.ones(20, np.float32), np.full(20, 3, np.float32))
+    assert influence_interval("rmse", rows, 2.0, 0.95) is None
+
+
 def test_groups_that_share_labels_err_more_than_rows() -> None:
     rows = clustered()
     assert standard_error(area_influence(rows), rows.groups) > 1.3 * standard_error(area_influence(rows), None)
@@ -176,24 +241,24 @@ def wilson(share: float, count: float, level: float) -> tuple[float, float]:
 @pytest.mark.parametrize("level", [0.8, 0.95])
 def test_share_interval_is_that_of_wilson(share: float, level: float) -> None:
     error = math.sqrt(share * (1 - share) / 80)
-    assert share_interval(share, error, 100, level) == pytest.approx(wilson(share, 80, level))
+    assert share_interval(share, error, level, rows=100, units=40) == pytest.approx(wilson(share, 80, level))
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
-def test_share_of_one_label_rests_on_all_rows(share: float) -> None:
-    low, high = share_interval(share, 0.0, 100, 0.95)
+def test_share_of_one_label_rests_on_all_units(share: float) -> None:
+    low, high = share_interval(share, 0.0, 0.95, rows=300, units=100)
     edge = float(norm.ppf(0.975)) ** 2 / (100 + float(norm.ppf(0.975)) ** 2)
     assert (low, high) == pytest.approx((share * (1 - edge), share + (1 - share) * edge), abs=1e-12)
 
 
 def test_share_rests_on_no_more_rows_than_there_are() -> None:
-    assert share_interval(0.5, 1e-9, 20, 0.95) == pytest.approx(wilson(0.5, 20, 0.95))
+    assert share_interval(0.5, 1e-9, 0.95, rows=20, units=20) == pytest.approx(wilson(0.5, 20, 0.95))
 
 
 def test_share_of_unknown_error_rests_on_one_row() -> None:
-    assert share_interval(0.5, math.nan, 20, 0.95) == pytest.approx(wilson(0.5, 1, 0.95))
+    assert share_interval(0.5, math.nan, 0.95, rows=20, units=20) == pytest.approx(wilson(0.5, 1, 0.95))
 
 
 @pytest.mark.parametrize(("share", "exact"), [(1 + 2.0**-52, 1.0), (-(2.0**-60), 0.0)])
 def test_share_that_is_rounded_beyond_one_is_one(share: float, exact: float) -> None:
-    assert share_interval(share, 1e-17, 20, 0.95) == share_interval(exact, 0.0, 20, 0.95)
+    assert share_interval(share, 1e-17, 0.95, rows=20, units=20) == share_interval(exact, 0.0, 0.95, rows=20, units=20)

@@ -12,13 +12,14 @@ import pytest
 from artefacts.evaluated import EVERY_TASK, GENRE, answered, schema_of, table_of
 from numpy.testing import assert_array_equal
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 from scipy.stats import false_discovery_control, norm
 from sklearn.metrics import roc_auc_score, root_mean_squared_error
 
 from polyrank.errors import ConfigError
 from polyrank.evaluation.answered import AnsweredRows
 from polyrank.evaluation.findings import MetricValue, Slice, SlicePart
-from polyrank.evaluation.influence import MIN_UNITS, area_influence, standard_error
+from polyrank.evaluation.influence import MIN_UNITS, area_influence, class_error
 from polyrank.evaluation.parts import Parts, parts_of_column, parts_of_numbers
 from polyrank.evaluation.slices import Measured, judged, sliced, wholes
 
@@ -83,8 +84,8 @@ def test_interval_of_a_part_is_that_of_its_groups() -> None:
     rows = ROWS[COUNTRIES == "de"]
     observed = rows.observed(SCHEMA.tasks[0])
     value = roc_auc_score(observed.labels, observed.answers)
-    error = standard_error(area_influence(observed), observed.groups)
-    expected = norm.interval(0.8, value, error)
+    error = class_error(area_influence(observed), observed.groups, observed.positive)
+    expected = expit(norm.interval(0.8, logit(value), error / (value * (1 - value))))
     assert part_of(by_country(level=0.8), "de").metrics["click"].interval == pytest.approx(expected)
 
 
@@ -106,7 +107,8 @@ def test_part_of_few_positives_has_no_interval() -> None:
 
 def test_part_of_enough_of_both_classes_has_an_interval() -> None:
     enough = MIN_UNITS
-    assert alone([1] * enough + [0] * enough, [0.1] * enough + [0.2] * enough).metrics["click"].interval == (0, 0)
+    answers = [0.1] * (enough - 1) + [0.3] + [0.2] * enough
+    assert alone([1] * enough + [0] * enough, answers).metrics["click"].interval is not None
 
 
 def test_part_of_one_group_has_no_interval() -> None:

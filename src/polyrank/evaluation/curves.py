@@ -10,7 +10,7 @@ from polyrank.metrics.probabilities import bins_by_answer
 from polyrank.tasks import BinaryTask, MulticlassTask, Task
 
 from .findings import CalibrationBin, Distribution, GroupAreas
-from .influence import mean_influence, normal_interval, share_interval, standard_error
+from .influence import mean_influence, normal_interval, num_units, share_interval, standard_error
 
 CALIBRATION_BINS = 10
 HISTOGRAM_BINS = 40
@@ -37,7 +37,7 @@ def _bin(task: Task, observed: Observed, rows: NDArray[np.int64], level: float) 
     if math.isnan(error) and not isinstance(task, BinaryTask):
         error = float(observed.labels.std())  # of one unit only the other bins tell how labels differ
     interval = (
-        share_interval(mean, error, len(rows), level)
+        share_interval(mean, error, level, rows=len(rows), units=num_units(groups, np.ones(len(rows), bool)))
         if isinstance(task, BinaryTask)
         else normal_interval(mean, error, level, (-np.inf, np.inf))
     )

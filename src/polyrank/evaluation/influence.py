@@ -21,6 +21,8 @@ MIN_UNITS = 10
 """So many groups, or rows of none, of each class where there are two: fewer tell little of how a metric varies."""
 
 UNIT, POSITIVE = (0.0, 1.0), (0.0, math.inf)
+ROUNDING = 1e-12
+"""What is below it, as a share, is 0 but for rounding."""
 
 
 def area_influence(observed: Observed) -> Floats:
@@ -82,13 +84,39 @@ def influence_interval(name: str, observed: Observed, value: float, level: float
     """Return the interval of a metric that has this defined value.
 
     Returns:
-        None where its influence is not known, or where the rows are too few to tell how it varies.
+        None where its influence is not known, or where the rows are too few or too much alike to tell how it varies.
     """
     sides = (observed.positive, ~observed.positive) if name == "auc" else (np.ones(len(observed), bool),)
     if name not in INFLUENCES or min(num_units(observed.groups, side) for side in sides) < MIN_UNITS:
         return None
     influence, bounds = INFLUENCES[name]
-    return normal_interval(value, standard_error(influence(observed), observed.groups), level, bounds)
+    moves, groups = influence(observed), observed.groups
+    error = class_error(moves, groups, observed.positive) if name == "auc" else standard_error(moves, groups)
+    if error <= ROUNDING * value or (bounds == UNIT and value * (1 - value) <= ROUNDING):
+        return None
+    return logit_interval(value, error, level) if bounds == UNIT else normal_interval(value, error, level, bounds)
+
+
+def class_error(influence: Floats, groups: NDArray[np.int64] | None, positive: NDArray[np.bool_]) -> float:
+    """Return the standard error of an area that rows [n] move so much, of either class two units or more.
+
+    Each class varies by itself, by as many units as it has, and both together within the groups that have both:
+    Obuchowski, Biometrics 53, 1997, section 2; of rows without groups that is DeLong's error.
+    """
+    units = np.arange(len(influence)) if groups is None else _numbered(groups)
+    hits, misses = (np.bincount(units, influence * side) for side in (positive, ~positive))
+    factors = [_unbiased(num_units(groups, side)) for side in (positive, ~positive, positive | ~positive)]
+    return math.sqrt(float(np.dot(factors, [hits @ hits, misses @ misses, 2 * hits @ misses])))
+
+
+def _numbered(groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return what is independent by a number of its own, int64 [n]: groups, and rows of none."""
+    return np.where(groups >= 0, groups, groups.max() + 1 + np.arange(len(groups)))
+
+
+def _unbiased(count: int) -> float:
+    """Return what a variance of so many, around their own mean, lacks."""
+    return count / (count - 1)
 
 
 def standard_error(influence: Floats, groups: NDArray[np.int64] | None) -> float:
@@ -100,11 +128,8 @@ def standard_error(influence: Floats, groups: NDArray[np.int64] | None) -> float
     count = num_units(groups, np.ones(len(influence), bool))
     if count < 2:  # noqa: PLR2004 (what differs)
         return math.nan
-    units = influence
-    if groups is not None:
-        within = groups >= 0
-        units = np.concatenate([np.bincount(groups[within], influence[within]), influence[~within]])
-    return math.sqrt(float(units @ units) * count / (count - 1))
+    units = influence if groups is None else np.bincount(_numbered(groups), influence)
+    return math.sqrt(float(units @ units) * _unbiased(count))
 
 
 def num_units(groups: NDArray[np.int64] | None, chosen: NDArray[np.bool_]) -> int:
@@ -121,20 +146,41 @@ def normal_interval(value: float, error: float, level: float, bounds: Bounds) ->
     return (max(bounds[0], value - reach), min(bounds[1], value + reach))
 
 
-def share_interval(share: float, error: float, num_rows: int, level: float) -> Interval:
+def logit_interval(value: float, error: float, level: float) -> Interval:
+    """Return the interval of an area in (0, 1), normal in its log-odds, so that it ends before 0 and 1.
+
+    Pepe, The Statistical Evaluation of Medical Tests for Classification and Prediction, 2003, section 5.2.4.
+    """
+    reach = NormalDist().inv_cdf((1 + level) / 2) * error / (value * (1 - value))
+    middle = math.log(value) - math.log1p(-value)
+    return (_share_of(middle - reach), _share_of(middle + reach))
+
+
+def _share_of(odds: float) -> float:
+    """Return the share that has these log-odds, which may be huge."""
+    return (1 + math.tanh(odds / 2)) / 2
+
+
+def share_interval(share: float, error: float, level: float, *, rows: int, units: int) -> Interval:
     """Return the interval of a share of rows, which is right near 0 and 1 too.
 
     Wilson, Probable Inference, the Law of Succession, and Statistical Inference, JASA 22, 1927, for as many independent
     rows as have that standard error: Korn and Graubard, Confidence Intervals for Proportions with Small Expected Number
-    of Positive Counts, Survey Methodology 24, 1998. For as many as there are where all have one label, and for one
-    where the error is not known.
+    of Positive Counts, Survey Methodology 24, 1998.
+
+    Args:
+        share: of the rows with a label of 1.
+        error: its standard error; NaN where it is not known, which is as if there were one row.
+        level: of the interval.
+        rows: how many there are, which independent ones are not above.
+        units: how many groups, and rows of none: as many count where all rows have one label.
     """
     share = min(1.0, max(0.0, share))  # a mean of weighted ones is rounded
     variance = share * (1 - share)
     if math.isnan(error):
         count = 1.0
     else:
-        count = min(variance / error**2, float(num_rows)) if variance * error > 0 else float(num_rows)
+        count = min(variance / error**2, float(rows)) if variance * error > 0 else float(units)
     z = NormalDist().inv_cdf((1 + level) / 2)
     middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     reach = z / (1 + z**2 / count) * math.sqrt(variance / count + z**2 / (4 * count**2))
