@@ -146,6 +146,7 @@ def evaluation(**changes: Any) -> Result:
             coverage=0.25,
             possible_coverage=0.75,
             gini=0.5,
+            possible_gini=0.25,
             popularity=0.875,
             logged_popularity=0.625,
         ),

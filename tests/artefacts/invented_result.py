@@ -199,6 +199,7 @@ def _catalogue() -> findings.Catalogue:
         coverage=0.214,
         possible_coverage=1.0,
         gini=0.871,
+        possible_gini=0.0,
         popularity=0.812,
         logged_popularity=0.744,
         top_items=tuple((HOSTILE if place == 3 else f"item {place}", 0.61 * 0.9**place) for place in range(12)),

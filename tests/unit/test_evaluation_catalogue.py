@@ -87,6 +87,12 @@ def test_gini_of_recommendations_is_over_all_items() -> None:
     assert found().gini == pytest.approx(gini(shown))
 
 
+@pytest.mark.parametrize("k", [1, 3])
+def test_possible_gini_is_that_of_an_even_spread(k: int) -> None:
+    times, rest = divmod(13 * k, 25)
+    assert found(k=k).possible_gini == pytest.approx(gini(np.repeat([times, times + 1], [25 - rest, rest])))
+
+
 def test_earlier_items_are_recommended_of_equal_ones() -> None:
     assert found(weights={"click": 0.0}, k=3).top_items == (("i0", 1.0), ("i1", 1.0), ("i2", 1.0))
 

@@ -46,7 +46,13 @@ def test_order_stands_beside_that_of_a_task_alone() -> None:
 
 def test_recommendations_are_told_with_coverage_and_popularity() -> None:
     text = card_text(facts(), evaluation())
-    expected = ("recommended 3 of 40 of 50 items", "25.0% of", "more rows than 87.5%", "more rows than 62.5%")
+    expected = (
+        "recommended 3 of 40 of 50 items",
+        "25.0% of",
+        "0.500; 0.250 at least",
+        "more rows than 87.5%",
+        "more rows than 62.5%",
+    )
     assert [says for says in expected if says not in text] == []
 
 

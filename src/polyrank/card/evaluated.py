@@ -110,7 +110,7 @@ def _catalogue(found: Catalogue) -> Iterator[str]:
     points = [
         f"Each of {users} was recommended {found.k} of {drawn} ({code(found.item)}).",
         f"{found.coverage:.1%} of the items were recommended to somebody; {most} could have been.",
-        f"Gini's index of how often items were recommended: {found.gini:.3f}.",
+        f"Gini's index of how often items were recommended: {found.gini:.3f}; {found.possible_gini:.3f} at least.",
         f"A recommended item has more rows than {found.popularity:.1%} of the items; 50% would be by chance.",
         f"An item of the evaluated rows has more rows than {found.logged_popularity:.1%}.",
     ]

@@ -87,8 +87,9 @@ def _number(value: float | None) -> str:
 def _catalogue(found: Catalogue) -> str:
     return (
         f"The best {found.k} of {found.items:,} items for each of {found.users:,} users: {found.coverage:.1%} of the "
-        f"items are shown (at most {found.possible_coverage:.1%}), Gini {found.gini:.2f}; an item shown has more rows "
-        f"than {found.popularity:.0%} of the items, one in the rows than {found.logged_popularity:.0%}."
+        f"items are shown (at most {found.possible_coverage:.1%}), Gini {found.gini:.2f} (at least "
+        f"{found.possible_gini:.2f}); an item shown has more rows than {found.popularity:.0%} of the items, one in the "
+        f"rows than {found.logged_popularity:.0%}."
     )
 
 

@@ -97,6 +97,7 @@ def catalogue(
         coverage=float((shown > 0).mean()),
         possible_coverage=min(1.0, best.size / count),
         gini=gini(shown),
+        possible_gini=gini(np.bincount(np.arange(best.size) % count, minlength=count)),
         popularity=float(np.average(ranks, weights=shown)),
         logged_popularity=float(np.average(ranks, weights=items.logged)),
         top_items=_top(items, shown, len(best)),

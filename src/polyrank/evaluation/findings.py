@@ -191,6 +191,7 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
         coverage: share of the items that somebody is recommended.
         possible_coverage: what it could be at most: `users * k` recommendations of different items.
         gini: inequality of how often items are recommended, 0 all alike, near 1 a few always.
+        possible_gini: what it could be at least: `users * k` recommendations spread over all items.
         popularity: mean share of items that have fewer rows than a recommended one, in [0, 1]; 0.5 is by chance.
         logged_popularity: the same of the items in the rows.
         top_items: those recommended most: name, and share of the users.
@@ -206,6 +207,7 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
     coverage: float
     possible_coverage: float
     gini: float
+    possible_gini: float
     popularity: float
     logged_popularity: float
     top_items: tuple[tuple[str, float], ...] = ()

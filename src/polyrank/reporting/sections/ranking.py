@@ -69,7 +69,7 @@ def _recommended(found: Catalogue) -> Iterator[Block]:
         f"A recommended item has more rows than {percent(found.popularity)} of the items, one in the logs than "
         f"{percent(found.logged_popularity)}, one drawn by chance than 50.0 %: what is recommended is {direction} "
         f"popular than what was logged. How often items are recommended has a Gini index of {numeral(found.gini)}, "
-        "where 0 is all alike and 1 one item for all."
+        f"where 0 is all alike and 1 one item for all; the least here is {numeral(found.possible_gini)}."
     )
     picture = top_items_picture(found)
     if picture is not None:
