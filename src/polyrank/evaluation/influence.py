@@ -103,15 +103,20 @@ def class_error(influence: Floats, groups: NDArray[np.int64] | None, positive: N
     Each class varies by itself, by as many units as it has, and both together within the groups that have both:
     Obuchowski, Biometrics 53, 1997, section 2; of rows without groups that is DeLong's error.
     """
-    units = np.arange(len(influence)) if groups is None else _numbered(groups)
+    units = numbered(groups, len(influence))
     hits, misses = (np.bincount(units, influence * side) for side in (positive, ~positive))
     factors = [_unbiased(num_units(groups, side)) for side in (positive, ~positive, positive | ~positive)]
     return math.sqrt(float(np.dot(factors, [hits @ hits, misses @ misses, 2 * hits @ misses])))
 
 
-def _numbered(groups: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return what is independent by a number of its own, int64 [n]: groups, and rows of none."""
-    return np.where(groups >= 0, groups, groups.max() + 1 + np.arange(len(groups)))
+def numbered(groups: NDArray[np.int64] | None, count: int) -> NDArray[np.int64]:
+    """Return what is independent by a number of its own, int64 [count]: groups, and rows of none, -1; rows where None."""
+    if groups is None:
+        return np.arange(count)
+    alone = np.flatnonzero(groups < 0)
+    units = groups.copy()
+    units[alone] = groups.max(initial=-1) + 1 + np.arange(len(alone))
+    return units
 
 
 def _unbiased(count: int) -> float:
@@ -128,7 +133,7 @@ def standard_error(influence: Floats, groups: NDArray[np.int64] | None) -> float
     count = num_units(groups, np.ones(len(influence), bool))
     if count < 2:  # noqa: PLR2004 (what differs)
         return math.nan
-    units = influence if groups is None else np.bincount(_numbered(groups), influence)
+    units = influence if groups is None else np.bincount(numbered(groups, len(influence)), influence)
     return math.sqrt(float(units @ units) * _unbiased(count))
 
 
@@ -137,7 +142,8 @@ def num_units(groups: NDArray[np.int64] | None, chosen: NDArray[np.bool_]) -> in
     if groups is None:
         return int(chosen.sum())
     members = groups[chosen]
-    return len(np.unique(members[members >= 0])) + int((members < 0).sum())
+    known = members[members >= 0]
+    return int(np.count_nonzero(np.bincount(known))) + len(members) - len(known)
 
 
 def normal_interval(value: float, error: float, level: float, bounds: Bounds) -> Interval:

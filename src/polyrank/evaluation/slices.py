@@ -16,7 +16,7 @@ from polyrank.tasks import MulticlassTask, Task
 
 from .answered import AnsweredRows
 from .findings import MetricValue, Slice, SlicePart
-from .influence import INFLUENCES, influence_interval
+from .influence import INFLUENCES, influence_interval, numbered
 from .parts import Parts
 
 ROUNDING = 1e-9
@@ -57,7 +57,7 @@ class Measured:
 
 def wholes(rows: AnsweredRows) -> dict[str, Whole]:
     """Measure all rows, by task; those whose metric is undefined are left out."""
-    found, units = {}, _units(rows)
+    found, units = {}, numbered(rows.groups, len(rows))
     for index, (task, observed) in enumerate(rows.by_task()):
         value = _value(first_metric(task), observed)
         if math.isnan(value):
@@ -68,15 +68,6 @@ def wholes(rows: AnsweredRows) -> dict[str, Whole]:
         moves = np.bincount(units[counts], influence, minlength=int(units.max(initial=-1)) + 1).astype(np.float64)
         found[task.name] = Whole(value, counts, units, moves, float(moves @ moves))
     return found
-
-
-def _units(rows: AnsweredRows) -> NDArray[np.int64]:
-    if rows.groups is None:
-        return np.arange(len(rows))
-    alone = np.flatnonzero(rows.groups < 0)
-    units = rows.groups.copy()
-    units[alone] = rows.groups.max(initial=-1) + 1 + np.arange(len(alone))
-    return units
 
 
 def sliced(rows: AnsweredRows, parts: Parts, whole: Mapping[str, Whole], level: float) -> Measured:
