@@ -34,10 +34,31 @@ def test_bins_that_are_empty_on_both_sides_do_not_count() -> None:
 
 
 def test_rare_bins_are_joined_in_order_until_they_are_not() -> None:
-    one = np.array([500.0, 4.0, 0.0, 300.0, 5.0, 9.0, 3.0, 1.0])
-    other = np.array([400.0, 6.0, 0.0, 350.0, 9.0, 8.0, 2.0, 0.0])
+    one = np.array([500.0, 4.0, 0.0, 300.0, 5.0, 9.0, 3.0, 9.0])
+    other = np.array([400.0, 6.0, 0.0, 350.0, 9.0, 8.0, 2.0, 8.0])
     found = without_rare(one, other)
-    assert [side.tolist() for side in found] == [[500.0, 300.0, 9.0, 12.0, 1.0], [400.0, 350.0, 15.0, 10.0, 0.0]]
+    assert [side.tolist() for side in found] == [[500.0, 300.0, 9.0, 21.0], [400.0, 350.0, 15.0, 18.0]]
+
+
+LEFT_OVER = {
+    "to the last joined": (([90, 6, 6, 3], [90, 6, 6, 2]), ([90, 15], [90, 14])),
+    "to the smallest bin": (([90, 40, 60, 3], [80, 50, 60, 2]), ([90, 43, 60], [80, 52, 60])),
+    "alone": (([3, 2], [1, 4]), ([5], [5])),
+}
+
+
+@pytest.mark.parametrize("case", LEFT_OVER)
+def test_rare_bins_that_are_left_over_are_never_a_bin_beside_others(case: str) -> None:
+    given, expected = LEFT_OVER[case]
+    found = without_rare(*(np.array(side, np.float64) for side in given))
+    assert tuple(side.tolist() for side in found) == expected
+
+
+def test_chance_goes_no_further_with_a_rare_bin() -> None:
+    random, shares = np.random.default_rng(0), np.array([0.5, 0.4995, 0.0005])
+    pairs = zip(random.multinomial(2_000, shares, 1_000), random.multinomial(2_000, shares, 1_000), strict=True)
+    joined = [without_rare(one, other) for one, other in pairs]
+    assert np.mean([psi(*both) > psi_by_chance(len(both[0]), (2_000, 2_000), 0.01) for both in joined]) < 0.03
 
 
 def test_few_rows_with_the_shares_of_many_are_not_apart() -> None:

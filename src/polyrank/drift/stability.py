@@ -18,21 +18,26 @@ def without_rare(reference: Counts, current: Counts) -> tuple[Counts, Counts]:
     """Return counts by bin, [B] each, with bins that are too rare to tell joined, in their order, until they are not.
 
     Rare is one with fewer than `RARE` rows expected on the side with fewer rows, if both were alike: with such bins the
-    index is not distributed as `psi_by_chance` has it. Bins without a row are left out.
+    index is not distributed as `psi_by_chance` has it. What is left over joins the last that were joined, or else the
+    smallest bin; without any it is one bin. Bins without a row are left out.
     """
     counts = np.stack([reference, current]).astype(np.float64)
     rows = counts.sum(axis=1)
     expected = counts.sum(axis=0) * rows.min() / rows.sum()
-    kept, group, held = [counts[:, expected >= RARE]], np.zeros(2), 0.0
+    common, joined, group, held = counts[:, expected >= RARE], list[Counts](), np.zeros(2), 0.0
     for place in np.flatnonzero(expected < RARE):
         group, held = group + counts[:, place], held + expected[place]
         if held >= RARE:
-            kept.append(group[:, None])
+            joined.append(group)
             group, held = np.zeros(2), 0.0
-    if group.any():
-        kept.append(group[:, None])
-    joined = np.hstack(kept)
-    return joined[0], joined[1]
+    if joined:
+        joined[-1] = joined[-1] + group
+    elif common.size:
+        common[:, common.sum(axis=0).argmin()] += group
+    else:
+        joined.append(group)
+    first, second = np.column_stack([common, *joined])
+    return first, second
 
 
 def psi(reference: Counts, current: Counts) -> float:
