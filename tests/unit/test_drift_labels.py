@@ -9,7 +9,10 @@ import pytest
 from artefacts.compared import AGE, CLICK, GENRE, Columns, Compared, cycle, values
 from artefacts.runs import make_schema_of
 
-from polyrank.drift import Model, Scores, scores_in_columns
+from polyrank.drift import Scores, scores_in_columns
+from polyrank.result_files import Answering
+
+HERE = Answering(source="here", name="toy", run_id="0123456789ab")
 
 
 @pytest.fixture
@@ -75,7 +78,7 @@ def test_scores_are_compared_by_task(compared: Compared) -> None:
         age = rows.column("age").to_numpy().astype(np.float32)
         return {"click": age / 10, "genre": np.stack([age * 0, age, age * 0], axis=1)}
 
-    scores = Scores(schema=schema, answer=answer, model=Model(source="here"), columns=("age",))
+    scores = Scores(schema=schema, answer=answer, model=HERE, columns=("age",))
     reference, current = {"age": cycle([1.0, 2.0, 3.0])}, {"age": cycle([3.0, 4.0, 5.0])}
     result = compared((AGE,), reference, current, scores=scores)
     found = {drift.name: drift for drift in result.drifts if drift.part == "score"}
@@ -83,7 +86,7 @@ def test_scores_are_compared_by_task(compared: Compared) -> None:
     assert found["click"].current.mean == pytest.approx(0.4)
     assert found["genre"].column == 1
     assert all(drift.drifted for drift in found.values())
-    assert result.model == Model(source="here")
+    assert result.model == HERE
 
 
 def test_scores_in_columns_are_compared(compared: Compared) -> None:

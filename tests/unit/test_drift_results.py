@@ -109,11 +109,14 @@ def test_limit_out_of_range_is_refused(case: str) -> None:
 
 UNREADABLE = {
     "absent": (None, "drift.json cannot be read: no such file or directory"),
-    "something else": ("{}", "drift.json is no comparison: Object missing required field `reference`; make one with: "),
+    "something else": (
+        "{}",
+        "drift.json is no comparison: Object missing required field `reference`; make one with: polyrank drift",
+    ),
     "no text": ("\udcff", "drift.json is no comparison: "),
     "newer": (
         msgspec.structs.replace(RESULT, format=9).to_json(),
-        "drift.json is of format 9, 1 expected; compare anew with this Polyrank",
+        "drift.json is of format 9, 1 expected; make one with this Polyrank: polyrank drift",
     ),
 }
 

@@ -37,7 +37,9 @@ def test_file_of_something_else_is_told(tmp_path: Path, content: bytes) -> None:
 
 def test_file_of_another_format_is_told(result: Result, tmp_path: Path) -> None:
     (tmp_path / "found.json").write_text(result.to_json().replace('"format": 1', '"format": 2'))
-    with pytest.raises(DataError, match=r"found\.json is of format 2, 1 expected; evaluate anew with this Polyrank$"):
+    with pytest.raises(
+        DataError, match=r"found\.json is of format 2, 1 expected; make one with this Polyrank: polyrank evaluate$"
+    ):
         Result.load(tmp_path / "found.json")
 
 

@@ -109,7 +109,8 @@ def _compared(args: argparse.Namespace) -> "Result":
 
 @contextlib.contextmanager
 def _schema_and_scores(args: argparse.Namespace) -> "Iterator[tuple[Schema, Scores | None]]":
-    from polyrank.drift import Model, Scores, scores_in_columns
+    from polyrank.drift import Scores, scores_in_columns
+    from polyrank.result_files import Answering
     from polyrank.schema import Schema
 
     schema = None if args.schema is None else Schema.load(args.schema)
@@ -123,7 +124,7 @@ def _schema_and_scores(args: argparse.Namespace) -> "Iterator[tuple[Schema, Scor
             Scores(
                 schema=opened.schema,
                 answer=opened.answer,
-                model=Model(source=opened.source, name=opened.name, run_id=opened.run_id, version=opened.version),
+                model=Answering(source=opened.source, name=opened.name, run_id=opened.run_id, version=opened.version),
                 columns=opened.schema.feature_columns,
             ),
         )

@@ -6,7 +6,6 @@ from .reading import Scores as Scores
 from .reading import scores_in_columns as scores_in_columns
 from .results import Drift as Drift
 from .results import Limits as Limits
-from .results import Model as Model
 from .results import Result as Result
 from .text import drift_lines as drift_lines
 from .text import drift_rows as drift_rows

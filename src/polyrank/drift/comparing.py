@@ -12,7 +12,7 @@ from polyrank.schema import Schema
 
 from .measuring import class_drift, label_drift, number_drift, score_drift, value_drift
 from .naming import name_values
-from .reading import Progress, Reading, Scores, read
+from .reading import IN_COLUMNS, Progress, Reading, Scores, read
 from .results import Data, Drift, Limits, Move, Result
 from .values import moves
 
@@ -92,7 +92,7 @@ class _Comparison:
     def _without_labels(self) -> dict[str, str]:
         """Return the tasks of which a data set lacks a column, with it; one that holds scores is none of labels."""
         scores = self.options.scores
-        taken = scores.columns if scores is not None and scores.model.source == "columns" else ()
+        taken = scores.columns if scores is not None and scores.model.source == IN_COLUMNS else ()
         lacking: dict[str, str] = {}
         for path in self.paths:
             columns = columns_in(path, self.wanted)

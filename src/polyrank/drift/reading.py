@@ -1,23 +1,25 @@
 """One pass over a data set."""
 
-import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from polyrank.errors import DataError, RowError
-from polyrank.files import Piece, Wanted, scan
+from polyrank.errors import DataError
+from polyrank.files import Wanted, scan
+from polyrank.result_files import Answering
 from polyrank.schema import Schema
 
 from .readers import Answer, LabelReader, NumberReader, ScoreReader, ValueReader
-from .results import Model
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
+
+IN_COLUMNS = "columns"
+"""The source of scores that the rows have."""
 
 Progress = Callable[[int, int | None], None]
 
@@ -35,7 +37,7 @@ class Scores:
 
     schema: Schema
     answer: Answer
-    model: Model
+    model: Answering
     columns: tuple[str, ...]
 
 
@@ -45,7 +47,7 @@ def scores_in_columns(schema: Schema) -> Scores:
     return Scores(
         schema=schema,
         answer=lambda rows: {task.name: _score_column(rows, task.name, task.num_answers) for task in schema.tasks},
-        model=Model(source="columns"),
+        model=Answering(source=IN_COLUMNS, name="", run_id=""),
         columns=names,
     )
 
@@ -97,21 +99,10 @@ def read(reading: Reading, columns: tuple[str, ...], wanted: Wanted, progress: P
         PolyrankError: rows cannot be answered.
     """
     for piece in scan(reading.path, dataclasses.replace(wanted, columns=columns)):
-        with _named(piece):
+        with piece.named():
             reading.add(piece.table)
         progress(reading.rows, None)
     return reading
-
-
-@contextlib.contextmanager
-def _named(piece: Piece) -> Iterator[None]:
-    """Count the rows of an error from the start of the file, and name it."""
-    try:
-        yield
-    except RowError as err:
-        raise DataError(f"{piece.file}: {err.after(piece.first_row)}") from err
-    except DataError as err:
-        raise DataError(f"{piece.file}: {err}") from err
 
 
 def _score_column(rows: "pa.Table", name: str, width: int) -> "NDArray[np.float32]":

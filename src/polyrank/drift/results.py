@@ -1,14 +1,13 @@
 """What a comparison of two data sets finds, as it is written to a file."""
 
 import math
-from pathlib import Path
-from typing import Literal, Self
+from typing import ClassVar, Literal
 
 import msgspec
 
 from polyrank.arguments import is_number, shown
-from polyrank.errors import ConfigError, DataError
-from polyrank.staging import staged_file
+from polyrank.errors import ConfigError
+from polyrank.result_files import Answering, ResultFile
 
 FORMAT = 1
 
@@ -54,22 +53,6 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
 
     source: str
     rows: int
-
-
-class Model(msgspec.Struct, frozen=True, kw_only=True):
-    """What gave the scores.
-
-    Attributes:
-        source: as it was named: a directory, or the address of a server; `columns` where the rows had them.
-        name: of the model.
-        run_id: content hash of the training run.
-        version: on a server, or of a published bundle.
-    """
-
-    source: str
-    name: str = ""
-    run_id: str = ""
-    version: str = ""
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,7 +148,7 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
         return max((measure.excess for measure in self.measures), default=0.0)
 
 
-class Result(msgspec.Struct, frozen=True, kw_only=True):
+class Result(ResultFile, msgspec.Struct, frozen=True, kw_only=True):
     """All that a comparison finds.
 
     Attributes:
@@ -173,16 +156,20 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         current: what is compared.
         limits: of each measure.
         drifts: features, labels and scores, the furthest beyond its limits first.
-        model: that gave the scores; None without.
+        model: that gave the scores, of source `columns` where the rows had them; None without.
         not_compared: tasks whose labels one of the data sets lacks, or has scores in place of, with the column.
         format: of this file.
     """
+
+    noun: ClassVar[str] = "comparison"
+    verb: ClassVar[str] = "drift"
+    newest: ClassVar[int] = FORMAT
 
     reference: Data
     current: Data
     limits: Limits
     drifts: tuple[Drift, ...]
-    model: Model | None = None
+    model: Answering | None = None
     not_compared: dict[str, str] = {}
     format: int = FORMAT
 
@@ -190,33 +177,3 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     def drifted(self) -> tuple[Drift, ...]:
         """What is beyond a limit."""
         return tuple(drift for drift in self.drifts if drift.drifted)
-
-    def to_json(self) -> str:
-        """Write all as JSON."""
-        return msgspec.json.format(msgspec.json.encode(self)).decode() + "\n"
-
-    def save(self, file: Path) -> None:
-        """Write a file, whole or not at all.
-
-        Raises:
-            OutputError: it cannot be written.
-        """
-        with staged_file(file) as partial:
-            partial.write_text(self.to_json(), encoding="utf-8")
-
-    @classmethod
-    def load(cls, file: Path) -> Self:
-        """Read a file that `save` wrote.
-
-        Raises:
-            DataError: it cannot be read, or is something else.
-        """
-        try:
-            found = msgspec.json.decode(file.read_bytes(), type=cls)
-        except OSError as err:
-            raise DataError(f"{file} cannot be read: {(err.strerror or str(err)).lower()}") from err
-        except (msgspec.DecodeError, UnicodeDecodeError) as err:
-            raise DataError(f"{file} is no comparison: {err}; make one with: polyrank drift") from err
-        if found.format != FORMAT:
-            raise DataError(f"{file} is of format {found.format}, {FORMAT} expected; compare anew with this Polyrank")
-        return found

@@ -1,12 +1,10 @@
 """An evaluation, as it is written to evaluation.json."""
 
-from pathlib import Path
-from typing import Literal, Self
+from typing import ClassVar, Literal
 
 import msgspec
 
-from polyrank.errors import DataError
-from polyrank.staging import staged_file
+from polyrank.result_files import Answering, ResultFile
 
 from .findings import (
     CalibrationBin,
@@ -24,22 +22,10 @@ from .findings import (
 FORMAT = 1
 
 
-class Model(msgspec.Struct, frozen=True, kw_only=True):
-    """What answered.
+class Model(Answering, frozen=True, kw_only=True):
+    """What answered, and what kind of thing that is."""
 
-    Attributes:
-        source: as it was named: a directory, or the address of a server.
-        kind: what it is.
-        name: of the schema, or of the model on its server.
-        run_id: content hash of the training run.
-        version: on a server, or of a published bundle; empty otherwise.
-    """
-
-    source: str
     kind: Literal["run", "bundle", "server"]
-    name: str
-    run_id: str
-    version: str = ""
 
 
 class Rows(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +74,7 @@ class TaskResult(msgspec.Struct, frozen=True, kw_only=True):
     counts: dict[str, int] = {}
 
 
-class Result(msgspec.Struct, frozen=True, kw_only=True):
+class Result(ResultFile, msgspec.Struct, frozen=True, kw_only=True):
     """All that an evaluation finds. Where a part is None or empty, the rows or the schema had nothing for it.
 
     Attributes:
@@ -113,6 +99,10 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         format: of this file.
     """
 
+    noun: ClassVar[str] = "evaluation"
+    verb: ClassVar[str] = "evaluate"
+    newest: ClassVar[int] = FORMAT
+
     model: Model
     data: Rows
     tasks: tuple[TaskResult, ...]
@@ -132,33 +122,3 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     created: str
     environment: dict[str, str] = {}
     format: int = FORMAT
-
-    def to_json(self) -> str:
-        """Write all as JSON."""
-        return msgspec.json.format(msgspec.json.encode(self)).decode() + "\n"
-
-    def save(self, file: Path) -> None:
-        """Write a file, whole or not at all.
-
-        Raises:
-            OutputError: it cannot be written.
-        """
-        with staged_file(file) as partial:
-            partial.write_text(self.to_json(), encoding="utf-8")
-
-    @classmethod
-    def load(cls, file: Path) -> Self:
-        """Read a file that `save` wrote.
-
-        Raises:
-            DataError: it cannot be read, or is something else.
-        """
-        try:
-            found = msgspec.json.decode(file.read_bytes(), type=cls)
-        except OSError as err:
-            raise DataError(f"{file} cannot be read: {(err.strerror or str(err)).lower()}") from err
-        except (msgspec.DecodeError, UnicodeDecodeError) as err:
-            raise DataError(f"{file} is no evaluation: {err}; make one with: polyrank evaluate") from err
-        if found.format != FORMAT:
-            raise DataError(f"{file} is of format {found.format}, {FORMAT} expected; evaluate anew with this Polyrank")
-        return found
