@@ -43,7 +43,7 @@ class LocalRanker(Closing):
         threads = integer("threads", threads, range(1, 1025), "[1, 1024]")
         instance("bundle", bundle, str | os.PathLike, "the directory of a bundle")
         path = Path(bundle)
-        signature = _signature(path)
+        signature = Signature.load(path)
         if signature.request is not None:
             raise RepositoryError(f"{path} takes one user with many items, and no rows; name the bundle it lies in")
         version = path.name if path.name.isdigit() else ""
@@ -92,16 +92,6 @@ class LocalRanker(Closing):
         except Exception as err:  # its errors have no base of their own
             raise RequestError(f"{self.model}: ONNX Runtime cannot run the graph: {str(err).splitlines()[0]}") from err
         return found
-
-
-def _signature(path: Path) -> Signature:
-    try:
-        return Signature.from_json((path / "signature.json").read_bytes())
-    except OSError as err:
-        raise RepositoryError(
-            f"{path} is not a bundle: signature.json cannot be read ({(err.strerror or str(err)).lower()}); make one "
-            "with: polyrank export"
-        ) from err
 
 
 def _session(file: Path) -> Any:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.errors import ConfigError, RequestError
+from polyrank.errors import ConfigError, DataError, RequestError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Kind = Literal["run", "bundle", "server"]
 Answers = dict[str, NDArray[np.float32]]
 
-RUN_FILE, BUNDLE_FILE = "weights.safetensors", "signature.json"
+WEIGHTS_FILE, SIGNATURE_FILE = "weights.safetensors", "signature.json"
 """What tells a run directory, and a bundle or a published version."""
 
 
@@ -123,11 +123,11 @@ def _kind_of(model: str) -> Kind:
             found = "a file" if folder.exists() else "neither a directory nor an address"
             raise ConfigError(f"{_EXPECTED}, got {model!r}, which is {found}") from err
         return "server"
-    if (folder / RUN_FILE).is_file():
+    if (folder / WEIGHTS_FILE).is_file():
         return "run"
-    if (folder / BUNDLE_FILE).is_file():
+    if (folder / SIGNATURE_FILE).is_file():
         return "bundle"
-    raise ConfigError(f"{_EXPECTED}, got {model!r}, a directory without {RUN_FILE} and {BUNDLE_FILE}")
+    raise ConfigError(f"{_EXPECTED}, got {model!r}, a directory without {WEIGHTS_FILE} and {SIGNATURE_FILE}")
 
 
 _EXPECTED = (
@@ -179,15 +179,27 @@ def _array(column: "pa.ChunkedArray") -> NDArray[np.float32]:
 def run_id_of(model: str) -> str:
     """Return which training run the directory of a run or of a bundle is of.
 
+    Nothing of it is started: of a bundle its signature is read, of a run the files are hashed.
+
     Raises:
         ConfigError: it is neither.
-        PolyrankError: it is damaged.
+        DataError: a file of the run cannot be read.
+        RepositoryError: the signature of the bundle cannot be read.
+        MissingExtraError: PyTorch, of a run, is not installed.
     """
     if (kind := _kind_of(model)) == "server":
         raise ConfigError(f"model must be the directory of a run or a bundle, got {model!r}")
-    if kind == "run":
-        from polyrank.models.trained import content_hash
+    if kind == "bundle":
+        from polyrank.signature import Signature
 
+        return Signature.load(Path(model)).run_id
+    from polyrank.models.trained import content_hash
+
+    try:
         return content_hash(Path(model))
-    with open_scorer(model, None, 60.0) as scorer:
-        return scorer.signature.run_id
+    except OSError as err:
+        raise DataError(f"{model} is no whole run: {_read_error(err)}; train it anew") from err
+
+
+def _read_error(err: OSError) -> str:
+    return f"{Path(err.filename).name} cannot be read ({(err.strerror or str(err)).lower()})"

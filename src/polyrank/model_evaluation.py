@@ -48,10 +48,12 @@ def evaluate_model(  # noqa: PLR0913 (each is a choice of the user, by name)
         raise ConfigError(
             "known does not go with the validation rows of a run, whose other rows are known; leave it out"
         )
+    own = None
     if url is not None:
         address_of(url)
+        own = run_id_of(str(model))
     with answerer(url or str(model), name=name, timeout_s=timeout_s) as found:
-        if url is not None and (own := run_id_of(str(model))) != found.run_id:
+        if own is not None and own != found.run_id:
             raise ConfigError(
                 f"url {url} serves run {found.run_id}, and {model} is run {own}; publish it, or name the run that is "
                 "served"

@@ -1,5 +1,6 @@
 """What a client must know of an exported model. It travels inside the ONNX file and in the server's configuration."""
 
+from pathlib import Path
 from typing import Literal, Self
 
 import msgspec
@@ -171,6 +172,21 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
                 f"seed {DEFAULT_SEED}: upgrade polyrank"
             )
         return signature
+
+    @classmethod
+    def load(cls, bundle: Path) -> Self:
+        """Read the signature of a bundle, or of a published version.
+
+        Raises:
+            RepositoryError: it cannot be read, or as `from_json`.
+        """
+        try:
+            return cls.from_json((bundle / "signature.json").read_bytes())
+        except OSError as err:
+            raise RepositoryError(
+                f"{bundle} is not a bundle: signature.json cannot be read ({(err.strerror or str(err)).lower()}); make "
+                "one with: polyrank export"
+            ) from err
 
 
 def side_of(half: Half) -> Side:

@@ -1,5 +1,6 @@
 """What answers rows is told by its form, and a run, a bundle and a server answer alike."""
 
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -11,9 +12,9 @@ from artefacts.runs import EVERY_TASK, ITEM, make_rows, make_run, make_schema_of
 from artefacts.scripted_http import ScriptedHttp
 from numpy.testing import assert_allclose, assert_array_equal
 
-from polyrank.answering import answerer
+from polyrank.answering import answerer, run_id_of
 from polyrank.encoder import Encoder
-from polyrank.errors import ConfigError, RepositoryError, RequestError
+from polyrank.errors import ConfigError, DataError, RepositoryError, RequestError
 from polyrank.models import TrainedRanker
 from polyrank.models.trained import predict
 
@@ -127,3 +128,22 @@ def test_damaged_bundle_is_told(tmp_path: Path) -> None:
 def test_time_that_is_none_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"^timeout_s must be above 0"), answerer("localhost:1", timeout_s=0.0):
         pass
+
+
+def test_run_of_a_bundle_is_known_without_its_graph(every_run: Path, every_bundle: Path, tmp_path: Path) -> None:
+    shutil.copy(every_bundle / "signature.json", tmp_path)
+    assert run_id_of(str(tmp_path)) == run_id_of(str(every_run))
+
+
+def test_run_that_lacks_a_file_has_no_id(every_run: Path, tmp_path: Path) -> None:
+    shutil.copy(every_run / "weights.safetensors", tmp_path)
+    with pytest.raises(DataError) as caught:
+        run_id_of(str(tmp_path))
+    assert str(caught.value) == (
+        f"{tmp_path} is no whole run: schema.toml cannot be read (no such file or directory); train it anew"
+    )
+
+
+def test_server_has_no_run_of_its_own() -> None:
+    with pytest.raises(ConfigError, match=r"^model must be the directory of a run or a bundle, got 'localhost:1'$"):
+        run_id_of("localhost:1")

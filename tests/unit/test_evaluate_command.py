@@ -310,6 +310,12 @@ def test_server_beside_a_server_is_refused(capsys: Capture) -> None:
     assert capsys.readouterr().err == f"polyrank: model must be the directory of a run or a bundle, got {url!r}\n"
 
 
+@pytest.mark.usefixtures("place")
+def test_model_is_looked_at_before_the_server_is_asked(capsys: Capture) -> None:
+    assert evaluate("nowhere", "few.parquet", "--url", "localhost:1", "--timeout-s", "0.1") == 1
+    assert capsys.readouterr().err.startswith("polyrank: model must be the directory of a run (polyrank train) or a ")
+
+
 DAMAGED = {"no JSON": "{", "a list": "[1]", "no counts": "{}", "counts that are none": '{"train_rows": null}'}
 
 
