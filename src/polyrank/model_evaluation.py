@@ -1,19 +1,25 @@
 """`evaluate_model`: a run, a bundle or a server, and labelled rows in, an evaluation out."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from polyrank.answering import answerer, run_id_of
 from polyrank.errors import ConfigError, DataError
 from polyrank.evaluation import Result
 from polyrank.evaluation.evaluating import evaluate_files
 from polyrank.evaluation.options import EvaluationOptions
+from polyrank.run_record import CONFIG_FILE, METRICS_FILE
 from polyrank.serving.addresses import address_of
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from polyrank.evaluation.answered import Answerer
 
 
 def evaluate_model(  # noqa: PLR0913 (each is a choice of the user, by name)
@@ -31,7 +37,8 @@ def evaluate_model(  # noqa: PLR0913 (each is a choice of the user, by name)
     Args:
         model: the directory of a run, of a bundle or of a published version, or `host:port` of a server.
         rows: labelled rows: a file, a directory of files or a pattern.
-        validation_of: a run, made of `rows`, whose validation rows are evaluated; None evaluates all rows.
+        validation_of: a run, made of `rows`, whose validation rows are evaluated; None evaluates all rows. The files
+            must hold as many rows as it was made of.
         url: a server that answers in place of `model`, whose run it must serve.
         name: of the model on its server; None takes the only one that there is.
         timeout_s: time for each call to a server, in seconds.
@@ -39,7 +46,8 @@ def evaluate_model(  # noqa: PLR0913 (each is a choice of the user, by name)
 
     Raises:
         ConfigError: an option does not go with the model, or the server serves another run.
-        DataError: the files cannot be read, hold no row, do not fit the schema, or are not those of `validation_of`.
+        DataError: the files cannot be read, hold no row, do not fit the schema, or hold more or fewer than
+            `validation_of` was made of.
         MissingExtraError: PyTorch, of a run, or ONNX Runtime, of a bundle, is not installed.
         PolyrankError: the directory is damaged, or the server does not answer.
     """
@@ -58,35 +66,76 @@ def evaluate_model(  # noqa: PLR0913 (each is a choice of the user, by name)
                 f"url {url} serves run {found.run_id}, and {model} is run {own}; publish it, or name the run that is "
                 "served"
             )
-        marks = None if validation_of is None else validation_rows(Path(validation_of), Path(rows))
-        return evaluate_files(found, Path(rows), options, evaluated=marks)
+        if validation_of is None:
+            return evaluate_files(found, Path(rows), options)
+        validated = validation_rows(Path(validation_of), Path(rows), options.encoding)
+        return _of_validation(found, Path(rows), options, validated)
 
 
-def validation_rows(run: Path, rows: Path) -> "NDArray[np.bool_]":
-    """Return which rows of files a run validated on, bool of all rows.
+@dataclasses.dataclass(frozen=True)
+class ValidationRows:
+    """The rows of files that a run validated on.
+
+    Attributes:
+        marks: bool of all rows.
+        encoding: that the files were read in.
+        run_id: content hash of the run.
+        chose_epoch: whether they chose which of its epochs is kept.
+    """
+
+    marks: "NDArray[np.bool_]"
+    encoding: str
+    run_id: str
+    chose_epoch: bool
+
+
+def _of_validation(model: "Answerer", rows: Path, options: EvaluationOptions, validated: ValidationRows) -> Result:
+    options = dataclasses.replace(options, encoding=validated.encoding)
+    found = evaluate_files(model, rows, options, evaluated=validated.marks)
+    is_own = validated.run_id == found.model.run_id
+    data = msgspec.structs.replace(
+        found.data, validation_of=validated.run_id, chose_epoch=validated.chose_epoch and is_own
+    )
+    return msgspec.structs.replace(found, data=data)
+
+
+def validation_rows(run: Path, rows: Path, encoding: str | None = None) -> ValidationRows:
+    """Find the rows of files that a run validated on, which is known of files with as many rows as it was made of.
+
+    Args:
+        run: its directory.
+        rows: a file, a directory of files or a pattern.
+        encoding: of CSV and JSON Lines files; None takes that of the run.
 
     Raises:
         ConfigError: `run` is no whole run.
-        DataError: the rows are not those that it was made of.
+        DataError: the files do not hold as many rows, or not as many that would validate.
     """
     from polyrank.schema import Schema
     from polyrank.train import TrainConfig
     from polyrank.train.preparing import validation_marks
-    from polyrank.train.run import METRICS_FILE
 
-    for name in ("schema.toml", "config.toml", METRICS_FILE):
-        if not (run / name).is_file():
-            raise ConfigError(f"validation_of {run} is not a run directory: {name} is missing")
-    try:
-        report = json.loads((run / METRICS_FILE).read_bytes())
-        made_of = (int(report["train_rows"]), int(report["validation_rows"]))
-    except (OSError, ValueError, TypeError, KeyError) as err:
-        raise ConfigError(f"validation_of {run}: {METRICS_FILE} cannot be read; train it anew") from err
-    marks = validation_marks(Schema.load(run / "schema.toml"), rows, TrainConfig.load(run / "config.toml"))
-    found = (int((~marks).sum()), int(marks.sum()))
+    run_id, *made_of = _made_of(run)
+    config = TrainConfig.load(run / CONFIG_FILE)
+    if encoding is not None:
+        config = msgspec.structs.replace(config, encoding=encoding)
+    marks = validation_marks(Schema.load(run / "schema.toml"), rows, config)
+    found = [int((~marks).sum()), int(marks.sum())]
     if found != made_of:
         raise DataError(
             f"{rows} holds {sum(found):,} rows, {found[1]:,} of which would validate; run {run} was made of "
             f"{sum(made_of):,} with {made_of[1]:,}: name the rows that it was trained on"
         )
-    return marks
+    return ValidationRows(marks, config.encoding, run_id, config.keeps_best)
+
+
+def _made_of(run: Path) -> tuple[str, int, int]:
+    """Return the content hash of a run, and how many rows it was trained and validated on."""
+    for name in ("schema.toml", CONFIG_FILE, METRICS_FILE):
+        if not (run / name).is_file():
+            raise ConfigError(f"validation_of {run} is not a run directory: {name} is missing")
+    try:
+        report = json.loads((run / METRICS_FILE).read_bytes())
+        return str(report["run_id"]), int(report["train_rows"]), int(report["validation_rows"])
+    except (OSError, ValueError, TypeError, KeyError) as err:
+        raise ConfigError(f"validation_of {run}: {METRICS_FILE} cannot be read; train it anew") from err

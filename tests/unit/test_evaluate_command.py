@@ -14,6 +14,7 @@ from artefacts.scripted_http import ScriptedHttp
 from toy import toy_table
 
 from polyrank.__main__ import main
+from polyrank.answering import run_id_of
 from polyrank.evaluation.results import Result
 
 Capture = pytest.CaptureFixture[str]
@@ -84,12 +85,13 @@ def test_json_is_a_result(toy_run: Path, capsys: Capture) -> None:
     found = found_json(capsys, toy_run, "few.parquet", *LEAST, "--level", "0.8", "--seed", "7")
     assert (found["format"], found["level"], found["resamples"], found["seed"]) == (1, 0.8, 40, 7)
     assert found["data"] == {
-        **dict.fromkeys(("group", "groups")),
+        **dict.fromkeys(("group", "groups", "validation_of")),
         "source": "few.parquet",
         "part": "all",
         "rows": 200,
         "begins": "2022-04-15T05:20:00Z",
         "ends": "2022-04-15T08:39:00Z",
+        "chose_epoch": False,
     }
 
 
@@ -134,6 +136,59 @@ def test_rows_that_validated_are_evaluated_alone(toy_run: Path, capsys: Capture)
     report = json.loads((toy_run / "metrics.json").read_text())
     assert (found["data"]["part"], found["data"]["rows"]) == ("validation", report["validation_rows"])
     assert {each["kind"] for each in found["slices"]} >= {"activity", "column"}
+
+
+@pytest.mark.usefixtures("place")
+def test_rows_that_validated_say_of_which_run(toy_run: Path, capsys: Capture) -> None:
+    found = found_json(capsys, toy_run, "rows.parquet", *LEAST, "--validation-of", toy_run)
+    assert found["data"]["validation_of"] == found["model"]["run_id"]
+    assert not found["data"]["chose_epoch"]
+
+
+@pytest.fixture
+def chosen_run(toy_run: Path, place: Path) -> Path:
+    """As the toy run, but that validation chose its epoch."""
+    run = shutil.copytree(toy_run, place / "run")
+    config = (run / "config.toml").read_text()
+    (run / "config.toml").write_text(config.replace("epochs = 2\n", 'epochs = "auto"\n'))
+    metrics = json.loads((run / "metrics.json").read_text())
+    (run / "metrics.json").write_text(json.dumps(metrics | {"run_id": run_id_of(str(run))}))
+    return run
+
+
+def test_rows_chose_the_epoch_of_their_own_run(chosen_run: Path, capsys: Capture) -> None:
+    assert found_json(capsys, chosen_run, "rows.parquet", *LEAST, "--validation-of", chosen_run)["data"]["chose_epoch"]
+
+
+def test_rows_chose_no_epoch_of_another_run(toy_run: Path, chosen_run: Path, capsys: Capture) -> None:
+    found = found_json(capsys, toy_run, "rows.parquet", *LEAST, "--validation-of", chosen_run)
+    assert found["data"]["validation_of"] == run_id_of(str(chosen_run))
+    assert not found["data"]["chose_epoch"]
+
+
+@pytest.fixture
+def latin_run(toy_run: Path, place: Path) -> Path:
+    """As the toy run, but of `latin.jsonl`, which is in latin-1."""
+    run = shutil.copytree(toy_run, place / "latin")
+    config = (run / "config.toml").read_text()
+    (run / "config.toml").write_text(config.replace('encoding = "utf-8"', 'encoding = "latin-1"'))
+    lines = [json.dumps(row | {"device": "té"}, ensure_ascii=False) for row in toy_table(2_000, 0).to_pylist()]
+    Path("latin.jsonl").write_text("\n".join(lines), encoding="latin-1")
+    return run
+
+
+def test_rows_of_validation_are_read_as_the_run_read_them(toy_run: Path, latin_run: Path, capsys: Capture) -> None:
+    found = found_json(capsys, toy_run, "latin.jsonl", *LEAST, "--validation-of", latin_run)
+    assert found["data"]["rows"] == 200
+
+
+def test_encoding_that_is_named_is_taken_for_rows_of_validation(
+    toy_run: Path, latin_run: Path, capsys: Capture
+) -> None:
+    assert evaluate(toy_run, "latin.jsonl", *LEAST, "--validation-of", latin_run, "--encoding", "utf-8") == 1
+    assert capsys.readouterr().err.startswith(
+        "polyrank: latin.jsonl cannot be read as JSON Lines: line 1 is not UTF-8 text"
+    )
 
 
 @pytest.mark.usefixtures("place")
@@ -223,7 +278,7 @@ REFUSED = {
     "another name": (["--name", "nope"], "--name must be 'toy', the model of "),
     "no time": (["--timeout-s", "0", "--url", "localhost:1"], "--timeout-s must be above 0"),
     "an unknown user": (["--user", "users"], "few.parquet: column 'users' is missing; did you mean 'user_id'?"),
-    "no encoding": (["--encoding", "nope"], "--encoding "),
+    "no encoding": (["--encoding", "nope"], "--encoding must be an encoding such as "),
     "two known": (
         ["--known", "few.parquet", "--validation-of", "RUN"],
         "--known does not go with the validation rows of a run, whose other rows are known",

@@ -1,5 +1,6 @@
 """The summary of a report: what is said, and what is said to be looked at."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -62,11 +63,26 @@ def test_undefined_metric_says_why() -> None:
     assert found.sentences[0] == Sentence(text, "warning")
 
 
-def test_rows_that_validated_are_said_to_flatter() -> None:
+def with_data(**changed: Any) -> Sources:
     result = rich_result()
-    data = msgspec.structs.replace(result.data, part="validation")
-    found = answer(of(msgspec.structs.replace(result, data=data)), GOOD)
+    return of(msgspec.structs.replace(result, data=msgspec.structs.replace(result.data, **changed)))
+
+
+def test_rows_that_chose_the_epoch_are_said_to_flatter() -> None:
+    found = answer(with_data(part="validation", chose_epoch=True), GOOD)
     assert "flatter the model" in found.sentences[-1].text
+
+
+def test_rows_that_validated_without_a_choice_do_not_flatter() -> None:
+    found = answer(with_data(part="validation"), GOOD)
+    assert not any("flatter" in sentence.text for sentence in found.sentences)
+
+
+def test_run_alone_says_whether_validation_chose_its_epoch(toy_run: Path) -> None:
+    sources = read_sources([toy_run])
+    chosen = dataclasses.replace(sources.runs[0], config=sources.runs[0].config | {"epochs": "auto"})
+    assert "which chose the epoch to keep" in answer(Sources(runs=(chosen,)), GOOD).sentences[-1].text
+    assert "which chose" not in answer(sources, GOOD).sentences[-1].text
 
 
 def test_run_alone_is_told_by_its_validation(toy_run: Path) -> None:

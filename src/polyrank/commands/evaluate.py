@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polyrank.errors import OutputError
-from polyrank.files import SUFFIXES, UTF8, check_encoding, kinds, list_files, would_list
+from polyrank.files import SUFFIXES, kinds, list_files, would_list
 
 from .output import place, say
 from .progress import RowProgress
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _OPTIONS = {
     "by": "--by",
+    "encoding": "--encoding",
     "k": "--top-k",
     "known": "--known",
     "resamples": "--resamples",
@@ -72,7 +73,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--catalogue-users", type=int, default=100, metavar="N", help="users who are recommended of all items; 0 none"
     )
-    parser.add_argument("--encoding", default=UTF8, help="of CSV and JSON Lines files (default utf-8)")
+    parser.add_argument("--encoding", help="of CSV and JSON Lines files (default that of --validation-of, or utf-8)")
     parser.add_argument("--timeout-s", type=float, default=60.0, help="of a call to a server (default 60)")
     parser.add_argument("--out", "-o", type=Path, help="write all that was found there, as JSON, for polyrank report")
     parser.add_argument("--json", action="store_true", help="print all that was found as JSON")
@@ -123,7 +124,7 @@ def _checked(args: argparse.Namespace, progress: "Progress") -> "EvaluationOptio
         importance_rows=args.importance_rows,
         shuffles=args.shuffles,
         catalogue_users=args.catalogue_users,
-        encoding=check_encoding("--encoding", args.encoding),
+        encoding=args.encoding,
         progress=progress,
     )
 

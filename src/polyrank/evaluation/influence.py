@@ -110,7 +110,7 @@ def class_error(influence: Floats, groups: NDArray[np.int64] | None, positive: N
 
 
 def numbered(groups: NDArray[np.int64] | None, count: int) -> NDArray[np.int64]:
-    """Return what is independent by a number of its own, int64 [count]: groups, and rows of none, -1; rows where None."""
+    """Number what is independent, int64 [count]: groups, and rows of none, -1; each row where groups are None."""
     if groups is None:
         return np.arange(count)
     alone = np.flatnonzero(groups < 0)

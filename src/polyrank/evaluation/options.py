@@ -8,7 +8,7 @@ from pathlib import Path
 
 from polyrank.arguments import integer
 from polyrank.errors import ConfigError
-from polyrank.files import UTF8
+from polyrank.files import check_encoding
 from polyrank.metrics import Bootstrap
 
 MAX_ROWS = 10_000_000
@@ -35,7 +35,8 @@ class EvaluationOptions:
         importance_rows: drawn for the importance of columns; 0 leaves it out.
         shuffles: of each column.
         catalogue_users: drawn for what users would see of all items; 0 leaves it out.
-        encoding: of CSV and JSON Lines files.
+        encoding: of CSV and JSON Lines files; None takes that of the run whose validation rows are evaluated, else
+            UTF-8.
         threads: how many measure resamples and parts; None takes all that the process may use.
         progress: see `Progress`.
     """
@@ -52,7 +53,7 @@ class EvaluationOptions:
     importance_rows: int = 10_000
     shuffles: int = 3
     catalogue_users: int = 100
-    encoding: str = UTF8
+    encoding: str | None = None
     threads: int | None = None
     progress: Progress = lambda _what, _done, _total: None
 
@@ -60,12 +61,15 @@ class EvaluationOptions:
         """Check ranges.
 
         Raises:
-            ConfigError: a value is out of range, resamples are too few for the level, or `by` names a column twice.
+            ConfigError: a value is out of range, no encoding is known by that name, resamples are too few for the level,
+                or `by` names a column twice.
         """
         integer("k", self.k, range(1, 10_001), "[1, 10000]")
         integer("shuffles", self.shuffles, range(1, 101), "[1, 100]")
         for name in ("importance_rows", "catalogue_users"):
             integer(name, getattr(self, name), range(MAX_ROWS + 1), f"[0, {MAX_ROWS}]")
+        if self.encoding is not None:
+            check_encoding("encoding", self.encoding)
         self.bootstrap()
         least = math.ceil(round(2 / (1 - self.level), 6))
         if self.resamples < least:

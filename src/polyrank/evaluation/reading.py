@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from polyrank.encoder import Encoder
 from polyrank.errors import DataError
 from polyrank.features import CategoricalFeature
-from polyrank.files import Piece, Wanted, ahead, scan
+from polyrank.files import UTF8, Piece, Wanted, ahead, scan
 from polyrank.labels import groups, label_matrix, sample_weights
 from polyrank.metrics.evaluation import group_codes
 from polyrank.rows import columns_of
@@ -121,7 +121,7 @@ class _Reader:
             columns=tuple(dict.fromkeys((*schema.training_columns, *self._last, *options.by))),
             text=schema.text_columns,
             integers=schema.integer_columns,
-            encoding=options.encoding,
+            encoding=options.encoding or UTF8,
         )
 
     def add(self, piece: Piece) -> None:

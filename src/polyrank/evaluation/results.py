@@ -33,12 +33,14 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         source: the path that was given.
-        part: `all` rows of it, or those of the run's `validation`.
+        part: `all` rows of it, or those that a run validated on.
         rows: how many.
         group: the column that names groups, such as users; None where the schema names none.
         groups: how many there are.
         begins: time of the oldest row, ISO 8601 in UTC; None where the schema names no column of times.
         ends: time of the newest.
+        validation_of: content hash of the run that validated on them; None of all rows.
+        chose_epoch: whether they chose which epoch is kept of the run that answered, which flatters it.
     """
 
     source: str
@@ -48,6 +50,8 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
     groups: int | None = None
     begins: str | None = None
     ends: str | None = None
+    validation_of: str | None = None
+    chose_epoch: bool = False
 
 
 class TaskResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -52,6 +52,11 @@ class Run:
         """Content hash of the training."""
         return self.metrics.run_id
 
+    @property
+    def chose_epoch(self) -> bool:
+        """Whether the validation rows chose which epoch is kept."""
+        return self.config.get("epochs") == "auto" or "early_stopping" in self.config
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Bundle:

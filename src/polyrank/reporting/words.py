@@ -37,16 +37,15 @@ def _is_good(sources: Sources) -> Iterator[Sentence]:
         result = sources.evaluations[0].found
         for task in result.tasks:
             yield _task_sentence(task, result.level)
-        if result.data.part == "validation":
+        if result.data.chose_epoch:
             yield Sentence("These rows chose which epoch to keep, so that they flatter the model a little.")
     elif sources.runs:
         for name, values in sources.runs[0].metrics.validation.items():
             if values:
                 yield _validation_sentence(sources.runs[0], name, values)
-        yield Sentence(
-            "These are validation rows, which chose the epoch to keep. Rows that the training never saw say more:",
-            command=EVALUATE,
-        )
+        chose = ", which chose the epoch to keep" if sources.runs[0].chose_epoch else ""
+        text = f"These are validation rows{chose}. Rows that the training never saw say more:"
+        yield Sentence(text, command=EVALUATE)
     else:
         yield Sentence("Not known: no run was given, and no evaluation.", command=EVALUATE)
 
