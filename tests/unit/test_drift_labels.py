@@ -9,7 +9,9 @@ import pytest
 from artefacts.compared import AGE, CLICK, GENRE, Columns, Compared, cycle, values
 from artefacts.runs import make_schema_of
 
-from polyrank.drift import Scores, scores_in_columns
+from polyrank.drift import Limits, Scores, scores_in_columns
+from polyrank.drift.measuring import label_drift
+from polyrank.drift.numbers import NumberReading
 from polyrank.result_files import Answering
 
 HERE = Answering(source="here", name="toy", run_id="0123456789ab")
@@ -56,6 +58,26 @@ def test_change_of_a_label_is_relative_to_what_it_was(compared: Compared) -> Non
     (drift,) = result.drifted
     assert values(drift)["mean"] == pytest.approx(1.0)
     assert (drift.reference.mean, drift.current.mean) == (0.25, 0.5)
+
+
+@pytest.mark.parametrize("far", [300.0, 1e30])
+def test_value_far_beyond_all_others_moves_the_mean(compared: Compared, far: float) -> None:
+    random, age = np.random.default_rng(0), {"age": cycle([1.0])}
+    profit = random.exponential(0.36, 600)
+    reference, current = {"profit": profit, **age}, {"profit": [*profit[:-1], far], **age}
+    (drift,) = compared((AGE,), reference, current, (PROFIT,)).drifted
+    assert [measure.name for measure in drift.measures if measure.value > measure.limit] == ["mean"]
+
+
+def test_chance_rarely_moves_the_mean_of_skewed_labels_beyond_its_limit() -> None:
+    random, task = np.random.default_rng(0), make_schema_of(AGE, tasks=(PROFIT,)).tasks[0]
+    limits, beyond = Limits(psi=99.0, label=1e-9), 0
+    for _ in range(300):
+        readings = NumberReading(), NumberReading()
+        for reading in readings:
+            reading.add(random.exponential(size=500))
+        beyond += label_drift(task, *readings, limits).drifted
+    assert beyond <= 2
 
 
 def test_task_that_no_row_observes_is_compared_by_that_alone(compared: Compared) -> None:

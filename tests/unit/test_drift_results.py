@@ -82,6 +82,16 @@ def test_lines_say_beyond_which_limits_and_what_moved() -> None:
     ]
 
 
+MEANS = {0.25: "mean moved by 25.0% of it (limit 10.0%)", 9.4e26: "mean moved by 9.4e+26 times it (limit 10.0%)"}
+
+
+@pytest.mark.parametrize("moved", MEANS)
+def test_change_of_a_mean_is_told_in_a_few_digits(moved: float) -> None:
+    measure = Measure(name="mean", value=moved, chance=0.0, limit=0.1)
+    drift = msgspec.structs.replace(CLICK, measures=(measure,), drifted=True)
+    assert drift_lines(msgspec.structs.replace(RESULT, drifts=(drift,))) == [f"label click: {MEANS[moved]}"]
+
+
 def test_summary_counts_each_part() -> None:
     assert drift_summary(RESULT) == (
         "1,000 rows beside 2,000: 1 of 1 features drifted: device; 0 of 1 labels drifted; 0 of 1 scores drifted; "

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from polyrank.tasks import Task, kind_of
 
@@ -120,15 +121,26 @@ def _missing(reference: ValueReading | NumberReading, current: ValueReading | Nu
 def _mean(reference: NumberReading, current: NumberReading, limits: Limits) -> Iterator[Measure]:
     """Yield the change of the mean as a share of what it was, unless that was 0.
 
-    Chance is that of two samples of what both are together, as it is of shares.
+    Chance is that of two samples of what both are together, as it is of shares, but for values far beyond the
+    reference: these would raise the limit more than the mean.
     """
     if reference.mean == 0:
         return
     step, (n, m) = current.mean - reference.mean, (reference.known, current.known)
     between = step**2 * n * m / (n + m) ** 2
-    variance = (reference.variance * n + current.variance * m) / (n + m) + between
+    variance = (reference.variance * n + _variance_within(reference, current) * m) / (n + m) + between
     chance = normal_limit() * math.sqrt(variance * (1 / n + 1 / m))
     yield _measure("mean", abs(step / reference.mean), chance / abs(reference.mean), limits.label)
+
+
+def _variance_within(reference: NumberReading, current: NumberReading) -> float:
+    """Return the variance of the current numbers, cut where they are further outside of the reference than it is wide.
+
+    The newest of numbers with a long tail are often a little beyond all others, which chance must allow.
+    """
+    known = reference.sample()[:, 0].astype(np.float64)
+    low, high = known.min(), known.max()
+    return float(current.sample()[:, 0].astype(np.float64).clip(2 * low - high, 2 * high - low).var())
 
 
 def _measure(name: MeasureName, value: float, chance: float, limit: float) -> Measure:

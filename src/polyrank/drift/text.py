@@ -8,6 +8,9 @@ HEADER = ("name", "part", "kind", "psi", "missing", "new", "mean", "length", "ks
 
 PARTS: tuple[Part, ...] = ("feature", "label", "score")
 
+FAR = 10.0
+"""Beyond so many times itself, the change of a mean is no longer told in percent."""
+
 WORDS = {
     "psi": "psi {value:.3g} (limit {limit:.2g})",
     "missing": "missing moved by {value:.1%} (limit {limit:.1%})",
@@ -15,6 +18,7 @@ WORDS = {
     "lengths": "psi of lengths {value:.3g} (limit {limit:.2g})",
     "weights": "psi of weights {value:.3g} (limit {limit:.2g})",
     "mean": "mean moved by {value:.1%} of it (limit {limit:.1%})",
+    "far mean": "mean moved by {value:.3g} times it (limit {limit:.1%})",
 }
 
 
@@ -64,7 +68,8 @@ def _row(drift: Drift) -> tuple[str, ...]:
 def _reasons(drift: Drift) -> Iterator[str]:
     for measure in sorted(drift.measures, key=lambda measure: -measure.excess):
         if measure.value > measure.limit:
-            yield WORDS[measure.name].format(value=measure.value, limit=measure.limit)
+            is_far = measure.name == "mean" and measure.value > FAR
+            yield WORDS["far mean" if is_far else measure.name].format(value=measure.value, limit=measure.limit)
     for move in drift.moves:
         yield f"{move.value!r} {move.reference:.1%} to {move.current:.1%}"
 
