@@ -2,6 +2,7 @@
 
 python benchmarks/drift.py                    # two files of a million rows and 30 columns: half a minute
 python benchmarks/drift.py --rows 10000000    # and of ten million: five minutes
+python benchmarks/drift.py --chance           # how often chance alone exceeds the rule of thumb: a second
 """
 
 import argparse
@@ -17,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from polyrank.drift import compare
+from polyrank.drift.numbers import NumberReading, NumbersApart
 from polyrank.schema import Schema
 
 IDS, WORDS, LISTS, NUMBERS = 6, 8, 3, 13
@@ -24,12 +26,19 @@ IDS, WORDS, LISTS, NUMBERS = 6, 8, 3, 13
 
 PIECE = 250_000
 
+RULE_OF_THUMB = 0.2
+
 
 def main() -> None:
     """Write both files, compare them, and print what it took."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    rows = parser.parse_args().rows
+    parser.add_argument("--chance", action="store_true", help="say how often chance alone exceeds an index of 0.2")
+    args = parser.parse_args()
+    if args.chance:
+        _say_chance()
+        return
+    rows = args.rows
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder, name) for name in ("reference.parquet", "current.parquet")]
         for seed, path in enumerate(paths):
@@ -42,6 +51,18 @@ def main() -> None:
         f"2 files of {rows:,} rows, {len(result.drifts) - 1} features and a label: {seconds:.1f} s, {used:.1f} s of CPU"
     )
     print(f"memory: {_peak() / 2**20:,.0f} MiB at most, {before / 2**20:,.0f} MiB before")
+
+
+def _say_chance(rows: int = 100, times: int = 2_000) -> None:
+    random, above, beyond = np.random.default_rng(0), 0, 0
+    for _ in range(times):
+        readings = NumberReading(), NumberReading()
+        for reading in readings:
+            reading.add(random.normal(size=rows))
+        apart = NumbersApart(*readings, with_missing=False)
+        above, beyond = above + (apart.psi > RULE_OF_THUMB), beyond + (apart.psi > apart.psi_by_chance)
+    print(f"{times:,} comparisons of {rows} rows with {rows} of the same distribution, in deciles:")
+    print(f"{above / times:.1%} have an index above {RULE_OF_THUMB}, {beyond / times:.2%} one above their limit")
 
 
 def _peak() -> int:
