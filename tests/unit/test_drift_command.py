@@ -125,6 +125,11 @@ def test_name_of_another_model_is_one_line(toy_run: Path, capsys: pytest.Capture
     assert capsys.readouterr().err.startswith("polyrank: --name must be 'toy', the model of ")
 
 
+def test_refused_comparison_writes_nothing() -> None:
+    assert drift("--out", "found.json", current="nothing.parquet") == 1
+    assert not Path("found.json").exists()
+
+
 def test_data_that_are_absent_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert drift(current="nothing.parquet") == 1
     assert capsys.readouterr().err == (
@@ -138,7 +143,11 @@ USAGE = {
     "both scores": (["--model", "run", "--scores"], "argument --scores: not allowed with argument --model"),
     "other out": (
         ["--schema", "schema.toml", "--out", "moved.parquet"],
-        "argument --out/-o: is written as JSON and must end in .json, got moved.parquet",
+        "argument --out/-o: is written as JSON and must end in .json, got 'moved.parquet'",
+    ),
+    "no file": (
+        ["--schema", "schema.toml", "--out", "."],
+        "argument --out/-o: is written as JSON and must end in .json, got '.'",
     ),
     "a name alone": (["--schema", "schema.toml", "--name", "toy"], "--name goes with --model"),
 }

@@ -74,7 +74,7 @@ def _json_file(text: str) -> Path:
     """Return a path that is none of data: what it names is written over."""
     path = Path(place(text))
     if path.suffix != ".json":
-        raise argparse.ArgumentTypeError(f"is written as JSON and must end in .json, got {path.name}")
+        raise argparse.ArgumentTypeError(f"is written as JSON and must end in .json, got {text!r}")
     return path
 
 
