@@ -5,9 +5,13 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from artefacts.browser import Browser, console, open_browser, show_at
+from artefacts.report_page import COLOURS, LEAST_PATHS, asked, hindrances, pictures, wait_until_drawn
+from selenium.webdriver.common.by import By
 
 from polyrank.serving.servable import servable_models
 
@@ -19,6 +23,8 @@ METRICS = [
     *((task, metric) for task in ("click", "long_view") for metric in ("auc", "gauc")),
     *(("watch_ratio", metric) for metric in ("rmse", "rmsle")),
 ]
+LEAST_PICTURES = 30
+"""Of three tasks, their parts, groups, columns and two bundles: each of them has some."""
 
 
 @dataclasses.dataclass
@@ -99,6 +105,42 @@ def test_demo_ends_by_naming_its_report(rivals: Rivals) -> None:
     report = rivals.place / "report.html"
     assert rivals.winner.out.splitlines()[-1].endswith(f": {report}")
     assert "kuairand" in report.read_text()
+
+
+@pytest.fixture(scope="module")
+def report(rivals: Rivals) -> Iterator[Browser]:
+    """The demo's page in Chromium, drawn."""
+    with open_browser() as browser:
+        show_at(browser, 1280, scheme="light")
+        browser.get((rivals.place / "report.html").as_uri())
+        wait_until_drawn(browser)
+        yield browser
+
+
+def test_report_draws_every_picture_in_silence(report: Browser) -> None:
+    assert console(report) == []
+    found = pictures(report)
+    assert len(found) >= LEAST_PICTURES
+    assert min(paths for paths, *_ in found) > LEAST_PATHS
+    assert all(width > 0.6 * place and height > 60 for _, width, height, place in found)
+    assert asked(report, "return performance.getEntriesByType('resource').map(each => each.name)") == []
+
+
+def test_report_is_small_enough_to_send(rivals: Rivals) -> None:
+    assert (rivals.place / "report.html").stat().st_size < 3_000_000
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_report_does_not_hinder_people(report: Browser, scheme: str) -> None:
+    show_at(report, 1280, scheme=scheme)
+    assert hindrances(report) == []
+
+
+def test_report_switches_its_theme(report: Browser) -> None:
+    show_at(report, 1280, scheme="light")
+    light = asked(report, COLOURS)
+    report.find_element(By.ID, "theme").click()
+    assert all(before != after for before, after in zip(light, asked(report, COLOURS), strict=True))
 
 
 def test_demo_leaves_a_servable_repository(rivals: Rivals) -> None:

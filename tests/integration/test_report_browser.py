@@ -1,25 +1,21 @@
 """A report in a real Chromium, from a file: what it draws, in both themes, at any width, on paper."""
 
 import base64
-import importlib.util
 import json
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from artefacts.browser import SCREENSHOTS, Browser, open_browser, show_at
 from artefacts.invented_result import as_text, comparison, load_test, rich_result
+from artefacts.report_page import COLOURS, LEAST_PATHS, asked, hindrances, pictures, wait_until_drawn
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from polyrank.reporting import write_report
-
-LEAST_PATHS = 3
-"""Of a picture: an axis has a few."""
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +45,6 @@ def drawn(chromium: Browser, page: Path) -> Browser:
     return chromium
 
 
-def wait_until_drawn(browser: Browser) -> None:
-    script = "return document.documentElement.dataset.pictures === 'drawn'"
-    WebDriverWait(browser, 60, poll_frequency=0.1).until(lambda _: asked(browser, script))
-
-
 @pytest.fixture
 def browser(drawn: Browser) -> Browser:
     """The page, as somebody with a light desktop finds it."""
@@ -72,22 +63,13 @@ def switched(browser: Browser) -> Iterator[Browser]:
     asked(browser, "delete document.documentElement.dataset.theme; localStorage.clear()")
 
 
-def asked(browser: Browser, script: str, *arguments: Any) -> Any:
-    return browser.execute_script(script, *arguments)
-
-
 def test_console_is_silent_and_nothing_is_fetched(browser: Browser) -> None:
     assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]
     assert asked(browser, "return performance.getEntriesByType('resource').map(each => each.name)") == []
 
 
 def test_every_picture_is_drawn_in_its_place(browser: Browser) -> None:
-    script = """return [...document.querySelectorAll("figure")].map(figure => {
-        const svg = figure.querySelector(".picture svg");
-        const box = svg?.getBoundingClientRect();
-        return [svg?.querySelectorAll("path").length, box?.width, box?.height, figure.clientWidth];
-    })"""
-    found = asked(browser, script)
+    found = pictures(browser)
     assert len(found) == 29 + 9 + 1
     assert min(paths for paths, *_ in found) > LEAST_PATHS
     assert min(height for _, _, height, _ in found) > 60
@@ -99,14 +81,6 @@ def test_marks_have_a_place(browser: Browser) -> None:
         "return [...document.querySelectorAll('.picture svg path')].filter(each => /NaN/.test(each.outerHTML)).length"
     )
     assert asked(browser, script) == 0
-
-
-COLOURS = """
-    const colour = (element, name) => getComputedStyle(element)[name];
-    const svg = document.querySelector(".picture svg");
-    return [colour(document.body, "backgroundColor"), colour(svg.querySelector("text"), "fill"),
-            colour(svg.querySelector(".mark-line path, .mark-symbol path"), "stroke")];
-"""
 
 
 def test_switch_changes_page_and_pictures(switched: Browser) -> None:
@@ -182,19 +156,7 @@ def test_pictures_fit_their_places_on_paper(browser: Browser) -> None:
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
 def test_nothing_seriously_hinders_people(browser: Browser, width: int, scheme: str) -> None:
     show_at(browser, width, scheme=scheme)
-    browser.execute_script(axe())
-    browser.set_script_timeout(120)
-    found = browser.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
-    grave = [each for each in found["violations"] if each["impact"] in ("serious", "critical")]
-    assert [(each["id"], [node["target"] for node in each["nodes"][:3]]) for each in grave] == []
-    assert len(found["passes"]) > 20
-
-
-def axe() -> str:
-    spec = importlib.util.find_spec("selenium_axe_python")
-    assert spec is not None
-    assert spec.origin is not None
-    return Path(spec.origin).with_name("axe-core").joinpath("axe.min.js").read_text(encoding="utf-8")
+    assert hindrances(browser) == []
 
 
 def test_tables_of_pictures_open_by_keyboard(browser: Browser) -> None:
