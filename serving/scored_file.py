@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from polyrank.errors import ConfigError, OutputError
-from polyrank.files import SUFFIXES, would_list
-from polyrank.staging import real_file, staged_file
+from polyrank.files import check_output
+from polyrank.staging import staged_file
 
 from .parts import folder_of, part_file
 
@@ -24,26 +24,16 @@ class Scored:
     versions: tuple[str, ...]
 
 
-def check_out(out: Path, rows: Path, files: Sequence[Path]) -> None:
+def check_out(out: Path, rows: Path) -> None:
     """Refuse a file of scores that cannot be written, or that is, or would be, one of the rows.
-
-    Args:
-        out: the file of scores.
-        rows: what stands for the rows.
-        files: those that it stands for now.
 
     Raises:
         OutputError: it is such a file.
+        DataError: there are no rows.
     """
     if out.suffix.lower() not in ("", ".parquet", ".csv"):
         raise OutputError(f"cannot write {out}: scores are written as Parquet or CSV; name a .parquet or .csv file")
-    real = real_file(out)
-    if real.exists() and any(file.exists() and file.samefile(real) for file in files):
-        raise OutputError(f"cannot write {out}: it is a file of the rows to score; choose another output file")
-    if any(would_list(rows, file, SUFFIXES) for file in (out, real, part_file(folder_of(out), 0))):
-        raise OutputError(
-            f"cannot write {out}: scores there would be rows of {rows} the next time; choose another folder"
-        )
+    check_output(out, rows=[rows], beside=[part_file(folder_of(out), 0)])
 
 
 def check_kept(keep: Sequence[str], schema: "pa.Schema", out: Path) -> None:

@@ -77,7 +77,7 @@ def score_files(scorer: Scorer, rows: Path, out: Path, options: ScoringOptions =
         PolyrankError: as `Ranker.score`.
     """
     files = [part.file for part in list_files(rows, SUFFIXES)]
-    check_out(out, rows, files)
+    check_out(out, rows)
     _check_keep(scorer.signature, options.keep)
     schema = scorer.signature.schema
     columns = tuple(dict.fromkeys((*schema.feature_columns, *options.keep)))

@@ -68,6 +68,29 @@ def test_verb_refuses_the_evaluation_of_another_run(bundle: Path, tmp_path: Path
     assert capsys.readouterr().err.startswith("polyrank: evaluation is of run abc, the bundle of run ")
 
 
+@pytest.mark.parametrize("name", ["model.onnx", "new.md", "rank/model.onnx"])
+def test_verb_never_writes_over_the_bundle(bundle: Path, capsys: Capture, name: str) -> None:
+    before = {file: file.read_bytes() for file in bundle.rglob("*") if file.is_file()}
+    assert main(["card", str(bundle), "-o", str(bundle / name)]) == 1
+    message = f"cannot write {bundle / name}: it would lie in {bundle}, which is read; choose another folder"
+    assert capsys.readouterr().err == f"polyrank: {message}\n"
+    assert {file: file.read_bytes() for file in bundle.rglob("*") if file.is_file()} == before
+
+
+def test_verb_never_writes_over_the_evaluation(bundle: Path, tmp_path: Path, capsys: Capture) -> None:
+    file = tmp_path / "evaluation.json"
+    evaluation().save(file)
+    assert main(["card", str(bundle), "--evaluation", str(file), "-o", str(file)]) == 1
+    assert capsys.readouterr().err.startswith(f"polyrank: cannot write {file}: it is {file}, which is read")
+
+
+def test_verb_renews_the_card_of_a_bundle(bundle: Path, tmp_path: Path) -> None:
+    own = shutil.copytree(bundle, tmp_path / "bundle") / "MODEL_CARD.md"
+    own.write_text("older")
+    assert main(["card", str(own.parent), "-o", str(own)]) == 0
+    assert own.read_text() == (bundle / "MODEL_CARD.md").read_text()
+
+
 def test_verb_refuses_a_folder_that_is_no_bundle(tmp_path: Path, capsys: Capture) -> None:
     assert main(["card", str(tmp_path)]) == 1
     assert capsys.readouterr().err == (

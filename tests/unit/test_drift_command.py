@@ -107,6 +107,11 @@ WRONG = {
     "model": (["--model", "nowhere"], "--model must be the directory of a run (polyrank train) or a bundle (polyrank "),
     "time": (["--model", "localhost:1", "--timeout-s", "0"], "--timeout-s must be above 0"),
     "scores": (["--scores"], "reference.parquet: column 'click' is missing"),
+    "rows": (
+        ["--out", "reference.parquet"],
+        "cannot write reference.parquet: it is a file of the rows reference.parquet",
+    ),
+    "schema": (["--out", "schema.toml"], "cannot write schema.toml: it is schema.toml, which is read; choose another"),
     "out": (["--out", "folder.json"], "cannot write folder.json: is a directory"),
 }
 
@@ -141,14 +146,6 @@ def test_data_that_are_absent_are_one_line(capsys: pytest.CaptureFixture[str]) -
 USAGE = {
     "no schema": ([], "give --schema, or --model, whose schema says what is compared"),
     "both scores": (["--model", "run", "--scores"], "argument --scores: not allowed with argument --model"),
-    "other out": (
-        ["--schema", "schema.toml", "--out", "moved.parquet"],
-        "argument --out/-o: is written as JSON and must end in .json, got 'moved.parquet'",
-    ),
-    "no file": (
-        ["--schema", "schema.toml", "--out", "."],
-        "argument --out/-o: is written as JSON and must end in .json, got '.'",
-    ),
     "a name alone": (["--schema", "schema.toml", "--name", "toy"], "--name goes with --model"),
 }
 

@@ -293,8 +293,16 @@ REFUSED = {
     "no server": (["--url", "nowhere"], "--url must be host:port of the server, as in localhost:8000, "),
     "a folder to write": (["--out", "folder"], "cannot write folder: is a directory; choose another output file"),
     "a file as folder": (["--out", "few.parquet/x"], "cannot write few.parquet/x: not a directory"),
-    "the rows": (["--out", "few.parquet"], "cannot write few.parquet: it is a file of the rows; choose another output"),
-    "a link to the rows": (["--out", "link"], "cannot write link: it is a file of the rows; choose another output"),
+    "the rows": (["--out", "few.parquet"], "cannot write few.parquet: it is a file of the rows few.parquet; choose"),
+    "a link to the rows": (["--out", "link"], "cannot write link: it is a file of the rows few.parquet; choose"),
+    "what was known": (
+        ["--known", "rows.parquet", "--out", "rows.parquet"],
+        "cannot write rows.parquet: it is a file of the rows rows.parquet; choose another output file",
+    ),
+    "a file of the run": (
+        ["--out", "RUN/found.json"],
+        "cannot write RUN/found.json: it would lie in RUN, which is read",
+    ),
     "a stream": (["--out", "/dev/stdout"], "cannot write /dev/stdout: it is a stream"),
 }
 
@@ -307,7 +315,7 @@ def test_wrong_options_are_one_line(toy_run: Path, place: Path, capsys: Capture,
     pairs = pa.array([{"a": number} for number in range(200)])
     (place / "few.parquet").unlink()
     pq.write_table(toy_table(2_000, 0).slice(0, 200).append_column("pair", pairs), "few.parquet")
-    own = [str(toy_run) if word == "RUN" else word for word in options]
+    own = [word.replace("RUN", str(toy_run)) for word in options]
     assert evaluate(toy_run, "few.parquet", *LEAST, *own) == 1
     error = capsys.readouterr().err
     assert error.startswith(f"polyrank: {message.replace('RUN', str(toy_run))}")
@@ -321,7 +329,9 @@ def test_file_that_would_be_among_the_rows_is_refused(toy_run: Path, capsys: Cap
     Path("logs").mkdir()
     Path("few.parquet").rename("logs/a.parquet")
     assert evaluate(toy_run, rows, *LEAST, "--out", "logs/found.jsonl") == 1
-    expected = f"cannot write logs/found.jsonl: it would be one of the rows {rows} the next time; name a .json file"
+    expected = (
+        f"cannot write logs/found.jsonl: files there would be rows of {rows} the next time; choose another folder"
+    )
     assert capsys.readouterr().err == f"polyrank: {expected}\n"
 
 

@@ -143,9 +143,18 @@ def test_place_that_is_a_directory_is_refused(evaluation: Path, tmp_path: Path) 
 def test_page_never_takes_the_place_of_what_it_is_made_of(evaluation: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = evaluation.read_bytes()
     assert main(["report", str(evaluation), "-o", str(evaluation)]) == 1
-    message = f"--out must not be one of paths, got {evaluation}; choose another output file"
+    message = f"cannot write {evaluation}: it is {evaluation}, which is read; choose another output file"
     assert capsys.readouterr().err == f"polyrank: {message}\n"
     assert evaluation.read_bytes() == before
+
+
+def test_page_never_lies_in_a_run_that_it_tells_of(toy_run: Path) -> None:
+    out = toy_run / "weights.safetensors"
+    before = out.read_bytes()
+    message = f"^cannot write {re.escape(str(out))}: it would lie in {re.escape(str(toy_run))}, which is read"
+    with pytest.raises(OutputError, match=message):
+        write_report([toy_run], out)
+    assert out.read_bytes() == before
 
 
 def test_no_paths_are_refused(tmp_path: Path) -> None:

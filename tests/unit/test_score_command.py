@@ -82,8 +82,8 @@ def test_wrong_options_are_one_line(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "rows.parquet"]
 
 
-IS_ONE = "it is a file of the rows to score; choose another output file"
-WOULD_BE = "scores there would be rows of {} the next time; choose another folder"
+IS_ONE = "it is a file of the rows {}; choose another output file"
+WOULD_BE = "files there would be rows of {} the next time; choose another folder"
 AMONG = {
     ("logs/a.parquet", "logs/a.parquet"): IS_ONE,
     ("logs/a.parquet", "link.parquet"): IS_ONE,

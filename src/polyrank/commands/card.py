@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from polyrank.files import check_output
+
 from .output import say
 
 
@@ -27,6 +29,8 @@ def run(args: argparse.Namespace) -> int:
     from polyrank.export.carding import card_of
     from polyrank.staging import staged_file
 
+    if args.out is not None:
+        _check_out(args)
     evaluation = None if args.evaluation is None else Result.load(args.evaluation)
     bundle = Bundle.load(args.bundle)
     text = card_of(bundle, evaluation)
@@ -37,3 +41,16 @@ def run(args: argparse.Namespace) -> int:
         partial.write_text(text, encoding="utf-8")
     say(f"model card of run {bundle.signature.run_id} in {args.out}")
     return 0
+
+
+def _check_out(args: argparse.Namespace) -> None:
+    """Refuse a place among the files that the card is made of, unless it is that of the bundle's own card.
+
+    Raises:
+        OutputError: it is such a place, or cannot be written.
+    """
+    from polyrank.card import CARD_FILE
+
+    is_own = args.out.resolve() == (args.bundle / CARD_FILE).resolve()
+    inputs = () if is_own else (args.bundle,)
+    check_output(args.out, inputs=inputs if args.evaluation is None else (*inputs, args.evaluation))

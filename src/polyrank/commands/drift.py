@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polyrank.answering import answerer
-from polyrank.files import UTF8, check_encoding, kinds
-from polyrank.staging import real_file
+from polyrank.files import UTF8, check_encoding, check_output, kinds
 
 from .output import place, say, table
 from .progress import RowProgress
@@ -39,7 +38,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     _add_scores(parser)
     _add_limits(parser)
     parser.add_argument("--encoding", default=UTF8, help="of CSV and JSON Lines files (default utf-8)")
-    parser.add_argument("--out", "-o", type=_json_file, help="write all that was found to this .json file")
+    parser.add_argument("--out", "-o", type=Path, help="write all that was found there, as JSON")
     parser.add_argument("--json", action="store_true", help="print it as JSON")
     parser.set_defaults(run=run, parser=parser)
 
@@ -70,14 +69,6 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(option, type=float, default=default, metavar="LIMIT", help=f"{meaning} (default {default})")
 
 
-def _json_file(text: str) -> Path:
-    """Return a path that is none of data: what it names is written over."""
-    path = Path(place(text))
-    if path.suffix != ".json":
-        raise argparse.ArgumentTypeError(f"is written as JSON and must end in .json, got {text!r}")
-    return path
-
-
 def run(args: argparse.Namespace) -> int:
     """Compare, and print a line for each feature, label and score."""
     if args.schema is None and args.model is None:
@@ -85,7 +76,8 @@ def run(args: argparse.Namespace) -> int:
     if args.name is not None and args.model is None:
         args.parser.error("--name goes with --model")
     if args.out is not None:
-        real_file(args.out)
+        inputs = [Path(each) for each in (args.schema, args.model) if each is not None]
+        check_output(args.out, rows=[args.reference, args.current], inputs=inputs)
     with options_named(**{name: f"--{name.replace('_', '-')}" for name in _OPTIONS}):
         result = _compared(args)
     if args.out is not None:

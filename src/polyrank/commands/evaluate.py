@@ -5,8 +5,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from polyrank.errors import OutputError
-from polyrank.files import SUFFIXES, kinds, list_files, would_list
+from polyrank.files import check_output, kinds
 
 from .output import place, say
 from .progress import RowProgress
@@ -110,7 +109,9 @@ def _checked(args: argparse.Namespace, progress: "Progress") -> "EvaluationOptio
     from polyrank.evaluation.options import EvaluationOptions
 
     if args.out is not None:
-        _check_out(args.out, args.rows)
+        rows = [args.rows] if args.known is None else [args.rows, args.known]
+        inputs = [Path(args.model)] if args.validation_of is None else [Path(args.model), args.validation_of]
+        check_output(args.out, rows=rows, inputs=inputs)
     return EvaluationOptions(
         by=tuple(args.by),
         weights=task_weights(args.weight, args.parser),
@@ -127,22 +128,6 @@ def _checked(args: argparse.Namespace, progress: "Progress") -> "EvaluationOptio
         encoding=args.encoding,
         progress=progress,
     )
-
-
-def _check_out(out: Path, rows: Path) -> None:
-    """Refuse a file that cannot be written, or that is, or would be, one of the rows.
-
-    Raises:
-        OutputError: it is such a file.
-        DataError: there are no rows.
-    """
-    from polyrank.staging import real_file
-
-    real = real_file(out)
-    if real.exists() and any(part.file.samefile(real) for part in list_files(rows, SUFFIXES)):
-        raise OutputError(f"cannot write {out}: it is a file of the rows; choose another output file")
-    if any(would_list(rows, file, SUFFIXES) for file in (out, real)):
-        raise OutputError(f"cannot write {out}: it would be one of the rows {rows} the next time; name a .json file")
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from .listing import would_list as would_list
 from .opening import PIECE_BYTES as PIECE_BYTES
 from .opening import check_text as check_text
 from .opening import open_csv_bytes as open_csv_bytes
+from .outputs import check_output as check_output
 from .pieces import MAX_BYTES as MAX_BYTES
 from .pieces import MAX_ROWS as MAX_ROWS
 from .pieces import merged as merged

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from polyrank.arguments import listed, text
 from polyrank.arguments import path as as_path
-from polyrank.errors import ConfigError, MissingExtraError
-from polyrank.staging import real_file, staged_file
+from polyrank.errors import MissingExtraError
+from polyrank.files import check_output
+from polyrank.staging import staged_file
 
 from .reading import read_sources
 
@@ -28,19 +29,17 @@ def write_report(paths: Sequence[str | Path], out: str | Path, *, title: str | N
         The file.
 
     Raises:
-        ConfigError: an argument is of another type, `paths` is empty, or `out` is one of them.
+        ConfigError: an argument is of another type, or `paths` is empty.
         DataError: a path cannot be read, or is none of what is accepted.
         SchemaError: the schema of a run is damaged.
         RepositoryError: the signature of a bundle is damaged.
-        OutputError: `out` cannot be written.
+        OutputError: `out` cannot be written, is one of `paths`, or would lie in one.
         MissingExtraError: the extra `report` is not installed.
     """
     given = [as_path("paths", each) for each in listed("paths", paths, "paths")]
     target = as_path("out", out)
     named = None if title is None else text("title", title)
-    real = real_file(target)
-    if real in [each.resolve() for each in given]:
-        raise ConfigError(f"out must not be one of paths, got {target}; choose another output file")
+    check_output(target, inputs=given)
     _require_libraries()
     from .rendering import page_of
 
