@@ -76,6 +76,7 @@ class _RunAnswerer:
     schema: "Schema"
     run_id: str
     answer: Callable[["pa.Table"], Answers]
+    precision: str
     kind: Kind = "run"
     version: str = ""
 
@@ -95,6 +96,10 @@ class _ScorerAnswerer:
     @property
     def version(self) -> str:
         return self.scorer.version
+
+    @property
+    def precision(self) -> str:
+        return str(self.scorer.signature.precision)
 
     def answer(self, rows: "pa.Table") -> Answers:
         scores = self.scorer.score(rows)
@@ -144,6 +149,7 @@ def _opened_run(model: str, name: str | None) -> "Iterator[Answerer]":
     from polyrank.encoder import Encoder
     from polyrank.models import TrainedRanker
     from polyrank.models.trained import PREDICTED_ROWS, predict
+    from polyrank.signature import Precision
     from polyrank.train.threads import torch_threads
 
     trained = TrainedRanker.load(Path(model))
@@ -158,7 +164,7 @@ def _opened_run(model: str, name: str | None) -> "Iterator[Answerer]":
             parts = list(pool.map(lambda block: predict(trained.model, block), blocks))
             return {task: np.concatenate([part[task] for part in parts]) for task in parts[0]}
 
-        yield _RunAnswerer(model, schema.name, schema, trained.run_id, answer)
+        yield _RunAnswerer(model, schema.name, schema, trained.run_id, answer, str(Precision()))
 
 
 def _check_name(name: str | None, model: str, *known: str) -> None:
@@ -176,8 +182,10 @@ def _array(column: "pa.ChunkedArray") -> NDArray[np.float32]:
     return np.asarray(numbers, np.float32).reshape(-1, column.type.list_size)
 
 
-def run_id_of(model: str) -> str:
-    """Return which training run the directory of a run or of a bundle is of.
+def origin_of(model: str) -> tuple[str, str | None]:
+    """Return which training run the directory of a run or of a bundle is of, and in which precision it is.
+
+    A run has None: graphs of every precision are its.
 
     Nothing of it is started: of a bundle its signature is read, of a run the files are hashed.
 
@@ -192,11 +200,12 @@ def run_id_of(model: str) -> str:
     if kind == "bundle":
         from polyrank.signature import Signature
 
-        return Signature.load(Path(model)).run_id
+        signature = Signature.load(Path(model))
+        return signature.run_id, str(signature.precision)
     from polyrank.models.trained import content_hash
 
     try:
-        return content_hash(Path(model))
+        return content_hash(Path(model)), None
     except OSError as err:
         raise DataError(f"{model} is no whole run: {_read_error(err)}; train it anew") from err
 

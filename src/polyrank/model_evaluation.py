@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from polyrank.answering import answerer, run_id_of
+from polyrank.answering import answerer, origin_of
 from polyrank.errors import ConfigError, DataError
 from polyrank.evaluation import Result
 from polyrank.evaluation.evaluating import evaluate_files
@@ -45,7 +45,8 @@ def evaluate_model(  # noqa: PLR0913 (each is a choice of the user, by name)
         options: how; None takes the defaults.
 
     Raises:
-        ConfigError: an option does not go with the model, or the server serves another run.
+        ConfigError: an option does not go with the model, or the server serves another run, or another precision than
+            the bundle's.
         DataError: the files cannot be read, hold no row, do not fit the schema, or hold more or fewer than
             `validation_of` was made of.
         MissingExtraError: PyTorch, of a run, or ONNX Runtime, of a bundle, is not installed.
@@ -59,17 +60,31 @@ def evaluate_model(  # noqa: PLR0913 (each is a choice of the user, by name)
     own = None
     if url is not None:
         address_of(url)
-        own = run_id_of(str(model))
+        own = origin_of(str(model))
     with answerer(url or str(model), name=name, timeout_s=timeout_s) as found:
-        if own is not None and own != found.run_id:
-            raise ConfigError(
-                f"url {url} serves run {found.run_id}, and {model} is run {own}; publish it, or name the run that is "
-                "served"
-            )
+        if own is not None:
+            _check_served(f"url {url}", found, str(model), own)
         if validation_of is None:
             return evaluate_files(found, Path(rows), options)
         validated = validation_rows(Path(validation_of), Path(rows), options.encoding)
         return _of_validation(found, Path(rows), options, validated)
+
+
+def _check_served(url: str, served: "Answerer", model: str, origin: tuple[str, str | None]) -> None:
+    """Refuse a server of another run, or of another precision than a bundle.
+
+    Raises:
+        ConfigError: it is one.
+    """
+    run_id, precision = origin
+    if run_id != served.run_id:
+        raise ConfigError(
+            f"{url} serves run {served.run_id}, and {model} is run {run_id}; publish it, or name the run that is served"
+        )
+    if precision not in (None, served.precision):
+        raise ConfigError(
+            f"{url} serves {served.precision}, and {model} is {precision}; publish it, or name the bundle that is served"
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -95,6 +95,7 @@ class Formula:
     name: str = "shop"
     run_id: str = "0123456789ab"
     version: str = ""
+    precision: str = "embeddings fp32, dense fp32"
 
     def answer(self, rows: pa.Table) -> Answers:
         """Answer rows."""

@@ -369,6 +369,25 @@ def test_server_of_another_run_is_refused(toy_run: Path, capsys: Capture) -> Non
 
 
 @pytest.mark.usefixtures("place")
+def test_precision_of_what_answered_is_kept(toy_run: Path, toy_bundle: Path, capsys: Capture) -> None:
+    found = [found_json(capsys, model, "few.parquet", *LEAST)["model"]["precision"] for model in (toy_run, toy_bundle)]
+    assert found == ["embeddings fp32, dense fp32"] * 2
+
+
+def test_server_of_another_precision_is_refused(toy_bundle: Path, place: Path, capsys: Capture) -> None:
+    bundle = shutil.copytree(toy_bundle, place / "bundle")
+    signature = json.loads((bundle / "signature.json").read_text())
+    changed = {"run_id": "0123456789ab", "precision": {"embeddings": "int8"}}
+    (bundle / "signature.json").write_text(json.dumps(signature | changed))
+    with ScriptedHttp().listening() as url:
+        assert evaluate(bundle, "few.parquet", "--url", url) == 1
+    assert capsys.readouterr().err == (
+        f"polyrank: --url {url} serves embeddings fp32, dense fp32, and {bundle} is embeddings int8, dense fp32; "
+        "publish it, or name the bundle that is served\n"
+    )
+
+
+@pytest.mark.usefixtures("place")
 def test_server_beside_a_server_is_refused(capsys: Capture) -> None:
     with ScriptedHttp().listening() as url:
         assert evaluate(url, "few.parquet", "--url", url) == 1

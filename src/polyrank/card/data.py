@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from polyrank.evaluation import Result
+from polyrank.evaluation.results import Model
 from polyrank.run_record import RunRecord
 
 from .facts import Facts
-from .markdown import bullets, code, section, table
+from .markdown import bullets, code, listed, section, table
 from .model import UNKNOWN
 
 
@@ -19,7 +20,7 @@ def evaluation_data_lines(facts: Facts, evaluation: Result | None) -> Iterator[s
     if record is not None and record.config:
         points.append(_split(facts, record.config.get("validation", {})))
     if evaluation is not None:
-        points.append(_evaluated(evaluation))
+        points += [_evaluated(evaluation), _answered(evaluation.model)]
     yield from section("Evaluation data", bullets(points))
     if record is not None and record.counts:
         rows = [(code(task), f"{counts.get('rows', 0):,}") for task, counts in record.counts.items()]
@@ -80,3 +81,8 @@ def _evaluated(evaluation: Result) -> str:
     times = "" if data.begins is None or data.ends is None else f", from {data.begins} to {data.ends}"
     source = code(Path(data.source).name)  # its folder is of one machine, and the card goes to others
     return f"Evaluation of {evaluation.created}: {part} of {source}, {data.rows:,} rows{groups}{times}."
+
+
+def _answered(model: Model) -> str:
+    precision = f": {listed(model.precision.split(', '))}" if model.precision else ""
+    return f"Answered by the {model.kind} {code(Path(model.source).name)}{precision}."

@@ -66,9 +66,11 @@ def ethical_lines(facts: Facts) -> Iterator[str]:
     yield from section("Ethical considerations", bullets([*([says] if personal else []), FEEDBACK, PRIVACY]))
 
 
-def caveat_lines(facts: Facts) -> Iterator[str]:
+def caveat_lines(facts: Facts, evaluation: Result | None) -> Iterator[str]:
     """Give the section."""
     points = [*_conditional(facts), *_unknown(facts), *_quality(facts.record)]
+    if evaluation is not None:
+        points += _evaluated(facts, evaluation)
     if _is_uncalibrated(facts):
         points.append(
             "Probabilities were not calibrated after training: read `calibration` before they are used as such."
@@ -129,6 +131,15 @@ def _quality(record: RunRecord | None) -> Iterator[str]:
         if low is not None and high is not None and low <= CHANCE <= high:
             yield f"{code(task)} may order rows no better than chance: the interval of its `auc` holds {CHANCE}."
     yield "One training with one seed was measured: another would differ."
+
+
+def _evaluated(facts: Facts, evaluation: Result) -> Iterator[str]:
+    own, other = str(facts.signature.precision), evaluation.model.precision
+    if other not in ("", own):
+        yield (
+            f"The evaluation is of another precision, {listed(other.split(', '))}: this graph has "
+            f"{listed(own.split(', '))}, and answers a little otherwise."
+        )
 
 
 def _is_uncalibrated(facts: Facts) -> bool:

@@ -61,5 +61,5 @@ def _lines(facts: Facts, evaluation: Result | None) -> Iterator[str]:
     yield from evaluation_lines(evaluation)
     yield from parity_lines(facts)
     yield from ethical_lines(facts)
-    yield from caveat_lines(facts)
+    yield from caveat_lines(facts, evaluation)
     yield from section("How to check it", [_COMMANDS])

@@ -47,6 +47,11 @@ class Answerer(Protocol):
         ...
 
     @property
+    def precision(self) -> str:
+        """How exactly it holds its weights, in words: `str` of a `polyrank.signature.Precision`."""
+        ...
+
+    @property
     def schema(self) -> Schema:
         """Names features and tasks."""
         ...

@@ -84,6 +84,7 @@ def _model(answerer: Answerer) -> Model:
         name=answerer.name,
         run_id=answerer.run_id,
         version=answerer.version,
+        precision=answerer.precision,
     )
 
 

@@ -61,8 +61,8 @@ class EvaluationOptions:
         """Check ranges.
 
         Raises:
-            ConfigError: a value is out of range, no encoding is known by that name, resamples are too few for the level,
-                or `by` names a column twice.
+            ConfigError: a value is out of range, no encoding is known by that name, resamples are too few for the
+                level, or `by` names a column twice.
         """
         integer("k", self.k, range(1, 10_001), "[1, 10000]")
         integer("shuffles", self.shuffles, range(1, 101), "[1, 100]")

@@ -23,9 +23,15 @@ FORMAT = 1
 
 
 class Model(Answering, frozen=True, kw_only=True):
-    """What answered, and what kind of thing that is."""
+    """What answered, and what kind of thing that is.
+
+    Attributes:
+        kind: what it is.
+        precision: how exactly it holds its weights, as in `embeddings int8, dense fp32`; empty where it does not say.
+    """
 
     kind: Literal["run", "bundle", "server"]
+    precision: str = ""
 
 
 class Rows(msgspec.Struct, frozen=True, kw_only=True):

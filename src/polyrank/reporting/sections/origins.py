@@ -55,9 +55,9 @@ def environment_section(sources: Sources) -> Section:
 
 
 def _given(sources: Sources) -> Table:
-    rows = [(brief(each.name), "run", each.run_id) for each in sources.runs]
-    rows += [(brief(each.name), "bundle", each.run_id) for each in sources.bundles]
-    rows += [(brief(each.name), "evaluation", each.run_id) for each in sources.evaluations]
-    rows += [(brief(each.name), "load test", each.run_id) for each in sources.loads]
-    rows += [(brief(each.name), "comparison", "") for each in sources.comparisons]
-    return Table("Sources", ("path", "kind", "run"), tuple((name, kind, brief(run)) for name, kind, run in rows))
+    rows = [(each.name, "run", each.run_id, "") for each in sources.runs]
+    rows += [(each.name, "bundle", each.run_id, str(each.signature.precision)) for each in sources.bundles]
+    rows += [(each.name, "evaluation", each.run_id, each.found.model.precision) for each in sources.evaluations]
+    rows += [(each.name, "load test", each.run_id, "") for each in sources.loads]
+    rows += [(each.name, "comparison", "", "") for each in sources.comparisons]
+    return Table("Sources", ("path", "kind", "run", "precision"), tuple(tuple(map(brief, row)) for row in rows))
