@@ -83,7 +83,8 @@ def _check_served(url: str, served: "Answerer", model: str, origin: tuple[str, s
         )
     if precision not in (None, served.precision):
         raise ConfigError(
-            f"{url} serves {served.precision}, and {model} is {precision}; publish it, or name the bundle that is served"
+            f"{url} serves {served.precision}, and {model} is {precision}; publish it, or name the bundle that is "
+            "served"
         )
 
 

@@ -7,10 +7,24 @@ from artefacts.cards import evaluation, facts, sections
 from polyrank.card import card_text
 from polyrank.errors import DataError
 from polyrank.evaluation import results
+from polyrank.signature import Precision
+
+SMALL = "embeddings int8, dense fp32"
+SAID = "`embeddings int8`, `dense fp32`"
 
 
 def test_evaluation_has_its_metrics() -> None:
     assert sections(evaluation())["Evaluation"][1:] == [["click", "auc", "0.7000", "0.6000 to 0.8000"]]
+
+
+def test_intervals_are_said_by_how_they_were_found() -> None:
+    (task,) = evaluation().tasks
+    error = found.MetricValue(name="calibration_error", best="low", value=0.1, interval=(0.05, 0.2))
+    tasks = (msgspec.structs.replace(task, metrics=(*task.metrics, error)),)
+    text = card_text(facts(), evaluation(tasks=tasks, resamples=123))
+    assert "Intervals of `auc`, and of all parts below, are of how much each row moves the metric." in text
+    assert "Those of `calibration_error` are from 123 resamples." in text
+    assert "Intervals of the validation are of 95%, from 200 resamples" in text
 
 
 def test_slices_have_the_parts_with_the_most_rows() -> None:
@@ -29,6 +43,27 @@ def test_part_that_is_worse_is_marked(worse: tuple[str, ...], mark: str) -> None
 def test_rows_are_named_without_their_folder() -> None:
     data = results.Rows(source="/home/me/new rows.parquet", part="all", rows=77)
     assert "all rows of `new rows.parquet`, 77 rows." in card_text(facts(), evaluation(data=data))
+
+
+MODEL = results.Model(source="/home/me/work/int8", kind="bundle", name="shop", run_id="abc", precision=SMALL)
+
+
+def test_what_answered_is_named_with_its_precision() -> None:
+    text = card_text(facts(), evaluation(model=MODEL))
+    assert f"Answered by the bundle `int8`: {SAID}." in text
+    assert "/home/me" not in text
+
+
+def test_what_answered_in_an_older_file_has_no_precision() -> None:
+    text = card_text(facts(), evaluation(model=msgspec.structs.replace(MODEL, precision="")))
+    assert "Answered by the bundle `int8`.\n" in text
+
+
+@pytest.mark.parametrize(("embeddings", "is_other"), [("int8", False), ("fp32", True)])
+def test_evaluation_of_another_precision_is_a_caveat(embeddings: str, is_other: bool) -> None:  # noqa: FBT001
+    own = facts(signed={"precision": Precision(embeddings=embeddings)})  # type: ignore[arg-type]
+    says = f"The evaluation is of another precision, {SAID}: this graph has `embeddings {embeddings}`, "
+    assert (says in card_text(own, evaluation(model=MODEL))) == is_other
 
 
 def test_calibration_counts_bins_that_hold_their_answer() -> None:

@@ -69,9 +69,18 @@ def test_sections_without_sources_name_the_command_that_brings_them() -> None:
 def test_evaluation_says_what_was_answered() -> None:
     (text,) = words(evaluated(), "tasks")
     assert text == (
-        "runs/a answered rows of rows.parquet: 20,000 rows, 480 groups by user_id, from 2026-03-01 00:00 to "
-        "2026-03-07 23:59. Intervals of 95% are over 200 resamples."
+        "The run runs/a answered rows of rows.parquet: 20,000 rows, 480 groups by user_id, from 2026-03-01 00:00 to "
+        "2026-03-07 23:59. Intervals are of 95%: those of auc, log_loss, rmse and xauc of how much each row "
+        "moves it; those of gauc, calibration, ndcg@10 and mae over 200 resamples."
     )
+
+
+def test_precision_of_what_answered_is_told() -> None:
+    model = msgspec.structs.replace(rich_result().model, kind="bundle", precision="embeddings int8, dense fp32")
+    found = evaluated(model=model)
+    assert words(found, "tasks")[0].startswith("The bundle runs/a, embeddings int8, dense fp32, answered rows of ")
+    (given, _) = tables(found, "environment")
+    assert given.rows == (("evaluation.json", "evaluation", model.run_id, "embeddings int8, dense fp32"),)
 
 
 def test_metrics_stand_with_intervals_and_what_they_rest_on() -> None:
@@ -80,9 +89,16 @@ def test_metrics_stand_with_intervals_and_what_they_rest_on() -> None:
     assert rows[6][3:] == ("\N{EN DASH}", "", "high", "no group has observed labels of both classes")
 
 
+def test_skipped_groups_are_words() -> None:
+    (first, *rest) = rich_result().tasks
+    counts = {"gauc.groups": 2_601, "gauc.skipped_groups": 7_502}
+    rows = tables(evaluated(tasks=(msgspec.structs.replace(first, counts=counts), *rest)), "tasks")[0].rows
+    assert rows[1][6] == "2,601 groups, 7,502 skipped groups"
+
+
 def test_run_without_an_evaluation_has_its_validation(run: Run) -> None:
     (table,) = tables(Sources(runs=(run,)), "tasks")
-    assert table.caption.endswith("metrics of its 200 validation rows")
+    assert table.caption.endswith("metrics of its 200 validation rows; intervals over 200 resamples")
     assert [row[:2] for row in table.rows[:2]] == [("click", "auc"), ("click", "log_loss")]
 
 
@@ -211,5 +227,5 @@ def test_page_names_all_that_it_is_made_of(run: Run) -> None:
     evaluations = (Evaluation("e.json", rich_result(run.run_id)),)
     sources = Sources(runs=(run,), evaluations=evaluations, comparisons=compared().comparisons)
     given, environment = tables(sources, "environment")
-    assert [row[1:] for row in given.rows] == [("run", run.run_id), ("evaluation", run.run_id), ("comparison", "")]
+    assert [row[1:3] for row in given.rows] == [("run", run.run_id), ("evaluation", run.run_id), ("comparison", "")]
     assert ("numpy", "2.3") in environment.rows

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from polyrank.evaluation import Result
 from polyrank.evaluation.findings import Catalogue, Importances, MetricValue, Ordering, Slice
+from polyrank.evaluation.interval_kinds import interval_kinds
 
-from .markdown import bullets, code, section, table
+from .markdown import bullets, code, listed, section, table
 from .quality import between, value_of
 
 SHOWN_PARTS = 10
@@ -20,7 +21,7 @@ def evaluation_lines(result: Result | None) -> Iterator[str]:
         yield from section("Evaluation", [says], level=3)
         return
     head = ("task", "metric", "value", f"{result.level:.0%} interval")
-    yield from section("Evaluation", table(head, _metrics(result)), level=3)
+    yield from section("Evaluation", _intervals(result), table(head, _metrics(result)), level=3)
     for each in result.slices:
         yield from _slice(each, result)
     if result.calibration:
@@ -46,6 +47,15 @@ def _metrics(result: Result) -> Iterator[tuple[str, ...]]:
     for task in result.tasks:
         for each in task.metrics:
             yield code(task.task), code(each.name), value_of(each.value, each.undefined), between(each.interval)
+
+
+def _intervals(result: Result) -> Iterator[str]:
+    """Say how intervals were found, which are so not those of the training even where rows are the same."""
+    kinds = interval_kinds(result)
+    if kinds.moved:
+        yield f"Intervals of {listed(kinds.moved)}, and of all parts below, are of how much each row moves the metric."
+    if kinds.resampled:
+        yield f"Those of {listed(kinds.resampled)} are from {result.resamples:,} resamples."
 
 
 def _slice(found: Slice, result: Result) -> Iterator[str]:

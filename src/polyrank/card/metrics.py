@@ -42,7 +42,8 @@ def metric_lines(facts: Facts) -> Iterator[str]:
     resamples = 0 if record is None else record.config.get("validation", {}).get("resamples", 0)
     if resamples and record is not None and record.intervals:
         points.append(
-            f"Intervals are of 95%, from {resamples:,} resamples of the rows, or of the groups where there are some: "
-            f"they tell of chance in the rows that were drawn, not of a change of users, items or time."
+            f"Intervals of the validation are of 95%, from {resamples:,} resamples of the rows, or of the groups where "
+            "there are some. All intervals tell of chance in the rows that were drawn, not of a change of users, items "
+            "or time."
         )
     yield from section("Metrics", table(("metric", "what it is", "good is"), rows), bullets(points))

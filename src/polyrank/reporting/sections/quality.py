@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from polyrank.evaluation.findings import MetricValue
-from polyrank.evaluation.results import Result
+from polyrank.evaluation.interval_kinds import interval_kinds
+from polyrank.evaluation.results import Model, Result
 from polyrank.evaluation.worse import CAVEAT, how_many_words, worse_parts
 from polyrank.reporting.blocks import Block, Gallery, Heading, Section, Table, Words
-from polyrank.reporting.numerals import brief, count, moment, numeral, span
+from polyrank.reporting.numerals import brief, count, joined, moment, numeral, span
 from polyrank.reporting.pictures.answers import distribution_pictures
 from polyrank.reporting.pictures.calibration import calibration_pictures
 from polyrank.reporting.pictures.parts import slice_pictures
@@ -38,9 +39,8 @@ def _metrics(result: Result) -> Iterator[Block]:
     begins, ends = (moment(each) for each in (result.data.begins, result.data.ends))
     times = f", from {begins} to {ends}" if begins else ""
     yield Words(
-        f"{brief(result.model.source)} answered {part} of {brief(result.data.source)}: "
-        f"{count(result.data.rows, 'row')}{groups}{times}. Intervals of {result.level:.0%} are over "
-        f"{count(result.resamples, 'resample')}."
+        f"{_model(result.model)} answered {part} of {brief(result.data.source)}: "
+        f"{count(result.data.rows, 'row')}{groups}{times}.{_intervals(result)}"
     )
     rows = [
         (
@@ -64,12 +64,27 @@ def _metrics(result: Result) -> Iterator[Block]:
     yield Table("Labels and answers", ("task", "kind", "label", "mean label", "mean answer"), means)
 
 
+def _model(model: Model) -> str:
+    precision = f", {brief(model.precision)}," if model.precision else ""
+    return f"The {model.kind} {brief(model.source)}{precision}"
+
+
+def _intervals(result: Result) -> str:
+    kinds = interval_kinds(result)
+    parts = [f"those of {joined(kinds.moved)} of how much each row moves it"] if kinds.moved else []
+    if kinds.resampled:
+        parts.append(f"those of {joined(kinds.resampled)} over {count(result.resamples, 'resample')}")
+    return f" Intervals are of {result.level:.0%}: {'; '.join(parts)}." if parts else ""
+
+
 def _note(metric: MetricValue, counts: dict[str, int]) -> str:
     if metric.value is None:
         return brief(metric.undefined)
     prefix = f"{metric.name}."
     return ", ".join(
-        f"{number:,} {name.removeprefix(prefix)}" for name, number in counts.items() if name.startswith(prefix)
+        f"{number:,} {name.removeprefix(prefix).replace('_', ' ')}"
+        for name, number in counts.items()
+        if name.startswith(prefix)
     )
 
 
@@ -86,7 +101,9 @@ def _validation(run: Run) -> Table:
         for task, values in metrics.validation.items()
         for name, value in values.items()
     ]
-    caption = f"{brief(run.name)}: metrics of its {count(metrics.validation_rows, 'validation row')}"
+    resamples = run.config.get("validation", {}).get("resamples", 0)
+    over = f"; intervals over {count(resamples, 'resample')}" if resamples and metrics.intervals else ""
+    caption = f"{brief(run.name)}: metrics of its {count(metrics.validation_rows, 'validation row')}{over}"
     return Table(caption, ("task", "metric", "value", "interval", ""), tuple(rows))
 
 
