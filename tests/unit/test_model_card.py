@@ -124,6 +124,21 @@ def test_task_no_better_than_chance_is_a_caveat(interval: tuple[float, float], i
     assert said("`click` may order rows no better than chance", record=changed) == is_chance
 
 
+@pytest.mark.parametrize(("interval", "is_worse"), [((0.3, 0.49), True), ((0.3, 0.5), False), ((0.6, 0.7), False)])
+def test_task_worse_than_chance_is_a_caveat(interval: tuple[float, float], is_worse: bool) -> None:  # noqa: FBT001
+    changed = record(intervals={"click": {"auc": interval}})
+    assert said("`click` orders rows worse than chance", record=changed) == is_worse
+
+
+@pytest.mark.parametrize(("names", "is_said"), [(("user", "price"), True), (("price",), False), (("user",), False)])
+def test_rows_of_what_was_shown_have_users_and_items(names: tuple[str, ...], is_said: bool) -> None:  # noqa: FBT001
+    features = tuple(each for each in SCHEMA.features if each.name in names)
+    changed = msgspec.structs.replace(SCHEMA, features=features)
+    assert said("Its rows are of what people were shown.", schema=changed) == is_said
+    assert said("since labels are of what was shown", schema=changed) == is_said
+    assert said("Meant for rows like those of its training.", schema=changed) != is_said
+
+
 @pytest.mark.parametrize(("method", "is_said"), [("none", True), ("platt", False)])
 def test_missing_calibration_is_a_caveat(method: str, is_said: bool) -> None:  # noqa: FBT001
     changed = record(config={"model": {"calibration": method}})

@@ -19,11 +19,12 @@ FOR_REQUESTS = (
     "It scores items that another system proposes for a user, so that the best come first; it proposes none of its own."
 )
 FOR_ROWS = "It scores rows, so that the best come first."
-NOT_MEANT = (
-    "Not meant: decisions on a person's credit, work, housing, health or law; what an answer would be had something "
-    "else been shown, since labels are of what was shown; users, items or times unlike those of the training rows, "
-    "before it is evaluated on such rows."
+NOT_MEANT = "Not meant: decisions on a person's credit, work, housing, health or law."
+SHOWN = (
+    "Not meant either: what an answer would be had something else been shown, since labels are of what was shown; "
+    "users, items or times unlike those of the training rows, before it is evaluated on such rows."
 )
+UNLIKE = "Not meant either: rows unlike those of the training, before it is evaluated on such rows."
 FEEDBACK = (
     "Its rows are of what people were shown. What was shown often is known best, and what it puts first becomes the "
     "next logs: measure how popular its recommendations are before it decides alone."
@@ -42,8 +43,12 @@ def intended_use_lines(facts: Facts) -> Iterator[str]:
     users, items = columns_of_halves(schema)
     tasks = listed(task.name for task in schema.tasks)
     what = FOR_REQUESTS if users and items else FOR_ROWS
-    whom = "Meant for users, items and times like those of its training rows."
-    yield from section("Intended use", bullets([f"{what} It answers {tasks}, each apart.", whom, NOT_MEANT]))
+    whom = "users, items and times like those of its training rows"
+    unlike = SHOWN
+    if not _has_users_and_items(facts):
+        whom, unlike = "rows like those of its training", UNLIKE
+    points = [f"{what} It answers {tasks}, each apart.", f"Meant for {whom}.", NOT_MEANT, unlike]
+    yield from section("Intended use", bullets(points))
 
 
 def factor_lines(facts: Facts, evaluation: Result | None) -> Iterator[str]:
@@ -62,8 +67,12 @@ def factor_lines(facts: Facts, evaluation: Result | None) -> Iterator[str]:
 def ethical_lines(facts: Facts) -> Iterator[str]:
     """Give the section."""
     personal = columns_for(_of_side(facts, "user"))
-    says = f"It reads of users: {listed(personal)}. Whether these may be used, nothing here checks."
-    yield from section("Ethical considerations", bullets([*([says] if personal else []), FEEDBACK, PRIVACY]))
+    points = [f"It reads of users: {listed(personal)}. Whether these may be used, nothing here checks."] * bool(
+        personal
+    )
+    points += [FEEDBACK] * _has_users_and_items(facts)
+    points.append(PRIVACY)
+    yield from section("Ethical considerations", bullets(points))
 
 
 def caveat_lines(facts: Facts, evaluation: Result | None) -> Iterator[str]:
@@ -82,6 +91,11 @@ def _of_side(facts: Facts, side: Side) -> list[Feature]:
     """Return the features of a side that have columns of their own: a cross has those of its parts."""
     features = [each for each in facts.signature.schema.features if not isinstance(each, CrossFeature)]
     return [feature for feature in features if side_of(feature) == side]
+
+
+def _has_users_and_items(facts: Facts) -> bool:
+    """Say whether rows are of a user with an item, which so was shown: other data have features of one alone."""
+    return all(_of_side(facts, side) for side in ("user", "item"))
 
 
 def _conditional(facts: Facts) -> Iterator[str]:
@@ -128,8 +142,8 @@ def _quality(record: RunRecord | None) -> Iterator[str]:
             yield f"{code(metric)} of {code(task)} is undefined on the validation rows, and says nothing."
     for task in record.validation:
         low, high = record.intervals.get(task, {}).get("auc", (None, None))
-        if low is not None and high is not None and low <= CHANCE <= high:
-            yield f"{code(task)} may order rows no better than chance: the interval of its `auc` holds {CHANCE}."
+        if low is not None and high is not None and low <= CHANCE:
+            yield _no_better(task, high)
     yield "One training with one seed was measured: another would differ."
 
 
@@ -140,6 +154,12 @@ def _evaluated(facts: Facts, evaluation: Result) -> Iterator[str]:
             f"The evaluation is of another precision, {listed(other.split(', '))}: this graph has "
             f"{listed(own.split(', '))}, and answers a little otherwise."
         )
+
+
+def _no_better(task: str, high: float) -> str:
+    if high < CHANCE:
+        return f"{code(task)} orders rows worse than chance: the whole interval of its `auc` is below {CHANCE}."
+    return f"{code(task)} may order rows no better than chance: the interval of its `auc` holds {CHANCE}."
 
 
 def _is_uncalibrated(facts: Facts) -> bool:
