@@ -7,14 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from artefacts.invented_result import metric, rich_result
 from artefacts.scripted_http import ScriptedHttp
 from toy import toy_table
 
 from polyrank.__main__ import main
-from polyrank.answering import run_id_of
+from polyrank.commands.evaluation_text import result_text
 from polyrank.evaluation.results import Result
 
 Capture = pytest.CaptureFixture[str]
@@ -78,6 +80,13 @@ def test_parts_that_are_worse_are_shown(toy_run: Path, capsys: Capture) -> None:
     head, worst, *_ = text.splitlines()
     assert head.split() == ["slice", "rows", "task", "metric", "value", "interval", "all", "rows"]
     assert worst.split()[:5] == ["is_bad:", "true", "500", "rating", "rmse"]
+
+
+def test_huge_values_are_printed_with_an_exponent() -> None:
+    (task, *rest) = rich_result().tasks
+    rmse = metric("rmse", 1.84679e28, 1e27)
+    found = msgspec.structs.replace(rich_result(), tasks=(msgspec.structs.replace(task, metrics=(rmse,)), *rest))
+    assert "rmse         1.846790e+28  1.7468e+28 to 1.9468e+28\n" in result_text(found)
 
 
 @pytest.mark.usefixtures("place")

@@ -66,6 +66,22 @@ def test_evaluation_of_another_precision_is_a_caveat(embeddings: str, is_other: 
     assert (says in card_text(own, evaluation(model=MODEL))) == is_other
 
 
+@pytest.mark.parametrize(("mean", "is_off"), [(0.2, True), (0.11, False), (0.101, False)])
+def test_answers_off_in_the_mean_are_a_caveat(mean: float, is_off: bool) -> None:  # noqa: FBT001
+    # Each of two bins may be off by 0.05, and their mean by 0.05 / sqrt(2).
+    bins = (found.CalibrationBin(rows=9, answer=0.1, label=0.1, interval=(0.05, 0.15)),) * 2
+    task = msgspec.structs.replace(evaluation().tasks[0], mean_answer=mean, mean_label=0.1)
+    says = f"Answers to `click` have the mean {mean:.4f} on the rows of the evaluation, their labels 0.1000."
+    assert (says in card_text(facts(), evaluation(tasks=(task,), calibration={"click": bins}))) == is_off
+
+
+def test_huge_values_are_written_with_an_exponent() -> None:
+    task = msgspec.structs.replace(
+        evaluation().tasks[0], metrics=(found.MetricValue(name="rmse", best="low", value=1.8467e28),)
+    )
+    assert sections(evaluation(tasks=(task,)))["Evaluation"][1][2] == "1.8467e+28"
+
+
 def test_calibration_counts_bins_that_hold_their_answer() -> None:
     assert sections(evaluation())["Calibration of the evaluation"][1:] == [["click", "2", "0.3000", "1 of 2"]]
 
@@ -77,6 +93,11 @@ def test_groups_ranked_worse_than_by_chance_are_counted() -> None:
 def test_order_stands_beside_that_of_a_task_alone() -> None:
     rows = sections(evaluation())["Order under weights"]
     assert rows[1:] == [["click", "0.5000", "0.6000", "undefined", "0.2000"]]
+
+
+def test_mean_labels_are_said_to_be_of_groups_with_a_choice() -> None:
+    says = "Mean labels are of the groups with more than 3 rows, 8 of them:"
+    assert says in card_text(facts(), evaluation())
 
 
 def test_recommendations_are_told_with_coverage_and_popularity() -> None:

@@ -200,6 +200,14 @@ def test_items_without_names_are_not_drawn() -> None:
     assert top_items_picture(msgspec.structs.replace(RESULT.catalogue, top_items=())) is None
 
 
+def test_every_item_that_was_named_is_drawn() -> None:
+    assert RESULT.catalogue is not None
+    items = tuple((f"i{number}", 0.5) for number in range(25))
+    picture = top_items_picture(msgspec.structs.replace(RESULT.catalogue, top_items=items))
+    assert picture is not None
+    assert [row[0] for row in picture.table.rows] == [name for name, _ in items]
+
+
 def test_importance_tells_the_column_that_matters_most() -> None:
     assert RESULT.importance is not None
     picture = next(importance_pictures(RESULT.importance))

@@ -155,7 +155,7 @@ def test_ordering_says_how_many_groups_have_a_choice() -> None:
     found = words(evaluated(), "ordering")
     assert found[0] == (
         "Rows of 480 groups in the order of a score of 1 click and 2 like. In 402 of them there is something to "
-        "choose: they have more than 10 rows."
+        "choose: they have more than 10 rows, and mean labels are of these."
     )
     assert tables(evaluated(), "ordering")[0].rows[0] == ("click", "0.6012", "0.6122", "0.5521", "0.4121", "0.3100")
 

@@ -141,8 +141,30 @@ def test_answers_too_low_are_a_warning() -> None:
 def test_bins_off_the_diagonal_are_a_warning() -> None:
     result = rich_result()
     missed = sum(not each.interval[0] <= each.answer <= each.interval[1] for each in result.calibration["like"])
-    text = f"like: in {missed} of 10 bins of answers the mean label is surely another than the mean answer."
+    text = (
+        f"like: in {missed} of 10 bins of answers the 95% interval of the mean label leaves out the mean answer; about "
+        "0.5 would by chance."
+    )
     assert Sentence(text, "warning") in answer(of(result), CALIBRATED).sentences
+
+
+MEANS = {
+    "near": (0.305, "0.3050, the mean label 0.3000.", "good"),
+    "too low": (0.2, "0.2000, the mean label 0.3000, too low.", "warning"),
+    "too high": (0.4, "0.4000, the mean label 0.3000, too high.", "warning"),
+    "within chance": (0.32, "0.3200, the mean label 0.3000.", "plain"),
+}
+
+
+@pytest.mark.parametrize("case", MEANS)
+def test_mean_of_a_regression_is_judged(case: str) -> None:
+    mean, says, tone = MEANS[case]
+    result = rich_result()
+    task = msgspec.structs.replace(result.tasks[0], metrics=(), mean_answer=mean, mean_label=0.3)
+    # Each of four bins may be off by 0.08, and their mean by half of that.
+    bins = (findings.CalibrationBin(rows=9, answer=0.3, label=0.3, interval=(0.22, 0.38)),) * 4
+    changed = msgspec.structs.replace(result, tasks=(task,), calibration={"click": bins})
+    assert answer(of(changed), CALIBRATED).sentences == (Sentence(f"click: the mean answer is {says}", tone),)  # type: ignore[arg-type]
 
 
 def test_task_without_calibration_is_not_judged() -> None:
@@ -185,7 +207,7 @@ def parity(difference: float | None, **changed: Any) -> records.Parity:
 
 def test_parity_is_told_with_its_limit(toy_bundle: Path) -> None:
     text = (
-        "bundle differs from the trained model by 2.0e−07 at most (limit 1.0e−05; click, sample rows at batch 33) "  # noqa: RUF001
+        "bundle differs from the trained model by 2.0e−07 at most (limit 1.0e−05; click, rows “sample”, 33 at once) "  # noqa: RUF001
         "over 2 comparisons in ONNX Runtime 1.24."
     )
     assert answer(Sources(bundles=(bundle(toy_bundle),)), SERVED).sentences == (Sentence(text, "good"),)

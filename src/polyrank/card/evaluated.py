@@ -98,7 +98,10 @@ def _groups(result: Result) -> Iterator[tuple[str, ...]]:
 
 def _ordering(found: Ordering) -> Iterator[str]:
     weights = ", ".join(f"{code(task)} {weight:g}" for task, weight in found.weights.items())
-    says = f"The best {found.k} rows of {found.groups:,} groups, by the weights {weights}:"
+    says = (
+        f"The best {found.k} rows of {found.groups:,} groups, by the weights {weights}. Mean labels are of the groups "
+        f"with more than {found.k} rows, {found.groups_above_k:,} of them:"
+    )
     head = (
         "task",
         f"ndcg of the best {found.k}",

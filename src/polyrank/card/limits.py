@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, get_args
 
 from polyrank.evaluation import Result
+from polyrank.evaluation.means import compare_means
 from polyrank.features import CrossFeature, Feature, HashedFeature, NeighborsFeature, SharingFeature
 from polyrank.features.keys import Side
 from polyrank.halves import columns_of_halves
@@ -14,6 +15,7 @@ from polyrank.tasks import BinaryTask
 from .facts import Facts
 from .markdown import bullets, code, listed, section
 from .model import side_of
+from .quality import value_of
 
 FOR_REQUESTS = (
     "It scores items that another system proposes for a user, so that the best come first; it proposes none of its own."
@@ -154,12 +156,23 @@ def _evaluated(facts: Facts, evaluation: Result) -> Iterator[str]:
             f"The evaluation is of another precision, {listed(other.split(', '))}: this graph has "
             f"{listed(own.split(', '))}, and answers a little otherwise."
         )
+    yield from _means(evaluation)
 
 
 def _no_better(task: str, high: float) -> str:
     if high < CHANCE:
         return f"{code(task)} orders rows worse than chance: the whole interval of its `auc` is below {CHANCE}."
     return f"{code(task)} may order rows no better than chance: the interval of its `auc` holds {CHANCE}."
+
+
+def _means(evaluation: Result) -> Iterator[str]:
+    """Tell of tasks whose answers are too high or too low in the mean."""
+    for task in evaluation.tasks:
+        if compare_means(task, evaluation.calibration.get(task.task, ())) == "off":
+            yield (
+                f"Answers to {code(task.task)} have the mean {value_of(task.mean_answer)} on the rows of the "
+                f"evaluation, their labels {value_of(task.mean_label)}."
+            )
 
 
 def _is_uncalibrated(facts: Facts) -> bool:

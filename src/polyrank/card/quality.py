@@ -8,6 +8,9 @@ from polyrank.run_record import RunRecord
 from .facts import Comparison, Facts, Loss
 from .markdown import code, escaped, section, table
 
+_LARGE = 1e9
+"""From here on decimals are no news, and digits before the point are many."""
+
 PARITY = (
     "A difference is that from the trained model, absolute for answers up to 1 and relative above; above the limit an "
     "export is refused. `parity.json` has all of them."
@@ -36,7 +39,7 @@ def value_of(value: float | None, why: str = "") -> str:
     """Write a value, or why there is none."""
     if value is None or math.isnan(value):
         return "undefined" + (f": {escaped(why)}" if why else "")
-    return f"{value:.4f}"
+    return f"{value:.4f}" if abs(value) < _LARGE else f"{value:.4e}"
 
 
 def between(interval: tuple[float | None, float | None] | None) -> str:

@@ -10,6 +10,8 @@ from .output import table
 
 WORST = 8
 COLUMNS = 10
+LARGE = 1e9
+"""From here on decimals are no news, and digits before the point are many."""
 
 
 def result_text(found: Result) -> str:
@@ -52,8 +54,8 @@ def _metrics(found: Result) -> Iterator[Sequence[str]]:
 def _shown(metric: MetricValue) -> tuple[str, str]:
     if metric.value is None:
         return "-", metric.undefined
-    ends = "" if metric.interval is None else f"{metric.interval[0]:.4f} to {metric.interval[1]:.4f}"
-    return f"{metric.value:.6f}", ends
+    ends = "" if metric.interval is None else " to ".join(_number(end) for end in metric.interval)
+    return _number(metric.value, 6), ends
 
 
 def _worse(parts: Sequence[WorsePart]) -> Iterator[Sequence[str]]:
@@ -80,8 +82,10 @@ def _ordering(found: Ordering) -> str:
     return f"In the order of {weights}; {choice}:\n\n{table([head, *rows])}"
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
+def _number(value: float | None, decimals: int = 4) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.{decimals}f}" if abs(value) < LARGE else f"{value:.{decimals}e}"
 
 
 def _catalogue(found: Catalogue) -> str:

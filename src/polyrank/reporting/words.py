@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
+from polyrank.evaluation.means import CLOSE, compare_means
 from polyrank.evaluation.results import Result, TaskResult
 from polyrank.evaluation.worse import WorsePart, how_many_words, num_judged, worse_parts
 
 from . import facts
-from .blocks import Answer, Sentence
+from .blocks import Answer, Sentence, Tone
 from .bringing import COMPARE, EVALUATE
 from .numerals import brief, change, count, joined, numeral, span
 from .records import Change, Interval
@@ -15,9 +16,6 @@ from .words_served import is_served_alike, load_held
 
 _SHOWN = 3
 """Worst parts that the summary names; the section has them all."""
-
-_CLOSE = 0.02
-"""So far may the sum of answers be from that of labels, as a share of it, to be good news."""
 
 
 def summary(sources: Sources) -> tuple[Answer, ...]:
@@ -121,16 +119,29 @@ def _calibration_of(result: Result, task: TaskResult) -> Iterator[Sentence]:
         interval = f" ({span(metric.interval)})" if metric.interval else ""
         text = f"{task.task}: answers sum to {numeral(metric.value)}{interval} times the labels"
         off = f", {'too high' if metric.value > 1 else 'too low'}" if facts.is_off(metric) else ""
-        is_close = abs(metric.value - 1) <= _CLOSE
+        is_close = abs(metric.value - 1) <= CLOSE
         yield Sentence(f"{text}{off}.", "good" if is_close else "warning" if off else "plain")
+    elif task.task in result.calibration:
+        yield from _means_of(result, task)
     bins = len(result.calibration.get(task.task, ()))
     missed = facts.missed_bins(result, task.task)
     if bins and missed > bins * (1 - result.level) + 1:
         yield Sentence(
-            f"{task.task}: in {missed} of {count(bins, 'bin')} of answers the mean label is surely another "
-            "than the mean answer.",
+            f"{task.task}: in {missed} of {count(bins, 'bin')} of answers the {result.level:.0%} interval of the mean "
+            f"label leaves out the mean answer; about {rounded(bins * (1 - result.level))} would by chance.",
             "warning",
         )
+
+
+def _means_of(result: Result, task: TaskResult) -> Iterator[Sentence]:
+    """Compare the means of a task that has no ratio of sums with an interval, such as a regression."""
+    if task.mean_answer is None or task.mean_label is None:
+        return
+    verdict = compare_means(task, result.calibration[task.task])
+    text = f"{task.task}: the mean answer is {numeral(task.mean_answer)}, the mean label {numeral(task.mean_label)}"
+    off = f", {'too high' if task.mean_answer > task.mean_label else 'too low'}" if verdict == "off" else ""
+    tones: dict[str, Tone] = {"near": "good", "off": "warning"}
+    yield Sentence(f"{text}{off}.", tones.get(verdict, "plain"))
 
 
 def _has_shared(sources: Sources) -> Iterator[Sentence]:

@@ -31,7 +31,7 @@ def parity_sentence(bundle: Bundle) -> Sentence:
     versions = joined(dict.fromkeys((parity.onnxruntime, *(other.onnxruntime for other in parity.verified))))
     text = (
         f"{brief(bundle.name)} differs from the trained model by {tiny(largest.difference)} at most (limit "
-        f"{tiny(parity.tolerance)}; {largest.task}, {largest.rows} rows at batch {largest.batch_size:,}) over "
+        f"{tiny(parity.tolerance)}; {largest.task}, rows “{brief(largest.rows)}”, {largest.batch_size:,} at once) over "
         f"{count(len(facts.counted(parity)), 'comparison')} in ONNX Runtime {versions}"
     )
     if parity.losses:

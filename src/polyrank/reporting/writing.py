@@ -23,7 +23,7 @@ def write_report(paths: Sequence[str | Path], out: str | Path, *, title: str | N
             --json` and `polyrank compare --json` wrote; each is recognised by what it is. The first run is the main
             one: what has its run id comes first, and other runs are compared with it.
         out: the file to write; one that is there is replaced when the page is whole.
-        title: of the page; the name of the schema and the run when left out.
+        title: of the page; the name of the schema when left out.
 
     Returns:
         The file.

@@ -8,8 +8,6 @@ from polyrank.reporting.numerals import count, distinct, numeral, percent, round
 
 from .canvas import ACCENT, Row, Spec, across, data, dots, downwards, spec_of, told, upwards
 
-_TOP_ITEMS = 20
-
 
 def trade_off_picture(found: TradeOff) -> Picture | None:
     """Draw what one task gains and another loses as weights move; None where nothing is defined."""
@@ -57,12 +55,12 @@ def _drawn_trade(rows: list[Row], found: TradeOff) -> Spec:
 
 def top_items_picture(found: Catalogue) -> Picture | None:
     """Draw how many users would see each of the items that are recommended most; None where none is known."""
-    top = found.top_items[:_TOP_ITEMS]
-    if not top:
+    if not found.top_items:
         return None
-    names = distinct(name for name, _ in top)
+    names = distinct(name for name, _ in found.top_items)
     rows: list[Row] = [
-        {"name": name, "share": share, "told": percent(share)} for name, (_, share) in zip(names, top, strict=True)
+        {"name": name, "share": share, "told": percent(share)}
+        for name, (_, share) in zip(names, found.top_items, strict=True)
     ]
     title, first, last = f"The {count(len(rows), 'item')} recommended most", rows[0], rows[-1]
     return Picture(

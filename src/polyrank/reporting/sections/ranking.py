@@ -39,7 +39,8 @@ def _ordering(result: Result) -> Iterator[Block]:
 def _ordered(found: Ordering) -> Iterator[Block]:
     yield Words(
         f"Rows of {count(found.groups, 'group')} in the order of a score of {_weights(found.weights)}. In "
-        f"{found.groups_above_k:,} of them there is something to choose: they have more than {found.k} rows."
+        f"{found.groups_above_k:,} of them there is something to choose: they have more than {found.k} rows, and mean "
+        "labels are of these."
     )
     rows = tuple(
         (
