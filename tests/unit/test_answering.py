@@ -12,7 +12,7 @@ from artefacts.runs import EVERY_TASK, ITEM, make_rows, make_run, make_schema_of
 from artefacts.scripted_http import ScriptedHttp
 from numpy.testing import assert_allclose, assert_array_equal
 
-from polyrank.answering import answerer, run_id_of
+from polyrank.answering import answerer, origin_of
 from polyrank.encoder import Encoder
 from polyrank.errors import ConfigError, DataError, RepositoryError, RequestError
 from polyrank.models import TrainedRanker
@@ -132,13 +132,13 @@ def test_time_that_is_none_is_refused() -> None:
 
 def test_run_of_a_bundle_is_known_without_its_graph(every_run: Path, every_bundle: Path, tmp_path: Path) -> None:
     shutil.copy(every_bundle / "signature.json", tmp_path)
-    assert run_id_of(str(tmp_path)) == run_id_of(str(every_run))
+    assert origin_of(str(tmp_path))[0] == origin_of(str(every_run))[0]
 
 
 def test_run_that_lacks_a_file_has_no_id(every_run: Path, tmp_path: Path) -> None:
     shutil.copy(every_run / "weights.safetensors", tmp_path)
     with pytest.raises(DataError) as caught:
-        run_id_of(str(tmp_path))
+        origin_of(str(tmp_path))
     assert str(caught.value) == (
         f"{tmp_path} is no whole run: schema.toml cannot be read (no such file or directory); train it anew"
     )
@@ -146,4 +146,4 @@ def test_run_that_lacks_a_file_has_no_id(every_run: Path, tmp_path: Path) -> Non
 
 def test_server_has_no_run_of_its_own() -> None:
     with pytest.raises(ConfigError, match=r"^model must be the directory of a run or a bundle, got 'localhost:1'$"):
-        run_id_of("localhost:1")
+        origin_of("localhost:1")

@@ -16,6 +16,7 @@ from artefacts.scripted_http import ScriptedHttp
 from toy import toy_table
 
 from polyrank.__main__ import main
+from polyrank.answering import origin_of
 from polyrank.commands.evaluation_text import result_text
 from polyrank.evaluation.results import Result
 
@@ -161,7 +162,7 @@ def chosen_run(toy_run: Path, place: Path) -> Path:
     config = (run / "config.toml").read_text()
     (run / "config.toml").write_text(config.replace("epochs = 2\n", 'epochs = "auto"\n'))
     metrics = json.loads((run / "metrics.json").read_text())
-    (run / "metrics.json").write_text(json.dumps(metrics | {"run_id": run_id_of(str(run))}))
+    (run / "metrics.json").write_text(json.dumps(metrics | {"run_id": origin_of(str(run))[0]}))
     return run
 
 
@@ -171,7 +172,7 @@ def test_rows_chose_the_epoch_of_their_own_run(chosen_run: Path, capsys: Capture
 
 def test_rows_chose_no_epoch_of_another_run(toy_run: Path, chosen_run: Path, capsys: Capture) -> None:
     found = found_json(capsys, toy_run, "rows.parquet", *LEAST, "--validation-of", chosen_run)
-    assert found["data"]["validation_of"] == run_id_of(str(chosen_run))
+    assert found["data"]["validation_of"] == origin_of(str(chosen_run))[0]
     assert not found["data"]["chose_epoch"]
 
 

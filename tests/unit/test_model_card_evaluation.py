@@ -6,6 +6,7 @@ from artefacts.cards import evaluation, facts, sections
 
 from polyrank.card import card_text
 from polyrank.errors import DataError
+from polyrank.evaluation import findings as found
 from polyrank.evaluation import results
 from polyrank.signature import Precision
 

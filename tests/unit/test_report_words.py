@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from artefacts.invented_result import comparison, load_test, metric, rich_result
 
+from polyrank.evaluation import findings
 from polyrank.evaluation.results import Result
 from polyrank.reporting import facts, records
 from polyrank.reporting.blocks import Answer, Sentence

@@ -41,7 +41,7 @@ class WorsePart:
 
 def worse_parts(result: Result) -> list[WorsePart]:
     """Return the parts that are worse, one for each value and task, those in which most is lost first."""
-    whole = {task.task: task.metrics[0] for task in result.tasks}
+    whole = {task.task: task.metrics[0] for task in result.tasks if task.metrics}
     found = [
         WorsePart(by=cut.by, value=part.value, rows=part.rows, task=task, metric=part.metrics[task], whole=whole[task])
         for cut in result.slices

@@ -9,7 +9,7 @@ from polyrank.evaluation.worse import WorsePart, how_many_words, num_judged, wor
 from . import facts
 from .blocks import Answer, Sentence, Tone
 from .bringing import COMPARE, EVALUATE
-from .numerals import brief, change, count, joined, numeral, span
+from .numerals import brief, change, count, joined, numeral, rounded, span
 from .records import Change, Interval
 from .sources import Run, Sources
 from .words_served import is_served_alike, load_held
