@@ -125,7 +125,13 @@ def evaluation(**changes: Any) -> Result:
         },
         group_areas={
             "click": found.GroupAreas(
-                groups=8, skipped_groups=1, below_half=0.125, quantiles={"0.5": 0.75}, edges=(0.0, 1.0), counts=(8,)
+                groups=8,
+                skipped_groups=1,
+                below_half=0.125,
+                below_half_by_chance=0.4375,
+                quantiles={"0.5": 0.75},
+                edges=(0.0, 1.0),
+                counts=(8,),
             )
         },
         ordering=found.Ordering(

@@ -159,6 +159,7 @@ def _areas(seed: int) -> findings.GroupAreas:
         groups=431,
         skipped_groups=49,
         below_half=float((areas < 0.5).mean()),
+        below_half_by_chance=0.451,
         quantiles=quantiles,
         edges=tuple(edges.tolist()),
         counts=tuple(counts.tolist()),

@@ -196,6 +196,15 @@ def test_areas_of_groups_are_those_of_their_rows() -> None:
     assert_allclose(list(found.quantiles.values()), np.quantile(expected, [float(name) for name in found.quantiles]))
 
 
+def test_random_scores_are_below_half_as_often_as_by_chance() -> None:
+    random = np.random.default_rng(8)
+    groups, labels = np.arange(30_000) % 6_000, (random.random(30_000) < 0.4).astype(np.float32)
+    found = group_areas(Observed.of(random.random(30_000), labels, groups=groups))
+    assert found is not None
+    assert found.below_half_by_chance == pytest.approx(found.below_half, abs=0.02)
+    assert found.below_half_by_chance < 0.45
+
+
 def test_every_area_is_in_the_histogram() -> None:
     observed = rows(2_000, groups=700)
     weighed = Observed(observed.answers, observed.labels, np.random.default_rng(1).random(2_000) * 1e9, observed.groups)

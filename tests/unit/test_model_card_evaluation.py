@@ -87,8 +87,8 @@ def test_calibration_counts_bins_that_hold_their_answer() -> None:
     assert sections(evaluation())["Calibration of the evaluation"][1:] == [["click", "2", "0.3000", "1 of 2"]]
 
 
-def test_groups_ranked_worse_than_by_chance_are_counted() -> None:
-    assert sections(evaluation())["Groups of the evaluation"][1:] == [["click", "8", "12.5%", "0.7500"]]
+def test_groups_below_half_are_counted_beside_those_by_chance() -> None:
+    assert sections(evaluation())["Groups of the evaluation"][1:] == [["click", "8", "12.5%", "43.8%", "0.7500"]]
 
 
 def test_order_stands_beside_that_of_a_task_alone() -> None:

@@ -163,7 +163,7 @@ def test_groups_are_told_with_their_quantiles() -> None:
     picture = next(group_pictures(RESULT))
     found = RESULT.group_areas["click"]
     assert f"5% below {found.quantiles['0.05']:.4f}" in picture.alt
-    assert f"{100 * found.below_half:.1f}% are ordered worse than by chance" in picture.alt
+    assert f"{100 * found.below_half:.1f}% below 0.5, 45.1% if scores were random" in picture.alt
     assert sum(row.get("groups", 0) for row in drawn(picture)) == found.groups
 
 

@@ -11,6 +11,7 @@ from .quality import between, value_of
 
 SHOWN_PARTS = 10
 SHOWN_COLUMNS = 10
+GROUPS = ("task", "groups with both labels", "`auc` below 0.5", "if scores were random", "median `auc` of a group")
 WORSE = "**worse**: than all rows, beyond chance."
 
 
@@ -33,8 +34,7 @@ def evaluation_lines(result: Result | None) -> Iterator[str]:
         )
         yield from section("Calibration of the evaluation", table(head, _calibration(result)), level=3)
     if result.group_areas:
-        head = ("task", "groups with both labels", "ranked worse than by chance", "median `auc` of a group")
-        yield from section("Groups of the evaluation", table(head, _groups(result)), level=3)
+        yield from section("Groups of the evaluation", table(GROUPS, _groups(result)), level=3)
     if result.ordering is not None:
         yield from _ordering(result.ordering)
     if result.catalogue is not None:
@@ -93,7 +93,8 @@ def _calibration(result: Result) -> Iterator[tuple[str, ...]]:
 
 def _groups(result: Result) -> Iterator[tuple[str, ...]]:
     for task, areas in result.group_areas.items():
-        yield code(task), f"{areas.groups:,}", f"{areas.below_half:.1%}", value_of(areas.quantiles.get("0.5"))
+        shares = (f"{share:.1%}" for share in (areas.below_half, areas.below_half_by_chance))
+        yield code(task), f"{areas.groups:,}", *shares, value_of(areas.quantiles.get("0.5"))
 
 
 def _ordering(found: Ordering) -> Iterator[str]:

@@ -9,6 +9,7 @@ from polyrank.metrics.observed import Observed
 from polyrank.metrics.probabilities import bins_by_answer
 from polyrank.tasks import BinaryTask, MulticlassTask, Task
 
+from .chance_areas import below_half_by_chance
 from .findings import CalibrationBin, Distribution, GroupAreas
 from .influence import mean_influence, normal_interval, num_units, share_interval, standard_error
 
@@ -77,8 +78,10 @@ def _series(task: Task, observed: Observed) -> dict[str, NDArray[np.bool_] | sli
 
 def group_areas(observed: Observed) -> GroupAreas | None:
     """Return how the area under the ROC curve is spread over groups; None where no group has labels of both classes."""
-    areas = observed.grouped_scores.areas().clip(0.0, 1.0)  # sums of weights are rounded
-    defined = areas[~np.isnan(areas)]
+    scores = observed.grouped_scores
+    areas = scores.areas().clip(0.0, 1.0)  # sums of weights are rounded
+    has_both = ~np.isnan(areas)
+    defined, positives = areas[has_both], scores.positives[has_both].astype(np.int64)
     if not len(defined):
         return None
     counts, edges = np.histogram(defined, AREA_BINS, (0.0, 1.0))
@@ -86,6 +89,7 @@ def group_areas(observed: Observed) -> GroupAreas | None:
         groups=len(defined),
         skipped_groups=len(areas) - len(defined),
         below_half=float((defined < 0.5).mean()),  # noqa: PLR2004 (the area of chance)
+        below_half_by_chance=below_half_by_chance(positives, scores.sizes[has_both] - positives),
         quantiles={str(share): float(np.quantile(defined, share)) for share in QUANTILES},
         edges=tuple(edges.tolist()),
         counts=tuple(counts.tolist()),

@@ -96,7 +96,8 @@ class GroupAreas(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         groups: those with labels of both classes, whose areas these are.
         skipped_groups: the others.
-        below_half: share of the groups whose area is below 0.5, that are ranked worse than by chance.
+        below_half: share of the groups whose area is below 0.5.
+        below_half_by_chance: what that would be, of groups of as many rows of each label, if scores were random.
         quantiles: area by quantile: `0.05`, `0.25`, `0.5`, `0.75`, `0.95`.
         edges: ends of the bins of a histogram.
         counts: groups in each bin.
@@ -105,6 +106,7 @@ class GroupAreas(msgspec.Struct, frozen=True, kw_only=True):
     groups: int
     skipped_groups: int
     below_half: float
+    below_half_by_chance: float
     quantiles: dict[str, float]
     edges: tuple[float, ...]
     counts: tuple[int, ...]

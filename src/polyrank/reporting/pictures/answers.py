@@ -95,7 +95,8 @@ def _groups(task: str, found: GroupAreas, group: str) -> Picture:
         for (low, high), groups in zip(_bins(found.edges), found.counts, strict=True)
     ]
     quantiles = ", ".join(f"{float(name):.0%} below {numeral(value)}" for name, value in found.quantiles.items())
-    words = f"{count(found.groups, 'group')}: {quantiles}; {percent(found.below_half)} are ordered worse than by chance"
+    below = f"{percent(found.below_half)} below 0.5, {percent(found.below_half_by_chance)} if scores were random"
+    words = f"{count(found.groups, 'group')}: {quantiles}; {below}"
     return Picture(
         title=f"{task}: AUC of each {group}",
         caption=f"Of {words}. The dashed line is chance. {count(found.skipped_groups, 'group')} with labels of one "
