@@ -15,7 +15,7 @@ def numbered(count: int, values: int, seed: int = 0) -> pa.Table:
 
 
 def collected(column: str, *pieces: pa.Table) -> LastRows:
-    rows = LastRows(column)
+    rows = LastRows(column, pieces[0].column_names)
     for piece in pieces:
         rows.add(piece)
     return rows
@@ -33,6 +33,12 @@ def test_last_row_of_each_value_is_kept() -> None:
     rows = collected("user", *(table.slice(start, 90) for start in range(0, 1_000, 90)))
     last = {user: row for row, user in enumerate(table["user"].to_pylist())}
     assert dict(zip(*rows.table().to_pydict().values(), strict=True)) == last
+
+
+def test_columns_that_are_not_named_are_let_go() -> None:
+    rows = LastRows("user", ["row"])
+    rows.add(numbered(9, 3).append_column("text", pa.array(["a"] * 9)))
+    assert rows.table().column_names == ["user", "row"]
 
 
 def test_rows_of_each_value_are_counted_over_pieces() -> None:

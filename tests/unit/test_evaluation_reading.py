@@ -150,6 +150,20 @@ def test_last_rows_are_of_all_rows(tmp_path: Path) -> None:
     assert found.last_items.counts.sum() == 200
 
 
+def test_last_rows_have_the_columns_of_their_half(tmp_path: Path) -> None:
+    found = read(tmp_path, *PIECES)
+    assert found.last_users is not None
+    assert found.last_items is not None
+    assert set(found.last_users.table().column_names) == {"user", "country", "hour", "history"}
+    assert set(found.last_items.table().column_names) == {"item", "price"}
+
+
+def test_last_rows_without_a_catalogue_are_names_alone(tmp_path: Path) -> None:
+    found = read(tmp_path, *PIECES, options=few(catalogue_users=0))
+    assert found.last_users is not None
+    assert found.last_users.table().column_names == ["user"]
+
+
 def test_sampled_rows_are_at_their_positions(tmp_path: Path) -> None:
     marks = np.random.default_rng(0).random(200) < 0.5
     found = read(tmp_path, *PIECES, marks=marks, options=few(importance_rows=20))

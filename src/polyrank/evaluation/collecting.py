@@ -1,6 +1,7 @@
 """What is kept of rows that pass by in pieces: the last of each value, or some at random."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -36,12 +37,12 @@ class LastRows:
     """The last row of each value of a column, and how many rows have it; a missing value has none.
 
     Values are told apart by their fingerprints as text, so that one value is one however its file writes it. Memory is
-    that of twice as many rows as there are distinct values, and of one piece.
+    that of the kept columns of twice as many rows as there are distinct values.
     """
 
-    def __init__(self, column: str) -> None:
-        """Prepare for rows that have `column`."""
-        self._column = column
+    def __init__(self, column: str, beside: Sequence[str] = ()) -> None:
+        """Prepare for rows that have `column`, and columns `beside` it, which are kept too."""
+        self._column, self._kept = column, list(dict.fromkeys((column, *beside)))
         self._parts: list[_Part] = []
 
     def add(self, piece: pa.Table) -> None:
@@ -52,8 +53,9 @@ class LastRows:
         """
         values = groups(piece[self._column], self._column)
         known = np.flatnonzero(values >= 0)
-        part = _Part(piece.take(known).combine_chunks(), values[known], np.ones(len(known), np.int64))
-        self._parts.append(_last_of_each(part))
+        lasts, counts = _last_of_each(values[known], np.ones(len(known), np.int64))
+        places = known[lasts]
+        self._parts.append(_Part(piece.select(self._kept).take(places).combine_chunks(), values[places], counts))
         first, *others = (len(part.marks) for part in self._parts)
         if sum(others) > max(MIN_PENDING, first):
             self._merged()
@@ -83,18 +85,21 @@ class LastRows:
         if not self._parts:
             raise DataError(f"there is no row, so column {self._column!r} has no value; add rows first")
         if len(self._parts) > 1:
-            self._parts = [_last_of_each(_joined(self._parts))]
+            joined = _joined(self._parts)
+            lasts, counts = _last_of_each(joined.marks, joined.numbers)
+            self._parts = [dataclasses.replace(joined.take(lasts), numbers=counts)]
         return self._parts[0]
 
 
-def _last_of_each(part: _Part) -> _Part:
-    """Reduce rows to the last of each value, with the sum of their numbers, in the order of first rows."""
-    _, firsts, places = np.unique(part.marks, return_index=True, return_inverse=True)
-    _, from_end = np.unique(part.marks[::-1], return_index=True)
-    counts = np.bincount(places, weights=part.numbers, minlength=len(firsts)).astype(np.int64)
+def _last_of_each(
+    marks: NDArray[np.int64], numbers: NDArray[np.generic]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the place of the last of each mark, with the sum of its numbers, in the order of first places."""
+    _, firsts, codes = np.unique(marks, return_index=True, return_inverse=True)
+    _, from_end = np.unique(marks[::-1], return_index=True)
+    sums = np.bincount(codes, weights=numbers, minlength=len(firsts)).astype(np.int64)
     order = np.argsort(firsts)
-    lasts = (len(part.marks) - 1 - from_end)[order]
-    return dataclasses.replace(part.take(lasts), numbers=counts[order])
+    return (len(marks) - 1 - from_end)[order], sums[order]
 
 
 class SampledRows:

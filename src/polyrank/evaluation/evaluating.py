@@ -33,7 +33,8 @@ def evaluate_files(
 ) -> Result:
     """Evaluate a model on the rows of files.
 
-    Memory is that of answers, labels and a few columns of all rows, and of one piece of the files.
+    Memory is that of answers, labels and a few columns of all rows, of the features of each distinct user and item in
+    one row, and of two pieces of the files.
 
     Args:
         answerer: the model.

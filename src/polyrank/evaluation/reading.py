@@ -12,6 +12,7 @@ from polyrank.encoder import Encoder
 from polyrank.errors import DataError
 from polyrank.features import CategoricalFeature
 from polyrank.files import UTF8, Piece, Wanted, ahead, scan
+from polyrank.halves import columns_of_halves
 from polyrank.labels import groups, label_matrix, sample_weights
 from polyrank.metrics.evaluation import group_codes
 from polyrank.rows import columns_of
@@ -36,8 +37,9 @@ class ReadRows:
         columns: of the answered rows, those that may part them, by name.
         users: int64 [B], who each row is of, as fingerprints, -1 where missing; None where no column names users.
         items: likewise.
-        last_users: the last row of each user, of all rows; None where no column names users.
-        last_items: likewise.
+        last_users: the last row of each user, of all rows, with the columns of features of users and context, or with
+            its own alone where no catalogue is wanted; None where no column names users.
+        last_items: likewise of items, with the columns of their features.
         known_users: int64, ascending: users that the model was trained on; None where that is not known.
         known_items: likewise.
         sample: some of the answered rows.
@@ -112,7 +114,9 @@ class _Reader:
         self._generator = np.random.default_rng(options.seed)
         self._sample = SampledRows(max(1, options.importance_rows), self._generator)
         self._loads, self._watched = TableLoads(schema), WatchedColumns(schema, options.by)
-        self._last = {name: LastRows(name) for name in (keys.user, keys.item) if name is not None}
+        halves = columns_of_halves(schema) if options.catalogue_users else ((), ())
+        sides = zip((keys.user, keys.item), halves, strict=True)
+        self._last = {name: LastRows(name, columns) for name, columns in sides if name is not None}
         self._known: dict[str, list[Fingerprints]] = {name: [] for name in self._last}
         self._parts: list[AnsweredRows] = []
         self._ids: dict[str, list[Fingerprints]] = {name: [] for name in self._last}
