@@ -1,5 +1,6 @@
 """Rows are read in pieces, answered, and told from those that the model was trained on."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,39 @@ def test_known_files_without_the_column_are_told(tmp_path: Path) -> None:
         read(tmp_path, *PIECES, options=few(known=tmp_path / "known.parquet"))
 
 
+def lines(file: Path, *rows: dict[str, Any]) -> Path:
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return file
+
+
+def unanswered(*_: Any) -> Any:
+    pytest.fail("the model was asked")
+
+
+PLAIN = schema_of(CLICK, features='{ name = "price", kind = "numeric" }')
+
+
+def test_known_files_without_the_column_are_told_before_an_answer(tmp_path: Path) -> None:
+    known = lines(tmp_path / "known.jsonl", {"user": 1})
+    with pytest.raises(DataError, match=r"known\.jsonl: column 'item' is missing"):
+        read_rows(Formula(SCHEMA, unanswered), written(tmp_path, TABLE), few(known=known), Keys("user", "item"))
+
+
+def test_column_in_no_line_is_told_before_an_answer(tmp_path: Path) -> None:
+    rows = lines(tmp_path / "rows.jsonl", {"price": 1, "c": 1}, {"price": 2, "c": 0})
+    with pytest.raises(DataError, match=r"rows\.jsonl: column 'hours' is missing"):
+        read_rows(Formula(PLAIN, unanswered), rows, few(by=("hours",)), Keys(None, None))
+
+
+def test_column_of_one_file_of_lines_is_not_missing(tmp_path: Path) -> None:
+    (tmp_path / "rows").mkdir()
+    lines(tmp_path / "rows" / "a.jsonl", {"price": 1, "c": 1})
+    lines(tmp_path / "rows" / "b.jsonl", {"price": 2, "c": 0}, {"price": 2, "c": 0, "tag": "a"})
+    answers = Formula(PLAIN, lambda _schema, rows: {"click": np.zeros(len(rows), np.float32)})
+    found = read_rows(answers, tmp_path / "rows", few(by=("tag",)), Keys(None, None))
+    assert found.columns["tag"].to_pylist() == [None, None, "a"]
+
+
 def test_known_values_of_no_column_are_none() -> None:
     assert known_values(Path("nowhere"), (), Wanted(columns=())) == {}
 
@@ -228,6 +262,7 @@ def test_wrong_value_is_told_with_file_and_row(tmp_path: Path, case: str) -> Non
 def test_row_of_a_later_piece_is_counted_from_the_start_of_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
     pieces = [Piece(Path("a.parquet"), 0, TABLE), Piece(Path("a.parquet"), 5_000, changed(TABLE, c=[2] * 200))]
     monkeypatch.setattr(reading, "scan", lambda *_: iter(pieces))
+    monkeypatch.setattr(reading, "list_files", lambda *_: [])
     with pytest.raises(DataError, match=r"^a\.parquet: label column 'c' holds 2 at row 5,001; 0 or 1 expected"):
         read_rows(Formula(SCHEMA), Path("a.parquet"), few(), Keys(None, None))
 

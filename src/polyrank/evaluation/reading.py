@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from polyrank.encoder import Encoder
 from polyrank.errors import DataError
 from polyrank.features import CategoricalFeature
-from polyrank.files import UTF8, Piece, Wanted, ahead, scan
+from polyrank.files import SUFFIXES, UTF8, Piece, Wanted, ahead, format_of, heads, list_files, scan
+from polyrank.files.scan import check_present
 from polyrank.halves import columns_of_halves
 from polyrank.labels import groups, label_matrix, sample_weights
 from polyrank.metrics.evaluation import group_codes
@@ -95,12 +96,26 @@ def read_rows(
         PolyrankError: as `Answerer.answer`.
     """
     reader = _Reader(answerer, options, keys, evaluated)
+    _check_lines(data, reader.wanted)
+    reader.read_known()
     done = 0
     for piece in ahead(scan(data, reader.wanted)):
         reader.add(piece)
         done += piece.table.num_rows
         options.progress("answer", done, None if evaluated is None else len(evaluated))
     return reader.result(data)
+
+
+def _check_lines(data: Path, wanted: Wanted) -> None:
+    """Refuse JSON Lines of which none has one of the columns; of other files the first to be read is refused.
+
+    Raises:
+        DataError: a column is missing.
+    """
+    if all(format_of(part.file).has_header for part in list_files(data, SUFFIXES)):
+        return
+    present = dict.fromkeys(name for piece in heads(data, wanted) for name in piece.table.column_names)
+    check_present(data, list(present), wanted.columns or ())
 
 
 class _Reader:
@@ -117,6 +132,7 @@ class _Reader:
         halves = columns_of_halves(schema) if options.catalogue_users else ((), ())
         sides = zip((keys.user, keys.item), halves, strict=True)
         self._last = {name: LastRows(name, columns) for name, columns in sides if name is not None}
+        self._trained: dict[str, Fingerprints] = {}
         self._known: dict[str, list[Fingerprints]] = {name: [] for name in self._last}
         self._parts: list[AnsweredRows] = []
         self._ids: dict[str, list[Fingerprints]] = {name: [] for name in self._last}
@@ -127,6 +143,11 @@ class _Reader:
             integers=schema.integer_columns,
             encoding=options.encoding or UTF8,
         )
+
+    def read_known(self) -> None:
+        """Read what the model was trained on, if that is named."""
+        if self._options.known is not None:
+            self._trained = known_values(self._options.known, tuple(self._last), self.wanted)
 
     def add(self, piece: Piece) -> None:
         """Read a piece: what is wrong with it is told with the row in its file."""
@@ -207,10 +228,8 @@ class _Reader:
         )
 
     def _known_values(self) -> dict[str, Fingerprints]:
-        if self._options.known is not None:
-            return known_values(self._options.known, tuple(self._last), self.wanted)
-        if self._evaluated is None:
-            return {}
+        if self._options.known is not None or self._evaluated is None:
+            return self._trained
         return {name: np.unique(np.concatenate(parts)) for name, parts in self._known.items()}
 
     def _iso_times(self) -> tuple[str, str] | None:
