@@ -23,7 +23,7 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def calibration_curve(task: Task, observed: Observed, level: float) -> tuple[CalibrationBin, ...]:
-    """Return mean answer and mean label of bins of equal weight, in the order of answers; none of a multiclass task."""
+    """Return mean answer and mean label of bins of about equal weight, by rising answer; none of a multiclass task."""
     if isinstance(task, MulticlassTask) or not len(observed):
         return ()
     bins = bins_by_answer(observed, CALIBRATION_BINS)

@@ -92,11 +92,11 @@ class Result(ResultFile, msgspec.Struct, frozen=True, kw_only=True):
         data: what it answered.
         tasks: by the order of the schema.
         slices: the rows in parts.
-        calibration: by binary, regression, count or ordinal task: bins in the order of answers, of equal size.
+        calibration: by binary, regression, count or ordinal task: bins in the order of answers, of about equal weight.
         distributions: by task.
         group_areas: by binary task.
         ordering: under given weights; None without groups.
-        trade_offs: for each pair of tasks with one answer.
+        trade_offs: for each pair of the first four tasks with one answer.
         catalogue: None where items or users have no column.
         importance: of columns.
         tables: of embeddings.
