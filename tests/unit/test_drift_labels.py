@@ -12,6 +12,7 @@ from artefacts.runs import make_schema_of
 from polyrank.drift import Limits, Scores, scores_in_columns
 from polyrank.drift.measuring import label_drift
 from polyrank.drift.numbers import NumberReading
+from polyrank.errors import DataError
 from polyrank.result_files import Answering
 
 HERE = Answering(source="here", name="toy", run_id="0123456789ab")
@@ -119,6 +120,33 @@ def test_scores_in_columns_are_compared(compared: Compared) -> None:
     found = {drift.name: drift for drift in result.drifts if drift.part == "score"}
     assert found["click"].drifted
     assert (found["genre"].drifted, found["genre"].current.missing) == (False, 0.5)
+
+
+@pytest.mark.parametrize("wrong", [np.inf, -np.inf, np.nan])
+def test_answer_that_is_not_finite_is_refused(compared: Compared, wrong: float) -> None:
+    def answer(rows: pa.Table) -> dict[str, np.ndarray[Any, Any]]:
+        return {"click": np.where(np.arange(len(rows)) == 6, wrong, 0.5).astype(np.float32)}
+
+    scores = Scores(schema=make_schema_of(AGE, tasks=(CLICK,)), answer=answer, model=HERE, columns=("age",))
+    rows = {"age": cycle([1.0])}
+    with pytest.raises(
+        DataError, match=r"reference\.parquet: score of task 'click' is not finite at row 7; a model must"
+    ):
+        compared((AGE,), rows, rows, scores=scores)
+
+
+def test_infinite_score_in_a_column_is_refused(compared: Compared) -> None:
+    rows = {"age": cycle([1.0]), "click": [*cycle([0.1, 0.2], 599), 1e300]}
+    with pytest.raises(DataError, match=r"score of task 'click' is not finite at row 600; "):
+        compared((AGE,), rows, rows, scores=scores_in_columns(make_schema_of(AGE, tasks=(CLICK,))))
+
+
+def test_scores_that_are_missing_drift(compared: Compared) -> None:
+    reference, current = {"click": cycle([0.1, 0.2])}, {"click": cycle([*[0.1, 0.2] * 4, None])}
+    age, scores = {"age": cycle([1.0])}, scores_in_columns(make_schema_of(AGE, tasks=(CLICK,)))
+    (drift,) = compared((AGE,), reference | age, current | age, scores=scores, limits=Limits(psi=9.0)).drifted
+    assert drift.part == "score"
+    assert values(drift)["missing"] == pytest.approx(66 / 600)
 
 
 def test_column_of_scores_is_no_label(compared: Compared) -> None:

@@ -88,7 +88,8 @@ def score_drift(task: Task, reference: NumberReading, current: NumberReading, li
     """Compare the answers for a task."""
     apart = NumbersApart(reference, current)
     about = About(task.name, "score", kind_of(task), limits)
-    return about.drift(reference.side(), current.side(), [_psi(apart, limits)], **_beside(reference, apart))
+    measures = [_psi(apart, limits), _missing(reference, current, limits)]
+    return about.drift(reference.side(), current.side(), measures, **_beside(reference, apart))
 
 
 def _beside(reading: NumberReading, apart: NumbersApart) -> dict[str, Any]:

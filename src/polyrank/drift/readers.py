@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.errors import RowError
 from polyrank.features import (
     MAX_BUCKETS,
     BagFeature,
@@ -117,23 +118,38 @@ class LabelReader:
 class ScoreReader:
     """Reads the answers to rows.
 
+    Args:
+        tasks: that are answered.
+        answer: answers rows.
+        may_miss: whether an answer may be NaN, which is then missing.
+
     Attributes:
         readings: by task.
     """
 
-    def __init__(self, tasks: Sequence[Task], answer: Answer) -> None:
+    def __init__(self, tasks: Sequence[Task], answer: Answer, *, may_miss: bool = False) -> None:
         self.readings = {task: NumberReading(task.num_answers) for task in tasks}
-        self._answer = answer
+        self._answer, self._is_wrong = answer, np.isinf if may_miss else _is_not_finite
 
     def add(self, rows: "pa.Table") -> None:
         """Read the next rows.
 
         Raises:
+            DataError: an answer is not finite; a `RowError` says in which row.
             PolyrankError: they cannot be answered.
         """
         answers = self._answer(rows)
         for task, reading in self.readings.items():
-            reading.add(answers[task.name])
+            scores = answers[task.name]
+            wrong = self._is_wrong(scores.reshape(len(scores), -1)).any(axis=1)
+            if wrong.any():
+                fault = f"score of task {task.name!r} is not finite"
+                raise RowError(fault, int(wrong.argmax()), "; a model must answer with numbers")
+            reading.add(scores)
+
+
+def _is_not_finite(numbers: NDArray[np.float32]) -> NDArray[np.bool_]:
+    return ~np.isfinite(numbers)
 
 
 def _open(feature: HashedFeature) -> HashedFeature:

@@ -69,7 +69,7 @@ class Reading:
         self.values = {one.name: ValueReader(one, schema.features) for one in schema.hashed_features}
         self.numbers = {one.name: NumberReader(one, schema.features) for one in schema.dense_features}
         self.labels = None if labelled is None else LabelReader(labelled)
-        self.scores = None if scores is None else ScoreReader(scores.schema.tasks, scores.answer)
+        self.scores = None if scores is None else _score_reader(scores)
 
     def add(self, table: "pa.Table") -> None:
         """Read the next rows.
@@ -103,6 +103,10 @@ def read(reading: Reading, columns: tuple[str, ...], wanted: Wanted, progress: P
             reading.add(piece.table)
         progress(reading.rows, None)
     return reading
+
+
+def _score_reader(scores: Scores) -> ScoreReader:
+    return ScoreReader(scores.schema.tasks, scores.answer, may_miss=scores.model.source == IN_COLUMNS)
 
 
 def _score_column(rows: "pa.Table", name: str, width: int) -> "NDArray[np.float32]":
