@@ -149,6 +149,25 @@ def test_scores_that_are_missing_drift(compared: Compared) -> None:
     assert values(drift)["missing"] == pytest.approx(66 / 600)
 
 
+SAME = '{ name = "click", kind = "binary", label = "click" }'
+
+
+def test_labels_in_place_of_scores_are_refused(compared: Compared) -> None:
+    rows = {"age": cycle([1.0]), "click": cycle([0, 1, 1])}
+    with pytest.raises(DataError) as caught:
+        compared((AGE,), rows, rows, (SAME,), scores=scores_in_columns(make_schema_of(AGE, tasks=(SAME,))))
+    assert str(caught.value) == (
+        f"{compared.reference}: column 'click' holds 0 and 1 alone, as labels do; scores expected, which "
+        "polyrank score gives"
+    )
+
+
+def test_scores_in_the_column_of_labels_are_compared(compared: Compared) -> None:
+    rows = {"age": cycle([1.0]), "click": cycle([0.0, 1.0, 0.5])}
+    result = compared((AGE,), rows, rows, (SAME,), scores=scores_in_columns(make_schema_of(AGE, tasks=(SAME,))))
+    assert [drift.part for drift in result.drifts] == ["feature", "score"]
+
+
 def test_column_of_scores_is_no_label(compared: Compared) -> None:
     task = '{ name = "rating", kind = "regression", label = "rating" }'
     rows = {"age": cycle([1.0]), "rating": cycle([1.5, 2.5])}

@@ -1,6 +1,6 @@
 """What reads a feature, the labels or the scores of rows that pass by."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,7 +22,7 @@ from polyrank.features import (
 from polyrank.inspection.encoding import FeatureEncoder
 from polyrank.labels import label_matrix
 from polyrank.schema import Schema
-from polyrank.tasks import MulticlassTask, Task
+from polyrank.tasks import BinaryTask, MulticlassTask, Task
 
 from .numbers import NumberReading
 from .values import ValueReading
@@ -121,15 +121,16 @@ class ScoreReader:
     Args:
         tasks: that are answered.
         answer: answers rows.
-        may_miss: whether an answer may be NaN, which is then missing.
+        in_columns: whether answers are columns of the rows, in which they may be missing.
 
     Attributes:
         readings: by task.
     """
 
-    def __init__(self, tasks: Sequence[Task], answer: Answer, *, may_miss: bool = False) -> None:
+    def __init__(self, tasks: Sequence[Task], answer: Answer, *, in_columns: bool = False) -> None:
         self.readings = {task: NumberReading(task.num_answers) for task in tasks}
-        self._answer, self._is_wrong = answer, np.isinf if may_miss else _is_not_finite
+        self._answer, self._in_columns = answer, in_columns
+        self._is_wrong = np.isinf if in_columns else _is_not_finite
 
     def add(self, rows: "pa.Table") -> None:
         """Read the next rows.
@@ -146,6 +147,14 @@ class ScoreReader:
                 fault = f"score of task {task.name!r} is not finite"
                 raise RowError(fault, int(wrong.argmax()), "; a model must answer with numbers")
             reading.add(scores)
+
+    def labels(self) -> Iterator[str]:
+        """Yield the columns of scores that are those of labels and hold nothing but 0 and 1."""
+        for task, reading in self.readings.items():
+            if self._in_columns and isinstance(task, BinaryTask) and task.name == task.label:
+                values = np.unique(reading.sample())
+                if len(values) > 0 and np.isin(values, (0.0, 1.0)).all():
+                    yield task.name
 
 
 def _is_not_finite(numbers: NDArray[np.float32]) -> NDArray[np.bool_]:

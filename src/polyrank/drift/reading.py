@@ -94,19 +94,22 @@ def read(reading: Reading, columns: tuple[str, ...], wanted: Wanted, progress: P
     """Read all rows of a data set, and return its reading.
 
     Raises:
-        DataError: the data cannot be read, hold no row, lack a column, or a value does not fit its feature; the message
-            names the file and the row.
+        DataError: the data cannot be read, hold no row, lack a column, hold labels in place of scores, or a value does
+            not fit its feature; the message names the file and the row.
         PolyrankError: rows cannot be answered.
     """
     for piece in scan(reading.path, dataclasses.replace(wanted, columns=columns)):
         with piece.named():
             reading.add(piece.table)
         progress(reading.rows, None)
+    for name in () if reading.scores is None else reading.scores.labels():
+        fault = f"column {name!r} holds 0 and 1 alone, as labels do; scores expected"
+        raise DataError(f"{reading.path}: {fault}, which polyrank score gives")
     return reading
 
 
 def _score_reader(scores: Scores) -> ScoreReader:
-    return ScoreReader(scores.schema.tasks, scores.answer, may_miss=scores.model.source == IN_COLUMNS)
+    return ScoreReader(scores.schema.tasks, scores.answer, in_columns=scores.model.source == IN_COLUMNS)
 
 
 def _score_column(rows: "pa.Table", name: str, width: int) -> "NDArray[np.float32]":
