@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from polyrank.evaluation.answered import Answerer
+    from polyrank.metrics.comparison import Answers
     from polyrank.schema import Schema
     from polyrank.serving.scoring import Scorer
 
 Kind = Literal["run", "bundle", "server"]
-Answers = dict[str, NDArray[np.float32]]
 
 WEIGHTS_FILE, SIGNATURE_FILE = "weights.safetensors", "signature.json"
 """What tells a run directory, and a bundle or a published version."""
@@ -75,7 +75,7 @@ class _RunAnswerer:
     name: str
     schema: "Schema"
     run_id: str
-    answer: Callable[["pa.Table"], Answers]
+    answer: Callable[["pa.Table"], "Answers"]
     precision: str
     kind: Kind = "run"
     version: str = ""
@@ -101,7 +101,7 @@ class _ScorerAnswerer:
     def precision(self) -> str:
         return str(self.scorer.signature.precision)
 
-    def answer(self, rows: "pa.Table") -> Answers:
+    def answer(self, rows: "pa.Table") -> "Answers":
         scores = self.scorer.score(rows)
         found = scores.schema.metadata[b"polyrank.run_id"].decode()
         if found != self.run_id:
@@ -158,7 +158,7 @@ def _opened_run(model: str, name: str | None) -> "Iterator[Answerer]":
     cores = len(os.sched_getaffinity(0))
     with torch_threads(1), ThreadPoolExecutor(cores, "polyrank-predict") as pool:
 
-        def answer(rows: "pa.Table") -> Answers:
+        def answer(rows: "pa.Table") -> "Answers":
             batch = encoder.encode(rows)
             blocks = [batch[start : start + PREDICTED_ROWS] for start in range(0, len(batch), PREDICTED_ROWS)]
             parts = list(pool.map(lambda block: predict(trained.model, block), blocks))

@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from polyrank.evaluation.answered import AnsweredRows, Answers
+from polyrank.evaluation.answered import AnsweredRows
 from polyrank.evaluation.evaluating import evaluate_files
 from polyrank.evaluation.options import EvaluationOptions
 from polyrank.evaluation.results import Result
+from polyrank.metrics.comparison import Answers
 from polyrank.schema import Schema
 from polyrank.tasks import Task
 

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from polyrank.commands.evaluation_text import result_text
-from polyrank.evaluation.answered import Answers
 from polyrank.evaluation.evaluating import evaluate_files
 from polyrank.evaluation.options import EvaluationOptions
 from polyrank.evaluation.results import Result
+from polyrank.metrics.comparison import Answers
 from polyrank.schema import Schema
 
 LINES = ('group = "user"', 'group = "country"', 'time = "at"', 'sample_weight = "weight"')

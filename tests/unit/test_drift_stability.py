@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from polyrank.drift.stability import (
-    CHANCE,
+    FALSE_ALARM_RATE,
     chi_square_quantile,
     ks_distance,
     normal_limit,
@@ -97,7 +97,7 @@ def test_one_bin_leaves_nothing_to_chance() -> None:
 
 
 def test_limit_of_a_normal_is_that_of_scipy() -> None:
-    assert normal_limit() == pytest.approx(stats.norm.ppf(1 - CHANCE / 2))
+    assert normal_limit() == pytest.approx(stats.norm.ppf(1 - FALSE_ALARM_RATE / 2))
 
 
 def test_difference_of_shares_is_judged_by_the_pooled_share() -> None:

@@ -10,9 +10,9 @@ from artefacts.evaluated import CLICK, WATCH, Formula, answers_of, few, schema_o
 from numpy.typing import NDArray
 
 from polyrank.evaluation import recommending
-from polyrank.evaluation.answered import Answers
 from polyrank.evaluation.evaluating import evaluate_files
 from polyrank.evaluation.findings import Catalogue
+from polyrank.metrics.comparison import Answers
 from polyrank.schema import Schema
 
 SCHEMA = schema_of(CLICK, WATCH)

@@ -1,12 +1,12 @@
 """Fingerprints of a file: rows in, the same rows with columns of fingerprints out, a batch at a time."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from polyrank.errors import DataError, OutputError
-from polyrank.files import UTF8, first_line
+from polyrank.files import UTF8, Progress, first_line
 from polyrank.fingerprint import MISSING
 from polyrank.staging import staged_file
 
@@ -14,9 +14,6 @@ from .columns import Cross, Hashed, HashedColumn, check_unique
 from .hashing import fingerprint_type, hash_batch
 from .source import open_rows
 from .stream import RowStream
-
-Progress = Callable[[int, int | None], None]
-"""Called after each batch with the rows done, and all rows where they are known."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

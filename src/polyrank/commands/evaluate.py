@@ -15,7 +15,7 @@ from .wording import options_named
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from polyrank.evaluation.options import EvaluationOptions, Progress
+    from polyrank.evaluation.options import EvaluationOptions, StepProgress
 
 _OPTIONS = {
     "by": "--by",
@@ -104,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _checked(args: argparse.Namespace, progress: "Progress") -> "EvaluationOptions":
+def _checked(args: argparse.Namespace, progress: "StepProgress") -> "EvaluationOptions":
     """Return the options, which are checked before anything is read."""
     from polyrank.evaluation.options import EvaluationOptions
 
@@ -131,7 +131,7 @@ def _checked(args: argparse.Namespace, progress: "Progress") -> "EvaluationOptio
 
 
 @contextlib.contextmanager
-def _told(*, quiet: bool) -> "Iterator[Progress]":
+def _told(*, quiet: bool) -> "Iterator[StepProgress]":
     """Say what is being done, each step with a progress of its own."""
     shown: dict[str, RowProgress] = {}
 

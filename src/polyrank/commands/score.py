@@ -2,12 +2,12 @@
 
 import argparse
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from polyrank.answering import open_scorer
 from polyrank.errors import ConfigError, DataError, PolyrankError
-from polyrank.files import UTF8, check_encoding, kinds
+from polyrank.files import UTF8, Progress, check_encoding, kinds
 
 from .output import place, say
 from .progress import RowProgress
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 @contextlib.contextmanager
-def _resumable(progress: Callable[[int, int | None], None]) -> Iterator[Callable[[int, int | None], None]]:
+def _resumable(progress: Progress) -> Iterator[Progress]:
     """Give a progress that counts, and say in what ends the block that the rows that are done are kept."""
     done = 0
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import msgspec
 
-from polyrank.files import UTF8, Wanted
+from polyrank.files import UTF8, Progress, Wanted
 from polyrank.inspection.columns import columns_in
 from polyrank.schema import Schema
 
 from .measuring import class_drift, label_drift, number_drift, score_drift, value_drift
 from .naming import name_values
-from .reading import IN_COLUMNS, Progress, Reading, Scores, read
+from .reading import IN_COLUMNS, Reading, Scores, read
 from .results import Data, Drift, Limits, Move, Result
 from .values import moves
 

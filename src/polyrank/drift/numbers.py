@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from polyrank.inspection.sampling import Sample
 
 from .results import Side
-from .stability import CHANCE, ks_distance, psi, psi_by_chance, without_rare
+from .stability import FALSE_ALARM_RATE, ks_distance, psi, psi_by_chance, without_rare
 
 SAMPLE_ROWS = 2**18
 """So many rows of a number are kept; more than there are, and every figure is exact."""
@@ -123,7 +123,7 @@ class NumbersApart:
             _worth(reference, len(first), with_missing=with_missing),
             _worth(current, len(second), with_missing=with_missing),
         )
-        self.psi_by_chance = psi_by_chance(num_bins, rows, CHANCE / len(found))
+        self.psi_by_chance = psi_by_chance(num_bins, rows, FALSE_ALARM_RATE / len(found))
         both = len(first) > 0 and len(second) > 0
         self.ks = ks_distance(first[:, self.column], second[:, self.column]) if both else None
 

@@ -21,6 +21,7 @@ from polyrank.features import (
 )
 from polyrank.inspection.encoding import FeatureEncoder
 from polyrank.labels import label_matrix
+from polyrank.metrics.comparison import Answers
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask, MulticlassTask, Task
 
@@ -31,8 +32,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Columns = Mapping[str, Any]
-Answer = Callable[["pa.Table"], Mapping[str, NDArray[np.float32]]]
-"""Answers rows: float32 [B] by task, [B, C] of one with several answers."""
+Answer = Callable[["pa.Table"], Answers]
 
 
 class ValueReader:

@@ -1,14 +1,13 @@
 """One pass over a data set."""
 
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from polyrank.errors import DataError
-from polyrank.files import Wanted, scan
+from polyrank.files import Progress, Wanted, scan
 from polyrank.result_files import Answering
 from polyrank.schema import Schema
 
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 
 IN_COLUMNS = "columns"
 """The source of scores that the rows have."""
-
-Progress = Callable[[int, int | None], None]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-CHANCE = 0.001
+FALSE_ALARM_RATE = 0.001
 """How often chance alone may go beyond what is called its level."""
 
 RARE = 10
@@ -56,7 +56,7 @@ def psi(reference: Counts, current: Counts) -> float:
     return float(((second - first) * np.log(second / first)).sum())
 
 
-def psi_by_chance(bins: int, rows: tuple[float, float], chance: float = CHANCE) -> float:
+def psi_by_chance(bins: int, rows: tuple[float, float], chance: float = FALSE_ALARM_RATE) -> float:
     """Return what the index of two samples of one distribution goes beyond with probability `chance`.
 
     The index times `n m / (n + m)` is then about chi-square distributed with `bins - 1` degrees of freedom (Yurdakul,
@@ -80,12 +80,12 @@ def chi_square_quantile(level: float, degrees: int) -> float:
     return float(degrees * max(0.0, 1 - spread + NormalDist().inv_cdf(level) * math.sqrt(spread)) ** 3)
 
 
-def normal_limit(chance: float = CHANCE) -> float:
+def normal_limit(chance: float = FALSE_ALARM_RATE) -> float:
     """Return how many standard deviations chance goes beyond, to either side, with probability `chance`."""
     return NormalDist().inv_cdf(1 - chance / 2)
 
 
-def share_by_chance(shares: tuple[float, float], rows: tuple[float, float], chance: float = CHANCE) -> float:
+def share_by_chance(shares: tuple[float, float], rows: tuple[float, float], chance: float = FALSE_ALARM_RATE) -> float:
     """Return what the difference of two shares goes beyond with probability `chance`, if both samples are of one.
 
     Args:

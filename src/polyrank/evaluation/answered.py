@@ -10,12 +10,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from polyrank.errors import RowError
+from polyrank.metrics.comparison import Answers
 from polyrank.metrics.observed import Observed
 from polyrank.schema import Schema
 from polyrank.tasks import Task
-
-Answers = Mapping[str, NDArray[np.float32]]
-"""By task, float32 [B]; [B, num_classes] of a multiclass task."""
 
 
 class Answerer(Protocol):

@@ -6,13 +6,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from .answered import Answers
+from polyrank.metrics.comparison import Answers
 
 Answer = Callable[[pa.Table], Answers]
 """Rows in, their answers out."""
-
-Progress = Callable[[int, int | None], None]
-"""Is told how many rows are done, of how many."""
 
 ROWS_PER_CALL = 100_000
 

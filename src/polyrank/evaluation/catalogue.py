@@ -13,9 +13,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from polyrank.errors import DataError
+from polyrank.files import Progress
 
 from .answered import combined
-from .asking import ROWS_PER_CALL, Answer, Progress
+from .asking import ROWS_PER_CALL, Answer
 from .findings import Catalogue
 
 TOP_ITEMS = 10

@@ -15,13 +15,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from polyrank.features import BagFeature
+from polyrank.files import Progress
+from polyrank.metrics.comparison import Answers
 from polyrank.metrics.evaluation import group_codes
 from polyrank.metrics.observed import Observed
 from polyrank.metrics.registry import Metric, metrics_of
 from polyrank.schema import Schema
 
-from .answered import Answers
-from .asking import ROWS_PER_CALL, Answer, Progress, asked
+from .asking import ROWS_PER_CALL, Answer, asked
 from .findings import Importance, Importances
 
 

@@ -13,7 +13,7 @@ from polyrank.metrics import Bootstrap
 
 MAX_ROWS = 10_000_000
 
-Progress = Callable[[str, int, int | None], None]
+StepProgress = Callable[[str, int, int | None], None]
 """Is told what is being done, how many rows of it are done, and of how many if that is known."""
 
 
@@ -38,7 +38,7 @@ class EvaluationOptions:
         encoding: of CSV and JSON Lines files; None takes that of the run whose validation rows are evaluated, else
             UTF-8.
         threads: how many measure resamples and parts; None takes all that the process may use.
-        progress: see `Progress`.
+        progress: see `StepProgress`.
     """
 
     by: Sequence[str] = ()
@@ -55,7 +55,7 @@ class EvaluationOptions:
     catalogue_users: int = 100
     encoding: str | None = None
     threads: int | None = None
-    progress: Progress = lambda _what, _done, _total: None
+    progress: StepProgress = lambda _what, _done, _total: None
 
     def __post_init__(self) -> None:
         """Check ranges.

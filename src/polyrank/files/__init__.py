@@ -31,6 +31,7 @@ from .reading import check_name as check_name
 from .reading import guarded as guarded
 from .reading import readable as readable
 from .scan import Piece as Piece
+from .scan import Progress as Progress
 from .scan import ahead as ahead
 from .scan import heads as heads
 from .scan import scan as scan

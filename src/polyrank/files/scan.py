@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,9 @@ from .forms import SUFFIXES, Format, Wanted, format_of
 from .listing import Part, list_files
 from .opening import check_text
 from .reading import check_columns, check_name, guarded, readable
+
+Progress = Callable[[int, int | None], None]
+"""Is told how many rows are done, and of how many where that is known."""
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 

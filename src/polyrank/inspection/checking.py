@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from polyrank.errors import DataError, RowError
-from polyrank.files import Piece, Wanted, scan
+from polyrank.files import Piece, Progress, Wanted, scan
 from polyrank.schema import Schema
 
 from .check_config import CheckConfig
@@ -25,8 +25,6 @@ from .tables import table_findings, tables_of
 
 MOSTLY = 0.5
 LEVELS = ("error", "warning", "note")
-
-Progress = Callable[[int, int | None], None]
 
 
 def check(

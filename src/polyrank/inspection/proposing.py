@@ -1,7 +1,7 @@
 """A schema proposed from data: what becomes of each column, and why."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from polyrank.encoder import numbers
 from polyrank.errors import ConfigError, DataError
 from polyrank.features import Feature
-from polyrank.files import UTF8, Wanted
+from polyrank.files import UTF8, Progress, Wanted
 from polyrank.spelling import suggestion
 from polyrank.tasks import BinaryTask, RegressionTask, Task
 
@@ -45,9 +45,7 @@ class InferConfig(msgspec.Struct, frozen=True, kw_only=True):
     encoding: str = UTF8
 
 
-def propose(
-    path: Path, config: InferConfig, *, progress: Callable[[int, int | None], None] = lambda _done, _total: None
-) -> Proposal:
+def propose(path: Path, config: InferConfig, *, progress: Progress = lambda _done, _total: None) -> Proposal:
     """Look at every column of a file, of the files of a directory, or of those of a pattern; in memory as `check` is.
 
     Raises:

@@ -14,6 +14,7 @@ from .intervals import Bootstrap, Interval, percentile_interval, resampled
 from .observed import Observed
 
 Answers = Mapping[str, NDArray[np.float32]]
+"""By task, float32 [B]; [B, num_classes] of a multiclass task."""
 
 
 @dataclasses.dataclass(frozen=True)
