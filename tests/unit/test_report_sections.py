@@ -109,6 +109,17 @@ def test_several_evaluations_have_a_heading_each() -> None:
     assert [heading for heading in headings if heading.endswith(".json")] == ["march.json", "april.json"]
 
 
+def test_evaluation_of_another_run_is_said_to_be(run: Run) -> None:
+    sources = Sources(runs=(run,), evaluations=evaluated().evaluations)
+    blocks = section(sources, "tasks").blocks
+    heading = blocks[0]
+    assert isinstance(heading, Heading)
+    assert heading.text == f"evaluation.json, of another run: {rich_result().model.run_id}"
+    assert tables(sources, "tasks")[-1].caption.endswith(
+        "metrics of its 200 validation rows; intervals over 200 resamples"
+    )
+
+
 def test_runs_stand_side_by_side_with_differences(run: Run) -> None:
     values = {"click": {"auc": 0.7}}
     other = {"click": {"auc": 0.6912, "log_loss": 0.5}}

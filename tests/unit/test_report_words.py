@@ -79,6 +79,33 @@ def test_rows_that_validated_without_a_choice_do_not_flatter() -> None:
     assert not any("flatter" in sentence.text for sentence in found.sentences)
 
 
+@pytest.fixture
+def mixed(toy_run: Path, toy_bundle: Path) -> Sources:
+    """A run, and an evaluation, a bundle and a load test of another one."""
+    own = read_sources([toy_run, toy_bundle])
+    signature = msgspec.structs.replace(own.bundles[0].signature, run_id="another")
+    return dataclasses.replace(
+        own,
+        bundles=(dataclasses.replace(own.bundles[0], signature=signature),),
+        evaluations=of(rich_result("another")).evaluations,
+        loads=loaded().loads,
+    )
+
+
+def test_summary_tells_nothing_of_other_runs(mixed: Sources) -> None:
+    alone = summary(Sources(runs=mixed.runs))
+    found = summary(mixed)
+    assert [found[place] for place in (GOOD, BAD_FOR, CALIBRATED, FAST)] == [
+        alone[place] for place in (GOOD, BAD_FOR, CALIBRATED, FAST)
+    ]
+
+
+def test_bundle_of_another_run_is_no_evidence(mixed: Sources) -> None:
+    first, second = answer(mixed, SERVED).sentences
+    assert first.text == f"Not known: no bundle of run {mixed.main_id} was given."
+    assert (" of another training than " in second.text, second.tone) == (True, "warning")
+
+
 def test_run_alone_says_whether_validation_chose_its_epoch(toy_run: Path) -> None:
     sources = read_sources([toy_run])
     chosen = dataclasses.replace(sources.runs[0], config=sources.runs[0].config | {"epochs": "auto"})

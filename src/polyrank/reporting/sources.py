@@ -138,11 +138,23 @@ class Sources:
             loads=self._main_first(self.loads),
         )
 
+    def of_main(self) -> "Sources":
+        """Return the same without the bundles, evaluations and load tests of other runs than the main one."""
+        return dataclasses.replace(
+            self,
+            bundles=self._of_main(self.bundles),
+            evaluations=self._of_main(self.evaluations),
+            loads=self._of_main(self.loads),
+        )
+
     def strangers(self) -> tuple[str, ...]:
         """Name what belongs to no run that is told of: bundles, evaluations and load tests of other trainings."""
         known = {self.main_id, *(run.run_id for run in self.runs)}
         made: tuple[OfRun, ...] = (*self.evaluations, *self.bundles, *self.loads)
         return tuple(each.name for each in made if each.run_id not in known)
+
+    def _of_main(self, given: Sequence[R]) -> tuple[R, ...]:
+        return tuple(each for each in given if each.run_id == self.main_id)
 
     def _main_first(self, given: Sequence[R]) -> tuple[R, ...]:
         return tuple(sorted(given, key=lambda each: each.run_id != self.main_id))

@@ -19,14 +19,15 @@ _SHOWN = 3
 
 
 def summary(sources: Sources) -> tuple[Answer, ...]:
-    """Answer what a reader wants to know, each question from what was given."""
+    """Answer what a reader wants to know of the main run, each question from what was given of it."""
+    own = sources.of_main()
     return (
-        Answer("Is the model good?", tuple(_is_good(sources))),
-        Answer("For whom is it bad?", tuple(_is_bad_for(sources))),
-        Answer("Is it calibrated?", tuple(_is_calibrated(sources))),
+        Answer("Is the model good?", tuple(_is_good(own))),
+        Answer("For whom is it bad?", tuple(_is_bad_for(own))),
+        Answer("Is it calibrated?", tuple(_is_calibrated(own))),
         Answer("Did sharing tasks help?", tuple(_has_shared(sources))),
         Answer("Is what we serve what we trained?", tuple(is_served_alike(sources))),
-        Answer("How fast does it answer?", tuple(load_held(sources))),
+        Answer("How fast does it answer?", tuple(load_held(own))),
     )
 
 

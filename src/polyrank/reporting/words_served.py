@@ -12,9 +12,11 @@ from .sources import Bundle, Sources
 
 def is_served_alike(sources: Sources) -> Iterator[Sentence]:
     """Say how far exported graphs are from the trained model, and whether all is of the run."""
-    if not sources.bundles:
-        yield Sentence("Not known: no bundle was given.", command=EXPORT)
-    for bundle in sources.bundles:
+    bundles = sources.of_main().bundles
+    if not bundles:
+        of = f" of run {brief(sources.main_id)}" if sources.bundles and sources.main_id else ""
+        yield Sentence(f"Not known: no bundle{of} was given.", command=EXPORT)
+    for bundle in bundles:
         yield parity_sentence(bundle)
     strangers = sources.strangers()
     if strangers:

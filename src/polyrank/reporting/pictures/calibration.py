@@ -26,8 +26,8 @@ def _picture(task: str, bins: Sequence[CalibrationBin], level: float) -> Picture
     worst = max(bins, key=lambda each: abs(each.answer - each.label))
     return Picture(
         title=f"{task}: calibration",
-        caption=f"Rows in {count(len(bins), 'bin')} of about equal weight, by their answer. On the dashed line the mean "
-        f"label is the mean answer; below it answers are too high. Bars are {level:.0%} intervals.",
+        caption=f"Rows in {count(len(bins), 'bin')} of about equal weight, by their answer. On the dashed line the "
+        f"mean label is the mean answer; below it answers are too high. Bars are {level:.0%} intervals.",
         alt=f"Dots of mean label against mean answer in {count(len(bins), 'bin')}. Furthest from the diagonal: mean "
         f"answer {numeral(worst.answer)}, mean label {numeral(worst.label)}, over {count(worst.rows, 'row')}.",
         spec=_drawn(rows),

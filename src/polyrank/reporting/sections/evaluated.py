@@ -12,7 +12,7 @@ NOT_EVALUATED = Words("Not evaluated:", command=EVALUATE)
 
 
 def of_each(sources: Sources, blocks: Callable[[Result], Iterator[Block]], nothing: str) -> Iterator[Block]:
-    """Give the blocks of each evaluation, under its name where there are several.
+    """Give the blocks of each evaluation, under its name where there are several, or it is not of the main run.
 
     Args:
         sources: that were given.
@@ -22,6 +22,8 @@ def of_each(sources: Sources, blocks: Callable[[Result], Iterator[Block]], nothi
     if not sources.evaluations:
         yield NOT_EVALUATED
     for each in sources.evaluations:
-        if len(sources.evaluations) > 1:
+        if each.run_id != sources.main_id:
+            yield Heading(f"{brief(each.name)}, of another run: {brief(each.run_id)}")
+        elif len(sources.evaluations) > 1:
             yield Heading(brief(each.name))
         yield from list(blocks(each.found)) or [Words(nothing)]

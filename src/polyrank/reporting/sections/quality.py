@@ -24,7 +24,7 @@ _WORST = 12
 def tasks_section(sources: Sources) -> Section:
     """Tell of all metrics of every task."""
     blocks: list[Block] = list(of_each(sources, _metrics, "No task has a metric."))
-    if not sources.evaluations:
+    if not sources.of_main().evaluations:
         blocks += [_validation(run) for run in sources.runs]
     return Section("tasks", "How good each task is", tuple(blocks))
 
