@@ -65,6 +65,13 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     warm_start: Origin | None = None
     config: dict[str, Any] = {}
 
+    @property
+    def made_of(self) -> int | None:
+        """Rows that the run was trained or measured on; None when it has no metrics."""
+        if self.train_rows is None or self.validation_rows is None:
+            return None
+        return self.train_rows + self.validation_rows
+
     def to_json(self) -> str:
         """Write the record."""
         return msgspec.json.format(msgspec.json.encode(self)).decode() + "\n"

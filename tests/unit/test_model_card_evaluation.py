@@ -76,6 +76,23 @@ def test_answers_off_in_the_mean_are_a_caveat(mean: float, is_off: bool) -> None
     assert (says in card_text(facts(), evaluation(tasks=(task,), calibration={"click": bins}))) == is_off
 
 
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        (77, "are later than those of training, nothing tells.\n"),
+        (10_000, "nothing tells; the run was made of as many, 10,000, and flatters itself"),
+    ],
+)
+def test_rows_that_training_may_have_seen_are_a_caveat(rows: int, says: str) -> None:
+    data = results.Rows(source="rows.parquet", part="all", rows=rows)
+    assert says in card_text(facts(), evaluation(data=data))
+
+
+def test_validation_rows_are_no_such_caveat() -> None:
+    data = results.Rows(source="rows.parquet", part="validation", rows=10_000)
+    assert "nothing tells" not in card_text(facts(), evaluation(data=data))
+
+
 def test_huge_values_are_written_with_an_exponent() -> None:
     task = msgspec.structs.replace(
         evaluation().tasks[0], metrics=(found.MetricValue(name="rmse", best="low", value=1.8467e28),)

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any, get_args
 
 from polyrank.evaluation import Result
-from polyrank.evaluation.means import compare_means
 from polyrank.features import CrossFeature, Feature, HashedFeature, NeighborsFeature, SharingFeature
 from polyrank.features.keys import Side
 from polyrank.halves import columns_of_halves
@@ -12,10 +11,10 @@ from polyrank.run_record import RunRecord
 from polyrank.schema import columns_for
 from polyrank.tasks import BinaryTask
 
+from .caveats import evaluation_caveats
 from .facts import Facts
 from .markdown import bullets, code, listed, section
 from .model import side_of
-from .quality import value_of
 
 FOR_REQUESTS = (
     "It scores items that another system proposes for a user, so that the best come first; it proposes none of its own."
@@ -81,7 +80,7 @@ def caveat_lines(facts: Facts, evaluation: Result | None) -> Iterator[str]:
     """Give the section."""
     points = [*_conditional(facts), *_unknown(facts), *_quality(facts.record)]
     if evaluation is not None:
-        points += _evaluated(facts, evaluation)
+        points += evaluation_caveats(facts, evaluation)
     if _is_uncalibrated(facts):
         points.append(
             "Probabilities were not calibrated after training: read `calibration` before they are used as such."
@@ -149,30 +148,10 @@ def _quality(record: RunRecord | None) -> Iterator[str]:
     yield "One training with one seed was measured: another would differ."
 
 
-def _evaluated(facts: Facts, evaluation: Result) -> Iterator[str]:
-    own, other = str(facts.signature.precision), evaluation.model.precision
-    if other not in ("", own):
-        yield (
-            f"The evaluation is of another precision, {listed(other.split(', '))}: this graph has "
-            f"{listed(own.split(', '))}, and answers a little otherwise."
-        )
-    yield from _means(evaluation)
-
-
 def _no_better(task: str, high: float) -> str:
     if high < CHANCE:
         return f"{code(task)} orders rows worse than chance: the whole interval of its `auc` is below {CHANCE}."
     return f"{code(task)} may order rows no better than chance: the interval of its `auc` holds {CHANCE}."
-
-
-def _means(evaluation: Result) -> Iterator[str]:
-    """Tell of tasks whose answers are too high or too low in the mean."""
-    for task in evaluation.tasks:
-        if compare_means(task, evaluation.calibration.get(task.task, ())) == "off":
-            yield (
-                f"Answers to {code(task.task)} have the mean {value_of(task.mean_answer)} on the rows of the "
-                f"evaluation, their labels {value_of(task.mean_label)}."
-            )
 
 
 def _is_uncalibrated(facts: Facts) -> bool:

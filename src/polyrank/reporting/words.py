@@ -38,6 +38,8 @@ def _is_good(sources: Sources) -> Iterator[Sentence]:
             yield _task_sentence(task, result.level)
         if result.data.chose_epoch:
             yield Sentence("These rows chose which epoch to keep, so that they flatter the model a little.")
+        if result.data.part == "all":
+            yield from _seen(sources.runs, result)
     elif sources.runs:
         for name, values in sources.runs[0].metrics.validation.items():
             if values:
@@ -47,6 +49,20 @@ def _is_good(sources: Sources) -> Iterator[Sentence]:
         yield Sentence(text, command=EVALUATE)
     else:
         yield Sentence("Not known: no run was given, and no evaluation.", command=EVALUATE)
+
+
+def _seen(runs: Sequence[Run], result: Result) -> Iterator[Sentence]:
+    """Warn of rows that are as many as the run was made of: they are likely the same, most of which it has seen."""
+    made_of = [
+        run.metrics.train_rows + run.metrics.validation_rows for run in runs if run.run_id == result.model.run_id
+    ]
+    if result.data.rows in made_of:
+        yield Sentence(
+            f"The run was made of {count(result.data.rows, 'row')} too: if these are the same, it was trained on most "
+            "of them, and is worse on others. Evaluate those that it was not trained on:",
+            "warning",
+            command=f"{EVALUATE} --validation-of RUN",
+        )
 
 
 def _task_sentence(task: TaskResult, level: float) -> Sentence:
