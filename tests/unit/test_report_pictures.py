@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from artefacts.invented_result import EXPRESSION, HOSTILE, comparison, load_test, rich_result
 
-from polyrank.evaluation.findings import Distribution
+from polyrank.evaluation.findings import Distribution, Importance
 from polyrank.reporting import records
 from polyrank.reporting.blocks import Gallery, Picture, Table
 from polyrank.reporting.pictures.answers import distribution_pictures, group_pictures
@@ -213,6 +213,33 @@ def test_importance_tells_the_column_that_matters_most() -> None:
     picture = next(importance_pictures(RESULT.importance))
     assert picture.alt == "Bars for 6 columns. Most is lost without user_id: +0.0510."
     assert [row["loss"] for row in drawn(picture)] == [each.losses["click"] for each in RESULT.importance.columns]
+
+
+def test_importance_has_the_order_of_its_own_task() -> None:
+    assert RESULT.importance is not None
+    losses = {"a": (0.1, 0.3), "b": (0.2, 0.1), "c": (0.0, 0.2)}
+    columns = tuple(
+        Importance(column=name, losses=dict(zip(("click", "like"), both, strict=True)), ranges={})
+        for name, both in losses.items()
+    )
+    found = msgspec.structs.replace(RESULT.importance, metrics={"click": "auc", "like": "auc"}, columns=columns)
+    assert [[row[0] for row in each.table.rows] for each in importance_pictures(found)] == [list("bac"), list("acb")]
+
+
+def test_columns_that_are_not_drawn_are_counted() -> None:
+    assert RESULT.importance is not None
+    columns = tuple(Importance(column=f"c{number}", losses={"click": 1 / number}, ranges={}) for number in range(1, 33))
+    (picture,) = importance_pictures(
+        msgspec.structs.replace(RESULT.importance, metrics={"click": "auc"}, columns=columns)
+    )
+    assert picture.caption.endswith(" 2 columns of less are in the numbers alone.")
+    assert [row["name"] for row in drawn(picture)] == [each.column for each in columns[:30]]
+    assert len(picture.table.rows) == 32
+
+
+def test_parts_without_an_interval_are_explained() -> None:
+    picture = next(slice_pictures(RESULT, RESULT.slices[0]))
+    assert "intervals, which parts of few rows or groups lack; " in picture.caption
 
 
 def test_collisions_stand_beside_what_is_expected() -> None:

@@ -134,7 +134,8 @@ def _catalogue(found: Catalogue) -> Iterator[str]:
 def _importance(found: Importances) -> Iterator[str]:
     tasks = list(found.metrics)
     says = (
-        f"How much worse each metric is with a column shuffled between {found.rows:,} rows, the most important first:"
+        f"How much worse each metric is with a column shuffled between {found.rows:,} rows. First is what a task loses "
+        "most without, as a share of its metric:"
     )
     head = ("column", *(f"{code(task)} {code(name)}" for task, name in found.metrics.items()))
     rows = [

@@ -15,9 +15,9 @@ _MOST_COLUMNS = 30
 
 
 def importance_pictures(found: Importances) -> Iterator[Picture]:
-    """Draw for each task how much worse it is without each column."""
+    """Draw for each task how much worse it is without each column, those that it loses most without first."""
     for task, metric in found.metrics.items():
-        columns = [each for each in found.columns if task in each.losses]
+        columns = sorted((each for each in found.columns if task in each.losses), key=lambda each: -each.losses[task])
         names = distinct(each.column for each in columns)
         if columns:
             rows = [_row(name, each, task) for name, each in zip(names, columns, strict=True)]
@@ -31,13 +31,15 @@ def _row(name: str, each: Importance, task: str) -> Row:
 
 
 def _importance(found: Importances, task: str, metric: str, rows: list[Row]) -> Picture:
-    most = max(rows, key=lambda row: float(row["loss"]))
+    most, shown, rest = rows[0], rows[:_MOST_COLUMNS], len(rows) - _MOST_COLUMNS
+    left_out = f" {count(rest, 'column')} of less are in the numbers alone." if rest > 0 else ""
     return Picture(
         title=f"{task}: what columns are worth",
         caption=f"How much worse {metric}, {numeral(found.base.get(task))}, becomes when the column's values are "
-        f"shuffled between {count(found.rows, 'row')}: mean and range of {count(found.shuffles, 'shuffle')}.",
-        alt=f"Bars for {count(len(rows), 'column')}. Most is lost without {most['name']}: {most['told']}.",
-        spec=_drawn_losses(rows[:_MOST_COLUMNS], f"loss of {metric}"),
+        f"shuffled between {count(found.rows, 'row')}: mean and range of {count(found.shuffles, 'shuffle')}."
+        f"{left_out}",
+        alt=f"Bars for {count(len(shown), 'column')}. Most is lost without {most['name']}: {most['told']}.",
+        spec=_drawn_losses(shown, f"loss of {metric}"),
         table=Table(
             f"{task}: loss of {metric}",
             ("column", "loss", "range"),

@@ -34,8 +34,8 @@ def _picture(cut: Slice, task: str, whole: MetricValue, rows: list[Row], level: 
     least, most = (end(rows, key=lambda row: float(row["value"])) for end in (min, max))
     return Picture(
         title=title,
-        caption=f"Bars are {level:.0%} intervals; the dashed line is the value of all rows, {numeral(whole.value)}. "
-        f"{_BETTER[whole.best]}",
+        caption=f"Bars are {level:.0%} intervals, which parts of few rows or groups lack; the dashed line is "
+        f"the value of all rows, {numeral(whole.value)}. {_BETTER[whole.best]}",
         alt=f"Dots with intervals for {len(rows)} parts, from {least['told']} ({least['name']}) to {most['told']} "
         f"({most['name']}); all rows {numeral(whole.value)}.",
         spec=_drawn(rows, whole),

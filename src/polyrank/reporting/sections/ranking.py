@@ -68,7 +68,7 @@ def _recommended(found: Catalogue) -> Iterator[Block]:
     direction = "more" if found.popularity > found.logged_popularity else "less"
     yield Words(
         f"A recommended item has more rows than {percent(found.popularity)} of the items, one in the logs than "
-        f"{percent(found.logged_popularity)}, one drawn by chance than 50.0 %: what is recommended is {direction} "
+        f"{percent(found.logged_popularity)}, one drawn by chance than 50.0%: what is recommended is {direction} "
         f"popular than what was logged. How often items are recommended has a Gini index of {numeral(found.gini)}, "
         f"where 0 is all alike and 1 one item for all; the least here is {numeral(found.possible_gini)}."
     )
