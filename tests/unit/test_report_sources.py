@@ -71,7 +71,8 @@ def test_files_are_recognised_by_their_fields(tmp_path: Path) -> None:
 
 
 def test_path_given_twice_is_read_once(toy_run: Path) -> None:
-    assert len(read_sources([toy_run, toy_run]).runs) == 1
+    again = toy_run.parent / "elsewhere" / ".." / toy_run.name
+    assert len(read_sources([toy_run, again]).runs) == 1
 
 
 def test_what_is_of_the_first_run_comes_first(toy_run: Path, tmp_path: Path) -> None:
@@ -113,11 +114,26 @@ def test_directory_of_something_else_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path) == f"{tmp_path} holds neither metrics.json nor signature.json; give {ACCEPTED}"
 
 
-@pytest.mark.parametrize("text", ["task,auc\nclick,0.7\n", "[1, 2]", "\udcff", "", "[" * 100_000])
+NO_OBJECT = {
+    "task,auc\nclick,0.7\n": "JSON is malformed",
+    "[1, 2]": "Expected `object`, got `array`",
+    "\udcff": "JSON is malformed",
+    "": "Input data was truncated",
+    '{"a":' * 100_000: "maximum recursion depth exceeded",
+}
+
+
+@pytest.mark.parametrize("text", NO_OBJECT, ids=["CSV", "a list", "bytes", "nothing", "deep"])
 def test_file_of_no_json_object_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "rows.csv"
     path.write_bytes(text.encode(errors="surrogateescape"))
-    assert refusal(path) == f"{path} is no JSON object; give {ACCEPTED}"
+    said = refusal(path)
+    assert said.startswith(f"{path} is no JSON object: {NO_OBJECT[text]}")
+    assert said.endswith(f"; give {ACCEPTED}")
+
+
+def test_device_is_refused() -> None:
+    assert refusal(Path("/dev/null")) == f"/dev/null is neither a file nor a directory; give {ACCEPTED}"
 
 
 def test_json_of_something_else_is_refused(tmp_path: Path) -> None:

@@ -33,7 +33,10 @@ def read_sources(paths: Iterable[Path]) -> Sources:
         SchemaError: the schema of a run is damaged.
         RepositoryError: the signature of a bundle is damaged.
     """
-    found = [source for path in dict.fromkeys(paths) for source in _read(path)]
+    once: dict[Path, Path] = {}
+    for path in paths:
+        once.setdefault(path.resolve(), path)
+    found = [source for path in once.values() for source in _read(path)]
     return Sources(
         runs=tuple(each for each in found if isinstance(each, Run)),
         bundles=tuple(each for each in found if isinstance(each, Bundle)),
@@ -49,7 +52,8 @@ def _read(path: Path) -> Iterator[Source]:
     elif path.is_file():
         yield _read_file(path)
     else:
-        raise DataError(f"{path} does not exist; give {ACCEPTED}")
+        reason = "is neither a file nor a directory" if path.exists() else "does not exist"
+        raise DataError(f"{path} {reason}; give {ACCEPTED}")
 
 
 def _read_directory(path: Path) -> Iterator[Source]:
@@ -92,7 +96,7 @@ def _read_file(path: Path) -> Source:
     try:
         fields = msgspec.json.decode(_bytes(path), type=dict[str, Any]).keys()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as err:
-        raise DataError(f"{path} is no JSON object; give {ACCEPTED}") from err
+        raise DataError(f"{path} is no JSON object: {err}; give {ACCEPTED}") from err
     if {"model", "data", "tasks"} <= fields:
         return Evaluation(str(path), _even(path, Result.load(path)))
     if "loads" in fields:
