@@ -12,7 +12,7 @@ from polyrank.errors import ConfigError, DataError
 from polyrank.evaluation import Result
 from polyrank.evaluation.evaluating import evaluate_files
 from polyrank.evaluation.options import EvaluationOptions
-from polyrank.run_record import CONFIG_FILE, METRICS_FILE
+from polyrank.run_record import CONFIG_FILE, METRICS_FILE, RunRecord
 from polyrank.serving.addresses import address_of
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def evaluate_model(  # noqa: PLR0913 (each is a choice of the user, by name)
         if own is not None:
             _check_served(f"url {url}", found, str(model), own)
         if validation_of is None:
-            return evaluate_files(found, Path(rows), options)
+            return _of_all(found, Path(rows), options, _num_rows_of(Path(model)))
         validated = validation_rows(Path(validation_of), Path(rows), options.encoding)
         return _of_validation(found, Path(rows), options, validated)
 
@@ -103,6 +103,21 @@ class ValidationRows:
     encoding: str
     run_id: str
     chose_epoch: bool
+
+
+def _of_all(model: "Answerer", rows: Path, options: EvaluationOptions, made_of: int | None) -> Result:
+    found = evaluate_files(model, rows, options)
+    data = msgspec.structs.replace(found.data, as_trained=found.data.rows == made_of)
+    return msgspec.structs.replace(found, data=data)
+
+
+def _num_rows_of(model: Path) -> int | None:
+    """Return how many rows a run, or that of a bundle, was made of; None where it is not known, as of a server."""
+    is_run = (model / METRICS_FILE).is_file()
+    record = RunRecord.of(model, "") if is_run else RunRecord.load(model)
+    if record is None or record.train_rows is None or record.validation_rows is None:
+        return None
+    return record.train_rows + record.validation_rows
 
 
 def _of_validation(model: "Answerer", rows: Path, options: EvaluationOptions, validated: ValidationRows) -> Result:

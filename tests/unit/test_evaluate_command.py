@@ -102,6 +102,7 @@ def test_json_is_a_result(toy_run: Path, capsys: Capture) -> None:
         "begins": "2022-04-15T05:20:00Z",
         "ends": "2022-04-15T08:39:00Z",
         "chose_epoch": False,
+        "as_trained": False,
     }
 
 
@@ -153,6 +154,31 @@ def test_rows_that_validated_say_of_which_run(toy_run: Path, capsys: Capture) ->
     found = found_json(capsys, toy_run, "rows.parquet", *LEAST, "--validation-of", toy_run)
     assert found["data"]["validation_of"] == found["model"]["run_id"]
     assert not found["data"]["chose_epoch"]
+
+
+@pytest.mark.parametrize("model", ["toy_run", "toy_bundle"])
+@pytest.mark.usefixtures("place")
+def test_rows_that_may_be_those_of_the_training_are_told(
+    request: pytest.FixtureRequest, capsys: Capture, model: str
+) -> None:
+    assert evaluate(request.getfixturevalue(model), "rows.parquet", *LEAST) == 0
+    assert "\n\nAs many rows as the run was made of: if they are the same, it was trained" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("place")
+def test_damaged_metrics_of_the_run_are_told_before_rows_are_read(toy_run: Path, place: Path, capsys: Capture) -> None:
+    run = shutil.copytree(toy_run, place / "run")
+    (run / "metrics.json").write_text("{")
+    assert evaluate(run, "none.parquet") == 1
+    assert capsys.readouterr().err.startswith(f"polyrank: {run}/metrics.json cannot be read: ")
+
+
+def test_help_says_what_is_drawn_when_left_out(capsys: Capture) -> None:
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "0 none (default 10,000)" in text
+    assert "0 none (default 100)" in text
 
 
 @pytest.fixture

@@ -66,11 +66,19 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--level", type=float, default=0.95, help="of the confidence intervals (default 0.95)")
     parser.add_argument("--seed", type=int, default=0, help="of all that is drawn (default 0)")
     parser.add_argument(
-        "--importance-rows", type=int, default=10_000, metavar="N", help="rows that columns are shuffled in; 0 none"
+        "--importance-rows",
+        type=int,
+        default=10_000,
+        metavar="N",
+        help="rows that columns are shuffled in; 0 none (default 10,000)",
     )
     parser.add_argument("--shuffles", type=int, default=3, metavar="N", help="of each column (default 3)")
     parser.add_argument(
-        "--catalogue-users", type=int, default=100, metavar="N", help="users who are recommended of all items; 0 none"
+        "--catalogue-users",
+        type=int,
+        default=100,
+        metavar="N",
+        help="users who are recommended of all items; 0 none (default 100)",
     )
     parser.add_argument("--encoding", help="of CSV and JSON Lines files (default that of --validation-of, or utf-8)")
     parser.add_argument("--timeout-s", type=float, default=60.0, help="of a call to a server (default 60)")

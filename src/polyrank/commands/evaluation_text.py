@@ -21,6 +21,11 @@ def result_text(found: Result) -> str:
 
 def _paragraphs(found: Result) -> Iterator[str]:
     yield _heading(found)
+    if found.data.as_trained:
+        yield (
+            "As many rows as the run was made of: if they are the same, it was trained on most of them, and this "
+            "flatters it; --validation-of RUN evaluates the others."
+        )
     yield table([["task", "metric", "value", f"{100 * found.level:g}% interval"], *_metrics(found)])
     if num_judged(found):
         yield how_many_words(found)

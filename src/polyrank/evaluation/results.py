@@ -47,6 +47,7 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
         ends: time of the newest.
         validation_of: content hash of the run that validated on them; None of all rows.
         chose_epoch: whether they chose which epoch is kept of the run that answered, which flatters it.
+        as_trained: whether all rows are as many as the run that answered was made of, and so maybe those.
     """
 
     source: str
@@ -58,6 +59,7 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
     ends: str | None = None
     validation_of: str | None = None
     chose_epoch: bool = False
+    as_trained: bool = False
 
 
 class TaskResult(msgspec.Struct, frozen=True, kw_only=True):
