@@ -50,7 +50,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--url", type=place, help="have this server answer; it must serve the run of MODEL")
     parser.add_argument("--name", help="of the model on its server; the only one that it has when left out")
     parser.add_argument(
-        "--validation-of", type=Path, metavar="RUN", help="evaluate the rows that this run validated on"
+        "--validation-of",
+        type=Path,
+        metavar="RUN",
+        help="evaluate the rows of ROWS that this run, made of as many, validated on",
     )
     parser.add_argument("--known", type=Path, metavar="ROWS", help="what was trained on, to tell new users and items")
     parser.add_argument(
