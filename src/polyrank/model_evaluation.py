@@ -115,9 +115,7 @@ def _num_rows_of(model: Path) -> int | None:
     """Return how many rows a run, or that of a bundle, was made of; None where it is not known, as of a server."""
     is_run = (model / METRICS_FILE).is_file()
     record = RunRecord.of(model, "") if is_run else RunRecord.load(model)
-    if record is None or record.train_rows is None or record.validation_rows is None:
-        return None
-    return record.train_rows + record.validation_rows
+    return None if record is None else record.made_of
 
 
 def _of_validation(model: "Answerer", rows: Path, options: EvaluationOptions, validated: ValidationRows) -> Result:

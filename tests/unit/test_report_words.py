@@ -74,12 +74,6 @@ def test_rows_that_chose_the_epoch_are_said_to_flatter() -> None:
     assert "flatter the model" in found.sentences[-1].text
 
 
-def test_rows_that_may_be_those_of_the_training_are_a_warning() -> None:
-    found = answer(with_data(as_trained=True), GOOD)
-    assert found.tone == "warning"
-    assert "it was trained on most of them" in found.sentences[-1].text
-
-
 def test_rows_that_validated_without_a_choice_do_not_flatter() -> None:
     found = answer(with_data(part="validation"), GOOD)
     assert not any("flatter" in sentence.text for sentence in found.sentences)

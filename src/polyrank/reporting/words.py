@@ -36,12 +36,6 @@ def _is_good(sources: Sources) -> Iterator[Sentence]:
         result = sources.evaluations[0].found
         for task in result.tasks:
             yield _task_sentence(task, result.level)
-        if result.data.as_trained:
-            yield Sentence(
-                "There are as many rows as the run was made of: if they are the same, it was trained on most of them, "
-                "which flatters it.",
-                "warning",
-            )
         if result.data.chose_epoch:
             yield Sentence("These rows chose which epoch to keep, so that they flatter the model a little.")
         if result.data.part == "all":
