@@ -74,7 +74,7 @@ def test_parts_that_are_worse_are_shown(toy_run: Path, capsys: Capture) -> None:
     bad = rows.set_column(rows.column_names.index("rating"), "rating", pa.array(far))
     pq.write_table(bad.append_column("is_bad", pa.array(is_bad)), "bad.parquet")
     assert evaluate(toy_run, "bad.parquet", "--by", "is_bad", *LEAST) == 0
-    told, _, text = capsys.readouterr().out.partition("; about 0.05 of such are so by chance.\n\n")
+    told, _, text = capsys.readouterr().out.partition("; about 5% of such are so by chance.\n\n")
     assert re.search(
         r"\n\nOf \d+ parts, one for each value and task, \d+ are worse than all rows, beyond chance$", told
     )

@@ -137,7 +137,7 @@ def test_run_alone_is_told_by_its_validation(toy_run: Path) -> None:
 def test_parts_beyond_the_whole_are_counted_and_the_worst_named() -> None:
     found = answer(of(rich_result()), BAD_FOR).sentences
     assert found[0].text == (
-        "Of 48 parts, one for each value and task, 8 are worse than all rows, beyond chance; about 0.05 of such are so "
+        "Of 48 parts, one for each value and task, 8 are worse than all rows, beyond chance; about 5% of such are so "
         "by chance."
     )
     text = (

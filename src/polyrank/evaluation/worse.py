@@ -61,5 +61,5 @@ def num_judged(result: Result) -> int:
 def how_many_words(result: Result) -> str:
     """Say how many parts are worse, and how many of them by chance."""
     worse, judged = len(worse_parts(result)), num_judged(result)
-    named = f"; about {1 - result.level:.3g} of such are so by chance" if worse else ""
+    named = f"; about {100 * (1 - result.level):.3g}% of such are so by chance" if worse else ""
     return f"Of {judged:,} parts, one for each value and task, {worse:,} are worse than all rows, beyond chance{named}."
