@@ -13,6 +13,7 @@ import torch
 from tqdm import tqdm
 
 from polyrank.arguments import instance
+from polyrank.environment import environment
 from polyrank.errors import ConfigError
 from polyrank.metrics import Bootstrap, Evaluation, Metrics
 from polyrank.models import TrainedRanker
@@ -231,7 +232,8 @@ def _write(stage: Path, run: Run, data: TrainingData, training: Training, config
         save_trained_rows(stage, training.trained_rows)
     run = dataclasses.replace(run, run_id=content_hash(stage))
     _write_metrics(stage / METRICS_FILE, run, data, training)
-    (stage / TIMES_FILE).write_text(json.dumps({"train_s": round(training.train_s, 3)}) + "\n", encoding="utf-8")
+    times = {"train_s": round(training.train_s, 3), "environment": environment()}
+    (stage / TIMES_FILE).write_text(json.dumps(times, indent=2) + "\n", encoding="utf-8")
     return run
 
 

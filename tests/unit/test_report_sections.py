@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+import importlib.metadata
 from pathlib import Path
 from typing import Any
 
@@ -237,6 +238,12 @@ def test_schema_stands_as_it_is_written(run: Run, toy_run: Path) -> None:
 def test_page_names_all_that_it_is_made_of(run: Run) -> None:
     evaluations = (Evaluation("e.json", rich_result(run.run_id)),)
     sources = Sources(runs=(run,), evaluations=evaluations, comparisons=compared().comparisons)
-    given, environment = tables(sources, "environment")
+    given, trained, evaluated_in = tables(sources, "environment")
     assert [row[1:3] for row in given.rows] == [("run", run.run_id), ("evaluation", run.run_id), ("comparison", "")]
-    assert ("numpy", "2.3") in environment.rows
+    assert ("numpy", "2.3") in evaluated_in.rows
+    assert ("torch", importlib.metadata.version("torch")) in trained.rows
+
+
+def test_run_that_does_not_say_what_trained_it_has_no_environment(run: Run) -> None:
+    older = dataclasses.replace(run, environment={})
+    assert len(tables(Sources(runs=(older,)), "environment")) == 1

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.environment import environment
 from polyrank.score_weights import score_weights
 from polyrank.tasks import BinaryTask
 
 from .answered import AnsweredRows, Answerer, single_answer_tasks
 from .curves import calibration_curve, distribution, group_areas
-from .environment import environment
 from .findings import CalibrationBin, Distribution, GroupAreas, Importances
 from .importance import LabelledRows, importances
 from .options import EvaluationOptions

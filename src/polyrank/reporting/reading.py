@@ -77,6 +77,7 @@ def _read_run(path: Path) -> Run:
         schema_text=_bytes(path / SCHEMA).decode(),
         config=_toml(path / CONFIG),
         train_s=None if times is None else times.train_s,
+        environment={} if times is None else times.environment,
     )
 
 

@@ -55,6 +55,7 @@ class Times(msgspec.Struct, frozen=True, kw_only=True):
     """`times.json` of a run directory."""
 
     train_s: float
+    environment: dict[str, str] = {}
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):

@@ -38,6 +38,7 @@ class Run:
         schema_text: the same as it is written.
         config: how it was trained, by section.
         train_s: seconds that it took; None where the run does not say.
+        environment: what trained it: versions and machine; empty where the run does not say.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Run:
     schema_text: str
     config: dict[str, Any]
     train_s: float | None
+    environment: dict[str, str]
 
     @property
     def run_id(self) -> str:

@@ -46,12 +46,17 @@ def _tasks(run: Run) -> Table:
 def environment_section(sources: Sources) -> Section:
     """Name everything that the page was made of, with the runs that it belongs to, and what computed it."""
     blocks: list[Block] = [_given(sources)]
+    blocks += [_environment(run.name, run.environment) for run in sources.runs if run.environment]
     for each in sources.evaluations:
         result = each.found
         facts = {"created": result.created, "seconds": rounded(result.seconds), "seed": str(result.seed)}
-        rows = tuple((brief(name), brief(value)) for name, value in (facts | result.environment).items())
-        blocks.append(Table(f"Environment of {brief(each.name)}", ("what", "value"), rows))
+        blocks.append(_environment(each.name, facts | result.environment))
     return Section("environment", "What this page is made of", tuple(blocks))
+
+
+def _environment(name: str, facts: Mapping[str, str]) -> Table:
+    rows = tuple((brief(what), brief(value)) for what, value in facts.items())
+    return Table(f"Environment of {brief(name)}", ("what", "value"), rows)
 
 
 def _given(sources: Sources) -> Table:

@@ -1,4 +1,4 @@
-"""What computed an evaluation."""
+"""What computes: versions and machine."""
 
 import importlib.metadata
 import os
