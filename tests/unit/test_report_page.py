@@ -82,7 +82,7 @@ def test_page_names_nothing_to_fetch(page: str) -> None:
 def test_policy_lets_the_scripts_of_the_page_alone_run(page: str) -> None:
     policy = next(each["content"] for tag, each in Elements(page).found if tag == "meta" and "http-equiv" in each)
     assert policy is not None
-    assert policy.startswith("default-src 'none'; ")
+    assert policy.startswith("default-src 'none'; base-uri 'none'; form-action 'none'; ")
     assert policy.count("'sha256-") == 2
     assert "unsafe-eval" not in policy
 
