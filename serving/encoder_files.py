@@ -11,19 +11,26 @@ from pathlib import Path
 import polyrank
 
 _SESSION = Path("serving", "backends", "onnxruntime", "model.py")
-_LEFT_OUT = shutil.ignore_patterns(
-    *("train", "export", "serving", "models", "commands", "inspection", "batch", "files", "__main__.py"),
-    *("__pycache__", "_native*"),
-)
+_FOLDERS = ("canonical", "features", "table")
+"""Of the package; others encode nothing, whatever may be added."""
+
+_LEFT_OUT = shutil.ignore_patterns("__main__.py", "__pycache__", "_native*")
 
 
 def copy_encoder(target: Path) -> None:
     """Copy the package `polyrank`, without the rooms that encode nothing, into the folder `target`."""
     source, package = Path(polyrank.__file__).parent, target / "polyrank"
-    shutil.copytree(source, package, ignore=_LEFT_OUT)
+    shutil.copytree(source, package, ignore=_left_out)
     extension = importlib.util.find_spec("polyrank._native")
     assert extension is not None  # noqa: S101 (nothing of Polyrank runs without it)
     assert extension.origin is not None  # noqa: S101
     shutil.copy(extension.origin, package)
     (package / _SESSION).parent.mkdir(parents=True)
     shutil.copy(source / _SESSION, package / _SESSION)
+
+
+def _left_out(folder: str, names: list[str]) -> set[str]:
+    found = _LEFT_OUT(folder, names)
+    if Path(folder) == Path(polyrank.__file__).parent:
+        found |= {name for name in names if Path(folder, name).is_dir() and name not in _FOLDERS}
+    return found
