@@ -42,17 +42,17 @@ def test_part_that_is_worse_is_marked(worse: tuple[str, ...], mark: str) -> None
 
 
 def test_rows_are_named_without_their_folder() -> None:
-    data = results.Rows(source="/home/me/new rows.parquet", part="all", rows=77)
+    data = results.Rows(source="mine/new rows.parquet", part="all", rows=77)
     assert "all rows of `new rows.parquet`, 77 rows." in card_text(facts(), evaluation(data=data))
 
 
-MODEL = results.Model(source="/home/me/work/int8", kind="bundle", name="shop", run_id="abc", precision=SMALL)
+MODEL = results.Model(source="mine/int8", kind="bundle", name="shop", run_id="abc", precision=SMALL)
 
 
 def test_what_answered_is_named_with_its_precision() -> None:
     text = card_text(facts(), evaluation(model=MODEL))
     assert f"Answered by the bundle `int8`: {SAID}." in text
-    assert "/home/me" not in text
+    assert "mine/" not in text
 
 
 def test_what_answered_in_an_older_file_has_no_precision() -> None:

@@ -1,5 +1,7 @@
 """Values that pass by, counted in bounded memory."""
 
+import abc
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,7 +12,7 @@ _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 """An odd number near 2^64 divided by the golden ratio: multiplied by it, ids that follow one another lie far apart."""
 
 
-class Counts:
+class Counts(abc.ABC):
     """Counts by fingerprint; those that came last are merged when they are many.
 
     Attributes:
@@ -49,8 +51,9 @@ class Counts:
             kept = self._kept(self._values, self._counts)
             self._values, self._counts = self._values[kept], self._counts[kept]
 
+    @abc.abstractmethod
     def _kept(self, values: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.bool_]:
-        raise NotImplementedError
+        """Say which of too many values [n] are kept, bool [n]."""
 
 
 class Commonest(Counts):
