@@ -23,7 +23,7 @@ from polyrank.__main__ import main as polyrank_main
 from polyrank.encoder import Batch
 from polyrank.export import export_onnx
 from polyrank.export.answers import open_session
-from polyrank.export.bundle import sign
+from polyrank.export.exporting import sign
 from polyrank.export.graph import build_graph
 from polyrank.export.precision import embeddings_fp16, embeddings_int8
 from polyrank.export.releases import resolve_target

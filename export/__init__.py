@@ -7,8 +7,10 @@ except ImportError as err:
 
     raise MissingExtraError("export needs onnx; pip install 'polyrank[export,cpu]'") from err
 
-from .bundle import Bundle, ExportOptions, export_onnx
+from .bundle import Bundle
+from .exporting import ExportOptions, export_onnx
 from .live_check import LiveCheck, check_live
+from .modules import export_module
 from .remote import PublishedRemotely, publish_remote
 from .repository import Published, publish
 from .request_graph import RequestOptions
@@ -26,6 +28,7 @@ __all__ = [
     "ServingOptions",
     "VersionInfo",
     "check_live",
+    "export_module",
     "export_onnx",
     "list_versions",
     "publish",

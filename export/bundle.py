@@ -1,41 +1,21 @@
 """A bundle: one ONNX file with everything needed to publish and check it."""
 
-import contextlib
 import dataclasses
 import hashlib
-import shutil
 import zipfile
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-import polyrank
-from polyrank.card import CARD_FILE
-from polyrank.encoder import dense_layout
-from polyrank.errors import MissingExtraError, ParityError, RepositoryError
-from polyrank.models import TrainedRanker
-from polyrank.models.trained import predict
-from polyrank.run_record import RUN_FILE, RunRecord
-from polyrank.signature import TOP_ITEMS, TOP_SCORES, Precision, Request, Signature, slots_of, weights_of
-from polyrank.staging import refuse_existing, staged_directory
+from polyrank.errors import MissingExtraError, RepositoryError
+from polyrank.signature import TOP_ITEMS, TOP_SCORES, Signature
 
 from .answers import Answers, open_session, run_session
-from .carding import card_of
-from .environments import python_with
-from .graph import attach_signature, build_graph
-from .graphs import DATA_SUFFIX, Graph
-from .parity import TOLERANCE, Expectation, Parity, difference, expectations
-from .probes import sample_rows
-from .proving import Proof
-from .reducing import reduced, tolerance_of
-from .releases import Target, resolve_target
-from .request_graph import RequestOptions, build_request_graph, request_of
-from .request_parity import expected_request, request_expectations
-from .room import require_room
+from .graphs import DATA_SUFFIX
+from .parity import TOLERANCE, Parity, difference
+from .reducing import tolerance_of
 
 MODEL_FILE = "model.onnx"
 DATA_FILE = MODEL_FILE + DATA_SUFFIX
@@ -152,135 +132,6 @@ class Golden:
         }
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ExportOptions:
-    """What a bundle is for, and how it is proven.
-
-    Attributes:
-        triton: Triton release that will serve it, which decides opset and file format; the newest when neither it nor
-            `onnxruntime` is named.
-        onnxruntime: version that will load it, such as 1.24, in place of a release.
-        verified_with: version of ONNX Runtime that the graph must answer alike in too; pip installs it in an
-            environment of its own.
-        precision: how exactly weights are held.
-        requests: of the second graph, over one user and many items, which a schema with features of both has; None
-            exports none.
-    """
-
-    triton: str | None = None
-    onnxruntime: str | None = None
-    verified_with: str | None = None
-    precision: Precision = dataclasses.field(default_factory=Precision)
-    requests: RequestOptions | None = dataclasses.field(default_factory=RequestOptions)
-
-
-def export_onnx(
-    run: str | Path, *, out: str | Path, triton: str | None = None, options: ExportOptions | None = None
-) -> Bundle:
-    """Export a run to a bundle, which appears whole or not at all.
-
-    Args:
-        run: a run directory.
-        out: the bundle directory to make; must not exist or be empty.
-        triton: Triton release that will serve it; short for an option.
-        options: target, verification and precision; None takes the newest release and 32 bits.
-
-    Raises:
-        ExportError: target or version are unknown, or the model cannot be exported.
-        ParityError: a graph answers unlike the model; the evidence is in `<out>.failed/parity.json`.
-        DataError: `run` is no run directory.
-        OutputError: `out` exists or cannot be written.
-    """
-    options, out, run = options or ExportOptions(), Path(out), Path(run)
-    options = options if triton is None else dataclasses.replace(options, triton=triton)
-    target = resolve_target(options.triton, options.onnxruntime)
-    refuse_existing(out)
-    if options.verified_with is not None:
-        python_with(options.verified_with)
-    ranker = TrainedRanker.load(run)
-    request = None if options.requests is None else request_of(ranker.schema, options.requests)
-    require_room(ranker.model, out, graphs=1 if request is None else 2)
-    with staged_directory(out) as stage:
-        signature = _export(stage, out, run, _over_rows(ranker, target), options)
-        if request is not None:
-            _export(stage / REQUEST_FOLDER, out, run, _over_requests(ranker, target, request), options)
-    return Bundle(out, signature)
-
-
-class _Traced(NamedTuple):
-    """A graph of a ranker, and what proves it: what it must answer, now and wherever it goes."""
-
-    ranker: TrainedRanker
-    signature: Signature
-    graph: Graph
-    expected: list[Expectation]
-    golden: tuple[Mapping[str, NDArray[Any]], Answers]
-
-
-def _over_rows(ranker: TrainedRanker, target: Target) -> _Traced:
-    signature = sign(ranker, target)
-    rows = sample_rows(ranker, GOLDEN_ROWS)
-    golden = rows.named(), predict(ranker.model, rows, as_served=True)
-    return _Traced(ranker, signature, build_graph(ranker, target, signature), expectations(ranker), golden)
-
-
-def _over_requests(ranker: TrainedRanker, target: Target, request: Request) -> _Traced:
-    signature = sign(ranker, target, request)
-    rows = sample_rows(ranker, GOLDEN_ROWS)
-    golden = expected_request(ranker, request, rows[:1], rows)
-    graph = build_request_graph(ranker, target, signature)
-    return _Traced(ranker, signature, graph, request_expectations(ranker, request), golden)
-
-
-def _export(folder: Path, out: Path, run: Path, traced: _Traced, options: ExportOptions) -> Signature:
-    """Write a graph with its evidence, in smaller numbers where they are asked for; return its signature."""
-    ranker, signature, graph, expected, golden = traced
-    folder.mkdir(exist_ok=True)
-    model = folder / MODEL_FILE
-    proof = Proof(expected, model, options.verified_with, ranker if signature.request is None else None)
-    with _evidence_kept(proof, out):
-        proof.exact(graph)
-        if options.precision != Precision():
-            graph, precision = reduced(graph, options.precision, ranker, run)
-            if precision != Precision():  # where pruning alone was asked for and saves nothing, the exact graph stays
-                signature = msgspec.structs.replace(signature, precision=precision)
-                attach_signature(graph.model, signature)
-                proof.reduced(graph, precision)
-    (folder / SIGNATURE_FILE).write_text(signature.to_json() + "\n", encoding="utf-8")
-    (folder / PARITY_FILE).write_text(proof.parity.to_json(), encoding="utf-8")
-    (folder / RUN_FILE).write_text(RunRecord.of(run, ranker.run_id).to_json(), encoding="utf-8")
-    _write_golden(folder / GOLDEN_FILE, *golden, model)
-    (folder / CARD_FILE).write_text(card_of(Bundle(folder, signature)), encoding="utf-8")
-    return signature
-
-
-@contextlib.contextmanager
-def _evidence_kept(proof: Proof, out: Path) -> Iterator[None]:
-    try:
-        yield
-    except ParityError as err:
-        raise ParityError(f"export refused: {err}; evidence in {_keep_evidence(out, proof.parity)}") from err
-
-
-def sign(ranker: TrainedRanker, target: Target, request: Request | None = None) -> Signature:
-    """Describe a ranker that is exported for `target`, as a graph over rows or over requests."""
-    return Signature(
-        schema=ranker.schema,
-        slots=slots_of(ranker.schema),
-        weights=weights_of(ranker.schema),
-        dense=tuple(name for columns in dense_layout(ranker.schema) for name in columns.names),
-        outputs=tuple(name for task in ranker.schema.tasks for name in task.outputs)
-        + (() if request is None else request.outputs),
-        opset=target.opset,
-        ir_version=target.ir_version,
-        triton=target.triton,
-        onnxruntime=target.onnxruntime,
-        run_id=ranker.run_id,
-        polyrank=polyrank.__version__,
-        request=request,
-    )
-
-
 def check_golden(bundle: Bundle, model_file: Path) -> None:
     """Load a copy of a bundle's model file and answer the golden rows with it.
 
@@ -310,7 +161,7 @@ def require_golden(golden: Golden, model_file: Path, *, shown: Path) -> None:
                 f"the bundle was changed: export the run anew"
             )
     for file in files_of(model_file):
-        if _digest(file).hex() != golden.digests.get(file.name):
+        if digest_of(file).hex() != golden.digests.get(file.name):
             raise RepositoryError(f"{shown.parent / file.name} was changed after its export; export the run anew")
 
 
@@ -320,22 +171,7 @@ def files_of(model_file: Path) -> tuple[Path, ...]:
     return (model_file, data) if data.is_file() else (model_file,)
 
 
-def _digest(path: Path) -> bytes:
+def digest_of(path: Path) -> bytes:
+    """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
-
-
-def _keep_evidence(out: Path, parity: Parity) -> Path:
-    folder = out.with_name(out.name + ".failed")
-    shutil.rmtree(folder, ignore_errors=True)
-    with staged_directory(folder) as stage:
-        (stage / PARITY_FILE).write_text(parity.to_json(), encoding="utf-8")
-    return folder / PARITY_FILE
-
-
-def _write_golden(path: Path, inputs: Mapping[str, NDArray[Any]], answers: Answers, model: Path) -> None:
-    outputs = {OUTPUT_PREFIX + name: value for name, value in answers.items()}
-    digests = {DIGEST_PREFIX + file.name: np.frombuffer(_digest(file), np.uint8) for file in files_of(model)}
-    # No allow_pickle here: numpy 1 knows no such argument and would store it as an array.
-    arrays: dict[str, Any] = {**inputs, **outputs, **digests}
-    np.savez(path, **arrays)

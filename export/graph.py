@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from polyrank.encoder import Batch
 from polyrank.errors import ExportError, MissingExtraError
-from polyrank.models import MultiTaskRanker, TrainedRanker
+from polyrank.models import MultiTaskRanker
+from polyrank.models.answering_module import AnsweringModule
 from polyrank.models.embedding import FusedTable
 from polyrank.models.inference import for_inference
 from polyrank.signature import SIGNATURE_KEY, Signature
@@ -21,6 +22,7 @@ from polyrank.signature import SIGNATURE_KEY, Signature
 from .graphs import LARGE_BYTES, Graph, without_large
 from .naming import readable
 from .releases import Target
+from .subject import Subject
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +34,7 @@ EXAMPLE_ROWS = 3
 """At least 2: an example of one row would freeze the batch dimension to 1."""
 
 
-def build_graph(ranker: TrainedRanker, target: Target, signature: Signature) -> Graph:
+def build_graph(ranker: Subject, target: Target, signature: Signature) -> Graph:
     """Export to ONNX and prove that the result is what the target loads.
 
     Raises:
@@ -41,7 +43,8 @@ def build_graph(ranker: TrainedRanker, target: Target, signature: Signature) -> 
     """
     names = list(signature.outputs)
     example = example_rows(ranker).named()
-    module = _Answers(for_inference(ranker.model), tuple(example))
+    model = for_inference(ranker.model) if isinstance(ranker.model, MultiTaskRanker) else ranker.model
+    module = _Answers(model, tuple(example))
     graph = trace(module, example, names, target, dynamic=dict.fromkeys(example, BATCH))
     attach_signature(graph.model, signature)
     check_graph(graph.model, target, list(example), names)
@@ -158,7 +161,7 @@ def check_graph(
 class _Answers(nn.Module):
     """The ranker with positional inputs and outputs, as the exporter wants them."""
 
-    def __init__(self, model: MultiTaskRanker, inputs: tuple[str, ...]) -> None:
+    def __init__(self, model: AnsweringModule, inputs: tuple[str, ...]) -> None:
         super().__init__()
         self.model = model
         self.inputs = inputs
@@ -170,7 +173,7 @@ class _Answers(nn.Module):
         return tuple(found.values())
 
 
-def example_rows(ranker: TrainedRanker) -> Batch:
+def example_rows(ranker: Subject) -> Batch:
     """Take rows to trace with, repeating the sample when it is shorter."""
     return ranker.sample[np.arange(EXAMPLE_ROWS) % len(ranker.sample)]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from polyrank.encoder import Batch
-from polyrank.models import MultiTaskRanker
+from polyrank.models.answering_module import AnsweringModule
 from polyrank.models.trained import predict
 
 DRAWS = 3
@@ -23,7 +23,7 @@ weights that moved by as much (Higham, Accuracy and Stability of Numerical Algor
 HEADROOM = np.float32(16.0)
 
 
-def movement(model: MultiTaskRanker, rows: Batch) -> dict[str, NDArray[np.float64]]:
+def movement(model: AnsweringModule, rows: Batch) -> dict[str, NDArray[np.float64]]:
     """Answer rows with each weight of the layers moved at random by a part in 2**22, and see how far answers move.
 
     Returns:

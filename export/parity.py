@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.errors import ParityError
-from polyrank.models import TrainedRanker
 from polyrank.models.trained import predict
 
 from .answers import Answers, run_session
 from .movement import movement, scaled_gap
 from .probes import BATCH_SIZES, make_probes
 from .quality import MetricLoss, require_quality
+from .subject import Subject
 
 _NUMBERS = {"absolute", "relative", "difference", "before", "after", "loss", "error"}
 
@@ -125,7 +125,7 @@ class Expectation:
     movement: dict[str, NDArray[np.float64]] | None
 
 
-def expectations(ranker: TrainedRanker) -> list[Expectation]:
+def expectations(ranker: Subject) -> list[Expectation]:
     """Ask the model, once for all graphs that are compared with it."""
     found = []
     for probe in make_probes(ranker):

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.encoder import Batch, slot_layout
-from polyrank.models import TrainedRanker
 from polyrank.schema import Schema
+
+from .subject import Subject
 
 BATCH_SIZES = (1, 2, 33, 1000, 4096)
 """The last is the largest request that a published model takes, unless it is told otherwise."""
@@ -51,7 +52,7 @@ class Probe:
         return np.arange(size) % len(self.rows)
 
 
-def make_probes(ranker: TrainedRanker) -> tuple[Probe, ...]:
+def make_probes(ranker: Subject) -> tuple[Probe, ...]:
     """Make the rows: see `sample_rows`, `awkward_rows` and `extreme_rows`."""
     found = [
         Probe("sample", sample_rows(ranker, max(BATCH_SIZES)), is_strict=True),
@@ -62,13 +63,13 @@ def make_probes(ranker: TrainedRanker) -> tuple[Probe, ...]:
     return tuple(found)
 
 
-def sample_rows(ranker: TrainedRanker, count: int) -> Batch:
+def sample_rows(ranker: Subject, count: int) -> Batch:
     """Take `count` rows of the validation sample, repeated when it is shorter; the second has every value missing."""
     real = _real_rows(ranker, count - 1)
     return _joined([real[:1], _missing(real[:1]), real[1:]])
 
 
-def awkward_rows(ranker: TrainedRanker) -> Batch:
+def awkward_rows(ranker: Subject) -> Batch:
     """Make rows that logs have few of.
 
     Of 16 real rows each: no value, no number, empty bags, full bags of the fingerprints at both ends of int64, and such
@@ -90,7 +91,7 @@ def awkward_rows(ranker: TrainedRanker) -> Batch:
     )
 
 
-def extreme_rows(ranker: TrainedRanker) -> Batch:
+def extreme_rows(ranker: Subject) -> Batch:
     """Make real rows with numbers up to the largest of float32, and weights of bags up to 1e30.
 
     Infinities are left out: no client can send one, since encoding refuses them.
@@ -105,7 +106,7 @@ def extreme_rows(ranker: TrainedRanker) -> Batch:
     return Batch(real.ids, dense, shares)
 
 
-def _real_rows(ranker: TrainedRanker, count: int) -> Batch:
+def _real_rows(ranker: Subject, count: int) -> Batch:
     return ranker.sample[np.arange(count) % len(ranker.sample)]
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import msgspec
 
-from polyrank.models import TrainedRanker
 from polyrank.models.trained import predict
 from polyrank.signature import Precision
 
@@ -14,6 +13,7 @@ from .graphs import DATA_SUFFIX, Graph
 from .parity import TOLERANCE, Expectation, Parity, parity_of
 from .quality import MetricLoss, metric_losses
 from .reducing import tolerance_of
+from .subject import Subject
 from .verification import verify_with
 
 
@@ -31,7 +31,7 @@ class Proof:
         expected: Sequence[Expectation],
         path: Path,
         verified_with: str | None = None,
-        sample: TrainedRanker | None = None,
+        sample: Subject | None = None,
     ) -> None:
         """Prepare: the graph is written to `path`; what it loses is measured on the sample of a ranker, if given."""
         self._expected, self._path, self._version, self._ranker = expected, path, verified_with, sample

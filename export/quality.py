@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.errors import ParityError
-from polyrank.models import TrainedRanker
 from polyrank.tasks import BinaryTask, MulticlassTask, Task
 
 from .answers import Answers
+from .subject import Subject
 
 MAX_LOSS = 1e-3
 """Of AUC, of log-loss, or of an RMSE relative to itself."""
@@ -45,7 +45,7 @@ class MetricLoss(msgspec.Struct, frozen=True, kw_only=True):
     error: float
 
 
-def metric_losses(ranker: TrainedRanker, before: Answers, after: Answers) -> tuple[MetricLoss, ...]:
+def metric_losses(ranker: Subject, before: Answers, after: Answers) -> tuple[MetricLoss, ...]:
     """Compare answers to the sample of a run, by task; tasks whose metric is undefined there are left out."""
     if ranker.labels is None:
         return ()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from polyrank.errors import PolyrankError as PolyrankError
     from polyrank.evaluation.options import EvaluationOptions as EvaluationOptions
     from polyrank.export import Bundle as Bundle
+    from polyrank.export import export_module as export_module
     from polyrank.export import export_onnx as export_onnx
     from polyrank.export import publish as publish
     from polyrank.model_evaluation import evaluate_model as evaluate_model
@@ -49,6 +50,7 @@ _HOMES = {
     "Signature": "polyrank.signature",
     "TrainConfig": "polyrank.train",
     "evaluate_model": "polyrank.model_evaluation",
+    "export_module": "polyrank.export",
     "export_onnx": "polyrank.export",
     "fit": "polyrank.train",
     "publish": "polyrank.export",

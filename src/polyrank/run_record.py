@@ -50,6 +50,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
         kept: whose weights they are.
         warm_start: None of a training from random weights.
         config: of the training, all of it, as its run has it in TOML.
+        module: class of a module that was trained elsewhere, of which nothing else is known; None of a run.
     """
 
     run_id: str
@@ -64,6 +65,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     kept: Kept | None = None
     warm_start: Origin | None = None
     config: dict[str, Any] = {}
+    module: str | None = None
 
     @property
     def made_of(self) -> int | None:

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper
 from polyrank.encoder import Batch, Encoder
 from polyrank.errors import ExportError, MissingExtraError
 from polyrank.export.answers import open_session, run_session
-from polyrank.export.bundle import sign
+from polyrank.export.exporting import sign
 from polyrank.export.graph import build_graph, check_graph
 from polyrank.export.releases import LATEST, target_of
 from polyrank.models import ModelConfig, MultiTaskRanker, TrainedRanker

@@ -8,7 +8,7 @@ from onnx import TensorProto, helper
 
 from polyrank.encoder import Batch
 from polyrank.export.answers import open_session, run_session
-from polyrank.export.bundle import sign
+from polyrank.export.exporting import sign
 from polyrank.export.graph import build_graph
 from polyrank.export.naming import SCOPES_KEY, readable
 from polyrank.export.releases import LATEST, target_of

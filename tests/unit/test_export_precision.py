@@ -13,7 +13,7 @@ from polyrank.encoder import Encoder
 from polyrank.errors import ExportError
 from polyrank.export import graphs
 from polyrank.export.answers import Answers, open_session, run_session
-from polyrank.export.bundle import sign
+from polyrank.export.exporting import sign
 from polyrank.export.graph import build_graph
 from polyrank.export.graphs import Graph
 from polyrank.export.precision import dense_fp16, dense_int8, embeddings_fp16, embeddings_int8, quantized

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 
 from polyrank.errors import ExportError
 from polyrank.export.answers import open_session
-from polyrank.export.bundle import sign
+from polyrank.export.exporting import sign
 from polyrank.export.parity import Parity, parity_of
 from polyrank.export.releases import target_of
 from polyrank.export.request_graph import RequestOptions, build_request_graph, request_of, request_tensors

@@ -17,6 +17,8 @@ def evaluation_data_lines(facts: Facts, evaluation: Result | None) -> Iterator[s
     """Give the section."""
     record = facts.record
     points = [f"Validation of the training: {_count(None if record is None else record.validation_rows)}."]
+    if facts.module is not None:
+        points = ["None is recorded here."]
     if record is not None and record.config:
         points.append(_split(facts, record.config.get("validation", {})))
     if evaluation is not None:
@@ -31,6 +33,8 @@ def training_data_lines(facts: Facts) -> Iterator[str]:
     """Give the section."""
     record = facts.record
     points = [f"Trained on {_count(None if record is None else record.train_rows)}."]
+    if facts.module is not None:
+        points = ["Trained elsewhere, on rows of which nothing is recorded here."]
     if record is not None:
         points += list(_training(record))
     yield from section("Training data", bullets(points))

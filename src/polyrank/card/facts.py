@@ -60,3 +60,8 @@ class Facts:
     sizes: Mapping[str, int]
     comparisons: tuple[Comparison, ...] = ()
     losses: tuple[Loss, ...] = ()
+
+    @property
+    def module(self) -> str | None:
+        """Class of a module that was trained elsewhere; None of a run."""
+        return None if self.record is None else self.record.module

@@ -110,6 +110,9 @@ def _conditional(facts: Facts) -> Iterator[str]:
 
 def _unknown(facts: Facts) -> Iterator[str]:
     """Say what becomes of ids and values that training did not see."""
+    if facts.module is not None:
+        yield "What it answers for ids and values that its training did not see is for whoever trained it to say."
+        return
     features = facts.signature.schema.features
     hashed = [each for each in features if isinstance(each, HashedFeature)]
     by_id = [each.name for each in hashed if isinstance(each, SharingFeature) and each.identity]

@@ -41,7 +41,8 @@ def model_lines(facts: Facts) -> Iterator[str]:
     yield from section(
         "Tasks", table(("task", "kind", "answer", "label", "observed", "weight"), _tasks(facts)), level=3
     )
-    features = table(("feature", "kind", "side", "columns", "what it becomes"), _features(facts))
+    becomes = "what it becomes" if facts.module is None else "what the module is given"
+    features = table(("feature", "kind", "side", "columns", becomes), _features(facts))
     yield from section("Features", features, level=3)
 
 
@@ -52,7 +53,7 @@ def _details(facts: Facts) -> Iterator[tuple[str, str]]:
     yield "run", code(signature.run_id)
     yield "made by", f"Polyrank {signature.polyrank}"
     yield "graph over", "rows" if signature.request is None else "one user with many items"
-    yield "architecture", code(config["architecture"]) if "architecture" in config else UNKNOWN
+    yield "architecture", _architecture(facts, config)
     yield "layers", _layers(config)
     yield "calibration", code(config["calibration"]) if "calibration" in config else ""
     yield "started from", "" if record is None or record.warm_start is None else f"run {code(record.warm_start.run_id)}"
@@ -62,6 +63,12 @@ def _details(facts: Facts) -> Iterator[tuple[str, str]]:
     yield "numbers", str(signature.precision)
     hashing = signature.hashing
     yield "hashing", f"{code(hashing.name)} version {hashing.version}, seed {hashing.seed}"
+
+
+def _architecture(facts: Facts, config: dict[str, Any]) -> str:
+    if facts.module is not None:
+        return f"{code(facts.module)}, trained elsewhere"
+    return code(config["architecture"]) if "architecture" in config else UNKNOWN
 
 
 def _layers(config: dict[str, Any]) -> str:
@@ -107,7 +114,16 @@ def _features(facts: Facts) -> Iterator[tuple[str, ...]]:
     for feature in facts.signature.schema.features:
         kind = str(type(feature).__struct_config__.tag)
         columns = listed(columns_for([feature])) or "none: made of the logs"
-        yield code(feature.name), kind, side_of(feature), columns, _becomes(feature)
+        becomes = _becomes(feature) if facts.module is None else _given(feature)
+        yield code(feature.name), kind, side_of(feature), columns, becomes
+
+
+def _given(feature: Feature) -> str:
+    """Say what a module that was trained elsewhere gets of a feature; what it makes of it, nobody here knows."""
+    if isinstance(feature, HashedFeature):
+        values = "ids" if isinstance(feature, SharingFeature) and feature.identity else "fingerprints"
+        return f"{values}, up to {feature.max_length}" if isinstance(feature, PooledFeature) else values[:-1]
+    return f"{feature.dim} numbers" if isinstance(feature, VectorFeature) else "a number"
 
 
 def side_of(feature: Feature) -> Side:

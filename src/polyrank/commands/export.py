@@ -94,8 +94,8 @@ def _explore(args: argparse.Namespace) -> int:
     """Print a line for each precision, and which is recommended."""
     import msgspec
 
-    from polyrank.export.bundle import sign
     from polyrank.export.exploring import BATCH_SIZES, explore, recommended
+    from polyrank.export.exporting import sign
     from polyrank.export.releases import resolve_target
     from polyrank.models import TrainedRanker
 

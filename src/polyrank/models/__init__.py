@@ -9,7 +9,8 @@ except ImportError as err:
     raise MissingExtraError("models need PyTorch and safetensors; pip install 'polyrank[train]'") from err
 
 from .config import ModelConfig
+from .module_ranker import RankerModule
 from .ranker import MultiTaskRanker
 from .trained import TrainedRanker
 
-__all__ = ["ModelConfig", "MultiTaskRanker", "TrainedRanker"]
+__all__ = ["ModelConfig", "MultiTaskRanker", "RankerModule", "TrainedRanker"]

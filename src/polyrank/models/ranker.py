@@ -9,6 +9,7 @@ from polyrank.schema import Schema
 from polyrank.tasks import PROBABILITIES, OrdinalTask
 
 from . import chain as chains
+from .answering_module import AnsweringModule
 from .architectures import build_architecture, num_inputs
 from .calibration import Calibration
 from .config import ModelConfig
@@ -85,8 +86,10 @@ class Network(nn.Module):
         return [parameter for part in (*parts, *crosses) for parameter in part.parameters()]
 
 
-class MultiTaskRanker(nn.Module):
+class MultiTaskRanker(AnsweringModule):
     """Lookups, the layers of an architecture, and towers."""
+
+    network: Network
 
     def __init__(self, schema: Schema, config: ModelConfig) -> None:
         super().__init__()

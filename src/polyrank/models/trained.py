@@ -19,6 +19,7 @@ from polyrank.errors import DataError
 from polyrank.schema import Schema
 from polyrank.staging import PARTIAL_SUFFIX
 
+from .answering_module import AnsweringModule
 from .config import ModelConfig
 from .ranker import MultiTaskRanker
 
@@ -195,12 +196,12 @@ def _sample_labels(run: Path, schema: Schema, count: int, labels: torch.Tensor |
 
 
 def predict(
-    model: MultiTaskRanker, batch: Batch, *, batch_size: int = PREDICTED_ROWS, as_served: bool = False
+    model: AnsweringModule, batch: Batch, *, batch_size: int = PREDICTED_ROWS, as_served: bool = False
 ) -> dict[str, NDArray[np.float32]]:
     """Answer rows in evaluation mode, without gradients.
 
     Args:
-        model: a ranker.
+        model: what is asked.
         batch: the rows.
         batch_size: rows that are answered at once.
         as_served: with every output of an exported model, such as the probabilities of ordinal levels.
