@@ -1,0 +1,8 @@
+"""What was shown, joined with what came of it: rows with a label for each task."""
+
+from .instants import seconds as seconds
+from .joining import Joined as Joined
+from .joining import join as join
+from .options import JoinOptions as JoinOptions
+from .results import JoinCounts as JoinCounts
+from .results import TaskCounts as TaskCounts

@@ -1,0 +1,48 @@
+"""Values that name users, items and requests, as fingerprints: a value is one key however it arrives."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyrank.features import CategoricalFeature
+from polyrank.fingerprint import DEFAULT_SEED, MISSING, Dtype, fingerprint, fingerprint_cross
+from polyrank.rows import Column
+from polyrank.schema import Schema
+
+Keys = NDArray[np.int64]
+
+
+class KeyColumn:
+    """A column that names things.
+
+    Attributes:
+        name: of the column.
+        dtype: that of the feature of that name, or else text.
+        missing: tokens that stand for no value.
+    """
+
+    def __init__(self, name: str, schema: Schema) -> None:
+        self.name = name
+        self.dtype: Dtype = "text"
+        self.missing: tuple[str, ...] = ()
+        for feature in schema.features:
+            if isinstance(feature, CategoricalFeature) and feature.name == name:
+                self.dtype, self.missing = feature.dtype or "text", feature.missing
+
+    def read(self, column: Column, seed: int = DEFAULT_SEED) -> Keys:
+        """Return fingerprints, int64 [B]; -1 where missing.
+
+        Raises:
+            DataError: a value is none of the dtype.
+        """
+        return fingerprint(column, dtype=self.dtype, seed=seed, missing=self.missing, column=self.name)
+
+
+def pair(first: Keys, second: Keys) -> Keys:
+    """Return one key for each pair of keys, int64 [B]; -1 where one of both is missing."""
+    columns = [np.ma.masked_equal(keys, MISSING) for keys in (first, second)]
+    return fingerprint_cross(columns, dtypes=["int64", "int64"])
+
+
+def absent(rows: int) -> Keys:
+    """Return the keys of a column that is not there, int64 [rows]."""
+    return np.full(rows, MISSING, np.int64)

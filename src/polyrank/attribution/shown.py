@@ -1,0 +1,124 @@
+"""What a join needs to know of impressions: when, to whom, what, and in which request."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyrank.schema import Schema
+from polyrank.table import numbers
+
+from .instants import InstantColumn, Instants
+from .keys import KeyColumn, Keys, absent, pair
+from .matching import Places, first_of_each
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SHOWN_AT, REQUEST, RANK = "shown_at", "request_id", "rank"
+
+Texts = Callable[[Places], Sequence[str]]
+"""Gives rows, by their places, as text."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Shown:
+    """Impressions, [N] each, in the order of `shown_at`, `request_id` and `rank`, without repeated ones.
+
+    Attributes:
+        places: where they are in what was read.
+        times: when they were shown.
+        by_request: keys of request and item; -1 without a request id.
+        by_user: keys of user and item; -1 without a user.
+        items: keys of items.
+    """
+
+    places: Places
+    times: Instants
+    by_request: Keys
+    by_user: Keys
+    items: Keys
+
+    def __len__(self) -> int:
+        """Return N."""
+        return len(self.places)
+
+    def __getitem__(self, rows: Places | NDArray[np.bool_]) -> "Shown":
+        """Pick rows."""
+        return Shown(self.places[rows], self.times[rows], self.by_request[rows], self.by_user[rows], self.items[rows])
+
+
+class ShownReader:
+    """Reads impressions, a piece at a time."""
+
+    def __init__(self, schema: Schema, item: str, user: str | None) -> None:
+        self._times = InstantColumn(SHOWN_AT, schema)
+        self._item, self._request = KeyColumn(item, schema), KeyColumn(REQUEST, schema)
+        self._user = None if user is None else KeyColumn(user, schema)
+        self._pieces: list[tuple[NDArray[Any], ...]] = []
+        self._requests: list[Any] = []
+
+    def add(self, table: "pa.Table") -> None:
+        """Read the next rows.
+
+        Raises:
+            DataError: a value is none of its column; a `RowError` says in which row.
+        """
+        import pyarrow as pa
+
+        rows, present = table.num_rows, set(table.column_names)
+        items = self._item.read(table[self._item.name])
+        requests = self._request.read(table[REQUEST]) if REQUEST in present else absent(rows)
+        users = self._user.read(table[self._user.name]) if self._user and self._user.name in present else absent(rows)
+        ranks = numbers(table[RANK], RANK) if RANK in present else np.zeros(rows, np.float32)
+        self._pieces.append(
+            (self._times.read(table[SHOWN_AT]), ranks, items, pair(requests, items), pair(users, items))
+        )
+        texts = table[REQUEST].cast(pa.large_string()) if REQUEST in present else pa.chunked_array([pa.nulls(rows)])
+        self._requests.append(texts)
+
+    def finish(self, texts: Texts) -> tuple[Shown, int]:
+        """Return impressions in their order, and how many repeated ones are left out.
+
+        Without request ids, an item shown to a user twice at one time was shown once.
+
+        Args:
+            texts: gives rows that are alike in all that orders them.
+        """
+        times, ranks, items, by_request, by_user = (
+            np.concatenate(arrays) for arrays in zip(*self._pieces, strict=True)
+        )
+        by = (by_user, items, ranks, _places(self._requests), times)
+        order = _settled(np.lexsort(by), by, texts)
+        shown = Shown(order, times[order], by_request[order], by_user[order], items[order])
+        kept = shown[first_of_each(shown.by_request)]
+        alone = np.where(kept.by_request < 0, pair(kept.by_user, np.maximum(kept.times, 0)), -1)
+        kept = kept[first_of_each(alone)]
+        return kept, len(shown) - len(kept)
+
+
+def _places(requests: Sequence[Any]) -> NDArray[np.int64]:
+    """Return the place of each request id among all in the order of text, int64 [N]; missing ones are the last."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = pa.chunked_array([chunk.cast(pa.large_string()) for column in requests for chunk in column.chunks])
+    encoded = texts.combine_chunks().dictionary_encode()
+    ranks = np.append(pc.rank(encoded.dictionary, tiebreaker="dense").to_numpy(), len(encoded.dictionary) + 1)
+    indices = encoded.indices.fill_null(len(encoded.dictionary)).to_numpy(zero_copy_only=False)
+    return ranks.astype(np.int64)[indices]
+
+
+def _settled(order: Places, by: Sequence[NDArray[Any]], texts: Texts) -> Places:
+    """Order rows that are alike in all that orders them by their text, so that no order of files decides."""
+    ordered = np.stack([np.concatenate([[True], each[order][1:] != each[order][:-1]]) for each in by])
+    runs = np.cumsum(ordered.any(axis=0))
+    tied = np.flatnonzero(np.bincount(runs)[runs] > 1)
+    if not len(tied):
+        return order
+    by_text = np.lexsort((np.array(texts(order[tied])), runs[tied]))
+    settled = order.copy()
+    settled[tied] = order[tied][by_text]
+    return settled
