@@ -3,6 +3,7 @@
 from .instants import seconds as seconds
 from .joining import Joined as Joined
 from .joining import join as join
+from .joining import join_to_file as join_to_file
 from .options import JoinOptions as JoinOptions
 from .results import JoinCounts as JoinCounts
 from .results import TaskCounts as TaskCounts

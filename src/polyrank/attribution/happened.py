@@ -49,7 +49,7 @@ class Happened:
         """Return M."""
         return len(self.times)
 
-    def __getitem__(self, rows: NDArray[np.bool_]) -> "Happened":
+    def __getitem__(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "Happened":
         """Pick rows."""
         return Happened(*(getattr(self, field.name)[rows] for field in dataclasses.fields(self)))
 

@@ -4,20 +4,31 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from polyrank.files import UTF8
-from polyrank.schema import Schema
+import msgspec
 
+from polyrank.files import UTF8, Progress
+from polyrank.schema import Schema
+from polyrank.staging import staged_file
+
+from .gathering import gathered
 from .happened import Happened
 from .instants import EARLIEST, as_datetime, instant
-from .labelling import Labels, attribute, windows_us
+from .items import ItemTable
+from .labelling import LabelColumns, Labels, attribute, windows_us
 from .options import JoinOptions
-from .reading import join_keys, read_impressions, read_outcomes
+from .reading import Impressions, JoinKeys, join_keys, read_outcomes
 from .results import JoinCounts
 from .shown import Shown
-from .writing import check_apart, labelled
+from .writing import Labeller
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pyarrow as pa
+
+
+def _untold(_done: int, _total: int | None) -> None:
+    pass
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,12 +45,7 @@ class Joined:
 
 
 def join(
-    schema: Schema,
-    impressions: Path,
-    outcomes: Path,
-    options: JoinOptions | None = None,
-    *,
-    encoding: str = UTF8,
+    schema: Schema, impressions: Path, outcomes: Path, options: JoinOptions | None = None, *, encoding: str = UTF8
 ) -> Joined:
     """Give impressions labels out of outcomes; see docs/loop-data.md.
 
@@ -58,37 +64,107 @@ def join(
     """
     import pyarrow as pa
 
-    options = options or JoinOptions()
-    windows, keys = windows_us(schema, options), join_keys(schema, options, encoding)
-    until, since = _limits(schema, options)
-    rows, shown, repeated = read_impressions(schema, Path(impressions), keys)
-    check_apart(schema, options, rows.column_names)
-    happened, other_tasks = read_outcomes(schema, Path(outcomes), keys, options.time)
-    until = _newest(shown, happened) + 1 if until is None else until
-    shown, seen = shown[shown.times < until], happened[happened.times < until]
-    labels = Labels(schema, shown, attribute(shown, seen), windows, until)
-    kept = shown.times >= since
-    chosen = shown[kept]
-    columns = {name: values[kept] for name, values in labels.columns.items()}
-    table = labelled(schema, options, rows.take(pa.array(chosen.places)), chosen, columns)
-    counts = JoinCounts(
-        rows=len(chosen),
-        repeated=repeated,
-        items_not_found=0,
-        other_tasks=dict(sorted(other_tasks.items())),
-        not_yet=len(happened) - len(seen),
-        until=as_datetime(until),
-        settled=as_datetime(until - max(windows.values())),
-        item=keys.item,
-        user=keys.user,
-        tasks=tuple(labels.counts(place, kept) for place in range(len(schema.tasks))),
-    )
-    return Joined(table, counts)
+    plan = _Join(schema, options or JoinOptions(), encoding).plan(Path(impressions), Path(outcomes), _untold)
+    return Joined(pa.concat_tables(plan.tables(None)), plan.counts)
 
 
-def _limits(schema: Schema, options: JoinOptions) -> tuple[int | None, int]:
-    until = None if options.until is None else instant("until", options.until, schema.time_unit)
-    return until, EARLIEST if options.since is None else instant("since", options.since, schema.time_unit)
+def join_to_file(  # noqa: PLR0913 (what `join` takes, and where to)
+    schema: Schema,
+    impressions: Path,
+    outcomes: Path,
+    out: Path,
+    options: JoinOptions | None = None,
+    *,
+    encoding: str = UTF8,
+    progress: Progress = _untold,
+) -> JoinCounts:
+    """Write what `join` gives as Parquet, whole or not at all; memory grows with keys and labels alone.
+
+    Raises:
+        ConfigError: as `join`.
+        DataError: as `join`.
+        OutputError: `out` cannot be written.
+    """
+    import pyarrow.parquet as pq
+
+    join_of = _Join(schema, options or JoinOptions(), encoding)
+    with staged_file(out) as partial:
+        plan = join_of.plan(Path(impressions), Path(outcomes), progress)
+        writer = None
+        try:
+            for table in plan.tables(partial.parent):
+                writer = writer or pq.ParquetWriter(partial, table.schema, compression="zstd")
+                writer.write_table(table)
+        finally:
+            if writer is not None:
+                writer.close()
+    return plan.counts
+
+
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    """Which rows are joined, with which labels."""
+
+    impressions: Impressions
+    shown: Shown
+    labels: LabelColumns
+    labeller: Labeller
+    counts: JoinCounts
+
+    def tables(self, folder: Path | None) -> "Iterator[pa.Table]":
+        for part, rows in gathered(self.impressions, self.shown.places, folder):
+            labels = {name: values[part] for name, values in self.labels.items()}
+            yield self.labeller.add(rows, self.shown.times[part], labels)
+
+
+class _Join:
+    """What is asked for, checked against the schema before files are read."""
+
+    def __init__(self, schema: Schema, options: JoinOptions, encoding: str) -> None:
+        self._schema, self._options = schema, options
+        self._windows = windows_us(schema, options)
+        self._keys: JoinKeys = join_keys(schema, options, encoding)
+        self._until = None if options.until is None else instant("until", options.until, schema.time_unit)
+        self._since = EARLIEST if options.since is None else instant("since", options.since, schema.time_unit)
+
+    def plan(self, impressions: Path, outcomes: Path, progress: Progress) -> _Plan:
+        files = Impressions(self._schema, impressions, self._keys)
+        labeller = self._labeller(files)
+        shown, repeated = files.read(progress)
+        happened, other_tasks = read_outcomes(self._schema, outcomes, self._keys, self._options.time)
+        until = _newest(shown, happened) + 1 if self._until is None else self._until
+        shown, seen = shown[shown.times < until], happened[happened.times < until]
+        labels = Labels(self._labelled(files), shown, attribute(shown, seen), self._windows, until)
+        kept = shown.times >= self._since
+        items = labeller.items
+        counts = JoinCounts(
+            rows=int(kept.sum()),
+            repeated=repeated,
+            items_not_found=0 if items is None else int((items.places(shown.items[kept]) < 0).sum()),
+            other_tasks=dict(sorted(other_tasks.items())),
+            not_yet=len(happened) - len(seen),
+            until=as_datetime(until),
+            settled=as_datetime(until - max(self._windows.values())),
+            item=self._keys.item,
+            user=self._keys.user,
+            tasks=tuple(labels.counts(place, kept) for place in range(len(self._schema.tasks))),
+        )
+        return _Plan(files, shown[kept], {name: each[kept] for name, each in labels.columns.items()}, labeller, counts)
+
+    def _labeller(self, files: Impressions) -> Labeller:
+        file = self._options.items
+        items = None if file is None else ItemTable(self._schema, file, self._keys, files.columns)
+        labeller = Labeller(self._schema, self._options, self._keys.item, items)
+        labeller.check(files.columns)
+        return labeller
+
+    def _labelled(self, files: Impressions) -> Schema:
+        """Return the schema without conditions that impressions have in columns of their own."""
+        tasks = (
+            msgspec.structs.replace(task, when=None) if task.when in files.columns else task
+            for task in self._schema.tasks
+        )
+        return msgspec.structs.replace(self._schema, tasks=tuple(tasks))
 
 
 def _newest(shown: Shown, happened: Happened) -> int:

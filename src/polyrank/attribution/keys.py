@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.features import CategoricalFeature
-from polyrank.fingerprint import DEFAULT_SEED, MISSING, Dtype, fingerprint, fingerprint_cross
+from polyrank.features import CategoricalFeature, Dtype
+from polyrank.fingerprint import MISSING, fingerprint, fingerprint_cross
 from polyrank.rows import Column
 from polyrank.schema import Schema
 
@@ -28,13 +28,13 @@ class KeyColumn:
             if isinstance(feature, CategoricalFeature) and feature.name == name:
                 self.dtype, self.missing = feature.dtype or "text", feature.missing
 
-    def read(self, column: Column, seed: int = DEFAULT_SEED) -> Keys:
+    def read(self, column: Column) -> Keys:
         """Return fingerprints, int64 [B]; -1 where missing.
 
         Raises:
             DataError: a value is none of the dtype.
         """
-        return fingerprint(column, dtype=self.dtype, seed=seed, missing=self.missing, column=self.name)
+        return fingerprint(column, dtype=self.dtype, missing=self.missing, column=self.name)
 
 
 def pair(first: Keys, second: Keys) -> Keys:

@@ -76,8 +76,8 @@ class Labels:
     is over: if what came early were one, rows would be too good as long as what comes late is not there.
 
     Attributes:
-        columns: float32 [N] each, NaN where there is no label; with those columns of `when` that are no label, 1 where
-            an outcome counts.
+        columns: float32 [N] each, NaN where there is no label; with those columns of `when` that neither labels nor
+            impressions are, 1 where an outcome counts.
     """
 
     def __init__(
@@ -140,7 +140,7 @@ class Labels:
 def _folded(task: Task, places: Places, values: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
     """Return one label for each row, float64 [rows], of values that are oldest first."""
     if isinstance(task, CountTask | BinaryTask):
-        total = np.bincount(places, values, rows)
+        total = np.bincount(places, values, rows).astype(np.float64)
         return np.minimum(total, 1) if isinstance(task, BinaryTask) else total
     labels = np.full(rows, np.nan)
     kept, last = np.unique(places[::-1], return_index=True)

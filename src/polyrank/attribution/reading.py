@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING
 from polyrank.errors import DataError
 from polyrank.evaluation.options import EvaluationOptions
 from polyrank.evaluation.reading import keys_of
-from polyrank.files import Wanted, check_columns, scan, unified
+from polyrank.files import Progress, Wanted, check_columns, heads, scan
 from polyrank.schema import Schema
 
 from .happened import EVENT, TASK, Happened, HappenedReader
 from .keys import KeyColumn
+from .matching import Places
 from .options import JoinOptions
-from .shown import REQUEST, SHOWN_AT, Shown, ShownReader
+from .shown import RANK, REQUEST, SHOWN_AT, Shown, ShownReader
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Iterator, Sequence
 
-    import pyarrow as pa
+    from polyrank.files import Piece
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,26 +53,68 @@ def join_keys(schema: Schema, options: JoinOptions, encoding: str) -> JoinKeys:
     return JoinKeys(keys.item, keys.user, Wanted(text=text, integers=schema.integer_columns, encoding=encoding))
 
 
-def read_impressions(schema: Schema, path: Path, keys: JoinKeys) -> "tuple[pa.Table, Shown, int]":
-    """Read impressions: all their columns, what a join needs to know of them, and how many are repeated.
+class Impressions:
+    """Files of impressions, which are read twice: first what a join needs to know, then all their columns.
 
-    Raises:
-        DataError: the files cannot be read, hold no row, lack a column, or a value is wrong.
+    A file that appears in between is left alone.
+
+    Attributes:
+        path: of the files.
+        columns: all that one of them has.
     """
-    import pyarrow as pa
 
-    reader, tables, unity = ShownReader(schema, keys.item, keys.user), [], None
-    for piece in scan(path, keys.wanted):
-        check_columns(piece.file, piece.table.column_names, (SHOWN_AT, keys.item))
-        with piece.named():
-            reader.add(piece.table)
-        tables.append(piece.table)
-        unity = unified(path, piece.table.schema, unity)
-    if not sum(table.num_rows for table in tables):
-        raise DataError(f"{path} holds no row")
-    table = pa.concat_tables(tables, promote_options="permissive")
-    shown, repeated = reader.finish(lambda places: [repr(row) for row in table.take(pa.array(places)).to_pylist()])
-    return table, shown, repeated
+    def __init__(self, schema: Schema, path: Path, keys: JoinKeys) -> None:
+        self.path, self._schema, self._keys = path, schema, keys
+        self._starts: dict[Path, int] = {}
+        self._rows = 0
+        present = [set(piece.table.column_names) for piece in heads(path, keys.wanted)]
+        self.columns = set().union(*present)
+        self._common = set(self.columns).intersection(*present)
+
+    def read(self, progress: Progress) -> tuple[Shown, int]:
+        """Return impressions in their order, and how many repeated ones are left out.
+
+        Raises:
+            DataError: the files cannot be read, hold no row, lack a column, or a value is wrong.
+        """
+        reader = ShownReader(self._schema, self._keys.item, self._keys.user)
+        names = [SHOWN_AT, self._keys.item, REQUEST, RANK, *([] if self._keys.user is None else [self._keys.user])]
+        found = [name for name in dict.fromkeys(names) if name in self.columns]
+        # A column that some files lack is null in their rows, which a reader of certain columns refuses.
+        wanted = dataclasses.replace(self._keys.wanted, columns=found if self._common.issuperset(found) else None)
+        for piece in scan(self.path, wanted):
+            check_columns(piece.file, piece.table.column_names, (SHOWN_AT, self._keys.item))
+            with piece.named():
+                reader.add(piece.table)
+            self._starts.setdefault(piece.file, self._rows)
+            self._rows += piece.table.num_rows
+            progress(self._rows, None)
+        if not self._rows:
+            raise DataError(f"{self.path} holds no row")
+        return reader.finish(self._texts)
+
+    def pieces(self) -> "Iterator[tuple[int, Piece]]":
+        """Yield rows with all their columns, each piece with the place of its first row among all.
+
+        Raises:
+            DataError: a file is not what it was when it was read first.
+        """
+        rows = 0
+        for piece in scan(self.path, self._keys.wanted):
+            if piece.file in self._starts:
+                rows += piece.table.num_rows
+                yield self._starts[piece.file] + piece.first_row, piece
+        if rows != self._rows:
+            raise DataError(f"{self.path} changed while it was read; join again")
+
+    def _texts(self, places: Places) -> "Sequence[str]":
+        """Return rows as text, which is rarely asked for."""
+        found: dict[int, str] = {}
+        for start, piece in self.pieces():
+            within = places[(places >= start) & (places < start + piece.table.num_rows)]
+            rows = piece.table.take(within - start).to_pylist()
+            found |= {place: repr(sorted(row.items())) for place, row in zip(within.tolist(), rows, strict=True)}
+        return [found[place] for place in places.tolist()]
 
 
 def read_outcomes(schema: Schema, path: Path, keys: JoinKeys, time: str) -> "tuple[Happened, Counter[str]]":

@@ -106,9 +106,10 @@ def _places(requests: Sequence[Any]) -> NDArray[np.int64]:
 
     texts = pa.chunked_array([chunk.cast(pa.large_string()) for column in requests for chunk in column.chunks])
     encoded = texts.combine_chunks().dictionary_encode()
-    ranks = np.append(pc.rank(encoded.dictionary, tiebreaker="dense").to_numpy(), len(encoded.dictionary) + 1)
+    ranks: NDArray[np.int64] = pc.rank(encoded.dictionary, tiebreaker="dense").to_numpy().astype(np.int64)
     indices = encoded.indices.fill_null(len(encoded.dictionary)).to_numpy(zero_copy_only=False)
-    return ranks.astype(np.int64)[indices]
+    places: NDArray[np.int64] = np.append(ranks, len(ranks) + 1)[indices]
+    return places
 
 
 def _settled(order: Places, by: Sequence[NDArray[Any]], texts: Texts) -> Places:

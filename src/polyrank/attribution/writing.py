@@ -1,17 +1,22 @@
 """Impressions with their labels, as rows that train with the schema."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from polyrank.errors import DataError
+from polyrank.errors import ConfigError, DataError
+from polyrank.positions import Positions
 from polyrank.schema import Schema
+from polyrank.table import numbers
+from polyrank.tasks import BinaryTask
 
-from .instants import in_unit
+from .instants import Instants, in_unit
+from .items import ItemTable
 from .labelling import LabelColumns
 from .options import JoinOptions
-from .shown import RANK, REQUEST, SHOWN_AT, Shown
+from .shown import RANK, REQUEST, SHOWN_AT
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,38 +25,87 @@ RESERVED = (REQUEST, SHOWN_AT, "model", "version", "arm", RANK, "rank_score", "s
 """Columns of the impression log, in their order."""
 
 
-def check_apart(schema: Schema, options: JoinOptions, present: Sequence[str]) -> None:
-    """Refuse impressions that have a column which a join gives.
+class Labeller:
+    """Adds to impressions the columns that training needs beside them.
 
-    Raises:
-        DataError: they have.
+    Attributes:
+        item: column of items.
+        items: what is known of them; None where impressions have it all.
     """
-    for task in schema.tasks:
-        if task.label in present:
-            made = f"the label of task {task.name!r}, which outcomes give"
-            raise DataError(f"impressions have a column {task.label!r} already, {made}; leave it out")
-    if options.position is not None and options.position in present and options.position != RANK:
-        raise DataError(f"position must be no column of the impressions, got {options.position!r}; choose another name")
-    if options.position is not None and RANK not in present:
-        raise DataError(f"position needs a column {RANK!r}, which impressions have not; leave position out")
+
+    def __init__(self, schema: Schema, options: JoinOptions, item: str, items: ItemTable | None) -> None:
+        self._schema, self._position = schema, options.position
+        self.item, self.items = item, items
+        self._positions = None if options.positions is None else Positions.load(options.positions)
+        self._label = "" if self._positions is None else _label(schema, self._positions)
+
+    def check(self, present: Collection[str]) -> None:
+        """Refuse impressions that have a column which a join gives, or lack one that it needs.
+
+        Raises:
+            ConfigError: positions are given, and the schema has no column of weights.
+            DataError: impressions have, or lack, such a column.
+        """
+        for task in self._schema.tasks:
+            if task.label in present:
+                made = f"the label of task {task.name!r}, which outcomes give"
+                raise DataError(f"impressions have a column {task.label!r}, {made}; leave it out")
+        if self._positions is not None and self._schema.sample_weight is None:
+            raise ConfigError(
+                "positions need a column for the weights, and the schema has none; "
+                'add sample_weight = "weight" to the schema'
+            )
+        for name, given in (("position", self._position), ("positions", self._positions)):
+            if given is not None and RANK not in present:
+                raise DataError(f"{name} needs the column {RANK!r}, which impressions have not")
+        weight = None if self._positions is None else self._schema.sample_weight
+        for column in (self._position, weight):
+            if column is not None and column in present and column != RANK:
+                raise DataError(
+                    f"impressions have a column {column!r}, which a join gives with positions; leave it out"
+                )
+
+    def add(self, rows: "pa.Table", times: Instants, labels: LabelColumns) -> "pa.Table":
+        """Return the rows [N] with all columns; labels are float32 [N] each."""
+        import pyarrow as pa
+
+        columns: dict[str, Any] = {name: rows[name] for name in rows.column_names}
+        if self.items is not None:
+            columns |= self.items.of(rows[self.item])
+        columns = _ordered(self._schema, columns)
+        time, weight = self._schema.time, self._schema.sample_weight
+        if time is not None and time not in (SHOWN_AT, *self._schema.feature_columns):
+            columns[time] = pa.array(in_unit(times, self._schema.time_unit))
+        if self._position is not None:
+            columns[self._position] = rows[RANK]
+        if weight is not None and weight not in columns:
+            columns[weight] = pa.array(self._weights(rows, labels))
+        for name, values in labels.items():
+            columns[name] = pa.array(values, mask=np.isnan(values))
+        return pa.table(columns)
+
+    def _weights(self, rows: "pa.Table", labels: LabelColumns) -> NDArray[np.float32]:
+        """Weigh clicks by their inverse propensity, and all other rows by 1.
+
+        Joachims, Swaminathan and Schnabel, Unbiased Learning-to-Rank with Biased Feedback, WSDM 2017: a click tells of
+        relevance as often as it was looked at; no click tells the same wherever it was not.
+        """
+        weights = np.ones(rows.num_rows, np.float32)
+        if self._positions is not None:
+            clicked = labels[self._label] == 1
+            weights[clicked] = self._positions.weights(np.asarray(numbers(rows[RANK], RANK), np.int64))[clicked]
+        return weights
 
 
-def labelled(schema: Schema, options: JoinOptions, rows: "pa.Table", shown: Shown, labels: LabelColumns) -> "pa.Table":
-    """Return rows [N] of impressions with the columns that training needs beside them."""
-    import pyarrow as pa
-
-    columns: dict[str, Any] = {name: rows[name] for name in _ordered(schema, rows.column_names)}
-    if schema.time is not None and schema.time not in (SHOWN_AT, *schema.feature_columns):
-        columns[schema.time] = pa.array(in_unit(shown.times, schema.time_unit))
-    if options.position is not None:
-        columns[options.position] = rows[RANK]
-    if schema.sample_weight is not None and schema.sample_weight not in columns:
-        columns[schema.sample_weight] = pa.array(np.ones(len(shown), np.float32))
-    columns |= {name: pa.array(values, mask=np.isnan(values)) for name, values in labels.items() if name not in columns}
-    return pa.table(columns)
-
-
-def _ordered(schema: Schema, present: Sequence[str]) -> list[str]:
+def _ordered(schema: Schema, columns: dict[str, Any]) -> dict[str, Any]:
     """Return columns in an order that no order of files changes: ours, those of features, others by name."""
-    first = [name for name in (*RESERVED, *schema.feature_columns) if name in present]
-    return [*dict.fromkeys(first), *sorted(set(present) - set(first))]
+    names = dict.fromkeys((*RESERVED, *schema.feature_columns, *sorted(columns)))
+    return {name: columns[name] for name in names if name in columns}
+
+
+def _label(schema: Schema, positions: Positions) -> str:
+    labels = {task.name: task.label for task in schema.tasks if isinstance(task, BinaryTask)}
+    if positions.task not in labels:
+        known = f"binary tasks of the schema are {', '.join(labels)}"
+        raise ConfigError(f"positions must be of a binary task of the schema, got {positions.task!r}; {known}")
+    return labels[positions.task]

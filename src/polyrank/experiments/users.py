@@ -70,4 +70,5 @@ def arm_sums(labels: NDArray[np.floating], users: NDArray[np.int64], chosen: NDA
     """
     rows = chosen & ~np.isnan(labels)
     counts = np.bincount(users[rows], minlength=size).astype(np.float64)
-    return ArmSums(np.bincount(users[rows], labels[rows].astype(np.float64), size), counts)
+    sums = np.bincount(users[rows], labels[rows].astype(np.float64), size)
+    return ArmSums(sums.astype(np.float64), counts)
