@@ -7,3 +7,5 @@ from .joining import join_to_file as join_to_file
 from .options import JoinOptions as JoinOptions
 from .results import JoinCounts as JoinCounts
 from .results import TaskCounts as TaskCounts
+from .text import count_lines as count_lines
+from .text import count_rows as count_rows

@@ -1,6 +1,7 @@
 """One small module per verb: `add_parser` describes it, `run` does it. Heavy libraries are imported in `run`."""
 
 from . import (
+    ab,
     card,
     compare,
     dataset,
@@ -11,7 +12,9 @@ from . import (
     export,
     fingerprint,
     inspect,
+    join,
     loadtest,
+    positions,
     publish,
     rank,
     report,
@@ -30,6 +33,8 @@ VERBS = (
     dataset,
     schema,
     fingerprint,
+    join,
+    positions,
     train,
     compare,
     tune,
@@ -47,6 +52,7 @@ VERBS = (
     rank,
     verify,
     loadtest,
+    ab,
     demo,
     server,
     doctor,

@@ -1,19 +1,15 @@
 """Compares arms."""
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.arguments import is_number, shown
-from polyrank.errors import ConfigError
-from polyrank.evaluation.options import EvaluationOptions
-from polyrank.evaluation.reading import keys_of
 from polyrank.labels import groups, label_matrix
 from polyrank.rows import Rows, columns_of
 from polyrank.schema import Schema
 from polyrank.tasks import MulticlassTask, kind_of
 
 from .arms import Arms, read_arms
+from .asking import asked_of
 from .differences import adjusted, arm_mean, difference
 from .results import Comparison, TaskComparison
 from .users import arm_sums
@@ -39,28 +35,25 @@ def compare(
         confidence: of intervals, in (0, 1).
 
     Raises:
-        ConfigError: `confidence` is out of range, no column of users is known, or no arm is named `baseline`.
+        ConfigError: `confidence` is out of range, no column of users is known, no task has a mean, or no arm is named
+            `baseline`.
         DataError: a column is missing, a label is none of its task, or there are not two arms.
     """
-    if not is_number(confidence) or not 0 < confidence < 1:
-        raise ConfigError(f"confidence must be in (0, 1), got {shown(confidence)}")
-    user = keys_of(schema, EvaluationOptions(user=user)).user
-    if user is None:
-        raise ConfigError("user must be named, since the schema has no group and no categorical feature of users")
-    tasks = [task for task in schema.tasks if not isinstance(task, MulticlassTask)]
-    compared = msgspec.structs.replace(schema, tasks=tuple(tasks))
-    observed = [name for task in tasks for name in (task.label, task.when) if name is not None]
-    columns = columns_of(rows, tuple(dict.fromkeys((by, user, *observed))))
-    arms = read_arms(columns[by], groups(columns[user], user), by=by, baseline=baseline)
-    labels = label_matrix(compared, columns) if tasks else np.empty((len(arms.codes), 0), np.float32)
-    found = [_task(task.name, kind_of(task), labels[:, place], arms, confidence) for place, task in enumerate(tasks)]
+    asked = asked_of(schema, by=by, user=user, confidence=confidence)
+    columns = columns_of(rows, asked.columns)
+    arms = read_arms(columns[by], groups(columns[asked.user], asked.user), by=by, baseline=baseline)
+    labels = label_matrix(asked.schema, columns)
+    tasks = [
+        _task(task.name, kind_of(task), labels[:, place], arms, confidence)
+        for place, task in enumerate(asked.schema.tasks)
+    ]
     return Comparison(
         by=by,
         baseline=arms.names[0],
-        user=user,
+        user=asked.user,
         confidence=confidence,
         arms=arms.sizes,
-        tasks=adjusted(found),
+        tasks=adjusted(tasks),
         shared_users=arms.shared_users,
         outside=arms.outside,
         not_compared=tuple(task.name for task in schema.tasks if isinstance(task, MulticlassTask)),

@@ -16,6 +16,9 @@ FORMAT = 1
 POWER = 0.8
 """How often a difference that is called detectable is found."""
 
+MISMATCH = 0.001
+"""A sample ratio that is rarer than this is no chance."""
+
 FEW_USERS = 100
 """With fewer users in an arm intervals by the normal distribution are too narrow."""
 
@@ -97,6 +100,27 @@ class TaskComparison(msgspec.Struct, frozen=True, kw_only=True):
     differences: tuple[Difference, ...]
 
 
+class SampleRatio(msgspec.Struct, frozen=True, kw_only=True):
+    """Users of arms beside what was intended: where chance is no explanation, arms lost users unevenly.
+
+    Fabijan et al., Diagnosing Sample Ratio Mismatch in Online Controlled Experiments, KDD 2019.
+
+    Attributes:
+        shares: intended, by arm, summing to 1.
+        expected: users by arm.
+        p_value: of users as far from that, by the chi-square test.
+    """
+
+    shares: dict[str, float]
+    expected: dict[str, float]
+    p_value: float
+
+    @property
+    def is_mismatch(self) -> bool:
+        """Whether it is no chance; differences then mean little."""
+        return self.p_value < MISMATCH
+
+
 class Comparison(ResultFile, msgspec.Struct, frozen=True, kw_only=True):
     """Arms beside a baseline.
 
@@ -110,6 +134,7 @@ class Comparison(ResultFile, msgspec.Struct, frozen=True, kw_only=True):
         shared_users: users with rows of more than one arm.
         outside: rows without an arm, which are left out.
         not_compared: tasks of classes, whose labels have no mean.
+        ratio: users beside what was intended; None where that is not known.
         format: of this file.
     """
 
@@ -126,6 +151,7 @@ class Comparison(ResultFile, msgspec.Struct, frozen=True, kw_only=True):
     shared_users: int = 0
     outside: int = 0
     not_compared: tuple[str, ...] = ()
+    ratio: SampleRatio | None = None
     format: int = FORMAT
 
     def differs(self, difference: Difference) -> bool:
