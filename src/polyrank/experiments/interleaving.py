@@ -124,8 +124,8 @@ def _credits(
     own, other = known & (arms.codes == code), known & (arms.codes == 0)
     size = int(requests.max(initial=-1)) + 1
     in_both = (np.bincount(requests[own], minlength=size) > 0) & (np.bincount(requests[other], minlength=size) > 0)
-    gain = np.bincount(requests[own], labels[own].astype(np.float64), size)
-    gain -= np.bincount(requests[other], labels[other].astype(np.float64), size)
+    credits_of = np.where(own, labels, np.where(other, -labels, 0)).astype(np.float64)
+    gain = np.bincount(requests[known], credits_of[known], size)
     users = np.zeros(size, np.int64)
     users[requests[known]] = arms.users[known]
     return np.sign(gain[in_both]).astype(np.int64), users[in_both]
