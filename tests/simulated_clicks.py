@@ -2,7 +2,6 @@
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 EXAMINATION = 1 / np.arange(1, 5) ** 0.8
 

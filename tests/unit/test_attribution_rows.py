@@ -227,7 +227,7 @@ def test_positions_of_another_task_are_refused(tmp_path: Path) -> None:
 
 def test_a_window_of_an_unknown_task_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
-        ConfigError, match="windows_s must be of tasks of the schema, got 'clik'; .* did you mean 'click'"
+        ConfigError, match=r"windows_s must be of tasks of the schema, got 'clik'; .* did you mean 'click'"
     ):
         join(SHOP, *write(tmp_path, ONE, CLICK), JoinOptions(windows_s={"clik": 3}))
 

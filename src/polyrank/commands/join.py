@@ -71,7 +71,7 @@ def _add_columns(parser: argparse.ArgumentParser) -> None:
         "--positions",
         type=Path,
         metavar="FILE",
-        help="of polyrank positions: weigh clicks by how likely their place is looked at, in the sample weight's column",
+        help="of polyrank positions: weigh clicks by how likely their place is looked at",
     )
 
 
