@@ -14,7 +14,7 @@ from simulated_clicks import EXAMINATION, simulated_clicks
 from polyrank.errors import ConfigError, DataError
 from polyrank.positions import PositionOptions, Positions, estimate
 from polyrank.positions.options import Method
-from polyrank.positions.pairs import pair_clicks
+from polyrank.positions.pairs import pair_clicks, tells_enough
 from polyrank.positions.shown_rows import RankedRows
 from polyrank.train.datasets.storefront import simulate
 
@@ -57,6 +57,16 @@ def test_regression_is_taken_where_no_item_was_shown_twice() -> None:
     rows = simulated_clicks(0)
     alone = rows.set_column(1, "item_id", pa.array(np.arange(rows.num_rows)))
     assert estimate(SCHEMA, alone).method == "em"
+
+
+def test_a_rank_that_always_wins_is_not_told_by_pairs() -> None:
+    """Pairs of the first two ranks are mixed; of the last and the second clicks are at the last alone."""
+    units = np.repeat(np.arange(60), 2)
+    ranks = np.where(units < 40, np.tile([0, 1], 60), np.tile([1, 2], 60))
+    clicks = np.where(units < 40, np.isin(np.arange(120) % 4, (0, 3)), ranks == 2).astype(float)
+    rows = RankedRows(clicks, ranks, units, units, num_ranks=3)
+    assert np.bincount(ranks, clicks).min() >= 20
+    assert not tells_enough(rows)
 
 
 def test_answers_for_the_task_are_its_scores() -> None:

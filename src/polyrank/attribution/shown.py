@@ -76,8 +76,8 @@ class ShownReader:
         self._pieces.append(
             (self._times.read(table[SHOWN_AT]), ranks, items, pair(requests, items), pair(users, items))
         )
-        texts = table[REQUEST].cast(pa.large_string()) if REQUEST in present else pa.chunked_array([pa.nulls(rows)])
-        self._requests.append(texts)
+        texts = table[REQUEST] if REQUEST in present else pa.chunked_array([pa.nulls(rows)])
+        self._requests += texts.cast(pa.large_string()).dictionary_encode().chunks
 
     def finish(self, texts: Texts) -> tuple[Shown, int]:
         """Return impressions in their order, and how many repeated ones are left out.
@@ -87,25 +87,29 @@ class ShownReader:
         Args:
             texts: gives rows that are alike in all that orders them.
         """
-        times, ranks, items, by_request, by_user = (
-            np.concatenate(arrays) for arrays in zip(*self._pieces, strict=True)
-        )
+        columns = list(zip(*self._pieces, strict=True))
+        self._pieces.clear()
+        # Each column of pieces goes before the next is joined.
+        times, ranks, items, by_request, by_user = (np.concatenate(columns.pop(0)) for _ in range(len(columns)))
         by = (by_user, items, ranks, _places(self._requests), times)
         order = _settled(np.lexsort(by), by, texts)
         shown = Shown(order, times[order], by_request[order], by_user[order], items[order])
         kept = shown[first_of_each(shown.by_request)]
-        alone = np.where(kept.by_request < 0, pair(kept.by_user, np.maximum(kept.times, 0)), -1)
+        alone = np.where(kept.by_request < 0, pair(kept.by_user, kept.times), -1)
         kept = kept[first_of_each(alone)]
         return kept, len(shown) - len(kept)
 
 
 def _places(requests: Sequence[Any]) -> NDArray[np.int64]:
-    """Return the place of each request id among all in the order of text, int64 [N]; missing ones are the last."""
+    """Return the place of each request id among all in the order of text, int64 [N]; missing ones are the last.
+
+    Args:
+        requests: chunks of texts in dictionaries.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    texts = pa.chunked_array([chunk.cast(pa.large_string()) for column in requests for chunk in column.chunks])
-    encoded = texts.combine_chunks().dictionary_encode()
+    encoded = pa.chunked_array(requests).unify_dictionaries().combine_chunks()
     ranks: NDArray[np.int64] = pc.rank(encoded.dictionary, tiebreaker="dense").to_numpy().astype(np.int64)
     indices = encoded.indices.fill_null(len(encoded.dictionary)).to_numpy(zero_copy_only=False)
     places: NDArray[np.int64] = np.append(ranks, len(ranks) + 1)[indices]
@@ -119,7 +123,8 @@ def _settled(order: Places, by: Sequence[NDArray[Any]], texts: Texts) -> Places:
     tied = np.flatnonzero(np.bincount(runs)[runs] > 1)
     if not len(tied):
         return order
-    by_text = np.lexsort((np.array(texts(order[tied])), runs[tied]))
+    rows = list(zip(runs[tied].tolist(), texts(order[tied]), strict=True))
+    by_text = np.array(sorted(range(len(rows)), key=rows.__getitem__))
     settled = order.copy()
     settled[tied] = order[tied][by_text]
     return settled

@@ -50,15 +50,21 @@ def harvested(rows: RankedRows) -> RankedRows:
 
 
 def tells_enough(rows: RankedRows) -> bool:
-    """Say whether harvested rows tell of every rank: by some clicks, and by a chain of pairs from the first."""
-    clicks = np.bincount(rows.ranks, rows.clicks, rows.num_ranks)
-    if clicks.min() < MIN_CLICKS:
+    """Say whether harvested rows tell of every rank: by some clicks, and by chains of pairs from the first and to it.
+
+    Ford, Solution of a Ranking Problem from Binary Comparisons, American Mathematical Monthly 64, 1957: without both
+    chains some ranks beat all others, and nothing finite is most likely.
+    """
+    if np.bincount(rows.ranks, rows.clicks, rows.num_ranks).min() < MIN_CLICKS:
         return False
-    wins = pair_clicks(rows)
-    linked = (wins + wins.T) > 0
-    reached = np.eye(1, rows.num_ranks, dtype=bool)[0]
-    for _ in range(rows.num_ranks):
-        reached |= linked[reached].any(axis=0)
+    wins = pair_clicks(rows) > 0
+    return _reaches_all(wins) and _reaches_all(wins.T)
+
+
+def _reaches_all(linked: NDArray[np.bool_]) -> bool:
+    reached = np.arange(len(linked)) == 0
+    for _ in range(len(linked)):
+        reached = reached | linked[reached].any(axis=0)
     return bool(reached.all())
 
 
