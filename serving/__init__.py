@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from .async_client import AsyncRanker as AsyncRanker
     from .client import Ranker as Ranker
     from .control import ModelControl as ModelControl
+    from .impressions import ImpressionLog as ImpressionLog
     from .items import Items as Items
     from .local import LocalRanker as LocalRanker
     from .options import ClientOptions as ClientOptions
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "AsyncRanker": ".async_client",
     "ClientOptions": ".options",
+    "ImpressionLog": ".impressions",
     "Items": ".items",
     "Metrics": ".telemetry",
     "LocalRanker": ".local",

@@ -18,6 +18,8 @@ from .telemetry import Telemetry
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from .impressions import ImpressionLog
+
 
 class AsyncRanker:
     """`Ranker` for asyncio: the same calls, awaited, with the same arguments, answers and errors.
@@ -76,9 +78,10 @@ class AsyncRanker:
         exclude: Iterable[Any] | None = None,
         timeout_s: float | None = None,
         request_id: str | None = None,
+        log: "ImpressionLog | None" = None,
     ) -> "pa.Table":
         """Rank items for one user; see `Ranker.rank`."""
-        return await self._core.rank(user, items, Wish(top_k, weights, exclude), timeout_s, request_id)
+        return await self._core.rank(user, items, Wish(top_k, weights, exclude, log), timeout_s, request_id)
 
     async def recommend(  # noqa: PLR0913 (as `rank`)
         self,
@@ -90,10 +93,11 @@ class AsyncRanker:
         exclude_seen: Iterable[Any] | None = None,
         timeout_s: float | None = None,
         request_id: str | None = None,
+        log: "ImpressionLog | None" = None,
     ) -> "pa.Table":
         """Return the best of a whole catalogue; see `Ranker.recommend`."""
         check_items(catalog)
-        wish = Wish(top_k, weights, exclude_seen)
+        wish = Wish(top_k, weights, exclude_seen, log)
         return await self._core.rank(user, catalog, wish, timeout_s, request_id)
 
     async def close(self) -> None:

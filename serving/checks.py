@@ -66,6 +66,18 @@ def check_top_k(top_k: int | None) -> None:
         raise ConfigError(f"top_k must be 1 or above, got {top_k!r}")
 
 
+def check_log(log: object) -> None:
+    """Refuse what logs nothing; None stands for no log.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    if log is not None:
+        from .impressions import ImpressionLog
+
+        instance("log", log, ImpressionLog, "an ImpressionLog(folder)")
+
+
 def check_items(items: object) -> None:
     """Refuse rows that are not encoded yet.
 

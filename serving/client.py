@@ -19,6 +19,8 @@ from .waiting import finish
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from .impressions import ImpressionLog
+
 
 class Ranker(Closing):
     """Client of a served ranker, over HTTP or gRPC.
@@ -125,6 +127,7 @@ class Ranker(Closing):
         exclude: Iterable[Any] | None = None,
         timeout_s: float | None = None,
         request_id: str | None = None,
+        log: "ImpressionLog | None" = None,
     ) -> "pa.Table":
         """Rank items for one user.
 
@@ -135,17 +138,18 @@ class Ranker(Closing):
             weights: of the tasks in the score, 0 where left out; None weighs each with 1.
             exclude: keys of items to leave out, such as those that the user has seen.
             timeout_s: as of `score`.
-            request_id: as of `score`.
+            request_id: what outcomes and Triton's log name the request by; None makes one.
+            log: takes down all rows of the answer as shown, the first on the first place.
 
         Returns:
             A table, the best item first: `item`, int64, its place in the table of items; its key, if it has one;
             `score`; and the columns that `score` gives of each task. Items of equal score are in the order of their
-            table.
+            table. Its metadata has the request id and the weights too.
 
         Raises:
-            As `score`, and ConfigError: `top_k` or `weights` is wrong.
+            As `score`, and ConfigError: `top_k`, `weights` or `log` is wrong.
         """
-        return finish(self._core.rank(user, items, Wish(top_k, weights, exclude), timeout_s, request_id))
+        return finish(self._core.rank(user, items, Wish(top_k, weights, exclude, log), timeout_s, request_id))
 
     def recommend(  # noqa: PLR0913 (as `rank`)
         self,
@@ -157,6 +161,7 @@ class Ranker(Closing):
         exclude_seen: Iterable[Any] | None = None,
         timeout_s: float | None = None,
         request_id: str | None = None,
+        log: "ImpressionLog | None" = None,
     ) -> "pa.Table":
         """Return the best of a whole catalogue for one user; as `rank`, of items that are encoded already.
 
@@ -167,13 +172,14 @@ class Ranker(Closing):
             weights: as of `rank`.
             exclude_seen: keys of items that the user has seen.
             timeout_s: as of `score`.
-            request_id: as of `score`.
+            request_id: as of `rank`.
+            log: as of `rank`.
 
         Raises:
             As `rank`.
         """
         check_items(catalog)
-        wish = Wish(top_k, weights, exclude_seen)
+        wish = Wish(top_k, weights, exclude_seen, log)
         return finish(self._core.rank(user, catalog, wish, timeout_s, request_id))
 
     def close(self) -> None:

@@ -1,8 +1,6 @@
 """The client's work, written once: `Ranker` runs it as plain calls, `AsyncRanker` awaits it."""
 
 import functools
-import itertools
-import secrets
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,17 +9,19 @@ from numpy.typing import NDArray
 from polyrank.encoder import Batch
 from polyrank.errors import ConfigError, ModelNotReadyError, RequestError
 from polyrank.rows import Rows
+from polyrank.score_weights import score_weights
 from polyrank.signature import REQUEST_SUFFIX, SCORE
 
 from .addresses import address_of, check_timeout
 from .agreement import Agreement, Sent
 from .caller import Answered, Caller, Deadline
 from .calls import Call, Reply
-from .checks import check_client, check_request_id, check_top_k, urls_of
+from .checks import check_client, check_log, check_request_id, check_top_k, urls_of
 from .endpoints import Endpoint, Endpoints
 from .items import Items
 from .joining import Answers, joined, parts_of
 from .options import ClientOptions
+from .origins import Origin, RequestIds
 from .ranking import (
     User,
     best,
@@ -42,6 +42,8 @@ from .waiting import Asynchronous, AsyncSignal, Blocking, BlockingSignal
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from .impressions import ImpressionLog
+
 _LONG = 20_000
 """Rows that take milliseconds to encode, which asyncio's loop should not wait for."""
 
@@ -52,6 +54,7 @@ class Wish(NamedTuple):
     top_k: int | None = None
     weights: Mapping[str, float] | None = None
     exclude: Iterable[Any] | None = None
+    log: "ImpressionLog | None" = None
 
 
 class _Asked(NamedTuple):
@@ -61,7 +64,7 @@ class _Asked(NamedTuple):
     items: Items
     weights: Mapping[str, float] | None
     deadline: Deadline
-    request_id: str | None
+    request_id: str
 
 
 class _To(NamedTuple):
@@ -69,7 +72,7 @@ class _To(NamedTuple):
 
     endpoint: Endpoint
     deadline: Deadline
-    request_id: str | None
+    request_id: str
 
 
 class RankerCore:
@@ -101,7 +104,7 @@ class RankerCore:
         self._has_requests = False
         self._rows_alone = ""  # the version that is known to have no graph over requests
         self._name = model
-        self._prefix, self._numbers = secrets.token_hex(4), itertools.count(1)
+        self._request_ids = RequestIds()
 
     async def connect(self, deadline: Deadline | None = None) -> None:
         """Find the model and read its schema, unless that is done."""
@@ -143,7 +146,7 @@ class RankerCore:
         import pyarrow as pa
 
         deadline = self._deadline(timeout_s)
-        check_request_id(request_id)
+        name = self._named(request_id)
         await self.connect(deadline)
         with self._telemetry.call("score", self.model) as record:
             encoded: tuple[bytes, Batch] | None = None
@@ -154,7 +157,7 @@ class RankerCore:
                     encoded = (served.wire, await self._encode(served, rows))
                 batch = encoded[1]
                 parts = ((len(part), part.named()) for part in parts_of(batch, served.max_rows))
-                to = _To(endpoint, deadline, request_id)
+                to = _To(endpoint, deadline, name)
                 return batch, await self._infer(served, parts, served.widths, to)
 
             served, (batch, replies) = await self._agreed(self.model, deadline, send)
@@ -175,17 +178,23 @@ class RankerCore:
         """See `Ranker.rank`."""
         deadline = self._deadline(timeout_s)
         check_top_k(wish.top_k)
-        check_request_id(request_id)
+        check_log(wish.log)
+        name = self._named(request_id)
         row = user_row(user)
         await self.connect(deadline)
         known = items if isinstance(items, Items) else await self.items(items, None)
         excluded = None if wish.exclude is None else known.places_of(wish.exclude)
         with self._telemetry.call("rank", self.model) as record:
-            asked = _Asked(row, known, wish.weights, deadline, request_id)
+            asked = _Asked(row, known, wish.weights, deadline, name)
             served, answers = await self._ranked(asked)
             record.rows, record.version = len(known), served.version
             places = best(answers[SCORE][:, 0], wish.top_k, excluded)
-            return ranked(served, known, places, answers)
+            weights = score_weights(self.model, served.weighted, wish.weights)
+            origin = Origin(self.model, served.version, name, weights)
+            answer = ranked(served, known, places, answers, origin)
+        if wish.log is not None:
+            wish.log.shown(answer, user=row, items=known)
+        return answer
 
     async def close(self) -> None:
         """Close all connections."""
@@ -241,11 +250,11 @@ class RankerCore:
         to: "_To",
     ) -> list[Answered[Reply]]:
         """Send parts, each with its number of rows, side by side, all to the same server unless it fails."""
-        name, headers = to.request_id or f"{self._prefix}-{next(self._numbers)}", self._telemetry.headers()
+        headers = self._telemetry.headers()
         works = [
             functools.partial(
                 self._answer,
-                Call(served.model, tensors, tuple(widths), self._models.version or "", name, headers),
+                Call(served.model, tensors, tuple(widths), self._models.version or "", to.request_id, headers),
                 {output: (rows, width) for output, width in widths.items()},
                 served,
                 to,
@@ -277,6 +286,10 @@ class RankerCore:
         self, model: str, deadline: Deadline, send: Callable[[Served, Endpoint], Coroutine[Any, Any, Sent]]
     ) -> tuple[Served, Sent]:
         return await Agreement(self._models, model, deadline).reach(self._endpoints.choose(), send)
+
+    def _named(self, request_id: str | None) -> str:
+        check_request_id(request_id)
+        return request_id or self._request_ids.next()
 
     def _deadline(self, timeout_s: float | None) -> Deadline:
         if timeout_s is None:

@@ -31,13 +31,16 @@ class Items:
 
     It holds the columns that it was made of too, and encodes them anew when a version with other features goes live.
     Safe to share between threads and rankers of the same model.
+
+    Attributes:
+        served: the version that they were last asked for.
     """
 
     def __init__(self, rows: Rows, key: str | None, served: Served) -> None:
         if key is not None and not isinstance(key, str):
             raise ConfigError(f"key must be the name of a column, got {named(key)}")
         schema = served.signature.schema
-        names = _own_columns(schema, served.mixed_crosses)
+        names = own_columns(schema, served.mixed_crosses)
         wanted = dict.fromkeys((*names, key)) if key is not None else dict.fromkeys(names)
         if not names:
             raise DataError(f'model {served.model!r} has no feature of items; set side = "item" in its schema')
@@ -46,6 +49,7 @@ class Items:
         self._key = key
         self._lock = threading.Lock()
         self._encoded: tuple[bytes, Batch] | None = None
+        self.served = served
         self._places: dict[Any, list[int]] | None = None
         self.encoded(served)
 
@@ -63,6 +67,10 @@ class Items:
         """Arrow's type of the keys; None without a key, or where its values have no one type."""
         column = self._columns[self._key] if self._key is not None else []
         return None if isinstance(column, list) else column.type
+
+    def column(self, name: str) -> Column:
+        """Return one of the columns that they were made of."""
+        return self._columns[name]
 
     def keys(self, places: NDArray[np.int64]) -> "pa.Array":
         """Return the keys of items by their place in the table."""
@@ -115,6 +123,7 @@ class Items:
 
         Slots of crosses with features of the user are left at -1; `crossed` fills them in.
         """
+        self.served = served
         found = self._encoded
         if found is not None and found[0] == served.wire:
             return found[1]
@@ -152,7 +161,7 @@ class Items:
 
     def _encode(self, schema: Schema, crosses: frozenset[str]) -> Batch:
         names = item_features(schema)
-        needed = _own_columns(schema, crosses)
+        needed = own_columns(schema, crosses)
         if missing := [name for name in needed if name not in self._columns]:
             if self._rest is None:
                 raise DataError(
@@ -168,7 +177,7 @@ class Items:
         return Batch(ids, batch.dense, batch.weights)
 
 
-def _own_columns(schema: Schema, crosses: AbstractSet[str]) -> tuple[str, ...]:
+def own_columns(schema: Schema, crosses: AbstractSet[str]) -> tuple[str, ...]:
     """Name the columns that items alone are encoded from."""
     own = item_features(schema) - crosses
     return columns_for([feature for feature in schema.features if feature.name in own])

@@ -13,6 +13,7 @@ from polyrank.signature import SCORE, TASK_WEIGHTS
 from polyrank.spelling import suggestion
 
 from .items import ITEM, Items
+from .origins import Origin
 from .served import Served
 
 if TYPE_CHECKING:
@@ -139,7 +140,9 @@ def best(score: Floats, top_k: int | None, excluded: NDArray[np.int64] | None) -
     return candidates[np.argsort(falling[candidates], kind="stable")][:top_k]
 
 
-def ranked(served: Served, items: Items, places: NDArray[np.int64], answers: Mapping[str, Floats]) -> "pa.Table":
+def ranked(
+    served: Served, items: Items, places: NDArray[np.int64], answers: Mapping[str, Floats], origin: Origin
+) -> "pa.Table":
     """Return the table that a user gets of the best items, in the order of `places`."""
     import pyarrow as pa
 
@@ -147,9 +150,9 @@ def ranked(served: Served, items: Items, places: NDArray[np.int64], answers: Map
     keys = [] if items.key is None else [items.keys(places)]
     names = ITEM, *([] if items.key is None else [items.key]), SCORE
     columns = [pa.array(places), *keys, *scores]
-    return pa.Table.from_arrays(
-        columns, schema=served.answers_after(names, tuple(c.type for c in columns[: len(names)]))
-    )
+    schema = served.answers_after(names, tuple(c.type for c in columns[: len(names)]))
+    table = pa.Table.from_arrays(columns, schema=schema)
+    return table.replace_schema_metadata(served.metadata | origin.written())
 
 
 def column_of(values: Floats) -> "pa.Array":

@@ -32,6 +32,9 @@ class Telemetry:
     def hedged(self, model: str) -> None:
         """Note that a request is sent a second time for want of an answer."""
 
+    def impressions(self, outcome: str, rows: int) -> None:
+        """Note rows of a log of impressions that were `written` or `dropped`."""
+
     def headers(self) -> Mapping[str, str]:
         """Return headers that tell a server which trace a request belongs to."""
         return {}
@@ -41,8 +44,9 @@ class Metrics(Telemetry):
     """Prometheus counters and a histogram, and OpenTelemetry spans where a tracer is set up.
 
     Counters are `polyrank_client_calls_total` by verb, model and outcome (`ok`, or the name of the error's class),
-    `polyrank_client_rows_total`, `polyrank_client_retries_total` by model and reason, and
-    `polyrank_client_hedges_total`; the histogram is `polyrank_client_call_seconds`.
+    `polyrank_client_rows_total`, `polyrank_client_retries_total` by model and reason, `polyrank_client_hedges_total`,
+    and `polyrank_client_impressions_total` by outcome, `written` or `dropped`; the histogram is
+    `polyrank_client_call_seconds`.
 
     Args:
         registry: of prometheus_client; None takes its default. One registry takes one `Metrics`, which clients may
@@ -77,6 +81,9 @@ class Metrics(Telemetry):
             f"{prefix}_retries", "Requests sent again.", ("model", "reason"), registry=into
         )
         self._hedges = prometheus.Counter(f"{prefix}_hedges", "Requests sent a second time.", ("model",), registry=into)
+        self._impressions = prometheus.Counter(
+            f"{prefix}_impressions", "Items shown, logged or lost.", ("outcome",), registry=into
+        )
         self._seconds = prometheus.Histogram(
             f"{prefix}_call_seconds", "Time of a call.", ("verb", "model"), buckets=_SECONDS, registry=into
         )
@@ -107,6 +114,10 @@ class Metrics(Telemetry):
     def hedged(self, model: str) -> None:
         """Count a request that is sent a second time."""
         self._hedges.labels(model).inc()
+
+    def impressions(self, outcome: str, rows: int) -> None:
+        """Count rows of a log of impressions."""
+        self._impressions.labels(outcome).inc(rows)
 
     def headers(self) -> Mapping[str, str]:
         """Return `traceparent`, which Triton takes in its OpenTelemetry mode."""

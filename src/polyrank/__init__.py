@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from polyrank.schema import Schema as Schema
     from polyrank.serving import AsyncRanker as AsyncRanker
     from polyrank.serving import ClientOptions as ClientOptions
+    from polyrank.serving import ImpressionLog as ImpressionLog
     from polyrank.serving import LocalRanker as LocalRanker
     from polyrank.serving import Ranker as Ranker
     from polyrank.serving import Server as Server
@@ -39,6 +40,7 @@ _HOMES = {
     "ClientOptions": "polyrank.serving",
     "Encoder": "polyrank.encoder",
     "EvaluationOptions": "polyrank.evaluation.options",
+    "ImpressionLog": "polyrank.serving",
     "LocalRanker": "polyrank.serving",
     "ModelConfig": "polyrank.models",
     "PolyrankError": "polyrank.errors",

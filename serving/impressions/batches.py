@@ -1,0 +1,143 @@
+"""Entries to record batches, a row for each item shown."""
+
+import weakref
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from polyrank.canonical.arrow import decoded
+from polyrank.impressions import own_fields
+from polyrank.serving.items import ITEM, Items
+from polyrank.serving.origins import Origin, origin_of
+from polyrank.signature import SCORE
+
+from .arrays import array_of, column_types
+from .entries import Entry
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Arrays = "dict[str, pa.Array]"
+
+
+class Batches:
+    """Makes record batches; keeps the columns of items in the form in which it takes rows of them."""
+
+    def __init__(self) -> None:
+        self._columns: weakref.WeakKeyDictionary[Items, dict[str, Any]] = weakref.WeakKeyDictionary()
+
+    def of(self, entries: "Sequence[Entry]") -> "pa.RecordBatch":
+        """Return the rows of entries of one layout.
+
+        Raises:
+            Exception: a value is such that no column holds it, or answers have other columns than one another.
+        """
+        import pyarrow as pa
+
+        answers = pa.concat_tables([entry.answer.replace_schema_metadata(None) for entry in entries])
+        counts = np.array([entry.answer.num_rows for entry in entries])
+        owner = np.repeat(np.arange(len(entries)), counts)
+        own = _own(entries, answers, owner)
+        columns = _of_users(entries, owner) | self._of_items(entries, answers)
+        fields = [*own_fields(), *(pa.field(name, column.type) for name, column in columns.items())]
+        return pa.RecordBatch.from_arrays([*own, *columns.values()], schema=pa.schema(fields))
+
+    def _of_items(self, entries: "Sequence[Entry]", answers: "pa.Table") -> dict[str, Any]:
+        """Take the rows of items, for each run of entries that share them at once."""
+        import pyarrow as pa
+
+        places = answers.column(ITEM).to_numpy()
+        ends = np.cumsum([entry.answer.num_rows for entry in entries]).tolist()
+        runs: list[tuple[Items, int]] = []
+        for entry, end in zip(entries, ends, strict=True):
+            if runs and runs[-1][0] is entry.items:
+                runs.pop()
+            runs.append((entry.items, end))
+        starts = [0, *(end for _, end in runs[:-1])]
+        taken = [
+            (self._known(items, entries[0]), pa.array(places[start:end]))
+            for start, (items, end) in zip(starts, runs, strict=True)
+        ]
+        return {
+            name: _one(pa.chunked_array([columns[name].take(rows) for columns, rows in taken]))
+            for name in entries[0].layout.items
+        }
+
+    def _known(self, items: Items, entry: Entry) -> dict[str, Any]:
+        known = self._columns.setdefault(items, {})
+        if missing := [name for name in entry.layout.items if name not in known]:
+            types = column_types(entry.layout.served.signature.schema)
+            for name in missing:
+                column = items.column(name)
+                known[name] = array_of(column, types.get(name)) if isinstance(column, list) else _one(column)
+        return known
+
+
+def _one(column: Any) -> "pa.Array":
+    """Return a column as one array, out of its dictionaries."""
+    import pyarrow as pa
+
+    if isinstance(column, pa.Array):
+        column = pa.chunked_array([column])
+    found = decoded(column).combine_chunks()
+    return found if isinstance(found, pa.Array) else pa.concat_arrays(found.chunks)
+
+
+def _of_users(entries: "Sequence[Entry]", owner: NDArray[np.int64]) -> dict[str, Any]:
+    import pyarrow as pa
+
+    layout, repeated = entries[0].layout, pa.array(owner)
+    types = column_types(layout.served.signature.schema)
+    return {
+        name: array_of([entry.user.get(name) for entry in entries], types.get(name)).take(repeated)
+        for name in layout.user
+    }
+
+
+def _own(entries: "Sequence[Entry]", answers: "pa.Table", owner: NDArray[np.int64]) -> list[Any]:
+    """Return the columns of `own_fields`, in their order."""
+    import pyarrow as pa
+
+    origins, repeated = [origin_of(entry.answer) for entry in entries], pa.array(owner)
+    ids = [entry.request_id or origin.request_id for entry, origin in zip(entries, origins, strict=True)]
+    times = np.array([entry.shown_at * 1e6 for entry in entries]).astype("datetime64[us]")
+    of_entries = (
+        pa.array(ids, pa.string()),
+        pa.array(times, pa.timestamp("us", "UTC")),
+        pa.array([origin.model for origin in origins], pa.string()),
+        pa.array([origin.version for origin in origins], pa.string()),
+        pa.array([entry.arm for entry in entries], pa.string()),
+    )
+    tasks = [name for name in entries[0].layout.tasks if name in answers.column_names]
+    scores = np.stack([answers.column(name).to_numpy() for name in tasks], axis=1)
+    return [
+        *(column.take(repeated) for column in of_entries),
+        pa.array(_ranks(entries), pa.int32()),
+        _one(answers.column(SCORE)),
+        _by_task(tasks, scores),
+        _by_task(entries[0].layout.tasks, _weights(entries[0].layout.tasks, origins)[owner]),
+    ]
+
+
+def _ranks(entries: "Sequence[Entry]") -> NDArray[np.int32]:
+    of_each = (
+        np.arange(1, entry.answer.num_rows + 1) if entry.ranks is None else np.asarray(entry.ranks) for entry in entries
+    )
+    return np.concatenate(list(of_each)).astype(np.int32)
+
+
+def _weights(tasks: Sequence[str], origins: Sequence[Origin]) -> NDArray[np.float32]:
+    """Return the weights of each entry, float32 (R, K)."""
+    return np.array([[origin.task_weights.get(task, 0.0) for task in tasks] for origin in origins], np.float32)
+
+
+def _by_task(tasks: Sequence[str], values: NDArray[np.float32]) -> "pa.MapArray":
+    """Return rows of values (N, K) as a map by task each."""
+    import pyarrow as pa
+
+    rows, width = values.shape
+    names = pa.array(tasks, pa.string()).take(pa.array(np.tile(np.arange(width), rows)))
+    offsets = pa.array(np.arange(rows + 1) * width, pa.int32())
+    return pa.MapArray.from_arrays(offsets, names, pa.array(values.ravel(), pa.float32()))

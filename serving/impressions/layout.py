@@ -1,0 +1,71 @@
+"""Which columns of users and items the impressions of a version have."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from polyrank.errors import SchemaError
+from polyrank.impressions import RESERVED
+from polyrank.serving.items import own_columns
+
+if TYPE_CHECKING:
+    from polyrank.serving.items import Items
+    from polyrank.serving.served import Served
+
+
+class Layout:
+    """The columns of impressions of one version, asked with one kind of user and item.
+
+    Attributes:
+        user: names of columns out of the user's dict.
+        items: names of columns of items.
+        tasks: tasks with one answer.
+        served: the version.
+
+    Raises:
+        SchemaError: one of the columns has the name of one of the log's own.
+    """
+
+    def __init__(self, served: "Served", row: Mapping[str, Any], key: str | None, *, has_items: bool) -> None:
+        schema = served.signature.schema
+        features = own_columns(schema, served.mixed_crosses)
+        wanted = (*schema.feature_columns, *(name for name in (schema.group,) if name is not None and name in row))
+        self.user = tuple(name for name in dict.fromkeys(wanted) if name not in features and name != key)
+        named = (*features, key) if has_items else (key,)
+        self.items = tuple(dict.fromkeys(name for name in named if name is not None))
+        self.tasks, self.served = served.weighted, served
+        for name in (*self.user, *self.items):
+            if name in RESERVED:
+                raise SchemaError(
+                    f"model {served.model!r} cannot be logged: its column {name!r} has the name of one of the log's "
+                    "own; rename it in the schema and in the tables of items"
+                )
+
+
+class Layouts:
+    """The layouts that were needed so far."""
+
+    def __init__(self, *, has_items: bool) -> None:
+        self._has_items = has_items
+        self._known: dict[tuple[object, ...], Layout] = {}
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._known)
+
+    def of(self, items: "Items", row: Mapping[str, Any]) -> Layout:
+        """Return that of impressions of these items, as their server's model takes them.
+
+        Raises:
+            SchemaError: as `Layout`.
+        """
+        served = items.served
+        place = served.model, served.version, served.wire, items.key, served.signature.schema.group in row
+        found = self._known.get(place)
+        if found is None:
+            if len(self._known) >= _MOST:
+                self._known.clear()
+            found = self._known[place] = Layout(served, row, items.key, has_items=self._has_items)
+        return found
+
+
+_MOST = 100

@@ -1,0 +1,52 @@
+"""How many impressions were written and how many were not, and why."""
+
+import collections
+import logging
+import threading
+import time
+
+from polyrank.serving.telemetry import Telemetry
+
+_LOG = logging.getLogger(__name__)
+_SILENT_S = 60.0
+
+
+class Tally:
+    """Counts rows, and warns of those that are lost, of each cause at most once a minute.
+
+    Attributes:
+        written: rows in journals and files.
+        dropped: rows that are lost.
+        recovered: rows that other writers had left.
+        torn_bytes: what of theirs was not whole.
+    """
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self.written = self.dropped = self.recovered = self.torn_bytes = 0
+        self._telemetry = telemetry
+        self._lock = threading.Lock()
+        self._causes: collections.Counter[str] = collections.Counter()
+        self._warned: dict[str, float] = {}
+
+    def wrote(self, rows: int) -> None:
+        """Count rows that a journal has."""
+        with self._lock:
+            self.written += rows
+        self._telemetry.impressions("written", rows)
+
+    def drop(self, rows: int, cause: str) -> None:
+        """Count rows that are lost; `report` says so, since a request does not wait for a log handler."""
+        with self._lock:
+            self.dropped += rows
+            self._causes[cause] += rows
+
+    def report(self) -> None:
+        """Warn of what was lost since, and count it where the client's calls are counted."""
+        now = time.monotonic()
+        with self._lock:
+            due = [cause for cause in self._causes if now - self._warned.get(cause, -_SILENT_S) >= _SILENT_S]
+            lost = {cause: self._causes.pop(cause) for cause in due}
+            self._warned |= dict.fromkeys(due, now)
+        for cause, rows in lost.items():
+            _LOG.warning("%s impressions are lost: %s", f"{rows:,}", cause)
+            self._telemetry.impressions("dropped", rows)

@@ -1,0 +1,146 @@
+"""The thread that takes entries from the backlog to journals."""
+
+import collections
+import dataclasses
+import itertools
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from polyrank.impressions import Journal
+
+from .batches import Batches
+from .entries import Backlog, Entry
+from .packer import Packer
+from .tally import Tally
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_ROWS_AT_ONCE = 2_000
+"""So that the interpreter's lock is not held for long while rows are made."""
+_MOST_JOURNALS = 8
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Limits:
+    """When the log writes, and when it stops taking rows; see `ImpressionLog`."""
+
+    rotate_bytes: int
+    rotate_s: float
+    flush_s: float
+    queue_rows: int
+
+
+class Writer:
+    """The two threads of a log in one process, and what they share.
+
+    Attributes:
+        backlog: takes entries, from any thread.
+    """
+
+    def __init__(self, folder: Path, limits: Limits, clock: Callable[[], float], tally: Tally) -> None:
+        self._folder, self._limits, self._clock, self._tally = folder, limits, clock, tally
+        self.backlog = Backlog(limits.queue_rows)
+        self._batches = Batches()
+        self._journals: dict[pa.Schema, Journal] = {}
+        self._asked: collections.deque[tuple[bool, threading.Event]] = collections.deque()
+        self._is_ending = False
+        self._packer = Packer(folder, limits.rotate_s, tally)
+        self._thread = threading.Thread(target=self._run, name="polyrank-impressions", daemon=True)
+        self._thread.start()
+
+    def flush(self, *, rotates: bool) -> None:
+        """Wait until what came so far is in journals, or in files."""
+        done = threading.Event()
+        self._asked.append((rotates, done))
+        self.backlog.wake.set()
+        while not done.wait(1.0) and self._thread.is_alive():
+            pass
+        if rotates:
+            self._packer.settle().wait()
+
+    def close(self) -> None:
+        """Write all, and end the threads."""
+        self.backlog.close()
+        self._is_ending = True
+        self.backlog.wake.set()
+        self._thread.join()
+        self._packer.close()
+
+    def forget(self) -> None:
+        """Close files in a child of a fork, which has none of the threads."""
+        self._packer.forget()
+        for journal in self._journals.values():
+            journal.forget()
+
+    def _run(self) -> None:
+        is_last = False
+        while not is_last:
+            self.backlog.wake.wait(self._limits.flush_s)
+            self.backlog.wake.clear()
+            is_last = self._is_ending
+            asked = [self._asked.popleft() for _ in range(len(self._asked))]
+            self._drain()
+            self._flush()
+            self._rotate(all_of_them=is_last or any(rotates for rotates, _ in asked))
+            self._tally.report()
+            for _, done in asked:
+                done.set()
+
+    def _drain(self) -> None:
+        while entries := self.backlog.take(_ROWS_AT_ONCE):
+            for _, alike in itertools.groupby(entries, key=lambda entry: entry.layout):
+                self._write(list(alike))
+            time.sleep(0)  # lets requests have the interpreter
+
+    def _write(self, entries: "Sequence[Entry]") -> None:
+        try:
+            batch = self._batches.of(entries)
+        except Exception as err:  # noqa: BLE001 (a value that no column takes must not stop the log)
+            if len(entries) == 1:
+                self._tally.drop(entries[0].answer.num_rows, f"a list cannot be written: {_first_line(err)}")
+                return
+            middle = len(entries) // 2
+            self._write(entries[:middle])
+            self._write(entries[middle:])
+            return
+        try:
+            self._journal(batch.schema).append(batch)
+        except OSError as err:
+            self._tally.drop(batch.num_rows, f"{self._folder}: {err.strerror or err}")
+        else:
+            self._tally.wrote(batch.num_rows)
+
+    def _journal(self, schema: "pa.Schema") -> Journal:
+        """Return the journal of rows with these columns.
+
+        Raises:
+            OSError: none can be made.
+        """
+        found = self._journals.get(schema)
+        if found is None:
+            if len(self._journals) >= _MOST_JOURNALS:
+                self._packer.put(self._journals.pop(next(iter(self._journals))))
+            found = self._journals[schema] = Journal(self._folder, schema, self._clock())
+        return found
+
+    def _flush(self) -> None:
+        for journal in self._journals.values():
+            try:
+                journal.flush()
+            except OSError as err:
+                self._tally.drop(0, f"{journal.path} is not flushed: {err.strerror or err}")
+
+    def _rotate(self, *, all_of_them: bool) -> None:
+        now = time.monotonic()
+        for schema, journal in list(self._journals.items()):
+            is_old = now - journal.opened >= self._limits.rotate_s
+            if all_of_them or is_old or journal.size >= self._limits.rotate_bytes:
+                self._packer.put(self._journals.pop(schema))
+
+
+def _first_line(err: Exception) -> str:
+    return (str(err) or type(err).__name__).splitlines()[0]

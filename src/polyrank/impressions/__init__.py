@@ -1,0 +1,11 @@
+"""Files of impressions: which columns they have, and how a crash loses none of what was flushed.
+
+`polyrank.serving.ImpressionLog` writes them; whoever reads a folder may `recover` it first.
+"""
+
+from .columns import RESERVED as RESERVED
+from .columns import own_fields as own_fields
+from .journal import Journal as Journal
+from .packing import Recovered as Recovered
+from .packing import pack as pack
+from .packing import recover as recover
