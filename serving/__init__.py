@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from .server import Server as Server
     from .server import serve as serve
     from .server_config import ServerConfig as ServerConfig
+    from .split import AsyncSplit as AsyncSplit
+    from .split import Split as Split
     from .telemetry import Metrics as Metrics
     from .telemetry import Telemetry as Telemetry
     from .triton_options import ServerTls as ServerTls
 
 _HOMES = {
     "AsyncRanker": ".async_client",
+    "AsyncSplit": ".split",
     "ClientOptions": ".options",
     "ImpressionLog": ".impressions",
     "Items": ".items",
@@ -31,6 +34,7 @@ _HOMES = {
     "Server": ".server",
     "ServerConfig": ".server_config",
     "ServerTls": ".triton_options",
+    "Split": ".split",
     "Telemetry": ".telemetry",
     "TlsFiles": ".options",
     "serve": ".server",

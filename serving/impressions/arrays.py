@@ -4,8 +4,8 @@ import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from polyrank.canonical.items import key_of
+from polyrank.canonical.reading import new_reading
 from polyrank.features import (
     BagFeature,
     BucketizedFeature,
@@ -37,7 +37,7 @@ def column_types(schema: Schema) -> "dict[str, pa.DataType]":
     return types
 
 
-def array_of(values: Sequence[Any], kind: "pa.DataType | None") -> "pa.Array":
+def array_of(values: Sequence[Any], kind: "pa.DataType | None", column: str) -> "pa.Array":
     """Return values as an array of `kind`, also where they come as text, or of another type that it takes.
 
     Raises:
@@ -52,7 +52,7 @@ def array_of(values: Sequence[Any], kind: "pa.DataType | None") -> "pa.Array":
     with contextlib.suppress(*faults):
         return pa.array(values, kind, from_pandas=True)
     with contextlib.suppress(*faults):
-        return pa.array([_plain(value, kind) for value in values], kind)
+        return pa.array([_plain(value, kind, column) for value in values], kind)
     return pa.array(values, from_pandas=True)
 
 
@@ -72,8 +72,8 @@ def _type(feature: Feature) -> "pa.DataType | None":
     return pa.string() if isinstance(feature, TextFeature) else None
 
 
-def _plain(value: Any, kind: "pa.DataType") -> Any:
-    """Return a value as Python's own of a type."""
+def _plain(value: Any, kind: "pa.DataType", column: str) -> Any:
+    """Return a value as Python's own of a type: for what is hashed, as its canonical form has it."""
     import pyarrow as pa
 
     if is_missing(value):
@@ -81,12 +81,8 @@ def _plain(value: Any, kind: "pa.DataType") -> Any:
     if hasattr(value, "as_py"):
         value = value.as_py()
     if pa.types.is_list(kind):
-        return [_plain(item, kind.value_type) for item in value]
+        return [_plain(item, kind.value_type, column) for item in value]
     if pa.types.is_floating(kind):
         return float(value)
-    is_whole = isinstance(value, float | np.floating) and float(value).is_integer()
-    if pa.types.is_integer(kind):
-        return int(value)
-    if isinstance(value, bytes):
-        return value.decode()
-    return str(int(value) if is_whole or isinstance(value, bool) else value)
+    key = key_of(value, 0, new_reading("int64" if pa.types.is_integer(kind) else "text", (), column))
+    return key.decode() if isinstance(key, bytes) else key

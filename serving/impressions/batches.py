@@ -7,19 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.canonical.arrow import decoded
 from polyrank.impressions import own_fields
 from polyrank.serving.items import ITEM, Items
 from polyrank.serving.origins import Origin, origin_of
 from polyrank.signature import SCORE
 
-from .arrays import array_of, column_types
+from .arrays import array_of
 from .entries import Entry
+from .plain import plain_array
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-Arrays = "dict[str, pa.Array]"
 
 
 class Batches:
@@ -61,37 +59,25 @@ class Batches:
             for start, (items, end) in zip(starts, runs, strict=True)
         ]
         return {
-            name: _one(pa.chunked_array([columns[name].take(rows) for columns, rows in taken]))
+            name: pa.concat_arrays([columns[name].take(rows) for columns, rows in taken])
             for name in entries[0].layout.items
         }
 
     def _known(self, items: Items, entry: Entry) -> dict[str, Any]:
         known = self._columns.setdefault(items, {})
         if missing := [name for name in entry.layout.items if name not in known]:
-            types = column_types(entry.layout.served.signature.schema)
             for name in missing:
-                column = items.column(name)
-                known[name] = array_of(column, types.get(name)) if isinstance(column, list) else _one(column)
+                column, kind = items.column(name), entry.layout.types.get(name)
+                known[name] = array_of(column, kind, name) if isinstance(column, list) else plain_array(column)
         return known
-
-
-def _one(column: Any) -> "pa.Array":
-    """Return a column as one array, out of its dictionaries."""
-    import pyarrow as pa
-
-    if isinstance(column, pa.Array):
-        column = pa.chunked_array([column])
-    found = decoded(column).combine_chunks()
-    return found if isinstance(found, pa.Array) else pa.concat_arrays(found.chunks)
 
 
 def _of_users(entries: "Sequence[Entry]", owner: NDArray[np.int64]) -> dict[str, Any]:
     import pyarrow as pa
 
     layout, repeated = entries[0].layout, pa.array(owner)
-    types = column_types(layout.served.signature.schema)
     return {
-        name: array_of([entry.user.get(name) for entry in entries], types.get(name)).take(repeated)
+        name: array_of([entry.user.get(name) for entry in entries], layout.types.get(name), name).take(repeated)
         for name in layout.user
     }
 
@@ -115,7 +101,7 @@ def _own(entries: "Sequence[Entry]", answers: "pa.Table", owner: NDArray[np.int6
     return [
         *(column.take(repeated) for column in of_entries),
         pa.array(_ranks(entries), pa.int32()),
-        _one(answers.column(SCORE)),
+        plain_array(answers.column(SCORE)),
         _by_task(tasks, scores),
         _by_task(entries[0].layout.tasks, _weights(entries[0].layout.tasks, origins)[owner]),
     ]

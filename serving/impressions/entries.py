@@ -37,8 +37,15 @@ class Entry(NamedTuple):
     ranks: Sequence[int] | None
 
 
+_LEAST_ROWS = 10
+"""As many rows as the features of a user take."""
+
+
 class Backlog:
-    """Entries between threads that ask and the one that writes, up to a number of rows."""
+    """Entries between threads that ask and the one that writes, up to a number of rows.
+
+    A short list counts as ten rows, since the features of its user wait too.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit, self._rows = limit, 0
@@ -48,6 +55,7 @@ class Backlog:
 
     def put(self, entry: Entry, rows: int) -> bool:
         """Add an entry and return whether there was room for it."""
+        rows = max(rows, _LEAST_ROWS)
         with self._lock:
             if self._is_closed or (self._rows + rows > self._limit and self._rows):
                 return False
@@ -64,12 +72,12 @@ class Backlog:
             self._is_closed = True
         self.wake.set()
 
-    def take(self, most: int) -> list[Entry]:
-        """Return the oldest entries, up to so many rows but one at least, and forget them."""
+    def take(self, most: int, rows_at_most: int) -> list[Entry]:
+        """Return the oldest entries, `most` of so many rows together but one at least, and forget them."""
         taken: list[Entry] = []
         with self._lock:
             count = 0
-            while self._entries and (not taken or count + self._entries[0][0] <= most):
+            while self._entries and (not taken or count + self._entries[0][0] <= rows_at_most) and len(taken) < most:
                 rows, entry = self._entries.popleft()
                 count += rows
                 taken.append(entry)

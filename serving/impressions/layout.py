@@ -1,5 +1,6 @@
 """Which columns of users and items the impressions of a version have."""
 
+import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -7,7 +8,11 @@ from polyrank.errors import SchemaError
 from polyrank.impressions import RESERVED
 from polyrank.serving.items import own_columns
 
+from .arrays import column_types
+
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from polyrank.serving.items import Items
     from polyrank.serving.served import Served
 
@@ -19,7 +24,6 @@ class Layout:
         user: names of columns out of the user's dict.
         items: names of columns of items.
         tasks: tasks with one answer.
-        served: the version.
 
     Raises:
         SchemaError: one of the columns has the name of one of the log's own.
@@ -32,13 +36,18 @@ class Layout:
         self.user = tuple(name for name in dict.fromkeys(wanted) if name not in features and name != key)
         named = (*features, key) if has_items else (key,)
         self.items = tuple(dict.fromkeys(name for name in named if name is not None))
-        self.tasks, self.served = served.weighted, served
+        self.tasks, self._schema = served.weighted, schema
         for name in (*self.user, *self.items):
             if name in RESERVED:
                 raise SchemaError(
                     f"model {served.model!r} cannot be logged: its column {name!r} has the name of one of the log's "
                     "own; rename it in the schema and in the tables of items"
                 )
+
+    @functools.cached_property
+    def types(self) -> "dict[str, pa.DataType]":
+        """The type of each column of features, as values that are no Arrow columns take it."""
+        return column_types(self._schema)
 
 
 class Layouts:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from polyrank.impressions import Journal
+from polyrank.impressions import Journal, check_storable
 
 from .batches import Batches
 from .entries import Backlog, Entry
@@ -19,8 +19,8 @@ from .tally import Tally
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_ROWS_AT_ONCE = 2_000
-"""So that the interpreter's lock is not held for long while rows are made."""
+# Lists that become rows in about a millisecond, in which the interpreter's lock may be held; then requests have it.
+_LISTS_AT_ONCE, _ROWS_AT_ONCE, _PAUSE_S = 32, 2_000, 0.0002
 _MOST_JOURNALS = 8
 
 
@@ -91,39 +91,43 @@ class Writer:
                 done.set()
 
     def _drain(self) -> None:
-        while entries := self.backlog.take(_ROWS_AT_ONCE):
+        while entries := self.backlog.take(_LISTS_AT_ONCE, _ROWS_AT_ONCE):
             for _, alike in itertools.groupby(entries, key=lambda entry: entry.layout):
                 self._write(list(alike))
-            time.sleep(0)  # lets requests have the interpreter
+            time.sleep(_PAUSE_S)
 
     def _write(self, entries: "Sequence[Entry]") -> None:
         try:
             batch = self._batches.of(entries)
-        except Exception as err:  # noqa: BLE001 (a value that no column takes must not stop the log)
-            if len(entries) == 1:
-                self._tally.drop(entries[0].answer.num_rows, f"a list cannot be written: {_first_line(err)}")
-                return
-            middle = len(entries) // 2
-            self._write(entries[:middle])
-            self._write(entries[middle:])
-            return
-        try:
             self._journal(batch.schema).append(batch)
         except OSError as err:
-            self._tally.drop(batch.num_rows, f"{self._folder}: {err.strerror or err}")
+            self._tally.drop(_rows(entries), f"{self._folder} cannot be written: {(err.strerror or str(err)).lower()}")
+        except Exception as err:  # noqa: BLE001 (a value that no column takes must not stop the log)
+            self._write_halves(entries, err)
         else:
             self._tally.wrote(batch.num_rows)
+
+    def _write_halves(self, entries: "Sequence[Entry]", err: Exception) -> None:
+        """Write what can be written of entries that cannot be written together."""
+        if len(entries) == 1:
+            self._tally.drop(_rows(entries), f"a list cannot be written: {_first_line(err)}")
+            return
+        middle = len(entries) // 2
+        self._write(entries[:middle])
+        self._write(entries[middle:])
 
     def _journal(self, schema: "pa.Schema") -> Journal:
         """Return the journal of rows with these columns.
 
         Raises:
             OSError: none can be made.
+            pa.ArrowException: Parquet has no form for one of the columns.
         """
         found = self._journals.get(schema)
         if found is None:
             if len(self._journals) >= _MOST_JOURNALS:
                 self._packer.put(self._journals.pop(next(iter(self._journals))))
+            check_storable(schema)
             found = self._journals[schema] = Journal(self._folder, schema, self._clock())
         return found
 
@@ -140,6 +144,10 @@ class Writer:
             is_old = now - journal.opened >= self._limits.rotate_s
             if all_of_them or is_old or journal.size >= self._limits.rotate_bytes:
                 self._packer.put(self._journals.pop(schema))
+
+
+def _rows(entries: "Sequence[Entry]") -> int:
+    return sum(entry.answer.num_rows for entry in entries)
 
 
 def _first_line(err: Exception) -> str:

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from polyrank.models import ModelConfig as ModelConfig
     from polyrank.schema import Schema as Schema
     from polyrank.serving import AsyncRanker as AsyncRanker
+    from polyrank.serving import AsyncSplit as AsyncSplit
     from polyrank.serving import ClientOptions as ClientOptions
     from polyrank.serving import ImpressionLog as ImpressionLog
     from polyrank.serving import LocalRanker as LocalRanker
     from polyrank.serving import Ranker as Ranker
     from polyrank.serving import Server as Server
     from polyrank.serving import ServerConfig as ServerConfig
+    from polyrank.serving import Split as Split
     from polyrank.serving import serve as serve
     from polyrank.signature import Signature as Signature
     from polyrank.train import Run as Run
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AsyncRanker": "polyrank.serving",
+    "AsyncSplit": "polyrank.serving",
     "Batch": "polyrank.encoder",
     "Bundle": "polyrank.export",
     "ClientOptions": "polyrank.serving",
@@ -50,6 +53,7 @@ _HOMES = {
     "Server": "polyrank.serving",
     "ServerConfig": "polyrank.serving",
     "Signature": "polyrank.signature",
+    "Split": "polyrank.serving",
     "TrainConfig": "polyrank.train",
     "evaluate_model": "polyrank.model_evaluation",
     "export_module": "polyrank.export",

@@ -7,5 +7,6 @@ from .columns import RESERVED as RESERVED
 from .columns import own_fields as own_fields
 from .journal import Journal as Journal
 from .packing import Recovered as Recovered
+from .packing import check_storable as check_storable
 from .packing import pack as pack
 from .packing import recover as recover

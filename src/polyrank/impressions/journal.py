@@ -79,7 +79,9 @@ class Journal:
 
     def forget(self) -> None:
         """Close the file and leave it where it is; in a child of a fork the lock stays with the parent."""
-        os.close(self._file)
+        file, self._file = self._file, -1
+        if file >= 0:
+            os.close(file)
 
     def _write(self, data: "pa.Buffer") -> None:
         rest = memoryview(data)

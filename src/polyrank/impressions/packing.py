@@ -83,6 +83,18 @@ def pack(journal: Path) -> tuple[int, int]:
     return rows, torn
 
 
+def check_storable(schema: "pa.Schema") -> None:
+    """Refuse columns that no Parquet file can hold, before a journal has them.
+
+    Raises:
+        pa.ArrowException: there is one.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.ParquetWriter(pa.BufferOutputStream(), schema).close()
+
+
 def _finish(packed: Path) -> None:
     partial = _partial(packed)
     with contextlib.suppress(FileNotFoundError):  # it was put in place before the writer died
