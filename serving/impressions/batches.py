@@ -67,9 +67,17 @@ class Batches:
         known = self._columns.setdefault(items, {})
         if missing := [name for name in entry.layout.items if name not in known]:
             for name in missing:
-                column, kind = items.column(name), entry.layout.types.get(name)
-                known[name] = array_of(column, kind, name) if isinstance(column, list) else plain_array(column)
+                known[name] = _column(items.column(name), entry.layout.types.get(name), name)
         return known
+
+
+def _column(column: Any, kind: "pa.DataType | None", name: str) -> "pa.Array":
+    """Return a column of items; one without a value has the type of its feature."""
+    import pyarrow as pa
+
+    if isinstance(column, list):
+        return array_of(column, kind, name)
+    return array_of(column.to_pylist(), kind, name) if pa.types.is_null(column.type) else plain_array(column)
 
 
 def _of_users(entries: "Sequence[Entry]", owner: NDArray[np.int64]) -> dict[str, Any]:
