@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from polyrank.impressions import own_fields
 from polyrank.serving.items import ITEM, Items
-from polyrank.serving.origins import Origin, origin_of
+from polyrank.serving.origins import Origin
 from polyrank.signature import SCORE
 
 from .arrays import array_of
@@ -94,11 +94,10 @@ def _own(entries: "Sequence[Entry]", answers: "pa.Table", owner: NDArray[np.int6
     """Return the columns of `own_fields`, in their order."""
     import pyarrow as pa
 
-    origins, repeated = [origin_of(entry.answer) for entry in entries], pa.array(owner)
-    ids = [entry.request_id or origin.request_id for entry, origin in zip(entries, origins, strict=True)]
+    origins, repeated = [entry.origin for entry in entries], pa.array(owner)
     times = np.array([entry.shown_at * 1e6 for entry in entries]).astype("datetime64[us]")
     of_entries = (
-        pa.array(ids, pa.string()),
+        pa.array([origin.request_id for origin in origins], pa.string()),
         pa.array(times, pa.timestamp("us", "UTC")),
         pa.array([origin.model for origin in origins], pa.string()),
         pa.array([origin.version for origin in origins], pa.string()),

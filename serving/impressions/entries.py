@@ -5,6 +5,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from polyrank.serving.origins import Origin
+
 from .layout import Layout
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ class Entry(NamedTuple):
         user: features of user and context by name.
         items: what the answer's places count in.
         answer: rows as they were shown, the first first.
-        request_id: None for that in the answer's metadata.
+        origin: who made it, and for which request.
         arm: of an experiment.
         shown_at: seconds since 1970.
         ranks: places in the shown list, from 1; None counts the rows.
@@ -31,7 +33,7 @@ class Entry(NamedTuple):
     user: Mapping[str, Any]
     items: "Items"
     answer: "pa.Table"
-    request_id: str | None
+    origin: Origin
     arm: str | None
     shown_at: float
     ranks: Sequence[int] | None

@@ -14,6 +14,7 @@ from polyrank.impressions import Recovered, recover
 from polyrank.serving.checks import check_request_id
 from polyrank.serving.closing import Closing
 from polyrank.serving.items import ITEM, Items
+from polyrank.serving.origins import origin_of
 from polyrank.serving.ranking import User, user_row
 from polyrank.serving.telemetry import Telemetry
 from polyrank.signature import SCORE
@@ -129,12 +130,14 @@ class ImpressionLog(Closing):
 
         Raises:
             ConfigError: an argument is of a wrong type.
-            DataError: `answer` is no ranking, or `user` no single row.
+            DataError: `answer` is no ranking with its metadata, or `user` no single row.
             SchemaError: the first model that is logged has a column named like one of the log's own.
         """
         _check(answer, items, arm, ranks)
         check_request_id(request_id)
-        row, rows = user_row(user), answer.num_rows
+        row, rows, origin = user_row(user), answer.num_rows, origin_of(answer)
+        if request_id:
+            origin = origin._replace(request_id=request_id)
         try:
             layout = self._layouts.of(items, row)
         except SchemaError as err:
@@ -146,9 +149,8 @@ class ImpressionLog(Closing):
             self._tally.drop(rows, "the log is closed")
             return
         kept = {name: _copied(row[name]) for name in layout.user if name in row}
-        entry = Entry(
-            layout, kept, items, answer, request_id or None, arm, self._clock(), None if ranks is None else tuple(ranks)
-        )
+        places = None if ranks is None else tuple(ranks)
+        entry = Entry(layout, kept, items, answer, origin, arm, self._clock(), places)
         if rows and not self._writer_now().backlog.put(entry, rows):
             self._tally.drop(rows, f"more than {self._limits.queue_rows:,} wait to be written; raise queue_rows")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from polyrank.impressions import Journal, pack, recover
 
-from .tally import Tally
+from .tally import Tally, reason
 
 _LOG = logging.getLogger(__name__)
 _AGAIN_S = 5.0
@@ -76,7 +76,7 @@ class Packer:
             except FileNotFoundError:
                 self._tally.drop(journal.num_rows, f"{journal.path} was removed")
             except OSError as err:
-                _LOG.warning("%s waits for room to become a file: %s", journal.path, err.strerror or err)
+                self._tally.warn(f"journals in {self._folder} wait to become files: {reason(err)}")
                 continue
             self._held.remove(journal)
             journal.forget()
@@ -86,7 +86,7 @@ class Packer:
         try:
             found = recover(self._folder)
         except OSError as err:
-            _LOG.warning("journals in %s cannot be recovered now: %s", self._folder, err.strerror or err)
+            self._tally.warn(f"journals in {self._folder} cannot be recovered now: {reason(err)}")
             return
         self._tally.recovered += found.rows
         self._tally.torn_bytes += found.torn_bytes

@@ -2,6 +2,7 @@
 
 import collections
 import logging
+import os
 import threading
 import time
 
@@ -9,6 +10,7 @@ from polyrank.serving.telemetry import Telemetry
 
 _LOG = logging.getLogger(__name__)
 _SILENT_S = 60.0
+_MOST_TEXTS = 100
 
 
 class Tally:
@@ -40,13 +42,32 @@ class Tally:
             self.dropped += rows
             self._causes[cause] += rows
 
+    def warn(self, trouble: str) -> None:
+        """Warn of what loses nothing yet."""
+        with self._lock:
+            is_due = self._is_due(trouble)
+        if is_due:
+            _LOG.warning("%s", trouble)
+
     def report(self) -> None:
         """Warn of what was lost since, and count it where the client's calls are counted."""
-        now = time.monotonic()
         with self._lock:
-            due = [cause for cause in self._causes if now - self._warned.get(cause, -_SILENT_S) >= _SILENT_S]
-            lost = {cause: self._causes.pop(cause) for cause in due}
-            self._warned |= dict.fromkeys(due, now)
+            lost = {cause: self._causes.pop(cause) for cause in list(self._causes) if self._is_due(cause)}
         for cause, rows in lost.items():
             _LOG.warning("%s impressions are lost: %s", f"{rows:,}", cause)
             self._telemetry.impressions("dropped", rows)
+
+    def _is_due(self, text: str) -> bool:
+        """Say whether a warning has not been given for a while, and note that it is given now."""
+        now = time.monotonic()
+        if now - self._warned.get(text, -_SILENT_S) < _SILENT_S:
+            return False
+        if len(self._warned) >= _MOST_TEXTS:
+            self._warned.clear()
+        self._warned[text] = now
+        return True
+
+
+def reason(err: OSError) -> str:
+    """Return why the system refused, in its own words."""
+    return (os.strerror(err.errno) if err.errno else str(err)).lower()

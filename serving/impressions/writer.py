@@ -14,7 +14,7 @@ from polyrank.impressions import Journal, check_storable
 from .batches import Batches
 from .entries import Backlog, Entry
 from .packer import Packer
-from .tally import Tally
+from .tally import Tally, reason
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -101,7 +101,7 @@ class Writer:
             batch = self._batches.of(entries)
             self._journal(batch.schema).append(batch)
         except OSError as err:
-            self._tally.drop(_rows(entries), f"{self._folder} cannot be written: {(err.strerror or str(err)).lower()}")
+            self._tally.drop(_rows(entries), f"{self._folder} cannot be written: {reason(err)}")
         except Exception as err:  # noqa: BLE001 (a value that no column takes must not stop the log)
             self._write_halves(entries, err)
         else:
@@ -136,7 +136,7 @@ class Writer:
             try:
                 journal.flush()
             except OSError as err:
-                self._tally.drop(0, f"{journal.path} is not flushed: {err.strerror or err}")
+                self._tally.warn(f"journals in {self._folder} are not flushed: {reason(err)}")
 
     def _rotate(self, *, all_of_them: bool) -> None:
         now = time.monotonic()
