@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .server_config import ServerConfig as ServerConfig
     from .split import AsyncSplit as AsyncSplit
     from .split import Split as Split
+    from .split import team_draft as team_draft
     from .telemetry import Metrics as Metrics
     from .telemetry import Telemetry as Telemetry
     from .triton_options import ServerTls as ServerTls
@@ -38,6 +39,7 @@ _HOMES = {
     "Telemetry": ".telemetry",
     "TlsFiles": ".options",
     "serve": ".server",
+    "team_draft": ".split",
 }
 
 __all__ = sorted(_HOMES)  # noqa: PLE0605 (the names are the keys above)

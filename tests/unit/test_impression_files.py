@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -174,14 +175,8 @@ def test_child_of_a_fork_logs_for_itself(tmp_path: Path) -> None:
 
 
 def test_process_that_ends_writes_what_waits(tmp_path: Path) -> None:
-    child = os.fork()
-    if child == 0:
-        os.execve(  # noqa: S606 (this interpreter)
-            sys.executable,
-            [sys.executable, "-c", _ENDS, str(tmp_path)],
-            {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
-        )
-    assert os.waitpid(child, 0)[1] == 0
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", _ENDS, str(tmp_path)], env=environment, check=True)
     assert shown.rows(tmp_path)["request_id"].to_pylist() == ["r-1"]
 
 
