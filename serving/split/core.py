@@ -113,9 +113,10 @@ class SplitCore:
         row, known = user_row(user), await self._items(items)
         asking = asking._replace(request_id=asking.request_id or self._request_ids.next())
         works = [functools.partial(self._tried, arm, row, known, asking) for arm in self.plan.rankers]
-        found = dict(zip(self.plan.rankers, await self._waiting.all_of(works), strict=True))
-        failed = {arm: each for arm, each in found.items() if isinstance(each, PolyrankError)}
-        if len(failed) == _TEAMS:
+        tried = dict(zip(self.plan.rankers, await self._waiting.all_of(works), strict=True))
+        failed = {arm: each for arm, each in tried.items() if isinstance(each, PolyrankError)}
+        found = {arm: each for arm, each in tried.items() if not isinstance(each, PolyrankError)}
+        if not found:
             raise next(iter(failed.values()))
         if failed:
             answer = self._fallen_back(found, failed)
@@ -148,7 +149,7 @@ class SplitCore:
 
     async def _ask(self, arm: str, row: Mapping[str, Any], items: SplitItems, asking: Asking) -> "pa.Table":
         named = {"user": row, "items": items.by_arm[arm], "top_k": asking.top_k, "request_id": asking.request_id}
-        return await self._call(self.plan.rankers[arm].rank, named | asking.options)
+        return await self._call(self.plan.rankers[arm].rank, {**named, **asking.options})
 
     async def _tried(
         self, arm: str, row: Mapping[str, Any], items: SplitItems, asking: Asking
@@ -158,14 +159,13 @@ class SplitCore:
         except PolyrankError as err:
             return err
 
-    def _fallen_back(self, found: Mapping[str, Any], failed: Mapping[str, PolyrankError]) -> "pa.Table":
+    def _fallen_back(self, found: "Mapping[str, pa.Table]", failed: Mapping[str, PolyrankError]) -> "pa.Table":
         """Return the answer of the arm that has one: of no arm, since nothing is compared in it."""
-        [(arm, err)] = failed.items()
+        [(arm, err)], [(other, answer)] = failed.items(), found.items()
         now = time.monotonic()
         if now - self._warned[arm] >= _SILENT_S:
             self._warned[arm] = now
             _LOG.warning("arm %r does not answer, and lists are not interleaved: %s", arm, err)
-        [(other, answer)] = [(name, each) for name, each in found.items() if name != arm]
         return marked(answer, other, None)
 
     def _coin(self, request_id: str | None, number: int) -> bool:

@@ -39,7 +39,7 @@ def team_draft(rankings: tuple[Sequence[Any], Sequence[Any]], top_k: int, coin: 
     """Draft items from two rankings, as captains pick teams.
 
     In each round both pick the best of theirs that is not picked yet, and a coin says who begins (F. Radlinski, M.
-    Kurup and T. Joachims, "How does clickthrough data reflect retrieval quality?", CIKM 2008, section 4.2). One that
+    Kurup and T. Joachims, "How does clickthrough data reflect retrieval quality?", CIKM 2008). One that
     has no item left leaves the rest to the other.
 
     >>> team_draft((["a", "b", "c"], ["b", "d", "a"]), 3, coin=lambda round_number: round_number == 0)

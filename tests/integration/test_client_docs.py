@@ -1,4 +1,4 @@
-"""The code blocks of docs/client.md run as they stand, against a model of the schema that the page shows."""
+"""The code blocks of docs/client.md and docs/impressions.md run as they stand, against the schema of the former."""
 
 import re
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from artefacts import shown
 
 from polyrank.export import export_onnx, publish
 from polyrank.schema import Schema
@@ -16,9 +17,11 @@ from polyrank.train import TrainConfig, fit
 
 pytestmark = pytest.mark.triton
 
-PAGE = (Path(__file__).parents[2] / "docs" / "client.md").read_text()
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "client.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
 PYTHON = [text for kind, text in BLOCKS if kind == "python"]
+IMPRESSIONS = (DOCS / "impressions.md").read_text()
 
 
 def shop(rows: int) -> pa.Table:
@@ -61,6 +64,35 @@ def test_python_blocks_run_as_written(
     assert second == "20"
     assert re.fullmatch(r"\[0\.\d+, 0\.\d+\]", third)
     assert set(names["best"]["sku"].to_pylist()) == {"a", "c"}
+
+
+def test_blocks_about_impressions_run_as_written(
+    server: tuple[Server, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    running, folder = server
+    monkeypatch.chdir(folder)
+    names: dict[str, Any] = {}
+    for block in re.findall(r"^```python\n(.*?)^```$", IMPRESSIONS, flags=re.MULTILINE | re.DOTALL):
+        place = running.url.removeprefix("http://")
+        exec(compile(block.replace("localhost:8000", place), "docs/impressions.md", "exec"), names)  # noqa: S102
+    first, second = capsys.readouterr().out.splitlines()
+    assert len(set(first.split())) == 1
+    assert second.startswith("['item', 'sku', 'score', 'click', 'buy', 'arm'] [")
+    rows = shown.rows(folder / "impressions")
+    assert rows["request_id"].to_pylist()[:2] == [names["request_id"]] * 2
+    assert rows["rank"].to_pylist() == [1, 2] * 3
+    assert rows["arm"].to_pylist() == [None] * 4 + [first.split()[0]] * 2
+
+
+def test_table_of_arguments_of_the_log_has_their_defaults() -> None:
+    import inspect
+
+    from polyrank.serving import ImpressionLog
+
+    for name, parameter in inspect.signature(ImpressionLog).parameters.items():
+        default = f"{parameter.default:,g}" if isinstance(parameter.default, float | int) else None
+        default = "true" if parameter.default is True else default
+        assert default is None or f"| `{name}` | {default} |" in IMPRESSIONS
 
 
 def test_table_of_options_has_their_defaults() -> None:

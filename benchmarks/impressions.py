@@ -1,0 +1,147 @@
+"""What a log of impressions costs a call, and what it takes in: docs/benchmarks.md.
+
+python benchmarks/impressions.py               # of the demo's model, which make demo leaves; a minute
+python benchmarks/impressions.py --calls 200   # few calls: that it runs, not what it costs
+"""
+
+import argparse
+import itertools
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from contests import report
+
+from polyrank.serving import ImpressionLog, Items, Ranker, serve
+from polyrank.train.datasets import kuairand
+
+MODELS, LOGS = Path("build/demo/model_repository"), Path("examples/kuairand")
+SHOWN = (10, 100)
+ITEMS, USERS = 1_000, 5_000
+BLOCK = 900
+LIMIT_US = 50.0
+PACKAGES = ("polyrank", "pyarrow", "numpy")
+User = Mapping[str, Any]
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", type=Path, nargs="?", default=MODELS, help=f"model repository (default {MODELS})")
+    parser.add_argument("--calls", type=int, default=5_000, help="of each kind (default 5,000)")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="to write (default 1,000,000)")
+    arguments = parser.parse_args()
+    facts = report.machine(PACKAGES)
+    print(f"{facts['cpu']}, {facts['cores']} cores, load {facts['load']} at the start", end="\n\n")
+    logs = kuairand.load(LOGS)
+    with serve(arguments.models) as server, Ranker(server.url) as ranker:
+        items = ranker.items(logs.slice(0, ITEMS), key="video_id")
+        columns = ranker.signature.schema.feature_columns
+        users = logs.slice(logs.num_rows - USERS).select(columns).to_pylist()
+        print(report.markdown(_cost(ranker, users, items, arguments.calls)), end="\n\n")
+        answers = {shown: [ranker.rank(user, items, top_k=shown) for user in users] for shown in SHOWN}
+    print(report.markdown(_intake(answers, users, items, arguments.rows)))
+
+
+def _cost(ranker: Ranker, users: Sequence[User], items: Items, calls: int) -> list[list[str]]:
+    lines = [
+        [
+            "items shown",
+            "rank",
+            "rank, logged",
+            "added to p50",
+            "added to p99",
+            "of the calling thread",
+            f"≤ {LIMIT_US:.0f} µs",
+        ]
+    ]
+    for shown in SHOWN:
+        with tempfile.TemporaryDirectory() as folder, ImpressionLog(folder) as log:
+            plain, logged, own = _turns(
+                ranker, list(itertools.islice(itertools.cycle(users), calls)), items, shown, log
+            )
+        added = [np.percentile(logged, q) - np.percentile(plain, q) for q in (50, 99)]
+        cells = [_both(plain), _both(logged), *(f"{each:+.0f} µs" for each in added), f"{np.median(own):.1f} µs"]
+        lines.append([str(shown), *cells, "reached" if added[0] <= LIMIT_US else "missed"])
+    return lines
+
+
+def _turns(
+    ranker: Ranker, users: Sequence[User], items: Items, shown: int, log: ImpressionLog
+) -> tuple[list[float], list[float], list[float]]:
+    """Return what calls take without and with the log, and the processor time of taking a list down; all in µs.
+
+    They take turns by blocks, long enough that the log writes during its own, and nothing waits during the others.
+    """
+    plain, logged, own = [], [], []
+    for start in range(0, len(users), BLOCK):
+        block = users[start : start + BLOCK]
+        plain += [_timed(ranker, user, items, shown, None) for user in block]
+        logged += [_timed(ranker, user, items, shown, log) for user in block]
+        log.flush()
+        answer = ranker.rank(block[0], items, top_k=shown)
+        for user in block:
+            before = time.thread_time()
+            log.shown(answer, user=user, items=items)
+            own.append(1e6 * (time.thread_time() - before))
+        log.flush()
+    return plain, logged, own
+
+
+def _timed(ranker: Ranker, user: User, items: Items, shown: int, log: ImpressionLog | None) -> float:
+    start = time.perf_counter()
+    ranker.rank(user, items, top_k=shown, log=log)
+    return 1e6 * (time.perf_counter() - start)
+
+
+def _both(times: Sequence[float]) -> str:
+    return f"{np.median(times):,.0f} µs, {np.percentile(times, 99):,.0f} µs"
+
+
+def _intake(
+    answers: Mapping[int, Sequence[pa.Table]], users: Sequence[User], items: Items, rows: int
+) -> list[list[str]]:
+    lines = [["items shown", "columns of items", "rows/s", "rows/s of a processor", "journal", "file"]]
+    for shown, has_items in itertools.product(SHOWN, (True, False)):
+        lists = list(zip(answers[shown], users, strict=True))
+        with tempfile.TemporaryDirectory() as folder:
+            log = ImpressionLog(folder, item_columns=has_items, rotate_mb=10_000, rotate_s=1e6)
+            lines.append([str(shown), "logged" if has_items else "left out", *_filled(log, lists, items, rows)])
+    return lines
+
+
+def _filled(log: ImpressionLog, lists: Sequence[tuple[pa.Table, User]], items: Items, rows: int) -> list[str]:
+    """Write each list once, for its size in the journal and the file; then all as fast as they are taken, for speed."""
+    _write(log, lists, items)
+    count, journal = log.written, _size(log.folder)
+    log.rotate()
+    sizes = [f"{size / count:.0f} bytes a row" for size in (journal, _size(log.folder))]
+    start, processor = time.perf_counter(), time.process_time()
+    while log.written - count < rows:
+        _write(log, lists, items)
+    wall, own = time.perf_counter() - start, time.process_time() - processor
+    log.close()
+    if log.dropped:
+        raise SystemExit(f"{log.dropped} rows were dropped")
+    return [*(f"{(log.written - count) / seconds:,.0f}" for seconds in (wall, own)), *sizes]
+
+
+def _write(log: ImpressionLog, lists: Sequence[tuple[pa.Table, User]], items: Items) -> None:
+    """Show lists, and wait for them where more would not fit into the queue."""
+    for number, (answer, user) in enumerate(lists, 1):
+        log.shown(answer, user=user, items=items)
+        if number % BLOCK == 0:
+            log.flush()
+    log.flush()
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.iterdir())
+
+
+if __name__ == "__main__":
+    main()
