@@ -1,5 +1,6 @@
 """Entries to record batches, a row for each item shown."""
 
+import itertools
 import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,22 +10,25 @@ from numpy.typing import NDArray
 
 from polyrank.impressions import own_fields
 from polyrank.serving.items import ITEM, Items
-from polyrank.serving.origins import Origin
 from polyrank.signature import SCORE
 
 from .arrays import array_of
-from .entries import Entry
 from .plain import plain_array
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from .entries import Entry
+    from .layout import Layout
 
 
 class Batches:
     """Makes record batches; keeps the columns of items in the form in which it takes rows of them."""
 
     def __init__(self) -> None:
-        self._columns: weakref.WeakKeyDictionary[Items, dict[str, Any]] = weakref.WeakKeyDictionary()
+        self._known: weakref.WeakKeyDictionary[Items, dict[tuple[str, ...], pa.RecordBatch]] = (
+            weakref.WeakKeyDictionary()
+        )
 
     def of(self, entries: "Sequence[Entry]") -> "pa.RecordBatch":
         """Return the rows of entries of one layout.
@@ -35,40 +39,39 @@ class Batches:
         import pyarrow as pa
 
         answers = pa.concat_tables([entry.answer.replace_schema_metadata(None) for entry in entries])
-        counts = np.array([entry.answer.num_rows for entry in entries])
-        owner = np.repeat(np.arange(len(entries)), counts)
-        own = _own(entries, answers, owner)
-        columns = _of_users(entries, owner) | self._of_items(entries, answers)
-        fields = [*own_fields(), *(pa.field(name, column.type) for name, column in columns.items())]
-        return pa.RecordBatch.from_arrays([*own, *columns.values()], schema=pa.schema(fields))
+        owner = np.repeat(np.arange(len(entries)), [entry.answer.num_rows for entry in entries])
+        # One call for all columns of a kind: the interpreter's lock is free while Arrow takes rows.
+        lists = _lists(entries).take(pa.array(owner))
+        items = self._of_items(entries, answers)
+        columns = _by_name(lists) | _of_rows(entries, answers) | _by_name(items)
+        features = (*entries[0].layout.user, *entries[0].layout.items)
+        fields = [*own_fields(), *(pa.field(name, columns[name].type) for name in features)]
+        return pa.RecordBatch.from_arrays([columns[field.name] for field in fields], schema=pa.schema(fields))
 
-    def _of_items(self, entries: "Sequence[Entry]", answers: "pa.Table") -> dict[str, Any]:
+    def _of_items(self, entries: "Sequence[Entry]", answers: "pa.Table") -> "pa.RecordBatch":
         """Take the rows of items, for each run of entries that share them at once."""
         import pyarrow as pa
 
         places = answers.column(ITEM).to_numpy()
-        ends = np.cumsum([entry.answer.num_rows for entry in entries]).tolist()
-        runs: list[tuple[Items, int]] = []
-        for entry, end in zip(entries, ends, strict=True):
-            if runs and runs[-1][0] is entry.items:
-                runs.pop()
-            runs.append((entry.items, end))
-        starts = [0, *(end for _, end in runs[:-1])]
-        taken = [
-            (self._known(items, entries[0]), pa.array(places[start:end]))
-            for start, (items, end) in zip(starts, runs, strict=True)
-        ]
-        return {
-            name: pa.concat_arrays([columns[name].take(rows) for columns, rows in taken])
-            for name in entries[0].layout.items
-        }
+        taken, start = [], 0
+        for items, run in itertools.groupby(entries, key=lambda entry: entry.items):
+            end = start + sum(entry.answer.num_rows for entry in run)
+            taken.append(self._columns(items, entries[0].layout).take(pa.array(places[start:end])))
+            start = end
+        return taken[0] if len(taken) == 1 else pa.concat_batches(taken)
 
-    def _known(self, items: Items, entry: Entry) -> dict[str, Any]:
-        known = self._columns.setdefault(items, {})
-        if missing := [name for name in entry.layout.items if name not in known]:
-            for name in missing:
-                known[name] = _column(items.column(name), entry.layout.types.get(name), name)
-        return known
+    def _columns(self, items: Items, layout: "Layout") -> "pa.RecordBatch":
+        import pyarrow as pa
+
+        kept = self._known.setdefault(items, {})
+        if layout.items not in kept:
+            columns = [_column(items.column(name), layout.types.get(name), name) for name in layout.items]
+            kept[layout.items] = pa.RecordBatch.from_arrays(columns, layout.items)
+        return kept[layout.items]
+
+
+def _by_name(batch: "pa.RecordBatch") -> dict[str, Any]:
+    return dict(zip(batch.schema.names, batch.columns, strict=True))
 
 
 def _column(column: Any, kind: "pa.DataType | None", name: str) -> "pa.Array":
@@ -80,38 +83,41 @@ def _column(column: Any, kind: "pa.DataType | None", name: str) -> "pa.Array":
     return array_of(column.to_pylist(), kind, name) if pa.types.is_null(column.type) else plain_array(column)
 
 
-def _of_users(entries: "Sequence[Entry]", owner: NDArray[np.int64]) -> dict[str, Any]:
+def _lists(entries: "Sequence[Entry]") -> "pa.RecordBatch":
+    """Return a row for each entry: what all its items have in common."""
     import pyarrow as pa
 
-    layout, repeated = entries[0].layout, pa.array(owner)
-    return {
-        name: array_of([entry.user.get(name) for entry in entries], layout.types.get(name), name).take(repeated)
+    layout, origins = entries[0].layout, [entry.origin for entry in entries]
+    times = np.array([entry.shown_at * 1e6 for entry in entries]).astype("datetime64[us]")
+    weights = [[origin.task_weights.get(task, 0.0) for task in layout.tasks] for origin in origins]
+    columns = {
+        "request_id": pa.array([origin.request_id for origin in origins], pa.string()),
+        "shown_at": pa.array(times, pa.timestamp("us", "UTC")),
+        "model": pa.array([origin.model for origin in origins], pa.string()),
+        "version": pa.array([origin.version for origin in origins], pa.string()),
+        "arm": pa.array([entry.arm for entry in entries], pa.string()),
+        "task_weights": _by_task(layout.tasks, np.array(weights, np.float32)),
+    }
+    features = {
+        name: array_of([entry.user.get(name) for entry in entries], layout.types.get(name), name)
         for name in layout.user
     }
+    return pa.RecordBatch.from_pydict(columns | features)
 
 
-def _own(entries: "Sequence[Entry]", answers: "pa.Table", owner: NDArray[np.int64]) -> list[Any]:
-    """Return the columns of `own_fields`, in their order."""
+def _of_rows(entries: "Sequence[Entry]", answers: "pa.Table") -> dict[str, Any]:
+    """Return what each item has of its own, beside its features."""
     import pyarrow as pa
 
-    origins, repeated = [entry.origin for entry in entries], pa.array(owner)
-    times = np.array([entry.shown_at * 1e6 for entry in entries]).astype("datetime64[us]")
-    of_entries = (
-        pa.array([origin.request_id for origin in origins], pa.string()),
-        pa.array(times, pa.timestamp("us", "UTC")),
-        pa.array([origin.model for origin in origins], pa.string()),
-        pa.array([origin.version for origin in origins], pa.string()),
-        pa.array([entry.arm for entry in entries], pa.string()),
-    )
     tasks = [name for name in entries[0].layout.tasks if name in answers.column_names]
-    scores = np.stack([answers.column(name).to_numpy() for name in tasks], axis=1)
-    return [
-        *(column.take(repeated) for column in of_entries),
-        pa.array(_ranks(entries), pa.int32()),
-        plain_array(answers.column(SCORE)),
-        _by_task(tasks, scores),
-        _by_task(entries[0].layout.tasks, _weights(entries[0].layout.tasks, origins)[owner]),
-    ]
+    scores = np.empty((answers.num_rows, len(tasks)), np.float32)
+    for place, name in enumerate(tasks):
+        scores[:, place] = answers.column(name).to_numpy()
+    return {
+        "rank": pa.array(_ranks(entries), pa.int32()),
+        "rank_score": plain_array(answers.column(SCORE)),
+        "scores": _by_task(tasks, scores),
+    }
 
 
 def _ranks(entries: "Sequence[Entry]") -> NDArray[np.int32]:
@@ -119,11 +125,6 @@ def _ranks(entries: "Sequence[Entry]") -> NDArray[np.int32]:
         np.arange(1, entry.answer.num_rows + 1) if entry.ranks is None else np.asarray(entry.ranks) for entry in entries
     )
     return np.concatenate(list(of_each)).astype(np.int32)
-
-
-def _weights(tasks: Sequence[str], origins: Sequence[Origin]) -> NDArray[np.float32]:
-    """Return the weights of each entry, float32 (R, K)."""
-    return np.array([[origin.task_weights.get(task, 0.0) for task in tasks] for origin in origins], np.float32)
 
 
 def _by_task(tasks: Sequence[str], values: NDArray[np.float32]) -> "pa.MapArray":
