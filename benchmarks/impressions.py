@@ -15,17 +15,20 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from contests import report
+from numpy.typing import NDArray
 
 from polyrank.serving import ImpressionLog, Items, Ranker, serve
 from polyrank.train.datasets import kuairand
 
 MODELS, LOGS = Path("build/demo/model_repository"), Path("examples/kuairand")
 SHOWN = (10, 100)
-ITEMS, USERS = 1_000, 5_000
+CLOCKS = ("wall", "processor, of the thread")
+ITEMS, USERS = 1_000, 1_000
 BLOCK = 900
 LIMIT_US = 50.0
 PACKAGES = ("polyrank", "pyarrow", "numpy")
 User = Mapping[str, Any]
+Floats = NDArray[np.float64]
 
 
 def main() -> None:
@@ -48,57 +51,56 @@ def main() -> None:
 
 
 def _cost(ranker: Ranker, users: Sequence[User], items: Items, calls: int) -> list[list[str]]:
-    lines = [
-        [
-            "items shown",
-            "rank",
-            "rank, logged",
-            "added to p50",
-            "added to p99",
-            "of the calling thread",
-            f"≤ {LIMIT_US:.0f} µs",
-        ]
-    ]
+    lines = [["items shown", "clock", "rank: p50, p99", "logged: p50, p99", "added to p50", f"≤ {LIMIT_US:.0f} µs"]]
     for shown in SHOWN:
         with tempfile.TemporaryDirectory() as folder, ImpressionLog(folder) as log:
-            plain, logged, own = _turns(
-                ranker, list(itertools.islice(itertools.cycle(users), calls)), items, shown, log
-            )
-        added = [np.percentile(logged, q) - np.percentile(plain, q) for q in (50, 99)]
-        cells = [_both(plain), _both(logged), *(f"{each:+.0f} µs" for each in added), f"{np.median(own):.1f} µs"]
-        lines.append([str(shown), *cells, "reached" if added[0] <= LIMIT_US else "missed"])
+            found = _turns(ranker, list(itertools.islice(itertools.cycle(users), calls)), items, shown, log)
+        for clock, (plain, logged) in zip(CLOCKS, found, strict=True):
+            added = np.median(logged) - np.median(plain)
+            outcome = "reached" if added <= LIMIT_US else "missed"
+            lines.append([str(shown), clock, _both(plain), _both(logged), f"{added:+.0f} µs", outcome])
+        own = _alone(ranker.rank(users[0], items, top_k=shown), users, items)
+        outcome = "reached" if np.median(own) <= LIMIT_US else "missed"
+        lines.append(
+            [str(shown), "processor, of log.shown alone", "-", _both(own), f"{np.median(own):+.0f} µs", outcome]
+        )
     return lines
+
+
+def _alone(answer: pa.Table, users: Sequence[User], items: Items) -> Floats:
+    """Return the processor time that the calling thread takes to hand over a list, in µs."""
+    times = []
+    with tempfile.TemporaryDirectory() as folder, ImpressionLog(folder) as log:
+        for user in users:
+            start = time.thread_time()
+            log.shown(answer, user=user, items=items)
+            times.append(time.thread_time() - start)
+    return 1e6 * np.array(times)
 
 
 def _turns(
     ranker: Ranker, users: Sequence[User], items: Items, shown: int, log: ImpressionLog
-) -> tuple[list[float], list[float], list[float]]:
-    """Return what calls take without and with the log, and the processor time of taking a list down; all in µs.
+) -> list[tuple[Floats, Floats]]:
+    """Return what calls take without and with the log, in µs, by each clock.
 
     They take turns by blocks, long enough that the log writes during its own, and nothing waits during the others.
     """
-    plain, logged, own = [], [], []
+    plain, logged = [], []
     for start in range(0, len(users), BLOCK):
         block = users[start : start + BLOCK]
         plain += [_timed(ranker, user, items, shown, None) for user in block]
         logged += [_timed(ranker, user, items, shown, log) for user in block]
         log.flush()
-        answer = ranker.rank(block[0], items, top_k=shown)
-        for user in block:
-            before = time.thread_time()
-            log.shown(answer, user=user, items=items)
-            own.append(1e6 * (time.thread_time() - before))
-        log.flush()
-    return plain, logged, own
+    return list(zip(1e6 * np.array(plain).T, 1e6 * np.array(logged).T, strict=True))
 
 
-def _timed(ranker: Ranker, user: User, items: Items, shown: int, log: ImpressionLog | None) -> float:
-    start = time.perf_counter()
+def _timed(ranker: Ranker, user: User, items: Items, shown: int, log: ImpressionLog | None) -> tuple[float, float]:
+    start, own = time.perf_counter(), time.thread_time()
     ranker.rank(user, items, top_k=shown, log=log)
-    return 1e6 * (time.perf_counter() - start)
+    return time.perf_counter() - start, time.thread_time() - own
 
 
-def _both(times: Sequence[float]) -> str:
+def _both(times: Floats) -> str:
     return f"{np.median(times):,.0f} µs, {np.percentile(times, 99):,.0f} µs"
 
 
