@@ -1,0 +1,140 @@
+"""The runner: which step is next, its record, and what to do when it fails or has to wait."""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+
+from polyrank.errors import PolyrankError
+
+from .cycles import Cycle, History, now
+from .locking import alone
+from .records import Input, Record, Trouble, Wait, fingerprint_of
+from .settings import Loop
+from .steps import Done, Step, Waiting, steps
+from .tidying import tidy
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What one step came to.
+
+    Attributes:
+        cycle: number of the cycle.
+        step: its name.
+        record: of it; None where it waits.
+        waits_for: why it does; None where it is done.
+    """
+
+    cycle: int
+    step: str
+    record: Record | None = None
+    waits_for: str | None = None
+
+
+def run_loop(loop: Loop, *, one_step: bool = False) -> Generator[Report, None, None]:
+    """Do all steps that can be done now, and yield what each came to; the last report says what is waited for.
+
+    Args:
+        loop: whose.
+        one_step: end after one.
+
+    Raises:
+        OutputError: another process runs the loop, or a record cannot be written.
+        PolyrankError: a step failed; the message begins with its cycle and name, and it is tried again the next time.
+    """
+    with alone(loop.folder):
+        while True:
+            report = _advance(loop)
+            yield report
+            if one_step or report.record is None:
+                return
+
+
+def follow(loop: Loop, *, on_failure: Callable[[PolyrankError], None]) -> Generator[Report, None, None]:
+    """Go on for ever: do what can be done, then look again every `poll_s`; a step that fails is tried again then.
+
+    Raises:
+        OutputError: another process runs the loop.
+    """
+    with alone(loop.folder):
+        while True:
+            try:
+                report = _advance(loop)
+            except PolyrankError as err:
+                on_failure(err)
+                report = None
+            if report is not None:
+                yield report
+            if report is None or report.record is None:
+                time.sleep(loop.settings.loop.poll_s)
+
+
+def _advance(loop: Loop) -> Report:
+    """Do the next step."""
+    history = History.read(loop)
+    cycle = history.current(loop)
+    name = cycle.next_step
+    assert name is not None  # noqa: S101 (a cycle that is over is not the current one)
+    step = next(each for each in steps() if each.name == name)
+    cycle.folder.mkdir(parents=True, exist_ok=True)
+    began, start = now(), time.monotonic()
+    with _told(cycle, step):
+        result = step.run(cycle, history.before(cycle))
+        if isinstance(result, Waiting):
+            Wait(reason=result.reason, looked=now()).save(cycle.file(name, ".waits"))
+            return Report(cycle.number, name, waits_for=result.reason)
+        cycle.file(name, ".waits").unlink(missing_ok=True)
+        record = _recorded(cycle, result, began, start)
+    tidy(loop)
+    return Report(cycle.number, name, record)
+
+
+def _recorded(cycle: Cycle, result: Done, began: str, start: float) -> Record:
+    """Write the record of a step that is done; the step is done with that."""
+    loop = cycle.loop
+    record = Record(
+        cycle=cycle.number,
+        found=result.found,
+        began=began,
+        seconds=round(time.monotonic() - start, 3),
+        inputs=tuple(_input(loop, each) for each in result.inputs),
+        wrote=tuple(loop.shown(each) for each in result.wrote),
+    )
+    record.save(cycle.file(record.step))
+    return record
+
+
+def _input(loop: Loop, path: Path) -> Input:
+    from polyrank.files import SUFFIXES, list_files
+
+    if path.is_file():
+        files = [path]
+    elif path.is_dir():
+        files = [each for each in path.rglob("*") if each.is_file() and not _is_hidden(each.relative_to(path))]
+    else:
+        files = [part.file for part in list_files(path, SUFFIXES)]
+    return fingerprint_of(loop.shown(path), files)
+
+
+def _is_hidden(path: Path) -> bool:
+    """Say whether it is of a writer that is at work."""
+    return any(part.startswith(".") for part in path.parts)
+
+
+@contextlib.contextmanager
+def _told(cycle: Cycle, step: Step) -> Iterator[None]:
+    """Record a failure, and say which step it is of."""
+    try:
+        yield
+    except PolyrankError as err:
+        before, at = cycle.trouble(step.name), now()
+        Trouble(
+            attempts=1 if before is None else before.attempts + 1,
+            reason=str(err),
+            first=at if before is None else before.first,
+            last=at,
+        ).save(cycle.file(step.name, ".failed"))
+        err.args = (f"cycle {cycle.number}, {step.name}: {err}",)
+        raise

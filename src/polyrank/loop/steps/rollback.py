@@ -1,0 +1,52 @@
+"""Rollback: the version before goes live again, where the watch said so."""
+
+from polyrank.loop.cycles import Cycle, History
+from polyrank.loop.findings import PublishFound, RollbackFound
+from polyrank.loop.live import control, folder_of, versions_of
+from polyrank.loop.settings import Loop
+
+from .protocol import Done
+from .publish import load_again
+
+
+class RollbackStep:
+    """Rolls back, unless an attempt that was cut off has."""
+
+    name = "rollback"
+
+    def run(self, cycle: Cycle, history: History) -> Done:  # noqa: ARG002 (that of every step)
+        """Roll back, with a server to prove it where one is named."""
+        from polyrank.export import rollback
+
+        loop, published = cycle.loop, cycle.found(PublishFound)
+        versions = versions_of(loop)
+        live = next((each for each in versions if each.is_live), None)
+        before = next((each for each in versions if each.version == published.before), None)
+        origin = published.before if before is None or before.origin is None else before.origin
+        with control(loop) as server:
+            if live is not None and live.version > published.version and live.origin == origin:
+                load_again(loop, live, server)
+                return _done(loop, live.version, origin, live.run_id, was_there=True)
+            if live is None or live.version != published.version:
+                return _superseded(None if live is None else live.version)
+            sent = rollback(loop.repository, name=loop.model, to=published.before, server=server)
+        return _done(loop, sent.version, origin, None if before is None else before.run_id, was_there=False)
+
+
+def _done(loop: Loop, version: int, origin: int | None, run_id: str | None, *, was_there: bool) -> Done:
+    found = RollbackFound(
+        outcome="rolled back",
+        reason=f"version {version} has the files of version {origin}",
+        ends=True,
+        version=version,
+        origin=origin,
+        run_id=run_id,
+        was_there=was_there,
+    )
+    return Done(found, (), (folder_of(loop, version),))
+
+
+def _superseded(live: int | None) -> Done:
+    now = "no version" if live is None else f"version {live}"
+    reason = f"{now} is live by now, which this loop did not publish"
+    return Done(RollbackFound(outcome="superseded", reason=reason, ends=True, version=live))
