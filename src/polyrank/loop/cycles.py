@@ -11,6 +11,7 @@ from .findings import Found, RowsFound, TrainFound
 from .records import Record, Trouble, Wait
 from .settings import Loop
 
+WEIGHTS_FILE, GRAPH_FILE = "weights.safetensors", "model.onnx"
 STEPS = ("rows", "drift", "train", "evaluate", "parity", "publish", "verify", "watch", "rollback")
 
 AFound = TypeVar("AFound", bound=Found)
@@ -46,9 +47,19 @@ class Cycle:
         return self.folder / "run"
 
     @property
+    def weights(self) -> Path:
+        """The weights of it."""
+        return self.run / WEIGHTS_FILE
+
+    @property
     def bundle(self) -> Path:
         """The bundle of it."""
         return self.folder / "bundle"
+
+    @property
+    def bundle_graph(self) -> Path:
+        """The graph of that."""
+        return self.bundle / GRAPH_FILE
 
     @property
     def is_over(self) -> bool:

@@ -154,14 +154,12 @@ class PublishFound(Found, frozen=True, kw_only=True, tag="publish"):
         version: its number.
         run_id: of it.
         before: the version that was live before; None where there was none.
-        was_there: whether it was found published already, by an attempt that was cut off.
     """
 
     model: str
     version: int
     run_id: str
     before: int | None
-    was_there: bool
 
 
 class VerifyFound(Found, frozen=True, kw_only=True, tag="verify"):
@@ -223,13 +221,11 @@ class RollbackFound(Found, frozen=True, kw_only=True, tag="rollback"):
         version: its number; None where nothing is live.
         origin: the version that its files are of; None where another version had gone live meanwhile.
         run_id: of it.
-        was_there: whether it was found rolled back already, by an attempt that was cut off.
     """
 
     version: int | None
     origin: int | None = None
     run_id: str | None = None
-    was_there: bool = False
 
 
 AnyFound = (

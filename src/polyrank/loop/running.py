@@ -109,18 +109,8 @@ def _recorded(cycle: Cycle, result: Done, began: str, start: float) -> Record:
 def _input(loop: Loop, path: Path) -> Input:
     from polyrank.files import SUFFIXES, list_files
 
-    if path.is_file():
-        files = [path]
-    elif path.is_dir():
-        files = [each for each in path.rglob("*") if each.is_file() and not _is_hidden(each.relative_to(path))]
-    else:
-        files = [part.file for part in list_files(path, SUFFIXES)]
+    files = [path] if path.is_file() else [part.file for part in list_files(path, SUFFIXES)]
     return fingerprint_of(loop.shown(path), files)
-
-
-def _is_hidden(path: Path) -> bool:
-    """Say whether it is of a writer that is at work."""
-    return any(part.startswith(".") for part in path.parts)
 
 
 @contextlib.contextmanager

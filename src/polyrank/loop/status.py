@@ -116,7 +116,7 @@ def status_lines(status: Status) -> list[str]:
         lines = ["live    nothing"]
     else:
         of = "not of this loop" if live.cycle is None else f"of cycle {live.cycle}"
-        lines = [f"live    {live.model} version {live.version}, run {str(live.run_id)[:12]}, {of}"]
+        lines = [f"live    {live.model} version {live.version}, run {live.run_id}, {of}"]
     lines.append(f"next    cycle {status.next_cycle} {status.next_step}")
     lines += [] if status.waits_for is None else [f"waits   for {status.waits_for}"]
     lines += [] if status.failed is None else [f"failed  {status.failed}"]

@@ -10,7 +10,7 @@ from polyrank.evaluation.asking import asked
 from polyrank.files import Wanted, read_table
 from polyrank.labels import groups, label_matrix, sample_weights
 from polyrank.loop.cutting import Cut
-from polyrank.loop.cycles import Cycle, History
+from polyrank.loop.cycles import GRAPH_FILE, Cycle, History
 from polyrank.loop.findings import EvaluateFound, RowsFound, TaskGate
 from polyrank.loop.gating import HeldOut, first_gates, gates
 from polyrank.loop.live import folder_of, live_version
@@ -35,11 +35,14 @@ class EvaluateStep:
         new = _answers(str(cycle.run), rows)[1]
         if live is None:
             tasks = first_gates(held, loop.judged_tasks, new, settings)
-            return Done(_found(loop, tasks, len(rows), None), (cycle.rows, cycle.run))
+            return Done(_found(loop, tasks, len(rows), None), (cycle.rows, cycle.weights))
         folder = folder_of(loop, live.version)
         known, old = _answers(str(folder), rows)
         tasks = _compared(held, loop.judged_tasks, known, (old, new), loop)
-        return Done(_found(loop, tasks, len(rows), (live.version, live.run_id)), (cycle.rows, cycle.run, folder))
+        return Done(
+            _found(loop, tasks, len(rows), (live.version, live.run_id)),
+            (cycle.rows, cycle.weights, folder / GRAPH_FILE),
+        )
 
 
 def _held_out(cycle: Cycle) -> tuple[pa.Table, HeldOut]:

@@ -37,7 +37,7 @@ class ParityStep:
             precision=str(signature.precision),
             target=target,
         )
-        return Done(found, (cycle.run,), (cycle.bundle,))
+        return Done(found, (cycle.weights,), (cycle.bundle,))
 
 
 def options_of(settings: ExportSection) -> "ExportOptions":

@@ -31,11 +31,11 @@ class PublishStep:
             if live is not None and live.run_id == run_id and _is_whole(loop, cycle, live.version, options):
                 load_again(loop, live, server)
                 before = next((each.version for each in versions if each.version < live.version), None)
-                return _done(cycle, live.version, before, was_there=True)
+                return _done(cycle, live.version, before)
             sent = publish(
                 cycle.bundle, loop.repository, name=loop.model, options=options, keep=settings.keep, server=server
             )
-        return _done(cycle, sent.version, None if live is None else live.version, was_there=False)
+        return _done(cycle, sent.version, None if live is None else live.version)
 
 
 def load_again(loop: Loop, live: "VersionInfo", server: "ModelControl | None") -> None:
@@ -65,7 +65,7 @@ def _options(loop: Loop) -> "ServingOptions":
     return ServingOptions() if written is None else ServingOptions.load(loop.path(written))
 
 
-def _done(cycle: Cycle, version: int, before: int | None, *, was_there: bool) -> Done:
+def _done(cycle: Cycle, version: int, before: int | None) -> Done:
     loop = cycle.loop
     run_id = cycle.found(TrainFound).run_id
     after = "the first" if before is None else f"after version {before}"
@@ -76,6 +76,5 @@ def _done(cycle: Cycle, version: int, before: int | None, *, was_there: bool) ->
         version=version,
         run_id=run_id,
         before=before,
-        was_there=was_there,
     )
-    return Done(found, (cycle.bundle,), (loop.repository / loop.model / str(version),))
+    return Done(found, (cycle.bundle_graph,), (loop.repository / loop.model / str(version),))

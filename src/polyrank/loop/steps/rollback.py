@@ -26,14 +26,14 @@ class RollbackStep:
         with control(loop) as server:
             if live is not None and live.version > published.version and live.origin == origin:
                 load_again(loop, live, server)
-                return _done(loop, live.version, origin, live.run_id, was_there=True)
+                return _done(loop, live.version, origin, live.run_id)
             if live is None or live.version != published.version:
                 return _superseded(None if live is None else live.version)
             sent = rollback(loop.repository, name=loop.model, to=published.before, server=server)
-        return _done(loop, sent.version, origin, None if before is None else before.run_id, was_there=False)
+        return _done(loop, sent.version, origin, None if before is None else before.run_id)
 
 
-def _done(loop: Loop, version: int, origin: int | None, run_id: str | None, *, was_there: bool) -> Done:
+def _done(loop: Loop, version: int, origin: int | None, run_id: str | None) -> Done:
     found = RollbackFound(
         outcome="rolled back",
         reason=f"version {version} has the files of version {origin}",
@@ -41,7 +41,6 @@ def _done(loop: Loop, version: int, origin: int | None, run_id: str | None, *, w
         version=version,
         origin=origin,
         run_id=run_id,
-        was_there=was_there,
     )
     return Done(found, (), (folder_of(loop, version),))
 

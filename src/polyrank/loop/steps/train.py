@@ -6,7 +6,7 @@ from pathlib import Path
 
 from polyrank.files import Wanted, read_table
 from polyrank.loop.cutting import Cut
-from polyrank.loop.cycles import Cycle, History
+from polyrank.loop.cycles import WEIGHTS_FILE, Cycle, History
 from polyrank.loop.findings import RowsFound, TrainFound, known
 from polyrank.loop.live import live_version
 from polyrank.loop.settings import Loop
@@ -42,7 +42,7 @@ class TrainStep:
                 progress=loop.shows_progress,
             )
         inputs = [cycle.rows] + [loop.path(each) for each in (loop.settings.loop.schema, settings.config) if each]
-        return Done(_found(cycle, why), (*inputs, *([] if start is None else [start])), (cycle.run,))
+        return Done(_found(cycle, why), (*inputs, *([] if start is None else [start / WEIGHTS_FILE])), (cycle.run,))
 
 
 def start_of(loop: Loop, history: History) -> tuple[Path | None, str]:
@@ -69,7 +69,7 @@ def _found(cycle: Cycle, why: str) -> TrainFound:
     shown = headline(cycle.loop.schema, metrics)
     return TrainFound(
         outcome="trained",
-        reason=f"run {record.run_id[:12]} {why}; {record.made_of or 0:,} rows",
+        reason=f"run {record.run_id} {why}; {record.made_of or 0:,} rows",
         run_id=record.run_id,
         started_from=None if record.warm_start is None else record.warm_start.run_id,
         rows=record.made_of or 0,

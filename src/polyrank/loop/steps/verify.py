@@ -1,7 +1,7 @@
 """Verify: the version answers golden rows as the trained model does, on the server where one is named."""
 
 from polyrank.errors import ParityError
-from polyrank.loop.cycles import Cycle, History
+from polyrank.loop.cycles import GRAPH_FILE, Cycle, History
 from polyrank.loop.findings import PublishFound, VerifyFound
 from polyrank.loop.live import control, folder_of
 
@@ -29,7 +29,7 @@ class VerifyStep:
                 bundle = Bundle.load(folder)
                 check_golden(bundle, bundle.model_file)
                 reason = "its files answer golden rows; no server is named in $.publish.server"
-                return Done(VerifyFound(outcome="proven", reason=reason, server=None), (folder,))
+                return Done(VerifyFound(outcome="proven", reason=reason, server=None), (folder / GRAPH_FILE,))
             checks = check_live(server, cycle.bundle, name=loop.model)
         for check in checks:
             if not check.is_well:
@@ -45,4 +45,4 @@ class VerifyStep:
             server=server.url,
             differences={check.model: check.differences for check in checks},
         )
-        return Done(found, (cycle.bundle,))
+        return Done(found, (cycle.bundle_graph,))
