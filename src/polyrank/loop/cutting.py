@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.errors import DataError
 from polyrank.schema import Schema
 from polyrank.tasks import Task
 from polyrank.times import Times
@@ -54,6 +55,11 @@ def joint_windows(schema: Schema, windows_s: Mapping[str, float]) -> dict[str, f
     return {task.name: max(windows_s[task.name], of_label.get(task.when or "", 0.0)) for task in schema.tasks}
 
 
+def first_unlearned(found: RowsFound) -> datetime:
+    """Return from when on rows of a cycle have a label that it did not learn from."""
+    return found.until - timedelta(seconds=max(found.windows_s.values()) + found.holdout_s)
+
+
 @dataclasses.dataclass(frozen=True)
 class Cut:
     """The cut of a cycle's rows.
@@ -72,7 +78,17 @@ class Cut:
 
     @classmethod
     def of(cls, schema: Schema, found: RowsFound) -> "Cut":
-        """Return the cut that the rows of a cycle were taken with."""
+        """Return the cut that the rows of a cycle were taken with.
+
+        Raises:
+            DataError: the schema has a task that it had not then.
+        """
+        for task in schema.tasks:
+            if task.name not in found.windows_s:
+                raise DataError(
+                    f"task {task.name!r} came into the schema after rows were taken; remove the folder of the cycle, "
+                    f"and they are taken anew"
+                )
         windows = {task: round(window * SECOND) for task, window in found.windows_s.items()}
         return cls(schema, moment(found.until), windows, round(found.holdout_s * SECOND))
 
@@ -88,11 +104,6 @@ class Cut:
     def learned(self, task: Task) -> int:
         """Labels of rows from here on are not learned from."""
         return self.due(task) - self.holdout
-
-    @property
-    def first_unlearned(self) -> int:
-        """Rows before have all their labels learned from."""
-        return min(map(self.learned, self.schema.tasks))
 
     def training(self, rows: "pa.Table") -> "pa.Table":
         """Return the rows to learn from; a label of the hold-out, or not due, is null in them."""

@@ -13,7 +13,7 @@ from polyrank.errors import DataError
 from polyrank.files import SUFFIXES, Wanted, list_files, read_table
 from polyrank.files.csv import first_line
 from polyrank.files.scan import check_present
-from polyrank.loop.cutting import Cut, as_time, joint_windows, moment, moments_of
+from polyrank.loop.cutting import Cut, as_time, first_unlearned, joint_windows, moment, moments_of
 from polyrank.loop.cycles import Cycle, History
 from polyrank.loop.findings import RowsFound, TrainFound
 from polyrank.loop.live import live_version
@@ -107,7 +107,7 @@ def _since(loop: Loop, history: History) -> datetime | None:
     learned = history.of_run(None if live is None else live.run_id) or history.last_with(TrainFound)
     if learned is None:
         return ends[number]
-    return min(ends[number], as_time(Cut.of(loop.schema, learned.found(RowsFound)).first_unlearned))
+    return min(ends[number], first_unlearned(learned.found(RowsFound)))
 
 
 def missing_files(loop: Loop) -> str | None:
