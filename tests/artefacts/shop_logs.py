@@ -99,7 +99,8 @@ class Shop:
             seed: of what happens.
         """
         rng = np.random.default_rng([seed, int(hours[0] * 60)])
-        shown_us = np.sort(rng.integers(*(round((BEGIN_S + hour * HOUR_S) * 1_000_000) for hour in hours), rows))
+        begin, end = (round((BEGIN_S + hour * HOUR_S) * 1_000_000) for hour in hours)
+        shown_us = np.sort(rng.integers(begin, end, rows))
         user, item = rng.integers(0, USERS, rows), rng.integers(0, ITEMS, rows)
         request = [f"r{seed}-{hours[0]:g}-{row}" for row in range(rows)]
         likes = (user % 3 == item % 3).astype(float)

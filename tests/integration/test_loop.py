@@ -80,7 +80,7 @@ def test_status_tells_the_same(looped: tuple[Shop, Server], capsys: pytest.Captu
     status = json.loads(capsys.readouterr().out)
     assert (status["live"]["version"], status["live"]["cycle"]) == (4, 3)
     assert (status["next_cycle"], status["next_step"]) == (3, "watch")
-    assert status["waits_for"].startswith("impressions of version 4 whose windows are over: 0 of 100")
+    assert status["waits_for"].startswith("impressions of version 4: 0 of 100")
 
 
 def test_version_that_the_server_was_not_told_of_is_loaded(looped: tuple[Shop, Server]) -> None:

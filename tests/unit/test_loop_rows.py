@@ -95,6 +95,12 @@ def test_too_few_new_rows_are_waited_for(shop: Shop) -> None:
     assert waits(shop).endswith(" of 5,000")
 
 
+def test_few_impressions_since_the_last_cycle_are_waited_for(shop: Shop) -> None:
+    end(shop, 4)
+    shown = pq.read_table(shop.folder / "impressions")["shown_at"].to_pylist()
+    assert waits(shop) == f"new rows: {sum(time >= hour(3.5) for time in shown)} of 300"
+
+
 def test_rows_of_the_hold_out_alone_do_not_train(tmp_path: Path) -> None:
     shop = Shop.open(tmp_path)
     shop.show(hours=(0, 1.6), rows=800)

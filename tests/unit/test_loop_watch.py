@@ -94,6 +94,7 @@ def test_means_are_those_of_due_labels(shop: Shop) -> None:
     assert [task.mean_before, task.mean] == pytest.approx(means, abs=1e-9)
     assert task.worse_by == pytest.approx(1 - means[1] / means[0])
     assert task.surely_worse_by is not None
+    assert task.worse_by is not None
     assert task.surely_worse_by < task.worse_by
 
 
@@ -113,6 +114,11 @@ def test_task_of_which_less_is_better_is_worse_when_it_rises(shop: Shop) -> None
 
 def test_few_impressions_are_waited_for(shop: Shop) -> None:
     shop.show(hours=(4, 5), rows=60, version=2, seed=1)
+    assert waits(shop) == "impressions of version 2: 60 of 100"
+
+
+def test_impressions_whose_windows_are_open_are_waited_for(shop: Shop) -> None:
+    shop.show(hours=(4, 5), rows=110, version=2, seed=1)
     assert waits(shop).startswith("impressions of version 2 whose windows are over: ")
     assert waits(shop).endswith(" of 100")
 
@@ -182,7 +188,9 @@ def test_arms_that_are_asked_for_are_waited_for(shop: Shop) -> None:
 def test_impressions_without_versions_are_refused(shop: Shop) -> None:
     file = next((shop.folder / "impressions").iterdir())
     pq.write_table(pq.read_table(file).drop_columns(["version"]), file)
-    with pytest.raises(DataError, match="impressions: column 'version' is missing, which tells versions apart; log"):
+    with pytest.raises(
+        DataError, match=r"\.parquet: column 'version' is missing \(the file has: request_id, shown_at, model, "
+    ):
         watch(shop)
 
 

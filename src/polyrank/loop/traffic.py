@@ -8,19 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.attribution import Joined
-from polyrank.errors import DataError
 from polyrank.experiments import TaskComparison, compare
 from polyrank.signature import REQUEST_SUFFIX
 
 from .cutting import SECOND, Moments, as_time, joint_windows, moment, moments_of
 from .findings import TaskWatch
+from .glimpse import MODEL, VERSION
 from .settings import Loop
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MODEL, VERSION, ARM = "model", "version", "arm"
-"""Columns of impressions."""
+ARM = "arm"
+"""Column of impressions; null outside of experiments."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,21 +43,11 @@ class Traffic:
 
     @classmethod
     def of(cls, loop: Loop, joined: Joined, versions: tuple[int, int]) -> "Traffic":
-        """Pick the impressions of two versions.
-
-        Raises:
-            DataError: impressions do not tell of versions.
-        """
+        """Pick the impressions of two versions."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
         table = joined.table
-        for name in (MODEL, VERSION):
-            if name not in table.column_names:
-                raise DataError(
-                    f"{loop.settings.rows.impressions}: column {name!r} is missing, which tells versions apart; log "
-                    f"impressions with polyrank.serving.ImpressionLog"
-                )
         windows = joint_windows(
             loop.schema, {task.name: loop.settings.rows.window_s(task.name) for task in loop.schema.tasks}
         )

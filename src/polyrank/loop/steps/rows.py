@@ -16,6 +16,7 @@ from polyrank.files.scan import check_present
 from polyrank.loop.cutting import Cut, as_time, first_unlearned, joint_windows, moment, moments_of
 from polyrank.loop.cycles import Cycle, History
 from polyrank.loop.findings import RowsFound, TrainFound
+from polyrank.loop.glimpse import num_since
 from polyrank.loop.live import live_version
 from polyrank.loop.settings import Loop
 from polyrank.staging import staged_directory
@@ -41,6 +42,8 @@ class RowsStep:
         base = _base(loop, since, history)
         if (missing := missing_files(loop)) is not None and (base is None or begins is not None):
             return Waiting(missing)
+        if begins is not None and (shown := num_since(loop, begins)) < rows.min_rows:
+            return Waiting(f"new rows: {shown:,} of {rows.min_rows:,}")
         gathered = _gathered(loop, since, base, is_joined=missing is None)
         found, new, earlier = gathered.parted(begins, since)
         if found.new < rows.min_rows:

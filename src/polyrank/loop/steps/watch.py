@@ -4,6 +4,7 @@ from polyrank.attribution import join
 from polyrank.loop.cutting import as_time
 from polyrank.loop.cycles import Cycle, History
 from polyrank.loop.findings import PublishFound, RowsFound, TaskWatch, WatchFound
+from polyrank.loop.glimpse import num_with
 from polyrank.loop.live import live_version
 from polyrank.loop.traffic import Traffic, chosen_traffic
 
@@ -27,6 +28,9 @@ class WatchStep:
             return _stays("kept", "there is no version before it to compare with")
         if (missing := missing_files(loop)) is not None:
             return Waiting(missing)
+        least = loop.settings.watch.min_impressions
+        if (shown := num_with(loop, published.version)) < least:
+            return Waiting(f"impressions of version {published.version}: {shown:,} of {least:,}")
         rows = loop.settings.rows
         impressions, outcomes = loop.path(rows.impressions), loop.path(rows.outcomes)
         joined = join(loop.schema, impressions, outcomes, join_options(loop, cycle.found(RowsFound).since))
