@@ -30,6 +30,8 @@ hidden_dims = [8]
 tower_dims = [4]
 [validation]
 resamples = 0
+[checkpoint]
+every_steps = 8
 """
 LOOP = """
 [rows]

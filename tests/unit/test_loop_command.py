@@ -1,6 +1,7 @@
 """`polyrank loop`: what it prints, writes and exits with."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from polyrank.loop.findings import DriftFound
 from polyrank.loop.locking import alone
 from polyrank.loop.records import Trouble
 
+DOCS = Path(__file__).parents[2] / "docs" / "loop.md"
 EXAMPLE = Path(__file__).parents[2] / "examples" / "loop" / "loop.toml"
 
 
@@ -202,6 +204,14 @@ def test_example_goes_with_a_schema(tmp_path: Path) -> None:
     (tmp_path / "loop.toml").write_text(EXAMPLE.read_text())
     (tmp_path / "schema.toml").write_text(SCHEMA)
     assert Loop.load(tmp_path / "loop.toml").model == "shop"
+
+
+def test_python_of_the_docs_runs_as_written(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    assert shop.settings.name == "loop.toml"
+    (block,) = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    exec(block, {})  # noqa: S102 (our own)
+    lines = capsys.readouterr().out.splitlines()
+    assert [lines[0].split(":")[0], lines[1]] == ["1 rows waits for impressions", "None"]
 
 
 def test_damaged_record_is_one_line(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
