@@ -71,6 +71,10 @@ class RepositoryError(PolyrankError, RuntimeError):
     """The model repository or a bundle is not what it should be: correct or republish it."""
 
 
+class StepError(PolyrankError, RuntimeError):
+    """A step of the loop failed, for the reason that is its cause: correct that, and it is tried again the next time."""
+
+
 class ServerRuntimeError(PolyrankError, RuntimeError):
     """The private environment of the embedded server is unusable: `polyrank server install` makes it anew."""
 

@@ -152,7 +152,6 @@ def test_status_has_a_row_for_each_cycle(loop: Loop) -> None:
     record(Cycle(loop, 1), rows_found(4), DriftFound(outcome="stopped", ends=True))
     second = record(Cycle(loop, 2), rows_found(8))
     Trouble(attempts=2, reason="no room", first="a", last="b").save(second.file("drift", ".failed"))
-    Wait(reason="rows", looked="a").save(second.file("drift", ".waits"))
     status = status_of(loop)
     assert status_rows(status)[1:] == [
         ("1", "joined", "stopped", *["-"] * 7),
@@ -160,8 +159,16 @@ def test_status_has_a_row_for_each_cycle(loop: Loop) -> None:
     ]
     with alone(loop.folder):
         lines = status_lines(status_of(loop))
-    assert lines[:4] == ["live    nothing", "next    cycle 2 drift", "waits   for rows", "failed  no room"]
-    assert lines[4].startswith(f"runs    process {os.getpid()} on ")
+    assert lines[:3] == ["live    nothing", "next    cycle 2 drift", "failed  no room"]
+    assert lines[3].startswith(f"runs    process {os.getpid()} on ")
+
+
+@pytest.mark.parametrize(("looked", "line"), [("2", "waits   for rows"), ("0", "failed  no room")])
+def test_newer_of_failing_and_waiting_is_how_it_stands(loop: Loop, looked: str, line: str) -> None:
+    cycle = record(Cycle(loop, 1), rows_found(4))
+    Trouble(attempts=1, reason="no room", first="1", last="1").save(cycle.file("drift", ".failed"))
+    Wait(reason="rows", looked=looked).save(cycle.file("drift", ".waits"))
+    assert status_lines(status_of(loop))[2:] == [line]
 
 
 def test_old_cycles_lose_what_nobody_needs(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from polyrank.errors import PolyrankError
+from polyrank.errors import StepError
 
 from .output import say, table, tell
 
@@ -61,7 +61,7 @@ def _run(loop: "Loop", args: argparse.Namespace) -> None:
             _say(report, as_json=args.json)
 
 
-def _tell_failure(err: PolyrankError) -> None:
+def _tell_failure(err: StepError) -> None:
     tell(f"polyrank: {' '.join(str(err).splitlines())}\n")
 
 

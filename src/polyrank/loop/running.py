@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
-from polyrank.errors import PolyrankError
+from polyrank.errors import PolyrankError, StepError
 
 from .cycles import Cycle, History, now
 from .locking import alone
@@ -42,7 +42,8 @@ def run_loop(loop: Loop, *, one_step: bool = False) -> Generator[Report, None, N
 
     Raises:
         OutputError: another process runs the loop, or a record cannot be written.
-        PolyrankError: a step failed; the message begins with its cycle and name, and it is tried again the next time.
+        DataError: a record cannot be read.
+        StepError: a step failed; it is tried again the next time.
     """
     with alone(loop.folder):
         while True:
@@ -52,17 +53,18 @@ def run_loop(loop: Loop, *, one_step: bool = False) -> Generator[Report, None, N
                 return
 
 
-def follow(loop: Loop, *, on_failure: Callable[[PolyrankError], None]) -> Generator[Report, None, None]:
+def follow(loop: Loop, *, on_failure: Callable[[StepError], None]) -> Generator[Report, None, None]:
     """Go on for ever: do what can be done, then look again every `poll_s`; a step that fails is tried again then.
 
     Raises:
         OutputError: another process runs the loop.
+        DataError: a record cannot be read.
     """
     with alone(loop.folder):
         while True:
             try:
                 report = _advance(loop)
-            except PolyrankError as err:
+            except StepError as err:
                 on_failure(err)
                 report = None
             if report is not None:
@@ -126,5 +128,4 @@ def _told(cycle: Cycle, step: Step) -> Iterator[None]:
             first=at if before is None else before.first,
             last=at,
         ).save(cycle.file(step.name, ".failed"))
-        err.args = (f"cycle {cycle.number}, {step.name}: {err}",)
-        raise
+        raise StepError(f"cycle {cycle.number}, {step.name}: {err}") from err

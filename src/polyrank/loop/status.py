@@ -50,7 +50,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         next_cycle: number of the cycle of the next step.
         next_step: its name.
         waits_for: what it was waiting for when the loop looked last; None where it did not wait.
-        failed: why it failed the last time; None where it did not.
+        failed: why it failed then; None where it did not.
         runs: who runs the loop now; None where nobody does.
     """
 
@@ -74,6 +74,8 @@ def status_of(loop: Loop) -> Status:
     current, live = history.current(loop), live_version(loop)
     step = current.next_step or STEPS[0]
     wait, trouble = current.wait(), current.trouble(step)
+    if wait is not None and trouble is not None:  # the newer one says how it stands
+        wait, trouble = (wait, None) if wait.looked > trouble.last else (None, trouble)
     origin = None if live is None else history.of_run(live.run_id)
     return Status(
         cycles=tuple(

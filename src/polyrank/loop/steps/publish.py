@@ -27,15 +27,21 @@ class PublishStep:
         options, settings = _options(loop), loop.settings.publish
         versions = versions_of(loop)
         live = next((each for each in versions if each.is_live), None)
+        before = _before(versions, run_id)
         with control(loop) as server:
             if live is not None and live.run_id == run_id and _is_whole(loop, cycle, live.version, options):
                 load_again(loop, live, server)
-                before = next((each.version for each in versions if each.version < live.version), None)
                 return _done(cycle, live.version, before)
             sent = publish(
                 cycle.bundle, loop.repository, name=loop.model, options=options, keep=settings.keep, server=server
             )
-        return _done(cycle, sent.version, None if live is None else live.version)
+        return _done(cycle, sent.version, before)
+
+
+def _before(versions: "list[VersionInfo]", run_id: str) -> int | None:
+    """Return the version that was live before a run went live: the newest that is or was live, and of another run."""
+    live = next((each.version for each in versions if each.is_live), 0)
+    return next((each.version for each in versions if each.version <= live and each.run_id != run_id), None)
 
 
 def load_again(loop: Loop, live: "VersionInfo", server: "ModelControl | None") -> None:

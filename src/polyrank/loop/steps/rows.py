@@ -13,13 +13,14 @@ from polyrank.errors import DataError
 from polyrank.files import SUFFIXES, Wanted, list_files, read_table
 from polyrank.files.csv import first_line
 from polyrank.files.scan import check_present
-from polyrank.loop.cutting import Cut, as_time, first_unlearned, joint_windows, moment, moments_of
+from polyrank.loop.cutting import SECOND, Cut, as_time, first_unlearned, joint_windows, moment, moments_of
 from polyrank.loop.cycles import Cycle, History
 from polyrank.loop.findings import RowsFound, TrainFound
 from polyrank.loop.glimpse import num_since
 from polyrank.loop.live import live_version
 from polyrank.loop.settings import Loop
 from polyrank.staging import staged_directory
+from polyrank.times import Times
 
 from .protocol import Done, Waiting
 
@@ -38,12 +39,12 @@ class RowsStep:
         """Join and write; wait while there are too few."""
         loop, rows = cycle.loop, cycle.loop.settings.rows
         begins = max(history.ends(), default=None)
-        since = _since(loop, history)
-        base = _base(loop, since, history)
-        if (missing := missing_files(loop)) is not None and (base is None or begins is not None):
+        if (missing := missing_files(loop)) is not None and (rows.base is None or begins is not None):
             return Waiting(missing)
         if begins is not None and (shown := num_since(loop, begins)) < rows.min_rows:
             return Waiting(f"new rows: {shown:,} of {rows.min_rows:,}")
+        since = _since(loop, history)
+        base = _base(loop, since, history)
         gathered = _gathered(loop, since, base, is_joined=missing is None)
         found, new, earlier = gathered.parted(begins, since)
         if found.new < rows.min_rows:
@@ -76,7 +77,7 @@ class _Gathered:
         import pyarrow as pa
 
         times = moments_of(self.loop.schema, self.rows)
-        end = moment(self.until) - round(min(self.windows_s.values()) * 1_000_000)
+        end = moment(self.until) - round(min(self.windows_s.values()) * SECOND)
         first = np.iinfo(np.int64).min if begins is None else moment(begins)
         new = self.rows.filter(pa.array((first <= times) & (times < end)))
         earlier = self.rows.filter(pa.array(times < first))
@@ -133,16 +134,13 @@ def _base(loop: Loop, since: datetime | None, history: History) -> "pa.Table | N
     if base is None or is_older:
         return None
     wanted = Wanted(columns=schema.training_columns, text=schema.text_columns, integers=schema.integer_columns)
-    rows = read_table(loop.path(base), wanted)
-    rows = _with_times(loop, rows)
+    rows = _with_times(loop, read_table(loop.path(base), wanted))
     return rows if since is None else rows.filter(pa.array(moments_of(schema, rows) >= moment(since)))
 
 
 def _with_times(loop: Loop, rows: "pa.Table") -> "pa.Table":
     """Return rows with the time column as integers in the schema's unit, as joined rows have it."""
     import pyarrow as pa
-
-    from polyrank.times import Times
 
     schema = loop.schema
     times = Times(schema).read(rows[schema.time])
@@ -153,12 +151,9 @@ def _gathered(loop: Loop, since: datetime | None, base: "pa.Table | None", *, is
     """Join, and put base logs before."""
     schema, rows = loop.schema, loop.settings.rows
     base_until = None if base is None or not base.num_rows else as_time(int(moments_of(schema, base).max()) + 1)
-    if not is_joined:
-        assert base is not None  # noqa: S101 (`run` has seen to it; this tells the type checker)
-        assert base_until is not None  # noqa: S101
-        return _Gathered(
-            loop, base, base_until, dict.fromkeys((task.name for task in schema.tasks), 0.0), base_until, None
-        )
+    if not is_joined and base is not None and base_until is not None:
+        at_once = dict.fromkeys((task.name for task in schema.tasks), 0.0)
+        return _Gathered(loop, base, base_until, at_once, base_until, None)
     windows = {task.name: rows.window_s(task.name) for task in schema.tasks}
     joined = join(schema, loop.path(rows.impressions), loop.path(rows.outcomes), join_options(loop, since))
     check_present(loop.path(rows.impressions), joined.table.column_names, schema.training_columns)
