@@ -72,7 +72,7 @@ class RepositoryError(PolyrankError, RuntimeError):
 
 
 class StepError(PolyrankError, RuntimeError):
-    """A step of the loop failed, for the reason that is its cause: correct that, and it is tried again the next time."""
+    """A step of the loop failed, for the reason that is its cause: correct that, and it is tried again next time."""
 
 
 class ServerRuntimeError(PolyrankError, RuntimeError):
