@@ -6,23 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from polyrank.arguments import instance, integer
-from polyrank.encoder import Batch
-from polyrank.errors import MissingExtraError, RepositoryError, RequestError
+from polyrank.errors import MissingExtraError, RepositoryError
 from polyrank.rows import Rows
 from polyrank.signature import Signature
 
+from .blocks import BLOCK_ROWS, BlockRunner, Pending
 from .closing import Closing
-from .ranking import column_of
 from .served import Served
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-# Rows of one run: what a run holds in between stays in the cache of a core.
-_ROWS = 1024
 
 
 class LocalRanker(Closing):
@@ -47,8 +42,8 @@ class LocalRanker(Closing):
         if signature.request is not None:
             raise RepositoryError(f"{path} takes one user with many items, and no rows; name the bundle it lies in")
         version = path.name if path.name.isdigit() else ""
-        self._served = Served(signature.schema.name, version, signature, _ROWS)
-        self._session = _session(path / "model.onnx")
+        self._served = Served(signature.schema.name, version, signature, BLOCK_ROWS)
+        self._runner = BlockRunner(self._served, _session(path / "model.onnx"))
         self._pool = concurrent.futures.ThreadPoolExecutor(threads, "polyrank-local")
 
     @property
@@ -73,25 +68,30 @@ class LocalRanker(Closing):
             DataError: no rows, a feature's column is missing, or a value does not fit its feature.
             RequestError: ONNX Runtime cannot run the graph.
         """
+        return self.start(rows).result()
+
+    def start(self, rows: Rows) -> Pending:
+        """Begin to score rows, on all threads, after what was begun before; `result()` waits and is as `score`.
+
+        Scores are the same, bit for bit, whatever the number of threads. Arrow tables are encoded on the threads;
+        other rows are encoded here.
+
+        Raises:
+            DataError: rows that are no Arrow table are wrong.
+        """
         import pyarrow as pa
 
-        batch = self._served.encoder.encode(rows)
-        parts = [batch[start : start + _ROWS] for start in range(0, len(batch), _ROWS)]
-        found = list(self._pool.map(self._run, parts))
-        columns = [column_of(np.concatenate([part[place] for part in found])) for place in range(len(found[0]))]
-        return pa.Table.from_arrays(columns, schema=self._served.answers)
+        source = rows if isinstance(rows, pa.Table) and len(rows) > 0 else self._served.encoder.encode(rows)
+        answers = [np.empty((len(source), width), np.float32) for width in self._served.widths.values()]
+        blocks = [
+            self._pool.submit(self._runner.run, source, start, answers) for start in range(0, len(source), BLOCK_ROWS)
+        ]
+        return Pending(self._served.answers, answers, blocks)
 
     def close(self) -> None:
         """Free the graph."""
-        self._pool.shutdown()
-        self._session = None
-
-    def _run(self, part: Batch) -> list[NDArray[np.float32]]:
-        try:
-            found: list[NDArray[np.float32]] = self._session.run([*self._served.widths], part.named())
-        except Exception as err:  # its errors have no base of their own
-            raise RequestError(f"{self.model}: ONNX Runtime cannot run the graph: {str(err).splitlines()[0]}") from err
-        return found
+        self._pool.shutdown(cancel_futures=True)
+        self._runner.close()
 
 
 def _session(file: Path) -> Any:

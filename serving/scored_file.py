@@ -82,26 +82,40 @@ def join(parts: Sequence[Path], out: Path) -> Scored:
     metadata = {**(schemas[0].metadata or {}), b"polyrank.version": b",".join(versions)}
     # Pieces of a CSV file may differ in the types of kept columns.
     schema = pa.unify_schemas([each.remove_metadata() for each in schemas], promote_options="permissive")
+    dictionaries = None if _is_csv(out) else _repeating(parts[0])
     num_rows = 0
     with staged_file(out) as partial, contextlib.ExitStack() as stack:
         write = None
         for part in parts:
-            table = pq.read_table(part).replace_schema_metadata(None).cast(schema).replace_schema_metadata(metadata)
+            table = (
+                pq.ParquetFile(part).read().replace_schema_metadata(None).cast(schema).replace_schema_metadata(metadata)
+            )
             table = _without_lists(table) if _is_csv(out) else table
-            write = write or _writer(partial, table.schema, stack, is_csv=_is_csv(out))
+            write = write or _writer(partial, table.schema, stack, dictionaries)
             write(table)
             num_rows += table.num_rows
     return Scored(num_rows, tuple(version.decode() for version in versions))
 
 
-def _writer(file: Path, schema: "pa.Schema", stack: contextlib.ExitStack, *, is_csv: bool) -> Any:
-    if is_csv:
+def _writer(file: Path, schema: "pa.Schema", stack: contextlib.ExitStack, dictionaries: list[str] | None) -> Any:
+    """Return what writes tables: CSV, or Parquet with `dictionaries` for these columns."""
+    if dictionaries is None:
         import pyarrow.csv
 
         return stack.enter_context(pyarrow.csv.CSVWriter(file, schema)).write_table
     import pyarrow.parquet as pq
 
-    return stack.enter_context(pq.ParquetWriter(file, schema, compression="zstd")).write_table
+    writer = pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=dictionaries)
+    return stack.enter_context(writer).write_table
+
+
+def _repeating(part: Path) -> list[str]:
+    """Return paths of columns that dictionaries may make smaller: all but float32, as scores are."""
+    import pyarrow.parquet as pq
+
+    schema = pq.read_metadata(part).schema
+    columns = [schema.column(place) for place in range(len(schema))]
+    return [column.path for column in columns if column.physical_type != "FLOAT"]
 
 
 def _without_lists(scores: "pa.Table") -> "pa.Table":

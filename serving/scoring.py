@@ -1,7 +1,9 @@
 """Scores of files: rows of any size in, one file of scores out, in parts that a later call goes on from."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+import functools
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,6 +13,7 @@ from polyrank.rows import Rows
 from polyrank.signature import Signature
 from polyrank.staging import staged_file
 
+from .local import LocalRanker
 from .parts import State, part_file, part_files, parts_folder
 from .scored_file import Scored, check_kept, check_out, join
 
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from polyrank.files import Piece
 
 ROWS_IN_A_PART = 100_000
+_BEGUN = 2
+"""Parts that are scored while one is waited for and written: all threads have work at the end of a part."""
 
 
 class Scorer(Protocol):
@@ -120,22 +125,58 @@ def _checked(pieces: "Iterator[Piece]", keep: Sequence[str], out: Path) -> "Iter
         yield piece
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Part:
+    """Rows of one part; `scores` gives their scores, and is None where the part is there already."""
+
+    piece: "Piece"
+    start: int
+    first: int
+    rows: "pa.Table"
+    scores: "Callable[[], pa.Table] | None"
+
+
 def _write_parts(scorer: Scorer, pieces: "Iterator[Piece]", folder: Path, options: ScoringOptions) -> None:
-    """Score piece after piece, while the next one is read."""
+    """Write part after part, while the next ones are scored, and those after them are read."""
     import pyarrow.parquet as pq
 
     done = {int(part.stem.removeprefix("part-")): pq.read_metadata(part).num_rows for part in part_files(folder)}
+    for part in _begun(_parts(scorer, ahead(pieces), done)):
+        if part.scores is not None:
+            with part.piece.named(part.start):
+                scores = part.scores()
+            kept = {name: part.rows.column(name) for name in options.keep}
+            _write_part(part_file(folder, part.first), kept, scores)
+        options.progress(part.first + len(part.rows), None)
+
+
+def _parts(scorer: Scorer, pieces: "Iterator[Piece]", done: Mapping[int, int]) -> Iterator[_Part]:
     first = 0
-    for piece in ahead(pieces):
+    for piece in pieces:
         for start in range(0, piece.table.num_rows, ROWS_IN_A_PART):
             rows = piece.table.slice(start, ROWS_IN_A_PART)
-            if done.get(first) != len(rows):
-                with piece.named(start):
-                    scores = scorer.score(rows)
-                kept = {name: rows.column(name) for name in options.keep}
-                _write_part(part_file(folder, first), kept, scores)
+            scores = None if done.get(first) == len(rows) else _scores(scorer, rows)
+            yield _Part(piece=piece, start=start, first=first, rows=rows, scores=scores)
             first += len(rows)
-            options.progress(first, None)
+
+
+def _scores(scorer: Scorer, rows: "pa.Table") -> "Callable[[], pa.Table]":
+    """Return what gives the scores of rows: begun at once in this process, asked of a server when it is their turn."""
+    return scorer.start(rows).result if isinstance(scorer, LocalRanker) else functools.partial(scorer.score, rows)
+
+
+def _begun(parts: Iterator[_Part]) -> Iterator[_Part]:
+    """Yield parts with `_BEGUN` more behind each; those before rows that cannot be read come before that is said."""
+    waiting: deque[_Part] = deque()
+    try:
+        for part in parts:
+            waiting.append(part)
+            if len(waiting) > _BEGUN:
+                yield waiting.popleft()
+    except DataError:
+        yield from waiting
+        raise
+    yield from waiting
 
 
 def _write_part(file: Path, kept: "dict[str, Any]", scores: "pa.Table") -> None:
@@ -143,5 +184,6 @@ def _write_part(file: Path, kept: "dict[str, Any]", scores: "pa.Table") -> None:
     import pyarrow.parquet as pq
 
     columns = kept | dict(zip(scores.column_names, scores.columns, strict=True))
+    table = pa.table(columns).replace_schema_metadata(scores.schema.metadata)
     with staged_file(file) as partial:
-        pq.write_table(pa.table(columns).replace_schema_metadata(scores.schema.metadata), partial, compression="zstd")
+        pq.write_table(table, partial, compression="lz4", use_dictionary=False)  # read once, and soon

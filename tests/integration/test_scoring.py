@@ -26,6 +26,7 @@ from polyrank.export import export_onnx
 from polyrank.models import TrainedRanker
 from polyrank.models.trained import predict
 from polyrank.serving import LocalRanker, scoring
+from polyrank.serving.blocks import Pending
 from polyrank.serving.scoring import ScoringOptions, score_files
 
 TASKS = ["click", "like", "rating", "watch_s"]
@@ -142,13 +143,13 @@ def test_killed_scoring_is_gone_on_with(
     killed: Path, toy_bundle: Path, expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counts = []
-    score = LocalRanker.score
+    start = LocalRanker.start
 
-    def counted(self: LocalRanker, part: pa.Table) -> pa.Table:
+    def counted(self: LocalRanker, part: pa.Table) -> Pending:
         counts.append(len(part))
-        return score(self, part)
+        return start(self, part)
 
-    monkeypatch.setattr(LocalRanker, "score", counted)
+    monkeypatch.setattr(LocalRanker, "start", counted)
     command = ["score", str(toy_bundle), str(killed / "rows.parquet"), "-o", str(killed / "scores.parquet")]
     assert main([*command, "--keep", "user_id", "--resume"]) == 0
     assert counts == [150, 150, 100]
@@ -175,6 +176,47 @@ def test_other_rows_are_not_gone_on_with(killed: Path, toy_bundle: Path) -> None
             killed / "scores.parquet",
             ScoringOptions(keep=["user_id"], resume=True),
         )
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_few_parts_are_scored_before_the_first_is_written(
+    toy_bundle: Path, rows: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ahead = [], []
+    start = LocalRanker.start
+
+    def counted(self: LocalRanker, part: pa.Table) -> Pending:
+        begun.append(len(part))
+        return start(self, part)
+
+    monkeypatch.setattr(LocalRanker, "start", counted)
+    pq.write_table(rows, tmp_path / "rows.parquet")
+    options = ScoringOptions(progress=lambda done, _: ahead.append(sum(begun) - done))
+    with LocalRanker(toy_bundle) as ranker:
+        score_files(ranker, tmp_path / "rows.parquet", tmp_path / "scores.parquet", options)
+    assert ahead == [300, 300, 300, 300, 250, 100, 0]
+
+
+def test_first_of_two_errors_is_told(
+    toy_bundle: Path, rows: pa.Table, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "logs").mkdir()
+    wrong = rows.set_column(rows.column_names.index("plays"), "plays", pa.array([1, -1] * (ROWS // 2)))
+    pq.write_table(wrong, tmp_path / "logs" / "a.parquet")
+    (tmp_path / "logs" / "b.parquet").write_text("text")
+    assert main(["score", str(toy_bundle), str(tmp_path / "logs"), "-o", str(tmp_path / "scores.parquet")]) == 1
+    assert "a.parquet: column 'plays' holds -1.0 at row 2" in capsys.readouterr().err
+
+
+def test_dictionaries_are_of_kept_columns_alone(toy_bundle: Path, rows: pa.Table, tmp_path: Path) -> None:
+    pq.write_table(rows, tmp_path / "rows.parquet")
+    with LocalRanker(toy_bundle) as ranker:
+        options = ScoringOptions(keep=["device", "history"])
+        score_files(ranker, tmp_path / "rows.parquet", tmp_path / "scores.parquet", options)
+    group = pq.read_metadata(tmp_path / "scores.parquet").row_group(0)
+    columns = [group.column(place) for place in range(group.num_columns)]
+    packed = [column.path_in_schema for column in columns if column.has_dictionary_page]
+    assert packed == ["device", "history.list.element"]
 
 
 def test_two_at_once_do_not_mix(toy_bundle: Path, rows: pa.Table, tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from toy import toy_table
 
 from polyrank.__main__ import main
 from polyrank.errors import ServerUnavailableError
-from polyrank.serving import LocalRanker, scoring
+from polyrank.serving import scoring
+from polyrank.serving.blocks import Pending
 from polyrank.serving.caller import Caller
 
 WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
@@ -168,7 +169,7 @@ def test_scoring_that_ends_midway_says_how_it_goes_on(
     monkeypatch.setattr(scoring, "ROWS_IN_A_PART", 2)
     pq.write_table(toy_table(5), tmp_path / "rows.parquet")
     command = ["score", str(toy_bundle), str(tmp_path / "rows.parquet"), "--out", str(tmp_path / "scores.parquet")]
-    place = {"score": (LocalRanker, "score"), "write": (pq, "write_table")}[what]
+    place = {"score": (Pending, "result"), "write": (pq, "write_table")}[what]
     works, calls = getattr(*place), []
 
     def third(*args: object, **keywords: object) -> object:
