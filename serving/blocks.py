@@ -22,7 +22,7 @@ BLOCK_ROWS = 1024
 """What a thread takes at a time: its ids, and what a run holds in between, stay in the cache of a core."""
 
 _RUN_ROWS = 512
-"""Rows of one run, the fastest of 128 to 4,096 (benchmarks/scoring.py).
+"""Rows of one run, among the fastest of 128 to 4,096 (benchmarks/scoring.py).
 
 The last rows of a length that is no multiple of a kernel's stride get other last bits. So a block that is not full is
 run as a whole, and where rows are cut depends on nothing but their place.

@@ -1,0 +1,48 @@
+"""How large a row of an impression log is: the simulated shop's pages, as they would be logged."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from polyrank.schema import Schema
+from polyrank.train.datasets import storefront
+from polyrank.train.datasets.shipped import schema_text
+
+ROWS, SHOWN = 200_000, 10
+TASKS = ("click", "rating", "purchase")
+
+
+def bytes_a_row() -> float:
+    """Write rows as Parquet, in ZSTD, with everything that an impression has; return the bytes of each."""
+    features = Schema.from_toml(schema_text("storefront")).feature_columns
+    table, random = storefront.simulate(ROWS), np.random.default_rng(0)
+    columns = {name: table[name] for name in features} | _ours(table, random)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "impressions.parquet")
+        pq.write_table(pa.table(columns), file, compression="zstd")
+        return file.stat().st_size / ROWS
+
+
+def _ours(table: pa.Table, random: np.random.Generator) -> dict[str, object]:
+    requests = np.array([random.bytes(16).hex() for _ in range(ROWS // SHOWN)])
+    scores = random.random((ROWS, len(TASKS)), np.float32)
+    weights = np.ones((ROWS, len(TASKS)), np.float32)
+    return {
+        "request_id": np.repeat(requests, SHOWN),
+        "shown_at": pa.array(table["time_s"].to_numpy() * 1_000_000, pa.timestamp("us", "UTC")),
+        "model": pa.repeat("storefront", ROWS),
+        "version": pa.repeat("7", ROWS),
+        "arm": pa.nulls(ROWS, pa.string()),
+        "rank": np.tile(np.arange(1, SHOWN + 1, dtype=np.int32), ROWS // SHOWN),
+        "rank_score": scores.sum(1),
+        "scores": _maps(scores),
+        "task_weights": _maps(weights),
+    }
+
+
+def _maps(values: np.ndarray) -> pa.Array:
+    offsets = np.arange(0, values.size + 1, len(TASKS), dtype=np.int32)
+    return pa.MapArray.from_arrays(offsets, pa.array(np.tile(TASKS, ROWS)), pa.array(values.ravel()))
