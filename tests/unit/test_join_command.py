@@ -1,6 +1,8 @@
 """`polyrank join`: what it prints and writes, and what it refuses."""
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,6 +11,7 @@ import pytest
 from joins import SHOP_TOML, happened, shown
 
 from polyrank.__main__ import main
+from polyrank.impressions import Journal
 
 Capture = pytest.CaptureFixture[str]
 
@@ -107,3 +110,26 @@ def test_a_refused_join_leaves_what_was_there() -> None:
     assert join() == 1
     assert Path("rows.parquet").read_bytes() == before
     assert not list(Path().glob(".*partial*"))
+
+
+def test_impressions_of_a_writer_that_died_are_joined() -> None:
+    table = pq.read_table("shown/1.parquet")
+    Path("shown/1.parquet").unlink()
+    journal = Journal(Path("shown"), table.schema, 0.0)
+    journal.append(table.to_batches()[0])
+    journal.flush()
+    journal.forget()
+    assert join("--until", "1767225700") == 0
+    assert pq.read_table("rows.parquet")["request_id"].to_pylist() == ["a"]
+    assert [file.suffix for file in Path("shown").iterdir()] == [".parquet"]
+
+
+def test_impressions_that_cannot_be_recovered_are_warned_of(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(_folder: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("polyrank.impressions.packing.recover", full)
+    assert join("--until", "1767225700") == 0
+    assert "impressions of writers that died are left out of shown for now: no space left on device" in caplog.text

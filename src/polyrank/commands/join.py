@@ -78,9 +78,11 @@ def _add_columns(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Join, write, and print what became of outcomes."""
     from polyrank.attribution import count_lines, count_rows, join_to_file
+    from polyrank.impressions import recover_before_reading
     from polyrank.schema import Schema
 
     inputs = [each for each in (args.schema, args.items, args.positions) if each is not None]
+    recover_before_reading(args.impressions)
     check_output(args.out, rows=[args.impressions, args.outcomes], inputs=inputs)
     encoding = check_encoding("--encoding", args.encoding)
     with options_named(**_OPTIONS), contextlib.closing(RowProgress("join", quiet=args.quiet)) as progress:

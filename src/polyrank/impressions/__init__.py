@@ -10,3 +10,4 @@ from .packing import Recovered as Recovered
 from .packing import check_storable as check_storable
 from .packing import pack as pack
 from .packing import recover as recover
+from .packing import recover_before_reading as recover_before_reading

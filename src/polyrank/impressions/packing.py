@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ from .journal import PREFIX, SUFFIX, locked
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+logger = logging.getLogger(__name__)
 
 _PACKED = f"{SUFFIX}.packed"
 _ROWS_IN_A_GROUP, _BYTES_IN_A_GROUP = 100_000, 32_000_000
@@ -54,6 +57,21 @@ def recover(folder: Path) -> Recovered:
                 found.rows += rows
                 found.torn_bytes += torn
     return found
+
+
+def recover_before_reading(place: Path) -> None:
+    """Recover what lies in a folder that is read next; what cannot be recovered now is warned of, and left out.
+
+    Args:
+        place: what is read: only a folder may hold journals.
+    """
+    if not place.is_dir():
+        return
+    try:
+        recover(place)
+    except OSError as err:
+        reason = (err.strerror or str(err)).lower()
+        logger.warning("impressions of writers that died are left out of %s for now: %s", place, reason)
 
 
 def pack(journal: Path) -> tuple[int, int]:
