@@ -55,6 +55,10 @@ class Backlog:
         self._lock, self._is_closed = threading.Lock(), False
         self.wake = threading.Event()
 
+    def __len__(self) -> int:
+        """Return how many entries wait."""
+        return len(self._entries)
+
     def put(self, entry: Entry, rows: int) -> bool:
         """Add an entry and return whether there was room for it."""
         rows = max(rows, _LEAST_ROWS)

@@ -218,20 +218,23 @@ def _forked() -> None:
 os.register_at_fork(after_in_child=_forked)
 
 
-def _check(answer: object, items: object, arm: object, ranks: Sequence[int] | None) -> None:
+def _check(answer: "pa.Table", items: object, arm: object, ranks: Sequence[int] | None) -> None:
     import pyarrow as pa
 
     instance("answer", answer, pa.Table, "the table that rank returned")
     instance("items", items, Items, "what ranker.items(rows, key=COLUMN) returned")
     if arm is not None:
         instance("arm", arm, str, "text")
-    columns = answer.column_names  # type: ignore[attr-defined]
-    if ITEM not in columns or SCORE not in columns:
-        raise DataError(f"answer must have the columns {ITEM!r} and {SCORE!r} of rank, got {', '.join(columns)}")
-    if ranks is not None and len(ranks) != answer.num_rows:  # type: ignore[attr-defined]
-        raise DataError(f"ranks must name a place for each of the {answer.num_rows} rows of answer, got {len(ranks)}")  # type: ignore[attr-defined]
+    schema = answer.schema
+    if schema.get_field_index(ITEM) < 0 or schema.get_field_index(SCORE) < 0:
+        raise DataError(f"answer must have the columns {ITEM!r} and {SCORE!r} of rank, got {', '.join(schema.names)}")
+    if ranks is not None and len(ranks) != answer.num_rows:
+        raise DataError(f"ranks must name a place for each of the {answer.num_rows} rows of answer, got {len(ranks)}")
+
+
+_FIXED = frozenset((int, float, str, bytes, bool, type(None)))
 
 
 def _copied(value: object) -> object:
     """Return a value that its owner cannot change any more, as a history that is added to."""
-    return value.copy() if hasattr(value, "copy") and not isinstance(value, str | bytes) else value
+    return value if type(value) in _FIXED or not hasattr(value, "copy") else value.copy()

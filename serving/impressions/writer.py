@@ -83,15 +83,17 @@ class Writer:
             self.backlog.wake.clear()
             is_last = self._is_ending
             asked = [self._asked.popleft() for _ in range(len(self._asked))]
-            self._drain()
+            self._drain(len(self.backlog))
             self._flush()
             self._rotate(all_of_them=is_last or any(rotates for rotates, _ in asked))
             self._tally.report()
             for _, done in asked:
                 done.set()
 
-    def _drain(self) -> None:
-        while entries := self.backlog.take(_LISTS_AT_ONCE, _ROWS_AT_ONCE):
+    def _drain(self, count: int) -> None:
+        """Write so many entries: those of now, so that what comes meanwhile keeps no flush waiting."""
+        while count > 0 and (entries := self.backlog.take(min(count, _LISTS_AT_ONCE), _ROWS_AT_ONCE)):
+            count -= len(entries)
             for _, alike in itertools.groupby(entries, key=lambda entry: entry.layout):
                 self._write(list(alike))
             time.sleep(_PAUSE_S)
