@@ -11,10 +11,11 @@ import msgspec
 from polyrank.errors import DataError, OutputError
 from polyrank.schema import Schema
 
-from .checkpoint_file import Checkpoint, read_checkpoint, write_checkpoint
+from .checkpoint_file import Checkpoint, read_checkpoint, read_values, write_checkpoint
 from .config import TrainConfig
 from .config_sections import CheckpointConfig
 from .preparing import TrainingData
+from .processes import job_id
 
 FORMAT = 1
 """Raised whenever a checkpoint comes to hold other things, or the same steps come to do something else."""
@@ -30,13 +31,27 @@ def checkpoint_path(run: Path) -> Path:
 
 
 def refuse_checkpoint(run: Path) -> None:
-    """Raise `OutputError` when a training of `run` left a checkpoint: it is neither used nor written over unasked."""
+    """Raise `OutputError` when a training of `run` left a checkpoint: it is neither used nor written over unasked.
+
+    That of the same job of torchrun, which has started its ranks again, is to be used.
+    """
     path = checkpoint_path(run)
-    if path.exists():
+    if path.exists() and not is_of_this_job(run):
         raise OutputError(
             f"{path} is what an interrupted training left; go on from it with --resume (resume=True of fit), remove "
             f"it, or choose another output directory"
         )
+
+
+def is_of_this_job(run: Path) -> bool:
+    """Say whether the checkpoint of a run was written by a rank that the same job of torchrun started."""
+    path, job = checkpoint_path(run), job_id()
+    if job is None or not path.exists():
+        return False
+    try:
+        return bool(read_values(path).get("job") == job)
+    except DataError:  # nobody knows whose it is
+        return False
 
 
 def identity_of(
@@ -98,7 +113,7 @@ class Checkpoints:
         """Write a checkpoint; where that fails the last one stays, and training goes on, with a warning."""
         tensors, values = state()
         try:
-            write_checkpoint(self.path, Checkpoint(tensors, {"identity": self._identity, **values}))
+            write_checkpoint(self.path, Checkpoint(tensors, {"identity": self._identity, "job": job_id(), **values}))
         except OutputError as err:
             logger.warning("no checkpoint, and training goes on: %s", err)
         self._last = time.monotonic()

@@ -12,17 +12,23 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch._C._distributed_c10d import Store
+from torch.distributed.distributed_c10d import _set_pg_timeout
 from torch.distributed.rendezvous import rendezvous
 
 from polyrank.errors import ConfigError, OtherRankError
 
+from .rounds import own_part
+
 T = TypeVar("T")
 
 JOIN_S = 600.0
-WAIT = timedelta(days=7)
-"""How long ranks wait for one another: one may encode terabytes meanwhile, and one that ends closes its connections."""
+WAIT = timedelta(hours=1)
+"""How long ranks wait for one another: one that ends closes its connections, and one whose machine is gone does not."""
+ENCODE_WAIT = timedelta(days=7)
+"""How long they wait while one works for all on the disk of a machine: it may encode terabytes."""
 
 _ERRORS = "polyrank/errors"
+_NAMELESS = "none"  # the default of torchrun's --rdzv-id, where it makes none up itself
 _GOLDEN_RATIO = 0x9E3779B97F4A7C15
 
 
@@ -96,11 +102,12 @@ class Processes:
 
     def in_turn(self, work: Callable[[], T]) -> T:
         """Do work that leaves something on the disk of a machine: one rank of it first, then the others."""
-        if self.local_rank > 0:
-            self._wait()
-        result = work()
-        if self.local_rank == 0:
-            self._wait()
+        with self._patient():
+            if self.local_rank > 0:
+                self._wait()
+            result = work()
+            if self.local_rank == 0:
+                self._wait()
         return result
 
     def require_same(self, **values: object) -> None:
@@ -117,6 +124,18 @@ class Processes:
 
     def _wait(self) -> None:
         self.add(torch.zeros(1))
+
+    @contextlib.contextmanager
+    def _patient(self) -> Iterator[None]:
+        """Wait for `ENCODE_WAIT` inside the block."""
+        if not dist.is_initialized():
+            yield
+            return
+        _set_pg_timeout(ENCODE_WAIT)
+        try:
+            yield
+        finally:
+            _set_pg_timeout(WAIT)
 
 
 ALONE = Processes()
@@ -181,11 +200,22 @@ def is_launched() -> bool:
     return True
 
 
+def job_id() -> str | None:
+    """Return what torchrun calls this job, in all that it starts for it; None without torchrun, or without a name.
+
+    It is the same after restarts, on machines that joined late, and where one process is left of several.
+    """
+    name = os.environ.get("TORCHELASTIC_RUN_ID", _NAMELESS)
+    return None if name == _NAMELESS else name
+
+
 def _joined_store() -> Store:
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     try:
         store, rank, size = next(rendezvous("env://", timeout=timedelta(seconds=JOIN_S)))
-        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=WAIT)
+        store = own_part(store, rank, size, timeout_s=JOIN_S)
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timedelta(seconds=JOIN_S))
+        _set_pg_timeout(WAIT)
     except (RuntimeError, ValueError) as err:
         reason = str(err).splitlines()[0]
         address = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"

@@ -24,7 +24,7 @@ from polyrank.schema import Schema, toml_text
 from polyrank.staging import refuse_existing, staged_directory
 
 from .calibration import calibrate
-from .checkpoints import Checkpoints, checkpoint_path, identity_of, refuse_checkpoint
+from .checkpoints import Checkpoints, checkpoint_path, identity_of, is_of_this_job, refuse_checkpoint
 from .config import TrainConfig
 from .preparing import TrainingData, prepare
 from .processes import ALONE, Processes, joined, require_rows_for_all
@@ -93,6 +93,7 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
             user's cache folder (`$POLYRANK_CACHE_DIR`).
         resume: go on from the checkpoint that an interrupted training of `out` left, if there is one: with the same
             data, schema and configuration the run is that of a training that was never interrupted, bit for bit.
+            Ranks that torchrun has started again go on by themselves.
         warm_start: an older run, whose weights the training starts from: those of the same features, tasks and layers,
             by name. What starts fresh is logged, and written into `metrics.json`.
         tensorboard: folder for TensorBoard's event files, to be watched while it trains; None writes none.
@@ -113,6 +114,7 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
     older = None if warm_start is None else Path(warm_start)
     with joined() as processes:
         _refuse_early(schema, target, config, processes, resume=resume, is_warm=older is not None)
+        resume = resume or processes.share(is_of_this_job(target))
         older_id = None if older is None else TrainedRanker.load(older).run_id
         scalars = Scalars(Path(tensorboard)) if tensorboard is not None and processes.is_first else None
         with (
