@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from polyrank.arguments import text
-from polyrank.errors import ConfigError, MissingExtraError, OutputError, PolyrankError, RepositoryError
+from polyrank.errors import ConfigError, OutputError, PolyrankError, RepositoryError
+from polyrank.files import open_store
 from polyrank.triton_config import CONFIG_FILE, parsed_config
 
 from .bundle import MODEL_FILE, SIGNATURE_FILE, Bundle
@@ -88,7 +89,7 @@ def publish_remote(
     """
     text("repository", repository)
     servables = requested(bundle, name, options, keep, server)
-    system, root = _open(repository)
+    system, root = open_store(repository, "publishing to")
     with _writing(repository), tempfile.TemporaryDirectory() as scratch:
         names = [each.name for each in servables]
         require_together(
@@ -285,20 +286,6 @@ class RemoteModel:
 
     def _at(self, *names: str) -> str:
         return posixpath.join(self._path, *names)
-
-
-def _open(repository: str) -> tuple[Any, str]:
-    try:
-        import fsspec
-    except ImportError as err:
-        raise MissingExtraError(f"publishing to {repository} needs fsspec; pip install 'polyrank[remote]'") from err
-    try:
-        system, path = fsspec.core.url_to_fs(repository)
-    except ImportError as err:
-        raise MissingExtraError(f"publishing to {repository} needs another package: {err}") from err
-    except ValueError as err:
-        raise ConfigError(f"{repository} is no URL that fsspec knows: {err}") from err
-    return system, str(path)
 
 
 def _text_of(config: Any) -> str:

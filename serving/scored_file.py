@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from polyrank.errors import ConfigError, OutputError
-from polyrank.files import check_output
+from polyrank.files import Location, check_output
 from polyrank.staging import staged_file
 
 from .parts import folder_of, part_file
@@ -24,7 +24,7 @@ class Scored:
     versions: tuple[str, ...]
 
 
-def check_out(out: Path, rows: Path) -> None:
+def check_out(out: Path, rows: Location) -> None:
     """Refuse a file of scores that cannot be written, or that is, or would be, one of the rows.
 
     Raises:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from polyrank.errors import ConfigError, DataError
-from polyrank.files import SUFFIXES, UTF8, Wanted, ahead, list_files, scan
+from polyrank.files import SUFFIXES, UTF8, Location, RemotePath, Wanted, ahead, list_files, scan
 from polyrank.rows import Rows
 from polyrank.signature import Signature
 from polyrank.staging import staged_file
@@ -67,7 +67,7 @@ class ScoringOptions:
     progress: Callable[[int, int | None], None] = lambda _done, _total: None
 
 
-def score_files(scorer: Scorer, rows: Path, out: Path, options: ScoringOptions = ScoringOptions()) -> Scored:
+def score_files(scorer: Scorer, rows: Location, out: Path, options: ScoringOptions = ScoringOptions()) -> Scored:
     """Write the scores of the rows of a file, a directory of files, or a pattern, as Parquet, or CSV by name.
 
     Memory does not grow with the files. Parts lie in `<out>.parts` until all rows are done; `out` appears whole.
@@ -111,7 +111,9 @@ def _check_keep(signature: Signature, keep: Sequence[str]) -> None:
             raise ConfigError(f"keep names column {name!r}, which scores have too; rename it in the rows")
 
 
-def _stamp(file: Path) -> tuple[int, int]:
+def _stamp(file: Location) -> tuple[int, int]:
+    if isinstance(file, RemotePath):
+        return file.stamp()
     try:
         status = file.stat()
     except OSError as err:  # a link to nowhere

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from polyrank.files import Location
 from polyrank.models import MultiTaskRanker
 from polyrank.models.ranker import Inputs
 from polyrank.rows import Rows
@@ -55,7 +56,7 @@ class Plan:
 
 
 def dry_run(
-    schema: Schema, data: str | Path | Rows, *, config: TrainConfig | None = None, cache: str | Path | None = None
+    schema: Schema, data: str | Location | Rows, *, config: TrainConfig | None = None, cache: str | Path | None = None
 ) -> Plan:
     """Encode rows, build the model and take a few steps, which are thrown away; see `fit` for the arguments.
 

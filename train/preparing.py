@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.errors import DataError
-from polyrank.files import Wanted, scan
+from polyrank.files import Location, RemotePath, Wanted, location, scan
 from polyrank.labels import mean_weight
 from polyrank.models import ModelConfig
 from polyrank.models.architectures import num_inputs
@@ -57,7 +57,7 @@ class TrainingData:
 
 def prepare(
     schema: Schema,
-    data: str | Path | Rows,
+    data: str | Location | Rows,
     config: TrainConfig,
     *,
     cache: Path | None = None,
@@ -78,10 +78,10 @@ def prepare(
     schema = schema.resolved()
     config.model.chained_tasks(schema)  # this and the next refuse before rows are read
     require_table_memory(schema, config)
-    if not isinstance(data, str | Path):
+    if not isinstance(data, str | Path | RemotePath):
         storage: Storage = MemoryStorage(RowEncoder(schema, config.validation).encode(data))
         return _split(schema, storage, config)
-    path = Path(data)
+    path = location(data)
 
     def stored() -> MappedStorage:
         return processes.in_turn(lambda: cached_rows(schema, path, config, cache, progress))
@@ -128,7 +128,7 @@ def require_table_memory(schema: Schema, config: TrainConfig) -> None:
     require_memory(schema, "training", copies=copies * tables, row_numbers=row_numbers * tables, advice=advice)
 
 
-def _split_files(schema: Schema, data: Path, stored: Storage, config: TrainConfig) -> TrainingData:
+def _split_files(schema: Schema, data: Location, stored: Storage, config: TrainConfig) -> TrainingData:
     try:
         return _split(schema, stored, config)
     except DamagedRowsError:
@@ -145,7 +145,7 @@ def _split(schema: Schema, storage: Storage, config: TrainConfig) -> TrainingDat
     return TrainingData(fitted, train, validation, mean, rates.logits(), rates.label_shares())
 
 
-def validation_marks(schema: Schema, data: Path, config: TrainConfig) -> NDArray[np.bool_]:
+def validation_marks(schema: Schema, data: Location, config: TrainConfig) -> NDArray[np.bool_]:
     """Return which rows of files a training on them validates on, bool of all rows, without encoding them.
 
     Raises:

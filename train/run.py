@@ -15,6 +15,7 @@ from tqdm import tqdm
 from polyrank.arguments import instance
 from polyrank.environment import environment
 from polyrank.errors import ConfigError
+from polyrank.files import Location
 from polyrank.metrics import Bootstrap, Evaluation, Metrics
 from polyrank.models import TrainedRanker
 from polyrank.models.trained import content_hash, save_trained_rows
@@ -70,7 +71,7 @@ class Run:
 
 def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
     schema: Schema,
-    data: str | Path | Rows,
+    data: str | Location | Rows,
     *,
     out: str | Path,
     config: TrainConfig | None = None,
@@ -86,7 +87,8 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
 
     Args:
         schema: features and tasks.
-        data: a file, a directory or pattern of files (docs/data.md lists the formats), or rows in memory.
+        data: a file, a directory or pattern of files, here or at a URL that fsspec knows (docs/data.md lists the
+            formats), or rows in memory.
         out: the run directory to make; must not exist or be empty.
         config: how to train; None takes the defaults.
         cache: directory of encoded rows, in which those of files are kept for the next run; None is `encoded` in the

@@ -12,6 +12,7 @@ from polyrank.errors import ConfigError, DataError
 from polyrank.evaluation import Result
 from polyrank.evaluation.evaluating import evaluate_files
 from polyrank.evaluation.options import EvaluationOptions
+from polyrank.files import Location, location
 from polyrank.run_record import CONFIG_FILE, METRICS_FILE, RunRecord
 from polyrank.serving.addresses import address_of
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 def evaluate_model(  # noqa: PLR0913 (each is a choice of the user, by name)
     model: str | Path,
-    rows: str | Path,
+    rows: str | Location,
     *,
     validation_of: str | Path | None = None,
     url: str | None = None,
@@ -65,9 +66,9 @@ def evaluate_model(  # noqa: PLR0913 (each is a choice of the user, by name)
         if own is not None:
             _check_served(f"url {url}", found, str(model), own)
         if validation_of is None:
-            return _of_all(found, Path(rows), options, _num_rows_of(Path(model)))
-        validated = validation_rows(Path(validation_of), Path(rows), options.encoding)
-        return _of_validation(found, Path(rows), options, validated)
+            return _of_all(found, location(rows), options, _num_rows_of(Path(model)))
+        validated = validation_rows(Path(validation_of), location(rows), options.encoding)
+        return _of_validation(found, location(rows), options, validated)
 
 
 def _check_served(url: str, served: "Answerer", model: str, origin: tuple[str, str | None]) -> None:
@@ -105,7 +106,7 @@ class ValidationRows:
     chose_epoch: bool
 
 
-def _of_all(model: "Answerer", rows: Path, options: EvaluationOptions, made_of: int | None) -> Result:
+def _of_all(model: "Answerer", rows: Location, options: EvaluationOptions, made_of: int | None) -> Result:
     found = evaluate_files(model, rows, options)
     data = msgspec.structs.replace(found.data, as_trained=found.data.rows == made_of)
     return msgspec.structs.replace(found, data=data)
@@ -118,7 +119,7 @@ def _num_rows_of(model: Path) -> int | None:
     return None if record is None else record.made_of
 
 
-def _of_validation(model: "Answerer", rows: Path, options: EvaluationOptions, validated: ValidationRows) -> Result:
+def _of_validation(model: "Answerer", rows: Location, options: EvaluationOptions, validated: ValidationRows) -> Result:
     options = dataclasses.replace(options, encoding=validated.encoding)
     found = evaluate_files(model, rows, options, evaluated=validated.marks)
     is_own = validated.run_id == found.model.run_id
@@ -128,7 +129,7 @@ def _of_validation(model: "Answerer", rows: Path, options: EvaluationOptions, va
     return msgspec.structs.replace(found, data=data)
 
 
-def validation_rows(run: Path, rows: Path, encoding: str | None = None) -> ValidationRows:
+def validation_rows(run: Path, rows: Location, encoding: str | None = None) -> ValidationRows:
     """Find the rows of files that a run validated on, which is known of files with as many rows as it was made of.
 
     Args:

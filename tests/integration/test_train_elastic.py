@@ -92,7 +92,13 @@ def test_ranks_go_on_by_themselves_after_one_is_killed(tmp_path: Path, whole: by
     assert torchrun.returncode == 0, said
     assert said.count("training goes on from run.checkpoint") == 1
     assert weights(place) == whole
-    assert sorted(path.name for path in place.iterdir()) == ["cache", "logs.parquet", "run", "schema.toml", "train.toml"]
+    assert sorted(path.name for path in place.iterdir()) == [
+        "cache",
+        "logs.parquet",
+        "run",
+        "schema.toml",
+        "train.toml",
+    ]
 
 
 def test_rank_killed_before_the_first_checkpoint_starts_all_over(tmp_path: Path, whole: bytes) -> None:
@@ -113,7 +119,7 @@ def test_machine_that_is_lost_leaves_the_rest_to_go_on(tmp_path: Path) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     where = ["--rdzv-backend", "c10d", "--rdzv-endpoint", f"localhost:{port}", "--rdzv-id", "job-17"]
-    soon = ["--rdzv-conf", "last_call_timeout=2,keep_alive_interval=1"]
+    soon = ["--rdzv-conf", "last_call_timeout=20,keep_alive_interval=1"]
     options = ["--nnodes", "1:2", "--nproc-per-node", "1", "--max-restarts", "2", *where, *soon]
     staying = start(place, *options)  # it keeps the rendezvous, which cannot be lost
     wait_until(lambda: _answers(port))

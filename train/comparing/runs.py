@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from polyrank.errors import ConfigError, DataError
+from polyrank.files import Location, location
 from polyrank.metrics import Bootstrap, Metric
 from polyrank.metrics.registry import metrics_of
 from polyrank.models import TrainedRanker
@@ -29,7 +30,7 @@ LEVEL = 0.95
 
 
 def compare_runs(
-    runs: Sequence[str | Path], data: str | Path | None = None, *, cache: str | Path | None = None
+    runs: Sequence[str | Path], data: str | Location | None = None, *, cache: str | Path | None = None
 ) -> Comparison:
     """Compare runs with the first of them, in the tasks that all have.
 
@@ -53,7 +54,7 @@ def compare_runs(
     if data is None:
         rows, found = _written(paths, schema)
     else:
-        rows, found = _answered(rankers, schema, Path(data), None if cache is None else Path(cache))
+        rows, found = _answered(rankers, schema, location(data), None if cache is None else Path(cache))
     return Comparison(
         baseline=str(paths[0]),
         rows=rows,
@@ -112,7 +113,7 @@ def _change(task: str, metric: Metric, model: str, reports: tuple[Any, Any]) -> 
 
 
 def _answered(
-    rankers: Mapping[str, TrainedRanker], schema: Schema, data: Path, cache: Path | None
+    rankers: Mapping[str, TrainedRanker], schema: Schema, data: Location, cache: Path | None
 ) -> tuple[int, list[Change]]:
     """Answer the validation rows of each run, and compare the answers."""
     configs = {name: TrainConfig.load(Path(name) / CONFIG_FILE) for name in rankers}

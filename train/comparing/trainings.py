@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from polyrank.errors import OutputError
+from polyrank.files import Location
 from polyrank.metrics import Bootstrap
 from polyrank.models import TrainedRanker
 from polyrank.models.chain import Chain, chain_of
@@ -62,7 +63,7 @@ class Comparison:
 
 def compare(
     schema: Schema,
-    data: str | Path | Rows,
+    data: str | Location | Rows,
     *,
     out: str | Path,
     config: TrainConfig | None = None,

@@ -12,7 +12,7 @@ from typing import Any
 
 from polyrank import caches
 from polyrank.errors import DataError, OutputError
-from polyrank.files import SUFFIXES, Wanted, list_files, scan
+from polyrank.files import SUFFIXES, Location, Wanted, list_files, scan
 from polyrank.schema import Schema
 from polyrank.staging import staged_file
 from polyrank.train.config import TrainConfig
@@ -30,13 +30,13 @@ logger = logging.getLogger(__name__)
 
 
 def cached_rows(
-    schema: Schema, data: Path, config: TrainConfig, folder: Path | None, progress: Callable[[int], object]
+    schema: Schema, data: Location, config: TrainConfig, folder: Path | None, progress: Callable[[int], object]
 ) -> MappedStorage:
     """Encode the rows of files, unless a file in `folder` holds them already, as they are now, encoded in this way.
 
     Args:
         schema: what rows are encoded for.
-        data: a file, a directory or a pattern.
+        data: a file, a directory or a pattern, here or in a store.
         config: names the encoding of text files, and the split.
         folder: where encoded rows are kept; None is `encoded` in the cache folder.
         progress: called with the number of rows of each piece that is encoded.
@@ -85,7 +85,7 @@ def _usual_folder() -> Path:
 
 
 def _encoded(
-    schema: Schema, data: Path, config: TrainConfig, progress: Callable[[int], object]
+    schema: Schema, data: Location, config: TrainConfig, progress: Callable[[int], object]
 ) -> Iterator[EncodedRows]:
     encoder = RowEncoder(schema, config.validation)
     wanted = Wanted(

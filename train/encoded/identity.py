@@ -5,11 +5,11 @@ import json
 import time
 from collections.abc import Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from polyrank.files import Location, RemotePath
 from polyrank.schema import Schema
 from polyrank.train.config import TrainConfig
 
@@ -39,11 +39,11 @@ def made_of(schema: Schema, config: TrainConfig) -> dict[str, Any]:
     }
 
 
-def fingerprints(files: Sequence[Path]) -> list[list[Any]]:
+def fingerprints(files: Sequence[Location]) -> list[list[Any]]:
     """Describe the state of files: where, which, how large, and when their content and their entry changed last.
 
     The system sets the last of them, so that no program that writes a file, or puts another in its place, can keep it.
-    A file that has just changed is waited for.
+    A file that has just changed is waited for. Of files of a store it is what the store says: tag, time, size.
     """
     return [_fingerprint(file) for file in files]
 
@@ -53,7 +53,9 @@ def digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _fingerprint(file: Path) -> list[Any]:
+def _fingerprint(file: Location) -> list[Any]:
+    if isinstance(file, RemotePath):
+        return file.state()
     state = file.stat()
     age = time.time() - state.st_ctime
     if 0 <= age < CLOCK_TICK_S:

@@ -12,6 +12,7 @@ import msgspec
 from tqdm import tqdm
 
 from polyrank.errors import ConfigError, DivergedError
+from polyrank.files import Location
 from polyrank.metrics import Metric, Metrics, find_metric
 from polyrank.rows import Rows
 from polyrank.schema import Schema, toml_text
@@ -53,7 +54,7 @@ class Tuning:
 
 def tune(  # noqa: PLR0913 (as the command has them)
     schema: Schema,
-    data: str | Path | Rows,
+    data: str | Location | Rows,
     *,
     metric: str,
     out: str | Path,

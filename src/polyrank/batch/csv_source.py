@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from polyrank.errors import DataError
-from polyrank.files import PIECE_BYTES, QuoteCheck, empty_as_null, integer_text, merged, open_csv_bytes
+from polyrank.files import PIECE_BYTES, Location, QuoteCheck, empty_as_null, integer_text, merged, open_csv_bytes
 
 from .columns import HashedColumn
 from .stream import RowStream
 
 
 @contextlib.contextmanager
-def open_csv(file: Path, columns: Sequence[HashedColumn], name: Path) -> Iterator[RowStream]:
+def open_csv(file: Path, columns: Sequence[HashedColumn], name: Location) -> Iterator[RowStream]:
     """Open a CSV file, which messages call `name`."""
     import pyarrow as pa
     from pyarrow import csv

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from polyrank.errors import DataError, OutputError
-from polyrank.files import UTF8, Progress, first_line
+from polyrank.files import UTF8, Location, Progress, first_line
 from polyrank.fingerprint import MISSING
 from polyrank.staging import staged_file
 
@@ -25,7 +25,7 @@ class Summary:
 
 
 def fingerprint_file(
-    rows: Path,
+    rows: Location,
     out: Path,
     columns: Sequence[HashedColumn],
     crosses: Sequence[Cross] = (),
@@ -61,8 +61,10 @@ def fingerprint_file(
             raise err if str(err).startswith(f"{rows}") else DataError(f"{rows}: {err}") from err
 
 
-def _check_apart(rows: Path, out: Path) -> None:
+def _check_apart(rows: Location, out: Path) -> None:
     """Refuse to put the output in the place of the input, whose format and types it does not keep."""
+    if not isinstance(rows, Path):
+        return
     try:
         is_same = rows.samefile(out)
     except OSError:  # one is not there
@@ -71,7 +73,7 @@ def _check_apart(rows: Path, out: Path) -> None:
         raise OutputError(f"cannot write {out}: it is the file to hash; choose another output file")
 
 
-def _output_schema(file: Path, stream: RowStream, outputs: Sequence[Hashed]) -> Any:
+def _output_schema(file: Location, stream: RowStream, outputs: Sequence[Hashed]) -> Any:
     import pyarrow as pa
 
     schema = stream.schema

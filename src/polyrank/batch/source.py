@@ -2,17 +2,17 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from polyrank.errors import DataError
 from polyrank.files import (
     SUFFIXES,
     UTF8,
-    as_utf8,
+    Location,
     check_columns,
     check_name,
-    check_text,
     format_of,
     guarded,
     json_batches,
@@ -20,7 +20,8 @@ from polyrank.files import (
     kinds,
     merged,
     open_arrow_file,
-    parquet_batches,
+    open_parquet,
+    prepared,
     readable,
     slices,
 )
@@ -31,7 +32,7 @@ from .stream import RowStream
 
 
 @contextlib.contextmanager
-def open_rows(file: Path, columns: Sequence[HashedColumn], encoding: str = UTF8) -> Iterator[RowStream]:
+def open_rows(file: Location, columns: Sequence[HashedColumn], encoding: str = UTF8) -> Iterator[RowStream]:
     """Open a file whose `columns` are to be hashed; `encoding` is that of files of text.
 
     Raises:
@@ -40,11 +41,8 @@ def open_rows(file: Path, columns: Sequence[HashedColumn], encoding: str = UTF8)
     """
     _check_kind(file)
     form = format_of(file)
-    if form.is_text:
-        with readable(file):
-            check_text(file, encoding)
     with contextlib.ExitStack() as stack:
-        text = stack.enter_context(as_utf8(file, encoding)) if form.is_text else file
+        text = stack.enter_context(prepared(file, encoding))
         with readable(file, text):
             stream = stack.enter_context(_OPENERS[form.name](text, columns, file))
             present = stream.schema.names
@@ -52,7 +50,7 @@ def open_rows(file: Path, columns: Sequence[HashedColumn], encoding: str = UTF8)
         yield dataclasses.replace(stream, batches=guarded(file, text, stream.batches))
 
 
-def _check_kind(file: Path) -> None:
+def _check_kind(file: Location) -> None:
     check_name(file)
     if file.is_dir():
         raise DataError(f"{file} is a directory; give one file")
@@ -65,28 +63,30 @@ def _check_kind(file: Path) -> None:
 
 
 @contextlib.contextmanager
-def _open_parquet(file: Path, _columns: Sequence[HashedColumn], _name: Path) -> Iterator[RowStream]:
-    import pyarrow.parquet as pq
-
-    # Buffered reading takes a megabyte of each column at a time, where the default takes a row group.
-    with pq.ParquetFile(file, buffer_size=2**20) as parquet:
-        pairs = ((batch, batch) for batch in parquet_batches(parquet))
-        yield RowStream(parquet.schema_arrow, parquet.metadata.num_rows, pairs)
+def _open_parquet(file: Location, _columns: Sequence[HashedColumn], _name: Location) -> Iterator[RowStream]:
+    with open_parquet(file) as opened:
+        pairs = ((batch, batch) for batch in opened.batches())
+        yield RowStream(opened.parquet.schema_arrow, opened.parquet.metadata.num_rows, pairs)
 
 
 @contextlib.contextmanager
-def _open_arrow(file: Path, _columns: Sequence[HashedColumn], _name: Path) -> Iterator[RowStream]:
+def _open_arrow(file: Path, _columns: Sequence[HashedColumn], _name: Location) -> Iterator[RowStream]:
     with open_arrow_file(file) as (schema, batches):
         pairs = ((part, part) for batch in batches for part in slices(batch))
         yield RowStream(schema, None, pairs)
 
 
 @contextlib.contextmanager
-def _open_json_lines(file: Path, columns: Sequence[HashedColumn], name: Path) -> Iterator[RowStream]:
+def _open_json_lines(file: Path, columns: Sequence[HashedColumn], name: Location) -> Iterator[RowStream]:
     """Read twice: the columns are known only when the last line is."""
     schema, num_rows = json_schema(file, name, [column.name for column in columns])
     batches = merged(json_batches(file, name, schema))
     yield RowStream(schema, num_rows, ((batch, batch) for batch in batches))
 
 
-_OPENERS = {"Parquet": _open_parquet, "CSV": open_csv, "JSON Lines": _open_json_lines, "Arrow": _open_arrow}
+_OPENERS: dict[str, Callable[[Any, Sequence[HashedColumn], Location], contextlib.AbstractContextManager[RowStream]]] = {
+    "Parquet": _open_parquet,
+    "CSV": open_csv,
+    "JSON Lines": _open_json_lines,
+    "Arrow": _open_arrow,
+}

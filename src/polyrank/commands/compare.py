@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .output import say
+from .output import place, rows_place, say
 
 if TYPE_CHECKING:
     from polyrank.train.comparing import Answerer, Comparison
@@ -24,7 +24,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="With --schema, train models on DATA and compare them. Without, compare two runs or more with the "
         "first of them.",
     )
-    parser.add_argument("data", type=Path, nargs="+", metavar="DATA | RUN", help="the rows, or run directories")
+    parser.add_argument("data", type=place, nargs="+", metavar="DATA | RUN", help="the rows, or run directories")
     parser.add_argument("--schema", type=Path, help="schema.toml: features, and at least two tasks")
     parser.add_argument("--config", type=Path, help="train.toml: how to train each; the defaults when left out")
     parser.add_argument(
@@ -35,7 +35,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each model (default: 3)")
     parser.add_argument("--out", type=Path, help="folder of the runs; those that are there are not trained again")
     parser.add_argument(
-        "--data", dest="rows", type=Path, help="of runs: the rows that they were trained on, for intervals"
+        "--data", dest="rows", type=rows_place, help="of runs: the rows that they were trained on, for intervals"
     )
     parser.add_argument("--cache", type=Path, help="directory to keep encoded rows in")
     parser.add_argument("--json", action="store_true", help="print all that was found as JSON")

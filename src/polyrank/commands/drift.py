@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from polyrank.answering import answerer
 from polyrank.files import UTF8, check_encoding, check_output, kinds
 
-from .output import place, say, table
+from .output import place, rows_place, say, table
 from .progress import RowProgress
 from .wording import options_named
 
@@ -31,9 +31,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     data = f"a file, a directory of files or a pattern: {kinds()}"
     parser.add_argument(
-        "reference", type=Path, metavar="REFERENCE", help=f"the rows to compare with, such as those of training: {data}"
+        "reference",
+        type=rows_place,
+        metavar="REFERENCE",
+        help=f"the rows to compare with, such as those of training: {data}",
     )
-    parser.add_argument("current", type=Path, metavar="CURRENT", help="the rows to compare, likewise")
+    parser.add_argument("current", type=rows_place, metavar="CURRENT", help="the rows to compare, likewise")
     parser.add_argument("--schema", type=Path, help="schema.toml; that of --model when left out")
     _add_scores(parser)
     _add_limits(parser)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from polyrank.files import check_output, kinds
 
-from .output import place, say
+from .output import place, rows_place, say
 from .progress import RowProgress
 from .weights import task_weights
 from .wording import options_named
@@ -46,7 +46,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "trade-offs, what users would see of all items, and what columns are worth.",
     )
     parser.add_argument("model", type=place, help="directory of a run or bundle, or host:port of a server")
-    parser.add_argument("rows", type=Path, help=f"labelled rows, as a file, a directory or a pattern: {kinds()}")
+    parser.add_argument("rows", type=rows_place, help=f"labelled rows, as a file, a directory or a pattern: {kinds()}")
     parser.add_argument("--url", type=place, help="have this server answer; it must serve the run of MODEL")
     parser.add_argument("--name", help="of the model on its server; the only one that it has when left out")
     parser.add_argument(
@@ -55,7 +55,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="RUN",
         help="evaluate the rows of ROWS that this run, made of as many, validated on",
     )
-    parser.add_argument("--known", type=Path, metavar="ROWS", help="what was trained on, to tell new users and items")
+    parser.add_argument(
+        "--known", type=rows_place, metavar="ROWS", help="what was trained on, to tell new users and items"
+    )
     parser.add_argument(
         "--by", action="append", default=[], metavar="COLUMN", help="part the rows by this column too; repeatable"
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from polyrank.files import UTF8, check_encoding, kinds
 
-from .output import parquet_file, say
+from .output import parquet_file, rows_place, say
 from .progress import RowProgress
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="hash columns of a file, or print the SQL that does",
         description="Write the rows of a file as Parquet, with a column NAME_fingerprint for each hashed column.",
     )
-    parser.add_argument("rows", type=Path, nargs="?", help=f"the file to hash: {kinds()}")
+    parser.add_argument("rows", type=rows_place, nargs="?", help=f"the file to hash: {kinds()}")
     parser.add_argument("--out", "-o", type=parquet_file, help="the Parquet file to write")
     parser.add_argument(
         "--schema", type=Path, help="schema.toml: hash its categorical and bag features and its crosses"

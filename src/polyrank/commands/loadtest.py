@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from polyrank.files import kinds
 
-from .output import say, table, tell
+from .output import rows_place, say, table, tell
 from .wording import options_named
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("url", help="host:port of the server, as in localhost:8000")
     parser.add_argument(
-        "rows", type=Path, help=f"real rows to send, as a file, a directory of files or a pattern: {kinds()}"
+        "rows", type=rows_place, help=f"real rows to send, as a file, a directory of files or a pattern: {kinds()}"
     )
     parser.add_argument("--name", help="of the model; the only one that the server has when left out")
     parser.add_argument("--batch", type=int, default=100, metavar="ROWS", help="rows of each request (default 100)")

@@ -13,6 +13,8 @@ from polyrank.errors import OutputError
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
+    from polyrank.files import Location
+
 
 def say(text: str, *, end: str = "\n") -> None:
     """Print a result.
@@ -71,6 +73,19 @@ def place(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError("must not be empty, got ''; is a variable of the shell not set?")
     return text
+
+
+def rows_place(text: str) -> "Location":
+    """Return where rows are: a path, or a URL of a store.
+
+    Raises:
+        argparse.ArgumentTypeError: it is empty.
+        ConfigError: it is no URL that fsspec knows.
+        MissingExtraError: fsspec, or the package for the kind of store, is not installed.
+    """
+    from polyrank.files import location
+
+    return location(place(text))
 
 
 def parquet_file(text: str) -> Path:

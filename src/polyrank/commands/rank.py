@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from polyrank.errors import ConfigError, DataError
 from polyrank.files import kinds
 
-from .output import say, table
+from .output import rows_place, say, table
 from .weights import task_weights
 from .wording import options_named
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from polyrank.files import Location
     from polyrank.serving import Ranker
 
 
@@ -28,7 +29,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--user", required=True, help="a JSON object of features, or the file that holds one; - reads it"
     )
     parser.add_argument(
-        "--items", required=True, type=Path, help=f"a file, a directory of files or a pattern: {kinds()}"
+        "--items", required=True, type=rows_place, help=f"a file, a directory of files or a pattern: {kinds()}"
     )
     parser.add_argument("--key", help="column that names items; printed with each")
     parser.add_argument("--top-k", type=int, default=10, help="how many items (default 10)")
@@ -113,7 +114,7 @@ def _object(source: str, text: str) -> dict[str, Any]:
     return user
 
 
-def _items(path: Path, key: str | None, ranker: "Ranker") -> "pa.Table":
+def _items(path: "Location", key: str | None, ranker: "Ranker") -> "pa.Table":
     """Read the columns of items, which every file must have."""
     from polyrank.files import Wanted, read_table
     from polyrank.halves import item_features

@@ -8,7 +8,7 @@ from polyrank.errors import OutputError
 from polyrank.files import UTF8, check_encoding
 from polyrank.staging import staged_file
 
-from .output import say
+from .output import rows_place, say
 from .progress import RowProgress
 
 DATA = "the rows: a file, a directory of files, or a quoted pattern such as 'logs/*.parquet', as train takes them"
@@ -27,7 +27,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def _add_infer(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     infer = actions.add_parser("infer", help="propose a schema from data, with a reason for each choice, to be edited")
-    infer.add_argument("data", type=Path, help=DATA)
+    infer.add_argument("data", type=rows_place, help=DATA)
     infer.add_argument("--out", "-o", type=Path, help="the file to write; printed when left out")
     infer.add_argument("--label", action="append", default=[], metavar="COLUMN", help="a task's label; repeatable")
     infer.add_argument("--encoding", default=UTF8, help=ENCODING)
@@ -40,7 +40,7 @@ def _add_check(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "check", help="say what data find wrong with a schema; exit status 1 if there are errors"
     )
     check.add_argument("schema", type=Path, help="schema.toml")
-    check.add_argument("data", type=Path, help=DATA)
+    check.add_argument("data", type=rows_place, help=DATA)
     check.add_argument("--json", action="store_true", help="print the report as JSON")
     check.add_argument("--strict", action="store_true", help="exit with 1 if there are warnings, too")
     check.add_argument(

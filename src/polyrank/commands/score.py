@@ -9,7 +9,7 @@ from polyrank.answering import open_scorer
 from polyrank.errors import ConfigError, DataError, PolyrankError
 from polyrank.files import UTF8, Progress, check_encoding, kinds
 
-from .output import place, say
+from .output import place, rows_place, say
 from .progress import RowProgress
 from .wording import options_named
 
@@ -20,7 +20,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "model", type=place, help="host:port of a server, as in localhost:8000, or the directory of a bundle"
     )
-    parser.add_argument("rows", type=Path, help=f"a file, a directory of files or a pattern: {kinds()}")
+    parser.add_argument("rows", type=rows_place, help=f"a file, a directory of files or a pattern: {kinds()}")
     parser.add_argument(
         "--out", "-o", type=Path, required=True, help="the .parquet or .csv file to write: one column per task"
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from polyrank.files import kinds
 
-from .output import say
+from .output import rows_place, say
 
 if TYPE_CHECKING:
     from polyrank.train import Plan
@@ -20,7 +20,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser("train", help="train a multi-task ranker on logs")
     parser.add_argument(
         "data",
-        type=Path,
+        type=rows_place,
         help=f"a file ({kinds()}), a directory of them, or a quoted pattern such as 'logs/2026-*/*.parquet'",
     )
     parser.add_argument("--schema", type=Path, required=True, help="schema.toml: features and tasks")

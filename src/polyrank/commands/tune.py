@@ -3,13 +3,13 @@
 import argparse
 from pathlib import Path
 
-from .output import say
+from .output import rows_place, say
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Describe the verb."""
     parser = subparsers.add_parser("tune", help="search for a better training configuration, with Optuna")
-    parser.add_argument("data", type=Path, help="the rows: a file, a directory of files, or a quoted pattern")
+    parser.add_argument("data", type=rows_place, help="the rows: a file, a directory of files, or a quoted pattern")
     parser.add_argument("--schema", type=Path, required=True, help="schema.toml: features and tasks")
     parser.add_argument("--config", type=Path, help="train.toml: what to search around; its [tune] says where")
     parser.add_argument("--metric", required=True, help="task and metric of the validation rows, such as click.auc")

@@ -2,11 +2,10 @@
 
 import dataclasses
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import msgspec
 
-from polyrank.files import UTF8, Progress, Wanted
+from polyrank.files import UTF8, Location, Progress, Wanted
 from polyrank.inspection.columns import columns_in
 from polyrank.schema import Schema
 
@@ -34,7 +33,7 @@ class DriftOptions:
     progress: Progress = lambda _done, _total: None
 
 
-def compare(schema: Schema, reference: Path, current: Path, options: DriftOptions = DriftOptions()) -> Result:
+def compare(schema: Schema, reference: Location, current: Location, options: DriftOptions = DriftOptions()) -> Result:
     """Say how the rows of a data set moved from those of another: features, labels and scores.
 
     Each is a file, the files of a directory, or those of a pattern, and is read once, in pieces; the values that moved
@@ -57,7 +56,7 @@ def compare(schema: Schema, reference: Path, current: Path, options: DriftOption
 class _Comparison:
     """What is compared of two data sets, and how they are read."""
 
-    def __init__(self, schema: Schema, paths: tuple[Path, Path], options: DriftOptions) -> None:
+    def __init__(self, schema: Schema, paths: tuple[Location, Location], options: DriftOptions) -> None:
         self.schema, self.paths, self.options = schema, paths, options
         scores = options.scores
         asked = [schema] if scores is None else [schema, scores.schema]
@@ -72,7 +71,7 @@ class _Comparison:
         labels = (name for task in tasks for name in (task.label, task.when) if name is not None)
         self.columns = _together((schema.feature_columns, labels, () if scores is None else scores.columns))
 
-    def reading(self, path: Path) -> Reading:
+    def reading(self, path: Location) -> Reading:
         """Return a reading of a data set in which nothing is read yet."""
         return Reading(path, self.schema, self.labelled, self.options.scores)
 

@@ -2,14 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.features import BagFeature, CrossFeature, HashedFeature, SequenceFeature, TextFeature
-from polyrank.files import Wanted, scan
+from polyrank.files import Location, Wanted, scan
 from polyrank.fingerprint import fingerprint
 from polyrank.inspection.encoding import FeatureEncoder
 from polyrank.preparation import prepared
@@ -19,7 +18,7 @@ from polyrank.table.lists import flatten
 Names = dict[str, dict[int, str]]
 
 
-def name_values(schema: Schema, paths: Sequence[Path], sought: Mapping[str, set[int]], wanted: Wanted) -> Names:
+def name_values(schema: Schema, paths: Sequence[Location], sought: Mapping[str, set[int]], wanted: Wanted) -> Names:
     """Look for values in data sets, one after another, until all are found; the n-grams of texts have no name.
 
     Args:
@@ -45,7 +44,7 @@ def name_values(schema: Schema, paths: Sequence[Path], sought: Mapping[str, set[
     return names | {looker.feature.name: looker.names for looker in lookers}
 
 
-def _look(path: Path, lookers: Sequence["_Looker"], wanted: Wanted) -> None:
+def _look(path: Location, lookers: Sequence["_Looker"], wanted: Wanted) -> None:
     columns = columns_for([looker.feature for looker in lookers])
     if not columns:
         return

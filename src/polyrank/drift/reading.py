@@ -1,13 +1,12 @@
 """One pass over a data set."""
 
 import dataclasses
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from polyrank.errors import DataError
-from polyrank.files import Progress, Wanted, scan
+from polyrank.files import Location, Progress, Wanted, scan
 from polyrank.result_files import Answering
 from polyrank.schema import Schema
 
@@ -61,7 +60,7 @@ class Reading:
         scores: of the tasks; None without.
     """
 
-    def __init__(self, path: Path, schema: Schema, labelled: Schema | None, scores: Scores | None) -> None:
+    def __init__(self, path: Location, schema: Schema, labelled: Schema | None, scores: Scores | None) -> None:
         self.path, self.rows = path, 0
         self.values = {one.name: ValueReader(one, schema.features) for one in schema.hashed_features}
         self.numbers = {one.name: NumberReader(one, schema.features) for one in schema.dense_features}

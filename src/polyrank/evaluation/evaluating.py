@@ -2,12 +2,12 @@
 
 import datetime as dt
 import time
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.environment import environment
+from polyrank.files import Location
 from polyrank.score_weights import score_weights
 from polyrank.tasks import BinaryTask
 
@@ -26,7 +26,7 @@ from .task_results import task_results
 
 def evaluate_files(
     answerer: Answerer,
-    data: Path,
+    data: Location,
     options: EvaluationOptions | None = None,
     *,
     evaluated: NDArray[np.bool_] | None = None,
@@ -89,7 +89,7 @@ def _model(answerer: Answerer) -> Model:
     )
 
 
-def _data(data: Path, read: ReadRows, *, is_part: bool) -> Rows:
+def _data(data: Location, read: ReadRows, *, is_part: bool) -> Rows:
     groups = read.answered.groups
     return Rows(
         source=str(data),

@@ -4,11 +4,10 @@ import dataclasses
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 from polyrank.arguments import integer
 from polyrank.errors import ConfigError
-from polyrank.files import check_encoding
+from polyrank.files import Location, check_encoding
 from polyrank.metrics import Bootstrap
 
 MAX_ROWS = 10_000_000
@@ -46,7 +45,7 @@ class EvaluationOptions:
     k: int = 10
     user: str | None = None
     item: str | None = None
-    known: Path | None = None
+    known: Location | None = None
     resamples: int = 100
     level: float = 0.95
     seed: int = 0

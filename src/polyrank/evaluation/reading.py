@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from polyrank.encoder import Encoder
 from polyrank.errors import DataError
 from polyrank.features import CategoricalFeature
-from polyrank.files import SUFFIXES, UTF8, Piece, Wanted, ahead, format_of, heads, list_files, scan
+from polyrank.files import SUFFIXES, UTF8, Location, Piece, Wanted, ahead, format_of, heads, list_files, scan
 from polyrank.files.scan import check_present
 from polyrank.halves import columns_of_halves
 from polyrank.labels import groups, label_matrix, sample_weights
@@ -82,7 +81,7 @@ def _first(schema: Schema, side: str) -> str | None:
 
 def read_rows(
     answerer: Answerer,
-    data: Path,
+    data: Location,
     options: EvaluationOptions,
     keys: Keys,
     *,
@@ -106,7 +105,7 @@ def read_rows(
     return reader.result(data)
 
 
-def _check_lines(data: Path, wanted: Wanted) -> None:
+def _check_lines(data: Location, wanted: Wanted) -> None:
     """Refuse JSON Lines of which none has one of the columns; of other files the first to be read is refused.
 
     Raises:
@@ -202,7 +201,7 @@ class _Reader:
             raise DataError(f"evaluated marks {len(self._evaluated):,} rows, and there are more; mark every row")
         return self._evaluated[first : self._num_rows]
 
-    def result(self, data: Path) -> ReadRows:
+    def result(self, data: Location) -> ReadRows:
         """Return what was read."""
         if self._evaluated is not None and len(self._evaluated) != self._num_rows:
             raise DataError(
@@ -241,7 +240,7 @@ class _Reader:
         return first, last
 
 
-def known_values(data: Path, names: Sequence[str], wanted: Wanted) -> dict[str, Fingerprints]:
+def known_values(data: Location, names: Sequence[str], wanted: Wanted) -> dict[str, Fingerprints]:
     """Return the values of columns of files as fingerprints, each once, ascending."""
     found: dict[str, list[Fingerprints]] = {name: [] for name in names}
     for piece in scan(data, dataclasses.replace(wanted, columns=tuple(names))) if names else ():

@@ -13,6 +13,7 @@ from .csv_types import type_reason
 from .encoding import DECLARE
 from .opening import PIECE_BYTES, open_bytes, open_csv_bytes
 from .quotes import OpenQuote, QuoteScanner
+from .remote import Location
 
 SHOWN_CHARACTERS = 60
 
@@ -24,7 +25,7 @@ class QuoteCheck:
     read once, but Arrow's threads must not run Python: one that does so while the process ends aborts it.
     """
 
-    def __init__(self, file: Path, name: Path | None = None) -> None:
+    def __init__(self, file: Path, name: Location | None = None) -> None:
         """Prepare to check a file, which messages call `name`."""
         self._file = file
         self._name = name or file
@@ -80,7 +81,7 @@ class QuoteCheck:
             raise DataError(_quote_message(self._file, self._name, self._found))
 
 
-def csv_reason(file: Path, name: Path, err: Exception) -> str:
+def csv_reason(file: Path, name: Location, err: Exception) -> str:
     """Return what is wrong with a file that Arrow could not read, and where; messages call it `name`.
 
     Raises:
@@ -102,7 +103,7 @@ def first_line(err: Exception) -> str:
     return str(err).splitlines()[0] if str(err) else type(err).__name__
 
 
-def _quote_message(file: Path, name: Path, found: OpenQuote) -> str:
+def _quote_message(file: Path, name: Location, found: OpenQuote) -> str:
     opened = f"{name}: the quote that opens in line {_line(file, found.start):,}"
     if found.end is None:
         return f'{opened} is never closed; close it, or write the value in quotes and each quote in it twice ("")'

@@ -12,9 +12,10 @@ from .csv_types import refused_column
 from .forms import Wanted
 from .opening import PIECE_BYTES, open_csv_bytes
 from .pieces import merged
+from .remote import Location
 
 
-def csv_pieces(file: Path, wanted: Wanted, name: Path) -> Iterator[Any]:
+def csv_pieces(file: Path, wanted: Wanted, name: Location) -> Iterator[Any]:
     """Read a file more than once: its types are known only when the last row is; see `read_csv`.
 
     Raises:

@@ -10,9 +10,10 @@ from .csv import QuoteCheck
 from .csv_integers import integers
 from .forms import Wanted
 from .opening import open_csv_bytes
+from .remote import Location
 
 
-def read_csv(file: Path, wanted: Wanted, name: Path) -> Any:
+def read_csv(file: Path, wanted: Wanted, name: Location) -> Any:
     """Read a file; empty values are null, in quotes or not, and types are inferred where `wanted` says none.
 
     A last column without a name and without a value, as commas at the ends of lines make it, is left out.
@@ -33,7 +34,7 @@ def read_csv(file: Path, wanted: Wanted, name: Path) -> Any:
     return as_wanted(table, wanted, name)
 
 
-def as_wanted(table: Any, wanted: Wanted, name: Path, first_row: int = 0) -> Any:
+def as_wanted(table: Any, wanted: Wanted, name: Location, first_row: int = 0) -> Any:
     """Return what `read_csv` makes of the rows that Arrow reads, of which the first is `first_row` of the file."""
     import pyarrow as pa
 
@@ -67,7 +68,7 @@ def _with_integers(table: Any, wanted: Wanted) -> Any:
     return table
 
 
-def _without_nameless(table: Any, name: Path, first_row: int) -> Any:
+def _without_nameless(table: Any, name: Location, first_row: int) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -10,6 +10,7 @@ from polyrank.arguments import shown
 from polyrank.errors import ConfigError, DataError
 
 from .opening import is_compressed, open_bytes
+from .remote import Location
 
 UTF8 = "utf-8"
 DECLARE = "declare its encoding, as in --encoding latin-1, or convert it"
@@ -31,13 +32,13 @@ def check_encoding(name: str, encoding: object) -> str:
 
 
 @contextlib.contextmanager
-def as_utf8(file: Path, encoding: str) -> Iterator[Path]:
+def as_utf8(file: Path, encoding: str, name: Location) -> Iterator[Path]:
     """Give a file with the text of `file` in UTF-8: itself, or a copy that is removed afterwards.
 
     Arrow's own `encoding` runs Python in Arrow's threads, and a process that ends meanwhile aborts.
 
     Raises:
-        DataError: the file is not in `encoding`; the message names the line.
+        DataError: the file is not in `encoding`; the message names the line, and the file as `name`.
     """
     if codecs.lookup(encoding).name == UTF8:
         yield file
@@ -45,12 +46,12 @@ def as_utf8(file: Path, encoding: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="polyrank-") as folder:
         copy = Path(folder, file.stem if is_compressed(file) else file.name)
         with copy.open("wb") as out:
-            for text in _texts(file, encoding):
+            for text in _texts(file, encoding, name):
                 out.write(text.encode())
         yield copy
 
 
-def _texts(file: Path, encoding: str) -> Iterator[str]:
+def _texts(file: Path, encoding: str, name: Location) -> Iterator[str]:
     decoder, line = codecs.getincrementaldecoder(encoding)(), 1
     with open_bytes(file) as raw:
         piece = raw.read(_PIECE_BYTES)
@@ -59,7 +60,7 @@ def _texts(file: Path, encoding: str) -> Iterator[str]:
                 text = decoder.decode(piece, final=not piece)
             except UnicodeDecodeError as err:
                 line += err.object[: err.start].count(b"\n")
-                raise DataError(f"{file}: line {line:,} is not {encoding} text; declare another encoding") from err
+                raise DataError(f"{name}: line {line:,} is not {encoding} text; declare another encoding") from err
             line += text.count("\n")
             yield text
             if not piece:

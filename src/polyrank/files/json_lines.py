@@ -14,6 +14,7 @@ from polyrank.errors import DataError, RowError
 
 from .encoding import DECLARE
 from .opening import open_bytes
+from .remote import Location
 
 PIECE_BYTES = 4 * 2**20
 _BOM = b"\xef\xbb\xbf"
@@ -21,7 +22,7 @@ _FLOAT_LIMIT = 2.0**1000  # float() takes no larger integers than these, or a li
 _DECODER = msgspec.json.Decoder()
 
 
-def read_json_lines(file: Path, columns: Sequence[str] | None, name: Path) -> Any:
+def read_json_lines(file: Path, columns: Sequence[str] | None, name: Location) -> Any:
     """Read a file as a table of the keys that occur in it; a key that a line lacks is null there.
 
     Keys that are not in `columns` are columns of nulls, for what a message lists.
@@ -56,7 +57,7 @@ def read_json_lines(file: Path, columns: Sequence[str] | None, name: Path) -> An
     return pa.table(found | {key: pa.nulls(sum(sizes)) for key in others})
 
 
-def json_rows(file: Path, name: Path) -> Iterator[list[dict[str, Any]]]:
+def json_rows(file: Path, name: Location) -> Iterator[list[dict[str, Any]]]:
     """Read the rows of a file, a block at a time.
 
     Raises:
@@ -77,7 +78,7 @@ def json_rows(file: Path, name: Path) -> Iterator[list[dict[str, Any]]]:
         yield _decoded(rest, first, name)
 
 
-def _decoded(block: bytes, first: int, name: Path) -> list[dict[str, Any]]:
+def _decoded(block: bytes, first: int, name: Location) -> list[dict[str, Any]]:
     lines = block.split(b"\n")
     try:
         rows = _DECODER.decode_lines(block)
@@ -89,7 +90,7 @@ def _decoded(block: bytes, first: int, name: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _row(line: bytes, number: int, name: Path) -> dict[str, Any]:
+def _row(line: bytes, number: int, name: Location) -> dict[str, Any]:
     """Decode one line with Python's reader: it takes the NaN that Python writes, and says what is wrong."""
     where = f"{name} cannot be read as JSON Lines: line {number:,}"
     try:

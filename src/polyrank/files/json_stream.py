@@ -7,9 +7,10 @@ from typing import Any
 from polyrank.errors import DataError
 
 from .json_lines import array_or_list, as_text, json_rows
+from .remote import Location
 
 
-def json_schema(file: Path, name: Path, exact: Collection[str]) -> tuple[Any, int]:
+def json_schema(file: Path, name: Location, exact: Collection[str]) -> tuple[Any, int]:
     """Read a file for its Arrow schema, every key a column, and the number of its rows.
 
     A column that no one type holds is text; of `exact`, one that mixes integers and floats, too.
@@ -29,7 +30,7 @@ def json_schema(file: Path, name: Path, exact: Collection[str]) -> tuple[Any, in
     return pa.schema(list(kinds.items())), num_rows
 
 
-def json_batches(file: Path, name: Path, schema: Any) -> Iterator[Any]:
+def json_batches(file: Path, name: Location, schema: Any) -> Iterator[Any]:
     """Read a file as batches of `schema`, which `json_schema` found.
 
     Raises:

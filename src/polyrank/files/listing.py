@@ -1,41 +1,31 @@
 """Which files a path stands for: one file, those of a directory and its folders, or those that a pattern matches."""
 
-import dataclasses
 import fnmatch
 import glob
 import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from urllib.parse import unquote
 
 from polyrank.errors import DataError
 
-_NULL = "__HIVE_DEFAULT_PARTITION__"
+from .part import Part, is_hidden
+from .remote import Location, RemotePath
+from .remote_listing import list_remote
+
 _PATTERN = re.compile(r"[*?[]")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Part:
-    """A file, and what the names of its folders say of its rows.
-
-    Attributes:
-        file: where it is.
-        partition: text by column, from folders such as `date=2026-01-01`; None where they say null.
-    """
-
-    file: Path
-    partition: dict[str, str | None]
-
-
-def list_files(path: Path, suffixes: Sequence[str]) -> list[Part]:
+def list_files(path: Location, suffixes: Sequence[str]) -> list[Part]:
     """Return the files that `path` stands for, in the order of their names.
 
     Of directories and patterns, names that begin with `.` or `_`, and those without one of `suffixes`, are left alone.
 
     Raises:
-        DataError: there is none.
+        DataError: there is none, or a store cannot be reached.
     """
+    if isinstance(path, RemotePath):
+        return list_remote(path, suffixes)
     kinds = ", ".join(suffixes)
     if path.is_dir():
         parts = list(_parts(path, _walk(path), suffixes))
@@ -56,9 +46,9 @@ def list_files(path: Path, suffixes: Sequence[str]) -> list[Part]:
     return parts
 
 
-def would_list(path: Path, file: Path, suffixes: Sequence[str]) -> bool:
+def would_list(path: Location, file: Path, suffixes: Sequence[str]) -> bool:
     """Say whether a directory or pattern would stand for `file` too, once that is written."""
-    if not file.name.lower().endswith(tuple(suffixes)):
+    if isinstance(path, RemotePath) or not file.name.lower().endswith(tuple(suffixes)):
         return False
     if path.is_dir():
         real = Path(os.path.realpath(file))
@@ -75,7 +65,7 @@ def would_list(path: Path, file: Path, suffixes: Sequence[str]) -> bool:
 
 
 def _is_read(file: Path, folder: Path) -> bool:
-    return file.is_relative_to(folder) and not any(map(_is_hidden, file.relative_to(folder).parts))
+    return file.is_relative_to(folder) and not any(map(is_hidden, file.relative_to(folder).parts))
 
 
 def _fits(names: Sequence[str], pattern: Sequence[str], *, is_whole: bool) -> bool:
@@ -90,19 +80,8 @@ def _fits(names: Sequence[str], pattern: Sequence[str], *, is_whole: bool) -> bo
 
 def _parts(root: Path, files: Iterator[Path], suffixes: Sequence[str]) -> Iterator[Part]:
     for file in files:
-        below = file.relative_to(root).parts
-        if file.name.lower().endswith(tuple(suffixes)) and not any(map(_is_hidden, below)):
-            yield Part(file, _partition(below[:-1]))
-
-
-def _is_hidden(name: str) -> bool:
-    """Recognise what is no data: half-written files, `_SUCCESS`, `_delta_log`; not the partition `_day=1`."""
-    return name.startswith(".") or (name.startswith("_") and "=" not in name)
-
-
-def _partition(folders: Sequence[str]) -> dict[str, str | None]:
-    pairs = (folder.split("=", 1) for folder in folders if "=" in folder)
-    return {unquote(name): None if value == _NULL else unquote(value) for name, value in pairs}
+        if (part := Part.of(file, file.relative_to(root).parts, suffixes)) is not None:
+            yield part
 
 
 def _walk(root: Path) -> Iterator[Path]:
@@ -117,7 +96,7 @@ def _folders(root: Path) -> Iterator[tuple[Path, list[str]]]:
         kept = []
         for name in sorted(folders):
             place = Path(folder, name).resolve()
-            if place not in seen and not _is_hidden(name):
+            if place not in seen and not is_hidden(name):
                 seen.add(place)
                 kept.append(name)
         folders[:] = kept

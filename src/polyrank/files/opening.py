@@ -6,6 +6,8 @@ from typing import Any
 
 from polyrank.errors import DataError
 
+from .remote import Location
+
 PIECE_BYTES = 2 * 2**20
 _KINDS = {
     b"PAR1": ("Parquet", "let its name end in .parquet"),
@@ -39,8 +41,10 @@ def open_csv_bytes(file: Path) -> Any:
     return open_bytes(file)
 
 
-def check_text(file: Path, encoding: str) -> None:
+def check_text(file: Path, encoding: str, name: Location) -> None:
     """Refuse a file, named as one of text, whose first bytes are those of another kind, or not of `encoding`.
+
+    Messages call it `name`.
 
     Raises:
         DataError: it is Parquet, Arrow or compressed, or UTF-16 that is not declared.
@@ -50,6 +54,6 @@ def check_text(file: Path, encoding: str) -> None:
         start = raw.read(6)
     for magic, (kind, remedy) in _KINDS.items():
         if start.startswith(magic) and not is_compressed(file):
-            raise DataError(f"{file} is {kind}, by its first bytes; {remedy}")
+            raise DataError(f"{name} is {kind}, by its first bytes; {remedy}")
     if codecs.lookup(encoding).name == "utf-8" and start.startswith(_UTF16):
-        raise DataError(f"{file} is UTF-16 text; declare it, as in --encoding utf-16, or convert it")
+        raise DataError(f"{name} is UTF-16 text; declare it, as in --encoding utf-16, or convert it")

@@ -9,10 +9,11 @@ from polyrank.staging import real_file
 
 from .forms import SUFFIXES
 from .listing import list_files, would_list
+from .remote import Location
 
 
 def check_output(
-    out: Path, *, rows: Iterable[Path] = (), inputs: Iterable[Path] = (), beside: Iterable[Path] = ()
+    out: Path, *, rows: Iterable[Location] = (), inputs: Iterable[Path] = (), beside: Iterable[Path] = ()
 ) -> None:
     """Refuse a file to write that cannot be written, or that is, or would be, a part of what is read.
 
@@ -42,5 +43,5 @@ def check_output(
             raise OutputError(f"cannot write {out}: it would lie in {each}, which is read; choose another folder")
 
 
-def _is_same(file: Path, real: Path) -> bool:
-    return file.exists() and real.exists() and file.samefile(real)
+def _is_same(file: Location, real: Path) -> bool:
+    return isinstance(file, Path) and file.exists() and real.exists() and file.samefile(real)

@@ -11,21 +11,22 @@ from polyrank.spelling import suggestion
 
 from .csv import csv_reason, first_line
 from .forms import format_of
+from .remote import Location
 
 MAX_LISTED = 10
 
 T = TypeVar("T")
 
 
-def check_name(file: Path) -> None:
+def check_name(file: Location) -> None:
     """Raise `DataError` where the name of a file is bytes that are no text, which Arrow does not open."""
     if not is_utf8(str(file)):
         raise DataError(f"the name of {str(file)!a} is not UTF-8 text; rename it")
 
 
 @contextlib.contextmanager
-def readable(file: Path, text: Path | None = None) -> Iterator[None]:
-    """Turn what Arrow says of a file that it cannot read into a `DataError`; `text` is its copy in UTF-8."""
+def readable(file: Location, text: Location | None = None) -> Iterator[None]:
+    """Turn what Arrow says of a file that it cannot read into a `DataError`; `text` is its copy here, in UTF-8."""
     import pyarrow as pa
 
     try:
@@ -34,11 +35,12 @@ def readable(file: Path, text: Path | None = None) -> Iterator[None]:
         raise
     except (pa.ArrowException, OSError, UnicodeDecodeError) as err:
         name = format_of(file).name
-        reason = csv_reason(text or file, file, err) if name == "CSV" else first_line(err)
+        local = text or file
+        reason = csv_reason(local, file, err) if name == "CSV" and isinstance(local, Path) else first_line(err)
         raise DataError(f"{file} cannot be read as {name}: {reason}") from err
 
 
-def guarded(file: Path, text: Path, pieces: Iterator[T]) -> Iterator[T]:
+def guarded(file: Location, text: Location, pieces: Iterator[T]) -> Iterator[T]:
     """Yield pieces of a file, and turn what Arrow says meanwhile into a `DataError`; see `readable`."""
     while True:
         with readable(file, text):
@@ -48,7 +50,7 @@ def guarded(file: Path, text: Path, pieces: Iterator[T]) -> Iterator[T]:
         yield piece
 
 
-def check_columns(file: Path, present: Sequence[str], names: Sequence[str]) -> None:
+def check_columns(file: Location, present: Sequence[str], names: Sequence[str]) -> None:
     """Raise `DataError` where a file lacks one of `names`, or has it twice."""
     for name in names:
         if name not in present:

@@ -12,11 +12,12 @@ from typing import Any
 from polyrank.errors import DataError, RowError
 
 from .csv import first_line
-from .encoding import UTF8, as_utf8
 from .forms import SUFFIXES, Format, Wanted, format_of
-from .listing import Part, list_files
-from .opening import check_text
-from .reading import check_columns, check_name, guarded, readable
+from .listing import list_files
+from .part import Part
+from .preparing import prepared
+from .reading import check_columns, check_name, guarded
+from .remote import Location
 
 Progress = Callable[[int, int | None], None]
 """Is told how many rows are done, and of how many where that is known."""
@@ -34,7 +35,7 @@ class Piece:
         table: the rows.
     """
 
-    file: Path
+    file: Location
     first_row: int
     table: Any
 
@@ -53,7 +54,7 @@ class Piece:
             raise DataError(f"{self.file}: {err}") from err
 
 
-def scan(path: Path, wanted: Wanted) -> Iterator[Piece]:
+def scan(path: Location, wanted: Wanted) -> Iterator[Piece]:
     """Read the files that `path` stands for, in the order of their names; folders such as `day=1` add columns.
 
     Tables hold `wanted.columns` in that order, and are about 64 MiB each.
@@ -85,19 +86,19 @@ def ahead(pieces: Iterator[Piece]) -> Iterator[Piece]:
             yield piece
 
 
-def scan_parts(path: Path, wanted: Wanted, *, whole: bool) -> Iterator[Piece]:
+def scan_parts(path: Location, wanted: Wanted, *, whole: bool) -> Iterator[Piece]:
     """Read files as `scan` does, each with the columns that it has; `whole` reads one table of each."""
     for pieces in _by_file(path, wanted, whole=whole):
         yield from pieces
 
 
-def heads(path: Path, wanted: Wanted) -> Iterator[Piece]:
+def heads(path: Location, wanted: Wanted) -> Iterator[Piece]:
     """Read the first piece of each file that holds a row, with the columns that the file has; see `scan`."""
     for pieces in _by_file(path, wanted, whole=False):
         yield from itertools.islice(pieces, 1)
 
 
-def _by_file(path: Path, wanted: Wanted, *, whole: bool) -> Iterator[Iterator[Piece]]:
+def _by_file(path: Location, wanted: Wanted, *, whole: bool) -> Iterator[Iterator[Piece]]:
     parts = list_files(path, SUFFIXES)
     types = _partition_types(parts, wanted)
     for part in parts:
@@ -111,7 +112,7 @@ def _pieces(part: Part, types: dict[str, Any], wanted: Wanted, *, whole: bool) -
         first_row += table.num_rows
 
 
-def unified(path: Path, schema: Any, others: Any) -> Any:
+def unified(path: Location, schema: Any, others: Any) -> Any:
     """Join the Arrow schema of a table with that of those before it.
 
     Raises:
@@ -127,7 +128,7 @@ def unified(path: Path, schema: Any, others: Any) -> Any:
         raise DataError(f"the files of {path} do not fit together: {first_line(err)}") from err
 
 
-def check_present(path: Path, present: Sequence[str], columns: Sequence[str]) -> None:
+def check_present(path: Location, present: Sequence[str], columns: Sequence[str]) -> None:
     """Raise `DataError` where no file has one of `columns`."""
     if not present:
         raise DataError(f"{path} holds no row")
@@ -145,17 +146,14 @@ def _with_partition(table: Any, part: Part, types: dict[str, Any]) -> Any:
     return table
 
 
-def _tables(file: Path, partitions: Sequence[str], wanted: Wanted, *, whole: bool) -> Iterator[Any]:
-    if not file.is_file():
+def _tables(file: Location, partitions: Sequence[str], wanted: Wanted, *, whole: bool) -> Iterator[Any]:
+    if isinstance(file, Path) and not file.is_file():
         raise DataError(f"{file} is no regular file; give files that can be read twice")
     check_name(file)
     form = format_of(file)
     inside = wanted.columns and [name for name in wanted.columns if name not in partitions]
     own = dataclasses.replace(wanted, columns=inside)
-    if form.is_text:
-        with readable(file):
-            check_text(file, wanted.encoding)
-    with as_utf8(file, wanted.encoding if form.is_text else UTF8) as text:
+    with prepared(file, wanted.encoding) as text:
         for table in guarded(file, text, _read(form, text, own, file, whole=whole)):
             if inside is None or not form.has_header:
                 yield table
@@ -164,7 +162,7 @@ def _tables(file: Path, partitions: Sequence[str], wanted: Wanted, *, whole: boo
             yield table.select(inside)
 
 
-def _read(form: Format, text: Path, wanted: Wanted, name: Path, *, whole: bool) -> Iterator[Any]:
+def _read(form: Format, text: Location, wanted: Wanted, name: Location, *, whole: bool) -> Iterator[Any]:
     if whole:
         yield form.read(text, wanted, name)
     else:

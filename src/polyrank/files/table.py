@@ -1,16 +1,16 @@
 """Files of rows as one table, whatever their formats."""
 
-from pathlib import Path
 from typing import Any
 
 from polyrank.errors import DataError
 
 from .csv import first_line
 from .forms import Wanted
+from .remote import Location
 from .scan import check_present, scan_parts
 
 
-def read_table(path: Path, wanted: Wanted) -> Any:
+def read_table(path: Location, wanted: Wanted) -> Any:
     """Read the files that `path` stands for, in the order of their names; folders such as `day=1` add columns.
 
     Raises:

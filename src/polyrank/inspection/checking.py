@@ -3,14 +3,13 @@
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from polyrank.errors import DataError, RowError
-from polyrank.files import Piece, Progress, Wanted, scan
+from polyrank.files import Location, Piece, Progress, Wanted, scan
 from polyrank.schema import Schema
 
 from .check_config import CheckConfig
@@ -28,7 +27,11 @@ LEVELS = ("error", "warning", "note")
 
 
 def check(
-    schema: Schema, path: Path, config: CheckConfig | None = None, *, progress: Progress = lambda _done, _total: None
+    schema: Schema,
+    path: Location,
+    config: CheckConfig | None = None,
+    *,
+    progress: Progress = lambda _done, _total: None,
 ) -> Report:
     """Set a schema against rows: a file, the files of a directory, or those of a pattern, as training takes them.
 

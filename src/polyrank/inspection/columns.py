@@ -2,12 +2,11 @@
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, cast
 
 from polyrank.errors import DataError
 from polyrank.features import NeighborsFeature
-from polyrank.files import Wanted, check_columns, format_of, heads, unified
+from polyrank.files import Location, Wanted, check_columns, format_of, heads, unified
 from polyrank.schema import Schema
 from polyrank.spelling import suggestion
 
@@ -26,8 +25,8 @@ class DataColumns:
         files: each file that holds a row, with its Arrow schema.
     """
 
-    path: Path
-    files: Sequence[tuple[Path, Any]]
+    path: Location
+    files: Sequence[tuple[Location, Any]]
 
     @property
     def types(self) -> dict[str, Any]:
@@ -35,7 +34,7 @@ class DataColumns:
         return {field.name: field.type for _, schema in reversed(self.files) for field in reversed(schema)}
 
     @property
-    def lacking(self) -> dict[str, Path]:
+    def lacking(self) -> dict[str, Location]:
         """Columns that not every file has, with a file that lacks it; JSON Lines may lack any."""
         with_header = [(file, schema) for file, schema in self.files if format_of(file).has_header]
         names = self.types.keys()
@@ -54,7 +53,7 @@ class DataColumns:
         return joined
 
 
-def columns_in(path: Path, wanted: Wanted) -> DataColumns:
+def columns_in(path: Location, wanted: Wanted) -> DataColumns:
     """Look at the first rows of each file; one that is read as a whole is read as a whole.
 
     Raises:

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,7 +10,7 @@ import numpy as np
 from polyrank.encoder import numbers
 from polyrank.errors import ConfigError, DataError
 from polyrank.features import Feature
-from polyrank.files import UTF8, Progress, Wanted
+from polyrank.files import UTF8, Location, Progress, Wanted
 from polyrank.spelling import suggestion
 from polyrank.tasks import BinaryTask, RegressionTask, Task
 
@@ -45,7 +44,7 @@ class InferConfig(msgspec.Struct, frozen=True, kw_only=True):
     encoding: str = UTF8
 
 
-def propose(path: Path, config: InferConfig, *, progress: Progress = lambda _done, _total: None) -> Proposal:
+def propose(path: Location, config: InferConfig, *, progress: Progress = lambda _done, _total: None) -> Proposal:
     """Look at every column of a file, of the files of a directory, or of those of a pattern; in memory as `check` is.
 
     Raises:

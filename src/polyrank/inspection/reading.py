@@ -1,17 +1,16 @@
 """All columns of the data at once, in one pass."""
 
 import dataclasses
-from pathlib import Path
 from typing import Any
 
-from polyrank.files import Wanted, scan
+from polyrank.files import Location, Wanted, scan
 
 from .columns import columns_in
 from .profiles import Profile
 from .sampling import Sample
 
 
-def read_profiles(path: Path, wanted: Wanted, sample: Sample, progress: Any) -> tuple[dict[str, Profile], int]:
+def read_profiles(path: Location, wanted: Wanted, sample: Sample, progress: Any) -> tuple[dict[str, Profile], int]:
     """Return a profile for each column of the data, and how many rows there are; draw `sample` from them.
 
     Raises:
