@@ -77,7 +77,8 @@ class RemotePath:
         def ask() -> str | None:
             try:
                 return str(self.system.info(self.path)["type"])
-            except FileNotFoundError:
+            except FileNotFoundError as err:
+                _raise_cause(err)
                 return None
 
         return self.reach(ask)
@@ -100,8 +101,8 @@ class RemotePath:
         Raises:
             DataError: it is not there, or cannot be reached.
         """
-        found = self._info()
-        return None if found.get("partial") is False else found.get("size")
+        size: int | None = self._info().get("size")
+        return None if "http" in self.system.protocol and not self.reach(self._gives_parts) else size
 
     def state(self) -> list[Any]:
         """Describe a file so that the description changes when its content does: size, and what the store says of it.
@@ -142,6 +143,16 @@ class RemotePath:
                 except Exception:  # noqa: BLE001 (each store has errors of its own)
                     time.sleep(pause)
             return ask()
+
+    def _gives_parts(self) -> bool:
+        """Say whether a web server gives parts of files, which none has to."""
+        try:
+            with self.system.open(self.path, cache_type="none") as file:
+                file.seek(1)
+                file.read(1)
+        except ValueError:  # fsspec's word for it, before it reads the whole
+            return False
+        return True
 
     def _info(self) -> dict[str, Any]:
         self.system.invalidate_cache()
@@ -207,5 +218,14 @@ def _reaching(file: RemotePath) -> Iterator[None]:
         raise DataError(f"{file} cannot be read: {_reason(err)}; check the address and the network") from err
 
 
-def _reason(err: Exception) -> str:
+def _raise_cause(err: FileNotFoundError) -> None:
+    """Raise why the web does not give a file, which fsspec tells as that there is none, unless there is none."""
+    cause = err.__cause__
+    is_refused = getattr(cause, "status", 404) != 404  # noqa: PLR2004 (not found)
+    is_cut = isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError)
+    if cause is not None and (is_refused or is_cut):
+        raise ConnectionError(_reason(cause)) from err
+
+
+def _reason(err: BaseException) -> str:
     return " ".join(str(err).split()) or type(err).__name__
