@@ -38,27 +38,31 @@ def filled(place: Path, config: str) -> Path:
 
 
 def start(place: Path, *options: str) -> "subprocess.Popen[str]":
-    """Start a torchrun in a session of its own, so that nothing of it outlives the test."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "POLYRANK_CACHE_DIR": str(place / "cache")}
     command = [*TORCHRUN, *options, *TRAIN]
-    return subprocess.Popen(
-        command, cwd=place, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+    return subprocess.Popen(command, cwd=place, env=environment, stderr=subprocess.PIPE, text=True)
 
 
 def finish(torchrun: "subprocess.Popen[str]") -> str:
     """Return what a torchrun and its ranks complained of."""
     try:
-        return torchrun.communicate(timeout=100)[1]
+        return torchrun.communicate(timeout=200)[1]
     finally:
         if torchrun.poll() is None:
-            os.killpg(torchrun.pid, signal.SIGKILL)
+            kill_all(torchrun)
 
 
-def rank_pid(torchrun: "subprocess.Popen[str]", rank: int) -> int:
-    """Return the process of a rank that lives."""
+def kill_all(torchrun: "subprocess.Popen[str]") -> None:
+    """Kill a torchrun and its ranks, which have sessions of their own, as a machine that is lost does."""
+    ranks = rank_pids(torchrun)
+    for pid in (torchrun.pid, *ranks):
+        os.kill(pid, signal.SIGKILL)
+
+
+def rank_pids(torchrun: "subprocess.Popen[str]") -> list[int]:
+    """Return the processes of the ranks that live, by rank: torchrun starts them in that order."""
     children = Path(f"/proc/{torchrun.pid}/task/{torchrun.pid}/children").read_text().split()
-    return next(int(pid) for pid in children if f"\0RANK={rank}\0" in f"\0{Path(f'/proc/{pid}/environ').read_text()}")
+    return sorted(int(pid) for pid in children if "\0RANK=" in Path(f"/proc/{pid}/environ").read_text())
 
 
 def wait_until(is_so: Callable[[], object]) -> None:
@@ -87,7 +91,7 @@ def test_ranks_go_on_by_themselves_after_one_is_killed(tmp_path: Path, whole: by
     place = filled(tmp_path, OFTEN)
     torchrun = start(place, "--nproc-per-node", "2", "--max-restarts", "3")
     wait_until((place / "run.checkpoint").exists)
-    os.kill(rank_pid(torchrun, rank), signal.SIGKILL)
+    os.kill(rank_pids(torchrun)[rank], signal.SIGKILL)
     said = finish(torchrun)
     assert torchrun.returncode == 0, said
     assert said.count("training goes on from run.checkpoint") == 1
@@ -105,7 +109,7 @@ def test_rank_killed_before_the_first_checkpoint_starts_all_over(tmp_path: Path,
     place = filled(tmp_path, NEVER)
     torchrun = start(place, "--nproc-per-node", "2", "--max-restarts", "1")
     wait_until(lambda: list(place.glob("cache/encoded/*.arrow")) and list(place.glob(".run.*.partial")))
-    os.kill(rank_pid(torchrun, 1), signal.SIGKILL)
+    os.kill(rank_pids(torchrun)[1], signal.SIGKILL)
     said = finish(torchrun)
     assert torchrun.returncode == 0, said
     assert "goes on from" not in said
@@ -125,7 +129,7 @@ def test_machine_that_is_lost_leaves_the_rest_to_go_on(tmp_path: Path) -> None:
     wait_until(lambda: _answers(port))
     leaving = start(place, *options)
     wait_until((place / "run.checkpoint").exists)
-    os.killpg(leaving.pid, signal.SIGKILL)
+    kill_all(leaving)
     leaving.communicate()
     said = finish(staying)
     assert staying.returncode == 0, said
