@@ -115,7 +115,8 @@ def main() -> None:
             ("table-wise", table_wise(tables, args.batch, gpus)),
         ):
             seconds = traffic.total * 8 / (args.gbit * 1e9)
-            parts = f"ids {traffic.ids / 1e6:7.2f}, vectors {traffic.forward / 1e6:7.2f}, gradients {traffic.backward / 1e6:7.2f} MB"
+            ids, forward, backward = (part / 1e6 for part in dataclasses.astuple(traffic))
+            parts = f"ids {ids:7.2f}, vectors {forward:7.2f}, gradients {backward:7.2f} MB"
             print(
                 f"  {name:10}  {parts}: {traffic.total / 1e6:7.2f} MB, {seconds * 1e3:6.2f} ms at {args.gbit:g} Gbit/s"
             )

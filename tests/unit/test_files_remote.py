@@ -220,6 +220,67 @@ def test_stamp_changes_with_the_content(url: str) -> None:
     assert (first[0], first != again) == (MemoryFileSystem().size(RemotePath.of(f"{url}/a.csv").path), True)
 
 
+class Web(MemoryFileSystem):
+    """A web server without parts of files, which fsspec tells as it does of `python -m http.server`."""
+
+    protocol = ("http", "https")
+
+    def open(self, path: str, mode: str = "rb", **options: Any) -> Any:
+        if "cache_type" in options:  # as what asks for parts opens a file
+            raise ValueError("The HTTP server doesn't appear to support range requests.")
+        return super().open(path, mode, **options)
+
+    def cat_file(self, *_: Any, **__: Any) -> bytes:
+        raise AssertionError("no parts are asked for")
+
+
+def test_parquet_of_a_server_without_parts_is_copied(url: str) -> None:
+    place = RemotePath.of(write(f"{url}/a.parquet"))
+    assert read_table(RemotePath(place.url, Web(), place.path), Wanted()).equals(ROWS)
+
+
+def failed(cause: Exception) -> RemotePath:
+    """Return a file of a web server that fails, which fsspec tells as that there is none."""
+
+    class Failing(MemoryFileSystem):
+        def info(self, path: str, **_: Any) -> dict[str, Any]:
+            raise FileNotFoundError(path) from cause
+
+    return RemotePath("https://host/a.csv", Failing(), "https://host/a.csv")
+
+
+class Status(Exception):  # noqa: N818 (as aiohttp has it)
+    def __init__(self, status: int) -> None:
+        super().__init__(f"status {status}")
+        self.status = status
+
+
+@pytest.mark.parametrize(
+    ("cause", "reason"), [(ConnectionRefusedError("refused"), "refused"), (Status(403), "status 403")]
+)
+def test_web_server_that_refuses_is_not_an_absent_file(cause: Exception, reason: str) -> None:
+    with pytest.raises(DataError, match=rf"^https://host/a\.csv cannot be read: {reason}; check the address"):
+        list_files(failed(cause), SUFFIXES)
+
+
+@pytest.mark.parametrize("cause", [FileNotFoundError("a.csv"), Status(404)])
+def test_web_server_without_the_file_says_so(cause: Exception) -> None:
+    with pytest.raises(DataError, match=r"^https://host/a\.csv does not exist; give the URL of a file"):
+        list_files(failed(cause), SUFFIXES)
+
+
+def test_query_of_a_web_address_is_no_pattern() -> None:
+    place = RemotePath("https://host/a.csv?part=1", Web(), "https://host/a.csv?part=1")
+    assert place.name == "a.csv"
+    with pytest.raises(DataError, match=r"^https://host/a\.csv\?part=1 does not exist; "):
+        list_files(place, SUFFIXES)
+
+
+def test_columns_of_a_large_row_group_come_as_they_are_read(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("polyrank.files.parquet.MAX_GROUP_BYTES", 1000)
+    assert read_table(location(write(f"{url}/a.parquet")), Wanted()).equals(ROWS)
+
+
 def test_password_is_never_shown() -> None:
     assert str(RemotePath("ftp://me:secret@host/logs", None, "/logs")) == "ftp://me:***@host/logs"
 

@@ -24,7 +24,7 @@ from polyrank.train import (
     fit,
 )
 from polyrank.train.checkpoint_file import Checkpoint, read_checkpoint, write_checkpoint
-from polyrank.train.checkpoints import Checkpoints, checkpoint_path
+from polyrank.train.checkpoints import Checkpoints, checkpoint_path, refuse_checkpoint
 
 ROWS = toy_table(600)
 SMALL = TrainConfig(batch_size=64, epochs=3, checkpoint=CheckpointConfig(every_steps=1))
@@ -131,6 +131,43 @@ def test_checkpoint_is_refused_without_resume(toy_schema: Schema, tmp_path: Path
     interrupted(tmp_path / "run", SMALL, toy_schema, saves=1)
     with pytest.raises(OutputError, match=r"run\.checkpoint is what an interrupted .* go on from it with --resume"):
         train(tmp_path / "run", SMALL, schema=toy_schema)
+
+
+def test_job_goes_on_from_its_own_checkpoint(
+    toy_schema: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "nightly-17")
+    interrupted(tmp_path / "run", SMALL, toy_schema, saves=2)
+    caplog.set_level(logging.INFO, "polyrank")
+    train(tmp_path / "run", SMALL, schema=toy_schema)
+    assert "epoch 1, 2 of its 9 steps done" in caplog.text
+
+
+@pytest.mark.parametrize(("before", "now"), [("nightly-16", "nightly-17"), ("none", "none")])
+def test_checkpoint_of_another_job_is_refused(
+    toy_schema: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, now: str
+) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", before)
+    interrupted(tmp_path / "run", SMALL, toy_schema, saves=1)
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", now)
+    with pytest.raises(OutputError, match=r"run\.checkpoint is what an interrupted training left"):
+        train(tmp_path / "run", SMALL, schema=toy_schema)
+
+
+def test_damaged_checkpoint_is_of_no_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "nightly-17")
+    (tmp_path / "run.checkpoint").write_bytes(b"cut")
+    with pytest.raises(OutputError, match=r"run\.checkpoint is what an interrupted training left"):
+        refuse_checkpoint(tmp_path / "run")
+
+
+def test_own_job_with_another_configuration_is_refused(
+    toy_schema: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "nightly-17")
+    interrupted(tmp_path / "run", SMALL, toy_schema, saves=1)
+    with pytest.raises(DataError, match=r"is of another training: config\.seed is 0 there and 1 here"):
+        train(tmp_path / "run", msgspec.structs.replace(SMALL, seed=1), schema=toy_schema)
 
 
 def test_resume_without_checkpoint_begins_and_says_so(
