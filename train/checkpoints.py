@@ -1,8 +1,9 @@
 """Checkpoints of a training that is under way, and going on from one."""
 
+import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,18 @@ def is_of_this_job(run: Path) -> bool:
         return bool(read_values(path).get("job") == job)
     except DataError:  # nobody knows whose it is
         return False
+
+
+@contextlib.contextmanager
+def told_of(run: Path, *, is_first: bool) -> Iterator[None]:
+    """Say how to go on, when the training of a run is stopped inside the block and has left a checkpoint."""
+    path = checkpoint_path(run)
+    try:
+        yield
+    except KeyboardInterrupt:
+        if is_first and path.exists():
+            logger.warning("%s holds what was trained; go on from it with --resume", path)
+        raise
 
 
 def identity_of(

@@ -3,9 +3,7 @@
 import contextlib
 import dataclasses
 import json
-import logging
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +23,7 @@ from polyrank.schema import Schema, toml_text
 from polyrank.staging import refuse_existing, staged_directory
 
 from .calibration import calibrate
-from .checkpoints import Checkpoints, checkpoint_path, identity_of, is_of_this_job, refuse_checkpoint
+from .checkpoints import Checkpoints, checkpoint_path, identity_of, is_of_this_job, refuse_checkpoint, told_of
 from .config import TrainConfig
 from .preparing import TrainingData, prepare
 from .processes import ALONE, Processes, joined, require_rows_for_all
@@ -43,8 +41,6 @@ TIMES_FILE = "times.json"
 
 SAMPLE_ROWS = 8192
 """Validation rows that a run keeps, with their labels, for exports to be compared on."""
-
-logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,7 +117,7 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
         scalars = Scalars(Path(tensorboard)) if tensorboard is not None and processes.is_first else None
         with (
             staged_directory(target, alone=True) if processes.is_first else contextlib.nullcontext() as stage,
-            _told_of(checkpoint_path(target), is_first=processes.is_first),
+            told_of(target, is_first=processes.is_first),
         ):
             with _bar("encode", "row", shown=progress and processes.is_first) as bar:
                 kept = None if cache is None else Path(cache)
@@ -211,17 +207,6 @@ def _refuse_early(
             refuse_checkpoint(target)
     require_rows_for_all(config.batch_size, processes)
     check_choices(schema, config, warns=processes.is_first)
-
-
-@contextlib.contextmanager
-def _told_of(checkpoint: Path, *, is_first: bool) -> Iterator[None]:
-    """Say how to go on, when the training is stopped and has left a checkpoint."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        if is_first and checkpoint.exists():
-            logger.warning("%s holds what was trained; go on from it with --resume", checkpoint)
-        raise
 
 
 def _bar(what: str, unit: str, *, shown: bool) -> "tqdm[Any]":

@@ -21,7 +21,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "data",
         type=rows_place,
-        help=f"a file ({kinds()}), a directory of them, or a quoted pattern such as 'logs/2026-*/*.parquet'",
+        help=f"a file ({kinds()}), a directory, a quoted pattern such as 'logs/2026-*/*.parquet', or a URL of those",
     )
     parser.add_argument("--schema", type=Path, required=True, help="schema.toml: features and tasks")
     parser.add_argument("--out", type=Path, help="the run directory to make")

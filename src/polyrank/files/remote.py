@@ -51,7 +51,7 @@ class RemotePath:
         return cls(url, *open_store(url, "reading"))
 
     def __str__(self) -> str:
-        return _PASSWORD.sub(r"\1:***@", self.url)
+        return _shown(self.url)
 
     @property
     def name(self) -> str:
@@ -191,17 +191,22 @@ def open_store(url: str, doing: str) -> tuple[Any, str]:
         ConfigError: it is no URL that fsspec knows.
         MissingExtraError: fsspec, or the package for the kind of store, is not installed.
     """
+    shown = _shown(url)
     try:
         import fsspec
     except ImportError as err:
-        raise MissingExtraError(f"{doing} {url} needs fsspec; pip install 'polyrank[remote]'") from err
+        raise MissingExtraError(f"{doing} {shown} needs fsspec; pip install 'polyrank[remote]'") from err
     try:
         system, path = fsspec.core.url_to_fs(url)
     except ImportError as err:
-        raise MissingExtraError(f"{doing} {url} needs another package: {err}") from err
+        raise MissingExtraError(f"{doing} {shown} needs another package: {err}") from err
     except ValueError as err:
-        raise ConfigError(f"{url} is no URL that fsspec knows: {err}") from err
+        raise ConfigError(f"{shown} is no URL that fsspec knows: {err}") from err
     return system, str(path)
+
+
+def _shown(url: str) -> str:
+    return _PASSWORD.sub(r"\1:***@", url)
 
 
 @contextlib.contextmanager
