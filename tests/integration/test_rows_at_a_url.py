@@ -14,9 +14,9 @@ from toy import TOY_TOML, toy_table
 
 from polyrank.__main__ import main
 from polyrank.errors import DataError
+from polyrank.files import scan
 from polyrank.schema import Schema
 from polyrank.train import TrainConfig, fit
-from polyrank.train.encoded import cache
 
 QUICK = TrainConfig(epochs=1, batch_size=128)
 
@@ -71,13 +71,12 @@ def test_rows_that_changed_at_a_url_are_encoded_anew(url: str, tmp_path: Path) -
 def test_rows_that_change_while_they_are_read_are_refused(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    encoded = cache.scan
 
     def changing(*arguments: object) -> Iterator[object]:
-        yield from encoded(*arguments)  # type: ignore[arg-type]
+        yield from scan(*arguments)  # type: ignore[arg-type]
         write(f"{url}/b.parquet", toy_table(400, seed=9))
 
-    monkeypatch.setattr(cache, "scan", changing)
+    monkeypatch.setattr("polyrank.train.encoded.cache.scan", changing)
     with pytest.raises(DataError, match=r"/logs changed while it was read; train when its writer is done$"):
         trained(url, tmp_path / "run", tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []

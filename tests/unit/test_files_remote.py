@@ -220,7 +220,7 @@ def test_stamp_changes_with_the_content(url: str) -> None:
     assert (first[0], first != again) == (MemoryFileSystem().size(RemotePath.of(f"{url}/a.csv").path), True)
 
 
-class Web(MemoryFileSystem):
+class Web(MemoryFileSystem):  # type: ignore[misc]  # fsspec ships no types
     """A web server without parts of files, which fsspec tells as it does of `python -m http.server`."""
 
     protocol = ("http", "https")
@@ -242,7 +242,7 @@ def test_parquet_of_a_server_without_parts_is_copied(url: str) -> None:
 def failed(cause: Exception) -> RemotePath:
     """Return a file of a web server that fails, which fsspec tells as that there is none."""
 
-    class Failing(MemoryFileSystem):
+    class Failing(MemoryFileSystem):  # type: ignore[misc]  # fsspec ships no types
         def info(self, path: str, **_: Any) -> dict[str, Any]:
             raise FileNotFoundError(path) from cause
 
