@@ -39,7 +39,7 @@ def clicks(toy_bundle: Path, schema: Schema, rows: pa.Table) -> bytes:
 
 
 def bits(scores: pa.Table) -> bytes:
-    return scores["click"].to_numpy().tobytes()
+    return bytes(scores["click"].to_numpy().tobytes())
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])

@@ -1,14 +1,13 @@
 """A table of items, for impressions that were written without what is known of them."""
 
 from collections.abc import Collection
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.errors import DataError
-from polyrank.files import check_columns, read_table
+from polyrank.files import Location, check_columns, read_table
 from polyrank.schema import Schema
 
 from .keys import KeyColumn, Keys
@@ -25,7 +24,7 @@ class ItemTable:
         columns: their names.
     """
 
-    def __init__(self, schema: Schema, file: Path, keys: JoinKeys, present: Collection[str]) -> None:
+    def __init__(self, schema: Schema, file: Location, keys: JoinKeys, present: Collection[str]) -> None:
         self._key = KeyColumn(keys.item, schema)
         table = read_table(file, keys.wanted)
         check_columns(file, table.column_names, [keys.item])
@@ -52,7 +51,7 @@ class ItemTable:
         taken = pa.array(places, mask=places < 0)
         return {name: self._table[name].take(taken) for name in self.columns}
 
-    def _check_unique(self, file: Path, table: "pa.Table") -> None:
+    def _check_unique(self, file: Location, table: "pa.Table") -> None:
         again = np.flatnonzero((self._sorted[1:] == self._sorted[:-1]) & (self._sorted[1:] >= 0))
         if len(again):
             row = int(self._order[again[0] + 1])

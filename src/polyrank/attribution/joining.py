@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from polyrank.files import UTF8, Progress
+from polyrank.files import UTF8, Location, Progress, location
 from polyrank.schema import Schema
 from polyrank.staging import staged_file
 
@@ -45,7 +45,12 @@ class Joined:
 
 
 def join(
-    schema: Schema, impressions: Path, outcomes: Path, options: JoinOptions | None = None, *, encoding: str = UTF8
+    schema: Schema,
+    impressions: Location | str,
+    outcomes: Location | str,
+    options: JoinOptions | None = None,
+    *,
+    encoding: str = UTF8,
 ) -> Joined:
     """Give impressions labels out of outcomes; see docs/loop-data.md.
 
@@ -64,14 +69,14 @@ def join(
     """
     import pyarrow as pa
 
-    plan = _Join(schema, options or JoinOptions(), encoding).plan(Path(impressions), Path(outcomes), _untold)
+    plan = _Join(schema, options or JoinOptions(), encoding).plan(location(impressions), location(outcomes), _untold)
     return Joined(pa.concat_tables(plan.tables(None)), plan.counts)
 
 
 def join_to_file(  # noqa: PLR0913 (what `join` takes, and where to)
     schema: Schema,
-    impressions: Path,
-    outcomes: Path,
+    impressions: Location | str,
+    outcomes: Location | str,
     out: Path,
     options: JoinOptions | None = None,
     *,
@@ -89,7 +94,7 @@ def join_to_file(  # noqa: PLR0913 (what `join` takes, and where to)
 
     join_of = _Join(schema, options or JoinOptions(), encoding)
     with staged_file(out) as partial:
-        plan = join_of.plan(Path(impressions), Path(outcomes), progress)
+        plan = join_of.plan(location(impressions), location(outcomes), progress)
         writer = None
         try:
             for table in plan.tables(partial.parent):
@@ -127,7 +132,7 @@ class _Join:
         self._until = None if options.until is None else instant("until", options.until, schema.time_unit)
         self._since = EARLIEST if options.since is None else instant("since", options.since, schema.time_unit)
 
-    def plan(self, impressions: Path, outcomes: Path, progress: Progress) -> _Plan:
+    def plan(self, impressions: Location, outcomes: Location, progress: Progress) -> _Plan:
         files = Impressions(self._schema, impressions, self._keys)
         labeller = self._labeller(files)
         shown, repeated = files.read(progress)
@@ -153,7 +158,7 @@ class _Join:
 
     def _labeller(self, files: Impressions) -> Labeller:
         file = self._options.items
-        items = None if file is None else ItemTable(self._schema, file, self._keys, files.columns)
+        items = None if file is None else ItemTable(self._schema, location(file), self._keys, files.columns)
         labeller = Labeller(self._schema, self._options, self._keys.item, items)
         labeller.check(files.columns)
         return labeller

@@ -36,7 +36,7 @@ class JoinOptions(msgspec.Struct, frozen=True, kw_only=True):
     user: str | None = None
     item: str | None = None
     time: str = "time"
-    items: Path | None = None
+    items: Path | str | None = None
     position: str | None = None
     positions: Path | None = None
 

@@ -1,13 +1,12 @@
 """Reads the files of a join."""
 
 import dataclasses
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polyrank.errors import DataError
 from polyrank.evaluation.options import EvaluationOptions
 from polyrank.evaluation.reading import keys_of
-from polyrank.files import Progress, Wanted, check_columns, heads, scan
+from polyrank.files import Location, Progress, Wanted, check_columns, heads, scan
 from polyrank.schema import Schema
 
 from .happened import EVENT, TASK, Happened, HappenedReader
@@ -63,9 +62,9 @@ class Impressions:
         columns: all that one of them has.
     """
 
-    def __init__(self, schema: Schema, path: Path, keys: JoinKeys) -> None:
+    def __init__(self, schema: Schema, path: Location, keys: JoinKeys) -> None:
         self.path, self._schema, self._keys = path, schema, keys
-        self._starts: dict[Path, int] = {}
+        self._starts: dict[Location, int] = {}
         self._rows = 0
         present = [set(piece.table.column_names) for piece in heads(path, keys.wanted)]
         self.columns = set().union(*present)
@@ -117,7 +116,7 @@ class Impressions:
         return [found[place] for place in places.tolist()]
 
 
-def read_outcomes(schema: Schema, path: Path, keys: JoinKeys, time: str) -> "tuple[Happened, Counter[str]]":
+def read_outcomes(schema: Schema, path: Location, keys: JoinKeys, time: str) -> "tuple[Happened, Counter[str]]":
     """Read outcomes, and how many there are of tasks that the schema has not.
 
     Raises:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from polyrank.errors import ConfigError
 from polyrank.files import UTF8, check_encoding, check_output, kinds
 
-from .output import say, table
+from .output import rows_place, say, table
 from .wording import options_named
 
 if TYPE_CHECKING:
@@ -27,7 +27,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "randomised.",
     )
     parser.add_argument(
-        "rows", type=Path, metavar="ROWS", help=f"joined rows: a file, a directory of files or a pattern: {kinds()}"
+        "rows",
+        type=rows_place,
+        metavar="ROWS",
+        help=f"joined rows: a file, a directory of files or a pattern: {kinds()}",
     )
     parser.add_argument("--schema", type=Path, required=True, help="schema.toml")
     parser.add_argument("--by", default="arm", metavar="COLUMN", help="arm (default), version, or any other column")

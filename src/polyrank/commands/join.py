@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from polyrank.errors import ConfigError
 from polyrank.files import UTF8, check_encoding, check_output, kinds
 
-from .output import parquet_file, say, table
+from .output import parquet_file, rows_place, say, table
 from .progress import RowProgress
 from .wording import options_named
 
@@ -30,8 +30,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="Write the rows of IMPRESSIONS with a label for each task out of OUTCOMES, as Parquet.",
     )
     data = f"a file, a directory of files or a pattern: {kinds()}"
-    parser.add_argument("impressions", type=Path, metavar="IMPRESSIONS", help=f"what was shown: {data}")
-    parser.add_argument("outcomes", type=Path, metavar="OUTCOMES", help="what came of it: a row for each event")
+    parser.add_argument("impressions", type=rows_place, metavar="IMPRESSIONS", help=f"what was shown: {data}")
+    parser.add_argument("outcomes", type=rows_place, metavar="OUTCOMES", help="what came of it: a row for each event")
     parser.add_argument("--schema", type=Path, required=True, help="schema.toml, whose tasks name the labels")
     parser.add_argument("--out", "-o", type=parquet_file, required=True, help="the Parquet file to write")
     _add_times(parser)
@@ -82,7 +82,8 @@ def run(args: argparse.Namespace) -> int:
     from polyrank.schema import Schema
 
     inputs = [each for each in (args.schema, args.items, args.positions) if each is not None]
-    recover_before_reading(args.impressions)
+    if isinstance(args.impressions, Path):
+        recover_before_reading(args.impressions)
     check_output(args.out, rows=[args.impressions, args.outcomes], inputs=inputs)
     encoding = check_encoding("--encoding", args.encoding)
     with options_named(**_OPTIONS), contextlib.closing(RowProgress("join", quiet=args.quiet)) as progress:

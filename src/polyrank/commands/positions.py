@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from polyrank.files import UTF8, check_encoding, check_output, kinds
 
-from .output import say, table
+from .output import rows_place, say, table
 from .wording import options_named
 
 if TYPE_CHECKING:
@@ -23,7 +23,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="Estimate, from joined rows, how likely each place in a list is looked at, beside the first.",
     )
     parser.add_argument(
-        "rows", type=Path, metavar="ROWS", help=f"joined rows: a file, a directory of files or a pattern: {kinds()}"
+        "rows",
+        type=rows_place,
+        metavar="ROWS",
+        help=f"joined rows: a file, a directory of files or a pattern: {kinds()}",
     )
     parser.add_argument("--schema", type=Path, required=True, help="schema.toml")
     parser.add_argument("--out", "-o", type=Path, help="write what was found there, as JSON, for polyrank join")

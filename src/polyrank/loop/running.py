@@ -111,7 +111,8 @@ def _recorded(cycle: Cycle, result: Done, began: str, start: float) -> Record:
 def _input(loop: Loop, path: Path) -> Input:
     from polyrank.files import SUFFIXES, list_files
 
-    files = [path] if path.is_file() else [part.file for part in list_files(path, SUFFIXES)]
+    listed = [path] if path.is_file() else [part.file for part in list_files(path, SUFFIXES)]
+    files = [file for file in listed if isinstance(file, Path)]  # a loop reads folders of its machine
     return fingerprint_of(loop.shown(path), files)
 
 
