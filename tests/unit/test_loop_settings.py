@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 from artefacts.shop_logs import LOOP, SCHEMA, Shop
 
+from polyrank.attribution import JoinOptions
 from polyrank.errors import ConfigError, SchemaError
 from polyrank.loop import Loop
+from polyrank.loop.steps.rows import join_options
 
 
 def refusal(folder: Path, text: str) -> str:
@@ -159,6 +161,29 @@ def test_schema_that_is_missing_is_named(tmp_path: Path) -> None:
 def test_settings_that_are_missing_are_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"cannot read loop settings .*none\.toml: no such file or directory"):
         Loop.load(tmp_path / "none.toml")
+
+
+def test_classes_have_no_mean_to_be_watched(tmp_path: Path) -> None:
+    shop = Shop.open(tmp_path)
+    genre = '{ name = "genre", kind = "multiclass", label = "genre", num_classes = 4 },\n]'
+    (tmp_path / "schema.toml").write_text(SCHEMA.rstrip().removesuffix("]") + genre)
+    loop = Loop.load(shop.settings)
+    assert [task.name for task in loop.watched_tasks] == ["click", "buy"]
+    assert [task.name for task in loop.judged_tasks] == ["click", "buy", "genre"]
+
+
+def test_join_has_the_columns_and_tables_of_the_settings(tmp_path: Path) -> None:
+    named = 'user = "u"\nitem = "i"\ntime = "t"\nitems = "items.parquet"\nposition = "p"\npositions = "p.json"\n[train]'
+    loop = Loop.load(Shop.open(tmp_path, changed("[train]", named)).settings)
+    assert join_options(loop, None) == JoinOptions(
+        windows_s={"click": 1_800.0, "buy": 1_800.0},
+        user="u",
+        item="i",
+        time="t",
+        items=tmp_path / "items.parquet",
+        position="p",
+        positions=tmp_path / "p.json",
+    )
 
 
 def test_windows_and_spans_are_read_as_durations(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """The steps between rows and the watch, on the cycles of a small shop."""
 
+import contextlib
 import shutil
+import types
 from pathlib import Path
 from typing import TypeVar
 
@@ -9,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from artefacts.shop_logs import Shop
 
-from polyrank.errors import RepositoryError
-from polyrank.export import Bundle, list_versions, publish
+from polyrank.errors import ParityError, RepositoryError
+from polyrank.export import Bundle, LiveCheck, list_versions, publish
 from polyrank.loop import Cycle, History, Loop, run_loop
 from polyrank.loop.cycles import STEPS
 from polyrank.loop.findings import (
@@ -24,6 +26,7 @@ from polyrank.loop.findings import (
     TrainFound,
     VerifyFound,
 )
+from polyrank.loop.live import live_version
 from polyrank.loop.steps import Done, Step
 from polyrank.loop.steps.drift import DriftStep
 from polyrank.loop.steps.evaluate import EvaluateStep
@@ -273,6 +276,34 @@ def test_version_whose_files_changed_is_not_proven(shop: Shop) -> None:
         file.write(b"\0\0")
     with pytest.raises(RepositoryError, match=r"models/shop/2/model\.onnx"):
         rerun(shop, VerifyStep(), VerifyFound)
+
+
+def test_server_that_answers_otherwise_is_not_proven(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    check = LiveCheck(
+        model="shop",
+        version=2,
+        run_id="a",
+        bundle=folder(shop) / "bundle",
+        rows=33,
+        differences={"click": 1e-7, "buy": 0.25},
+        tolerance=1e-5,
+        p50_ms=1.0,
+        p99_ms=1.0,
+    )
+    server = types.SimpleNamespace(url="localhost:8000")
+    monkeypatch.setattr("polyrank.loop.steps.verify.control", lambda _loop: contextlib.nullcontext(server))
+    monkeypatch.setattr("polyrank.export.check_live", lambda *_, **__: [check])
+    with pytest.raises(
+        ParityError,
+        match=r"shop version 2 at localhost:8000: output 'buy' differs by 2\.5e-01 \(limit 1e-05\); go back with",
+    ):
+        rerun(shop, VerifyStep(), VerifyFound)
+
+
+def test_damaged_version_that_is_live_is_named(shop: Shop) -> None:
+    (shop.folder / "models" / "shop" / "2" / "run.json").write_text("[]")
+    with pytest.raises(RepositoryError, match=r"models/shop/2/run\.json cannot be read"):
+        live_version(Loop.load(shop.settings))
 
 
 def test_rollback_brings_the_version_before_back(shop: Shop) -> None:
