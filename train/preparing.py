@@ -19,7 +19,16 @@ from polyrank.schema import Schema
 
 from .base_rates import BaseRates
 from .config import TrainConfig
-from .encoded import DamagedRowsError, MappedStorage, MemoryStorage, RowEncoder, Selection, Storage, cached_rows
+from .encoded import (
+    DamagedRowsError,
+    MappedStorage,
+    MemoryStorage,
+    RowEncoder,
+    Selection,
+    Storage,
+    cached_rows,
+    open_shards,
+)
 from .processes import ALONE, Processes
 from .splits import SplitKeys, held_out
 from .statistics import NumberSample, fit_statistics
@@ -67,7 +76,7 @@ def prepare(
     """Encode rows, split them and fit statistics.
 
     Rows of files are encoded into a file of `cache`, from which they are read while they train; see `fit`. Of
-    the processes of a machine one does so, and the others read them too.
+    the processes of a machine one does so, and the others read them too. A folder of shards is read as it is.
 
     Raises:
         ConfigError: the architecture needs a chain of tasks, and the schema has none.
@@ -82,6 +91,8 @@ def prepare(
         storage: Storage = MemoryStorage(RowEncoder(schema, config.validation).encode(data))
         return _split(schema, storage, config)
     path = location(data)
+    if isinstance(path, Path) and (shards := open_shards(path, schema, config)) is not None:
+        return _split_files(schema, path, shards, config)
 
     def stored() -> MappedStorage:
         return processes.in_turn(lambda: cached_rows(schema, path, config, cache, progress))

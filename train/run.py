@@ -84,7 +84,7 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
     Args:
         schema: features and tasks.
         data: a file, a directory or pattern of files, here or at a URL that fsspec knows (docs/data.md lists the
-            formats), or rows in memory.
+            formats), a directory of shards that `polyrank.spark.encode` wrote, or rows in memory.
         out: the run directory to make; must not exist or be empty.
         config: how to train; None takes the defaults.
         cache: directory of encoded rows, in which those of files are kept for the next run; None is `encoded` in the

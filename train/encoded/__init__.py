@@ -6,5 +6,6 @@ from .mapped import DamagedRowsError as DamagedRowsError
 from .mapped import MappedStorage as MappedStorage
 from .rows import EncodedRows as EncodedRows
 from .selection import Selection as Selection
+from .shards import open_shards as open_shards
 from .storage import MemoryStorage as MemoryStorage
 from .storage import Storage as Storage

@@ -1,5 +1,9 @@
-"""Encoded rows as Arrow record batches, and back without a copy."""
+"""Encoded rows as Arrow record batches and files, and back without a copy."""
 
+import itertools
+import json
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +13,7 @@ from polyrank.fingerprint import fingerprint
 from .rows import EncodedRows
 
 CHECKSUM = "checksum"
+DESCRIBED = "polyrank"
 
 
 def to_record_batch(rows: EncodedRows) -> Any:
@@ -23,6 +28,22 @@ def to_record_batch(rows: EncodedRows) -> Any:
         elif array.shape[1] > 0:
             columns[name] = pa.FixedSizeListArray.from_arrays(flat, array.shape[1])
     return pa.record_batch(columns)
+
+
+def write_rows(file: Path, described: dict[str, Any], pieces: Iterable[EncodedRows]) -> list[str]:
+    """Write one or more pieces as an Arrow file, with what they are made of in its metadata; return their checksums."""
+    import pyarrow as pa
+
+    remaining = iter(pieces)
+    rows = next(remaining)
+    schema = to_record_batch(rows).schema.with_metadata({DESCRIBED: json.dumps(described)})
+    checksums = []
+    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        for piece in itertools.chain([rows], remaining):
+            checksums.append(checksum(piece))
+            batch = to_record_batch(piece).replace_schema_metadata(schema.metadata)
+            writer.write_batch(batch, custom_metadata={CHECKSUM: checksums[-1]})
+    return checksums
 
 
 def from_record_batch(batch: Any) -> EncodedRows:

@@ -1,14 +1,11 @@
 """Encoded rows on disk: an Arrow file for each data set and way of encoding it, which later runs map into memory."""
 
-import itertools
-import json
 import logging
 import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from polyrank import caches
 from polyrank.errors import DataError, OutputError
@@ -17,7 +14,7 @@ from polyrank.schema import Schema
 from polyrank.staging import staged_file
 from polyrank.train.config import TrainConfig
 
-from .arrow import CHECKSUM, checksum, to_record_batch
+from .arrow import write_rows
 from .encoding import RowEncoder
 from .identity import digest, fingerprints, made_of
 from .mapped import MappedStorage
@@ -54,7 +51,7 @@ def cached_rows(
         return stored
     try:
         with staged_file(target) as file:
-            _write(file, found, _encoded(schema, data, config, progress))
+            write_rows(file, found, _encoded(schema, data, config, progress))
             if fingerprints(files) != found["files"]:
                 raise DataError(f"{data} changed while it was read; train when its writer is done")
     except OutputError as err:
@@ -96,17 +93,6 @@ def _encoded(
             rows = encoder.encode(piece.table)
         progress(len(rows))
         yield rows
-
-
-def _write(file: Path, found: dict[str, Any], pieces: Iterator[EncodedRows]) -> None:
-    import pyarrow as pa
-
-    first = next(pieces)
-    schema = to_record_batch(first).schema.with_metadata({"polyrank": json.dumps(found)})
-    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
-        for rows in itertools.chain([first], pieces):
-            batch = to_record_batch(rows).replace_schema_metadata(schema.metadata)
-            writer.write_batch(batch, custom_metadata={CHECKSUM: checksum(rows)})
 
 
 def _clear(folder: Path, target: Path) -> None:

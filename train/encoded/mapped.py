@@ -5,11 +5,11 @@ import json
 import mmap
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from polyrank.errors import DataError
 
-from .arrow import CHECKSUM, checksum, from_record_batch
+from .arrow import CHECKSUM, DESCRIBED, checksum, from_record_batch
 from .identity import digest
 from .rows import EncodedRows
 
@@ -19,7 +19,12 @@ class DamagedRowsError(DataError):
 
 
 class MappedStorage:
-    """Rows of a file. It stays readable when the file is removed, or another takes its place."""
+    """Rows of a file. It stays readable when the file is removed, or another takes its place.
+
+    Attributes:
+        file: where they were mapped from.
+        lengths: how many rows each piece has.
+    """
 
     def __init__(self, file: Path, memory: mmap.mmap) -> None:
         """Read the index of an Arrow file.
@@ -30,14 +35,14 @@ class MappedStorage:
         import pyarrow as pa
 
         buffer = pa.py_buffer(memory)
-        self._file, self._checked = file, set[int]()
+        self.file, self._checked = file, set[int]()
         self._memory = memory
         self._address = buffer.address
         self._reader = reader = pa.ipc.open_file(pa.BufferReader(buffer))
         self.lengths = tuple(reader.get_batch(index).num_rows for index in range(reader.num_record_batches))
 
     @classmethod
-    def open(cls, file: Path, made_of: dict[str, Any]) -> "MappedStorage | None":
+    def open(cls, file: Path, made_of: dict[str, Any]) -> Self | None:
         """Map a file, None where there is none, it is damaged, or it was made of something else."""
         try:
             with file.open("rb") as raw:
@@ -52,22 +57,26 @@ class MappedStorage:
     @property
     def made_of(self) -> Any:
         """What the rows were encoded from, and how."""
-        return json.loads(self._reader.schema.metadata[b"polyrank"])
+        return json.loads(self._reader.schema.metadata[DESCRIBED.encode()])
 
     def piece(self, index: int) -> EncodedRows:
         """View a record batch of the file.
 
         Raises:
-            DamagedRowsError: it is not what was written, which is looked at when it is first read; the file is removed.
+            DataError: it is not what was written, which is looked at when it is first read; see `damaged`.
         """
         rows, written = self._read(index)
         if index not in self._checked and (rows is None or checksum(rows) != written):
             rows = None
         if rows is None:
-            self._file.unlink(missing_ok=True)
-            raise DamagedRowsError(f"encoded rows in {self._file} are damaged, and were removed; train again")
+            raise self.damaged()
         self._checked.add(index)
         return rows
+
+    def damaged(self) -> DataError:
+        """Return the error for a file that is not what was written, which is removed."""
+        self.file.unlink(missing_ok=True)
+        return DamagedRowsError(f"encoded rows in {self.file} are damaged, and were removed; train again")
 
     def _read(self, index: int) -> tuple[EncodedRows | None, str]:
         try:
