@@ -38,11 +38,7 @@ class LocalRanker(Closing):
         threads = integer("threads", threads, range(1, 1025), "[1, 1024]")
         instance("bundle", bundle, str | os.PathLike, "the directory of a bundle")
         path = Path(bundle)
-        signature = Signature.load(path)
-        if signature.request is not None:
-            raise RepositoryError(f"{path} takes one user with many items, and no rows; name the bundle it lies in")
-        version = path.name if path.name.isdigit() else ""
-        self._served = Served(signature.schema.name, version, signature, BLOCK_ROWS)
+        self._served = served_by(path)
         self._runner = BlockRunner(self._served, _session(path / "model.onnx"))
         self._pool = concurrent.futures.ThreadPoolExecutor(threads, "polyrank-local")
 
@@ -92,6 +88,19 @@ class LocalRanker(Closing):
         """Free the graph."""
         self._pool.shutdown(cancel_futures=True)
         self._runner.close()
+
+
+def served_by(bundle: Path) -> Served:
+    """Return what a bundle, or a published version, says of itself, without its graph.
+
+    Raises:
+        RepositoryError: it is missing or damaged, or its graph is one over requests.
+    """
+    signature = Signature.load(bundle)
+    if signature.request is not None:
+        raise RepositoryError(f"{bundle} takes one user with many items, and no rows; name the bundle it lies in")
+    version = bundle.name if bundle.name.isdigit() else ""
+    return Served(signature.schema.name, version, signature, BLOCK_ROWS)
 
 
 def _session(file: Path) -> Any:

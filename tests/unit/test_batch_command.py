@@ -262,7 +262,11 @@ def test_weight_that_is_none_is_named_by_row_of_the_file(place: Path, capsys: Ca
     assert "rows.parquet: column 'mix' holds 'a' at row 200,000; a value, ':' and a finite" in capsys.readouterr().err
 
 
-def test_sql_of_bags_written_as_text_is_refused(place: Path, capsys: Capture) -> None:
+@pytest.mark.parametrize(
+    ("dialect", "refused"),
+    [("spark", "'mix', which is text with weights"), ("clickhouse", "'genres', which is text with a separator")],
+)
+def test_sql_of_bags_that_no_sql_cuts_is_refused(place: Path, capsys: Capture, dialect: str, refused: str) -> None:
     (place / "schema.toml").write_text(WRITTEN_TOML)
-    assert main(["fingerprint", "--schema", "schema.toml", "--sql", "spark"]) == 1
-    assert "--sql takes bags that are lists, got 'genres', which is text with a separator; " in capsys.readouterr().err
+    assert main(["fingerprint", "--schema", "schema.toml", "--sql", dialect]) == 1
+    assert f"--sql takes bags that are lists, got {refused}; " in capsys.readouterr().err

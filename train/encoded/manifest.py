@@ -30,7 +30,6 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """All files, in the order of their rows, and the way in which these were encoded; see `way_of`."""
 
     way: dict[str, Any]
-    polyrank: str
     shards: tuple[Shard, ...]
 
     def write(self, folder: Path) -> None:

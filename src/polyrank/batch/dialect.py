@@ -32,3 +32,7 @@ class Dialect(Protocol):
 
     def each(self, values: str, body: str) -> str:
         """Apply `body`, in terms of `value`, to each element of an array."""
+
+    def cut(self, text: str, separator: str) -> str | None:  # noqa: ARG002 (what most take)
+        """Cut text at a separator into an array, empty text into an empty one; None where the warehouse cannot."""
+        return None

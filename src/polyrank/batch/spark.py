@@ -1,5 +1,6 @@
 """The SQL of Spark."""
 
+import re
 from collections.abc import Sequence
 
 from .dialect import MASK, Dialect
@@ -32,3 +33,7 @@ class Spark(Dialect):
 
     def each(self, values: str, body: str) -> str:  # noqa: D102
         return f"transform({values}, value -> {body})"
+
+    def cut(self, text: str, separator: str) -> str:  # noqa: D102
+        pattern = self.literal(re.escape(separator))
+        return f"CASE {text} WHEN '' THEN array() ELSE split({text}, {pattern}, -1) END"

@@ -33,16 +33,29 @@ def statement(dialect: str, columns: Sequence[HashedColumn], crosses: Sequence[C
 
 
 def expression(column: Hashed, sql: Dialect) -> str:
-    """Return the expression that computes the fingerprint of a column or cross."""
-    if isinstance(column, HashedColumn) and column.separator is not None:
-        raise ConfigError(
-            f"--sql takes bags that are lists, got {column.name!r}, which is text with a separator; "
-            f"hash the file with polyrank fingerprint"
-        )
+    """Return the expression that computes the fingerprint of a column or cross.
+
+    Raises:
+        ConfigError: a bag is text that the dialect cannot cut into a list.
+    """
     if isinstance(column, HashedColumn) and column.is_bag:
-        return sql.each(sql.name(column.name), _one_value([(column, "value")], sql))
+        return sql.each(_lists(column, sql), _one_value([(column, "value")], sql))
     parts = column.parts if isinstance(column, Cross) else (column,)
     return _one_value([(part, sql.name(part.name)) for part in parts], sql)
+
+
+def _lists(column: HashedColumn, sql: Dialect) -> str:
+    name = sql.name(column.name)
+    if column.separator is None:
+        return name
+    cut = None if column.weight_separator is not None else sql.cut(name, column.separator)
+    if cut is None:
+        what = "with a separator" if column.weight_separator is None else "with weights"
+        raise ConfigError(
+            f"--sql takes bags that are lists, got {column.name!r}, which is text {what}; "
+            f"hash the file with polyrank fingerprint"
+        )
+    return cut
 
 
 def _one_value(parts: Sequence[tuple[HashedColumn, str]], sql: Dialect) -> str:
