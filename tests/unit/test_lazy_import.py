@@ -9,7 +9,14 @@ import pytest
 import polyrank
 
 HEAVY = ("torch", "onnx", "onnxruntime", "onnxscript", "pyarrow", "numpy", "pandas", "safetensors", "tritonclient")
-ROOMS = ("polyrank.serving", "polyrank.encoder", "polyrank.fingerprint", "polyrank.schema", "polyrank.signature")
+ROOMS = (
+    "polyrank.spark",
+    "polyrank.serving",
+    "polyrank.encoder",
+    "polyrank.fingerprint",
+    "polyrank.schema",
+    "polyrank.signature",
+)
 
 
 def loaded_by(statement: str) -> list[str]:
@@ -33,6 +40,10 @@ def test_import_takes_less_than_150_ms() -> None:
 @pytest.mark.parametrize("room", ROOMS)
 def test_client_rooms_load_neither_torch_nor_onnx(room: str) -> None:
     assert not {"torch", "onnx", "onnxscript", "onnxruntime", "safetensors"} & set(loaded_by(f"import {room}"))
+
+
+def test_spark_is_loaded_when_it_is_used() -> None:
+    assert not {"pyspark", "pandas", "pyarrow"} & set(loaded_by("import polyrank.spark"))
 
 
 def test_command_line_loads_no_heavy_library_before_a_verb() -> None:

@@ -2,35 +2,21 @@
 
 import dataclasses
 import os
-import shutil
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from polyrank.arguments import instance, path
-from polyrank.errors import DataError, OutputError
 from polyrank.schema import Schema
-from polyrank.staging import flush, staged_directory
+from polyrank.staging import staged_directory
 
+from .committing import ATTEMPTS, Shards, commit
 from .frames import check_frame, picked, types_of
 from .types import check_types
-from .writing import WRITTEN, not_shared, shard_writer
+from .writing import WRITTEN, shard_writer
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from polyrank.train import TrainConfig
-
-_ATTEMPTS, _REST = "attempts", "rest"
-
-
-@dataclasses.dataclass(frozen=True)
-class Shards:
-    """What was written: where, how many rows, in how many files."""
-
-    path: Path
-    num_rows: int
-    num_shards: int
 
 
 def encode(
@@ -66,40 +52,8 @@ def encode(
     columns = RowEncoder(schema, config.validation).columns
     check_types(schema, schema.features, types_of(df, columns))
     with staged_directory(target, alone=True) as stage:
-        attempts = stage / _ATTEMPTS
+        attempts = stage / ATTEMPTS
         attempts.mkdir()
         tasks = picked(df, columns).mapInArrow(shard_writer(schema, config, attempts, columns), WRITTEN)
-        found = _commit(sorted(tasks.collect(), key=lambda row: row.partition), stage, schema, config)
+        found = commit(sorted(tasks.collect(), key=lambda row: row.partition), stage, schema, config)
     return dataclasses.replace(found, path=target)
-
-
-def _commit(written: Sequence[Any], stage: Path, schema: Schema, config: "TrainConfig") -> Shards:
-    """Keep the files of the attempts that Spark tells of, and remove those of all others.
-
-    Raises:
-        DataError: there is no row.
-        OutputError: a file is not there.
-    """
-    from polyrank.train.encoded.manifest import Manifest, Shard, way_of
-
-    if not written:
-        raise DataError("df holds no row; nothing is left to train on")
-    shards = []
-    for place, row in enumerate(written):
-        file = f"part-{place:05d}.arrow"
-        _keep(stage / _ATTEMPTS / row.file, stage / file, row.size_bytes)
-        shards.append(Shard(file=file, num_rows=row.num_rows, size_bytes=row.size_bytes, digest=row.digest))
-    # A straggler that would begin to write from now on finds no folder.
-    rest = (stage / _ATTEMPTS).rename(stage / _REST)
-    shutil.rmtree(rest)
-    flush(stage)
-    Manifest(way=way_of(schema, config), shards=tuple(shards)).write(stage)
-    return Shards(stage, sum(shard.num_rows for shard in shards), len(shards))
-
-
-def _keep(file: Path, target: Path, size_bytes: int) -> None:
-    if not (file.is_file() and file.stat().st_size == size_bytes):
-        raise OutputError(
-            f"{file.parents[2]} lacks what executors wrote there; name a directory that all machines share"
-        )
-    file.rename(target)

@@ -56,19 +56,22 @@ def score(
     served = served_by(folder)
     schema = served.signature.schema
     kept = list(df.columns if keep is None else keep)
-    _check_keep(kept, served)
+    _check_keep(kept, served, "df has" if keep is None else "keep names")
     read = list(dict.fromkeys((*schema.feature_columns, *kept)))
     check_types(schema, schema.features, types_of(df, read))
     scorer = _scorer(ship(df.sparkSession.sparkContext, folder), read, kept, batch_rows)
     return picked(df, read).mapInArrow(scorer, _output(df, kept, served))
 
 
-def _check_keep(kept: Sequence[str], served: "Served") -> None:
+def _check_keep(kept: Sequence[str], served: "Served", subject: str) -> None:
     for name in kept:
         if kept.count(name) > 1:
-            raise ConfigError(f"keep names column {name!r} twice; name it once")
+            raise ConfigError(f"{subject} column {name!r} twice; keep it once, as in keep=['user_id']")
         if name in served.widths:
-            raise ConfigError(f"keep names column {name!r}, which scores have too; rename it in df, or leave it out")
+            raise ConfigError(
+                f"{subject} column {name!r}, which scores have too; rename it in df, or keep others, as in "
+                f"keep=['user_id']"
+            )
 
 
 def _output(df: "DataFrame", kept: Sequence[str], served: "Served") -> "StructType":
