@@ -27,7 +27,7 @@ _folders: dict[str, tempfile.TemporaryDirectory[str]] = {}
 def ship(context: "SparkContext", bundle: Path) -> str:
     """Add what scoring needs of a bundle to the files of an application, once for each content.
 
-    An archive, since Spark adds folders to local masters alone, and nothing of 2 GiB or more as a broadcast.
+    An archive, since Spark adds folders to local masters alone, and a broadcast lies in the memory of each process.
 
     Returns:
         where it is, below the folder of `SparkFiles` on each executor.
