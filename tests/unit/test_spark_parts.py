@@ -21,6 +21,7 @@ from polyrank.spark.bundles import ship
 from polyrank.spark.expressions import expression_of
 from polyrank.spark.kernel import hasher, ngram_hasher
 from polyrank.spark.scoring import _joined
+from polyrank.spark.types import check_types
 
 
 @dataclasses.dataclass
@@ -33,6 +34,9 @@ class Type:
 
     def typeName(self) -> str:  # noqa: N802 (Spark's name)
         return self.name
+
+    def simpleString(self) -> str:  # noqa: N802 (Spark's name)
+        return self.name if self.elementType is None else f"array<{self.elementType.name}>"
 
 
 MASK = "& 9223372036854775807 END"
@@ -141,6 +145,40 @@ def test_answers_of_classes_become_lists_of_spark() -> None:
     (batch,) = _joined(pa.table({"row": [1, 2]}), scores)
     assert batch.schema.types == [pa.int64(), pa.list_(pa.float32()), pa.float32()]
     assert batch.to_pylist()[1] == {"row": 2, "kind": [0.5, 0.5], "click": 1.0}
+
+
+WRONG_TYPES: dict[str, tuple[str, Type, str]] = {
+    "dates": ("device", Type("date"), "is date; cast it to text such as 2026-07-01, or to int64 days"),
+    "decimals": ("device", Type("decimal"), "is decimal; cast it to text, or to int64 where whole"),
+    "structs": ("device", Type("struct"), "is struct; make each of its fields a column"),
+    "a value for a bag": ("tags", Type("long"), "is long; a bag takes lists"),
+    "lists for a number": ("age", Type("array", Type("double")), "is array<double>; numbers expected"),
+    "what no feature takes": ("age", Type("interval"), "is interval; cast it to what a feature takes, such as text"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_TYPES)
+def test_wrong_type_is_refused_before_a_job(toy_schema: Schema, case: str) -> None:
+    name, kind, message = WRONG_TYPES[case]
+    feature = next(feature for feature in toy_schema.features if feature.name == name)
+    with pytest.raises(DataError) as caught:
+        check_types(toy_schema, [feature], {name: kind})  # type: ignore[dict-item]
+    assert str(caught.value) == f"column {name!r} {message}"
+
+
+RIGHT_TYPES = {
+    "device": Type("string"),
+    "age": Type("decimal"),
+    "tags": Type("array", Type("binary")),
+    "item_id": Type("void"),
+    "user_id": Type("float"),
+}
+
+
+@pytest.mark.parametrize("name", RIGHT_TYPES)
+def test_types_that_features_take_pass(toy_schema: Schema, name: str) -> None:
+    feature = next(feature for feature in toy_schema.features if feature.name == name)
+    check_types(toy_schema, [feature], {name: RIGHT_TYPES[name]})  # type: ignore[dict-item]
 
 
 class Context:

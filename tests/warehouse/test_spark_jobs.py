@@ -157,11 +157,11 @@ REFUSED: dict[str, tuple[Refused, str]] = {
     ),
     "a type is wrong": (
         lambda df, bundle, _: score(df.withColumn("device", df.hour.cast("timestamp")), bundle, keep=["row"]),
-        r"^column 'device' is timestamp; a categorical feature takes no timestamp.*: cast it to text such as 2026",
+        r"^column 'device' is timestamp; cast it to text such as 2026-07-01T12:00:00, or to int64 units since 1970$",
     ),
     "a bag is no list": (
         lambda df, bundle, _: score(df.withColumn("history", df.hour), bundle, keep=["row"]),
-        r"^column 'history' holds int64; a bag takes lists$",
+        r"^column 'history' is bigint; a bag takes lists$",
     ),
     "keep names a score": (
         lambda df, bundle, _: score(df, bundle, keep=["click"]),

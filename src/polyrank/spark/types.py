@@ -5,18 +5,32 @@ import decimal
 from typing import TYPE_CHECKING, Any
 
 from polyrank.encoder import Encoder
-from polyrank.errors import DataError, RowError
+from polyrank.errors import DataError
 from polyrank.features import BagFeature, CrossFeature, Feature, NeighborsFeature, VectorFeature
 from polyrank.schema import Schema
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pyspark.sql.types import DataType
 
+_SAMPLES: dict[str, object] = {
+    "binary": b"0",
+    "boolean": False,
+    **dict.fromkeys(("byte", "short", "integer", "long"), 0),
+    **dict.fromkeys(("float", "double"), 0.0),
+    "decimal": decimal.Decimal(0),
+    "date": dt.date(1970, 1, 1),
+    **dict.fromkeys(("timestamp", "timestamp_ntz"), dt.datetime(1970, 1, 1, tzinfo=dt.UTC)),
+    "struct": {"field": 0},
+    "map": {"key": 0},
+    "void": None,
+}
+"""A value of each of Spark's types that no feature refuses for what it is."""
 
-def check_types(schema: Schema, features: tuple[Feature, ...], types: "Mapping[str, DataType]") -> None:
-    """Encode one row of each feature, of a value that any feature takes, for what the encoder says of its type.
+
+def check_types(schema: Schema, features: "Sequence[Feature]", types: "Mapping[str, DataType]") -> None:
+    """Encode a row of each feature, of a value that any feature takes, for what the encoder says of its type.
 
     A cross needs none: its parts are features too.
 
@@ -30,36 +44,25 @@ def check_types(schema: Schema, features: tuple[Feature, ...], types: "Mapping[s
 
 def _check(schema: Schema, feature: Feature, types: "Mapping[str, DataType]") -> None:
     import pyarrow as pa
-    from pyspark.sql.pandas.types import to_arrow_type
 
     encoder = Encoder(schema, features=[feature.name])
+    samples = {name: [_sample(name, types[name], feature)] for name in encoder.columns}
     try:
-        columns = {name: [_sample(to_arrow_type(types[name]), feature)] for name in encoder.columns}
-        table = pa.table({name: pa.array(values, to_arrow_type(types[name])) for name, values in columns.items()})
-        encoder.encode(table)
-    except RowError as err:
-        kind = types[feature.name].simpleString()
-        raise DataError(f"column {feature.name!r} is {kind}{err.rest}") from err
+        encoder.encode(pa.table(samples))
+    except DataError as err:
+        # What follows the type of the sample, which may differ in what no feature looks at.
+        reason = str(err).partition("; ")[2].rpartition(": ")[2]
+        raise DataError(f"column {feature.name!r} is {types[feature.name].simpleString()}; {reason}") from err
 
 
-def _sample(kind: Any, feature: Feature) -> Any:
-    import pyarrow as pa
-
-    if pa.types.is_list(kind):
-        return [_sample(kind.value_type, feature)] * (feature.dim if isinstance(feature, VectorFeature) else 1)
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+def _sample(column: str, kind: "DataType", feature: Feature) -> Any:
+    name = kind.typeName()
+    if name == "array":
+        value = _sample(column, kind.elementType, feature)
+        return [value] * (feature.dim if isinstance(feature, VectorFeature) else 1)
+    if name in ("string", "char", "varchar"):
         weights = feature.weight_separator if isinstance(feature, BagFeature) else None
         return "0" if weights is None else f"0{weights}1"
-    values = {
-        pa.types.is_binary: b"0",
-        pa.types.is_boolean: False,
-        pa.types.is_integer: 0,
-        pa.types.is_floating: 0.0,
-        pa.types.is_decimal: decimal.Decimal(0),
-        pa.types.is_date: dt.date(1970, 1, 1),
-        pa.types.is_timestamp: dt.datetime(1970, 1, 1, tzinfo=dt.UTC),
-        pa.types.is_duration: dt.timedelta(0),
-        pa.types.is_map: [],
-        pa.types.is_struct: {},
-    }
-    return next((value for is_kind, value in values.items() if is_kind(kind)), None)
+    if name not in _SAMPLES:
+        raise DataError(f"column {column!r} is {kind.simpleString()}; cast it to what a feature takes, such as text")
+    return _SAMPLES[name]
