@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pytest
 
@@ -179,6 +180,13 @@ RIGHT_TYPES = {
 def test_types_that_features_take_pass(toy_schema: Schema, name: str) -> None:
     feature = next(feature for feature in toy_schema.features if feature.name == name)
     check_types(toy_schema, [feature], {name: RIGHT_TYPES[name]})  # type: ignore[dict-item]
+
+
+def test_weights_are_not_asked_for_where_only_ids_are_hashed(toy_schema: Schema) -> None:
+    bag = next(feature for feature in toy_schema.features if feature.name == "tags")
+    weighted = msgspec.structs.replace(bag, weights="how much", pooling="mean")
+    schema = msgspec.structs.replace(toy_schema, features=(weighted,))
+    check_types(schema, [weighted], {"tags": Type("array", Type("string"))})  # type: ignore[dict-item]
 
 
 class Context:

@@ -46,7 +46,8 @@ def _check(schema: Schema, feature: Feature, types: "Mapping[str, DataType]") ->
     import pyarrow as pa
 
     encoder = Encoder(schema, features=[feature.name])
-    samples = {name: [_sample(name, types[name], feature)] for name in encoder.columns}
+    # Fingerprints need no weights of a bag, so that these may not be there.
+    samples = {name: [_sample(name, types[name], feature) if name in types else [1.0]] for name in encoder.columns}
     try:
         encoder.encode(pa.table(samples))
     except DataError as err:
