@@ -3,6 +3,7 @@
 import dataclasses
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -82,11 +83,11 @@ IN_SQL: dict[str, tuple[HashedColumn, Type, str]] = {
 @pytest.mark.parametrize("case", IN_SQL)
 def test_sql_fits_the_type_of_the_column(case: str) -> None:
     column, kind, sql = IN_SQL[case]
-    assert expression_of(column, {column.name: kind}) == sql  # type: ignore[dict-item]
+    assert expression_of(column, {column.name: kind}) == sql
 
 
 def test_text_under_int64_is_refused_unless_it_is_an_integer() -> None:
-    sql = expression_of(parse_column("a:int64"), {"a": Type("string")})  # type: ignore[dict-item]
+    sql = expression_of(parse_column("a:int64"), {"a": Type("string")})
     assert sql is not None
     plain = "CASE WHEN translate(`a`, '0123456789', '') IN ('', '-') THEN try_cast(`a` AS BIGINT) END"
     assert sql.startswith(f"CASE WHEN `a` IS NULL THEN -1 ELSE xxhash64(coalesce({plain}, raise_error(concat(")
@@ -108,7 +109,7 @@ BY_KERNEL: dict[str, tuple[HashedColumn, Type]] = {
 @pytest.mark.parametrize("case", BY_KERNEL)
 def test_what_spark_reads_otherwise_goes_to_the_kernel(case: str) -> None:
     column, kind = BY_KERNEL[case]
-    assert expression_of(column, {column.name: kind}) is None  # type: ignore[dict-item]
+    assert expression_of(column, {column.name: kind}) is None
 
 
 def test_cross_of_which_one_part_goes_to_the_kernel_goes_there() -> None:
@@ -163,7 +164,7 @@ def test_wrong_type_is_refused_before_a_job(toy_schema: Schema, case: str) -> No
     name, kind, message = WRONG_TYPES[case]
     feature = next(feature for feature in toy_schema.features if feature.name == name)
     with pytest.raises(DataError) as caught:
-        check_types(toy_schema, [feature], {name: kind})  # type: ignore[dict-item]
+        check_types(toy_schema, [feature], {name: kind})
     assert str(caught.value) == f"column {name!r} {message}"
 
 
@@ -179,14 +180,14 @@ RIGHT_TYPES = {
 @pytest.mark.parametrize("name", RIGHT_TYPES)
 def test_types_that_features_take_pass(toy_schema: Schema, name: str) -> None:
     feature = next(feature for feature in toy_schema.features if feature.name == name)
-    check_types(toy_schema, [feature], {name: RIGHT_TYPES[name]})  # type: ignore[dict-item]
+    check_types(toy_schema, [feature], {name: RIGHT_TYPES[name]})
 
 
 def test_weights_are_not_asked_for_where_only_ids_are_hashed(toy_schema: Schema) -> None:
     bag = next(feature for feature in toy_schema.features if feature.name == "tags")
     weighted = msgspec.structs.replace(bag, weights="how much", pooling="mean")
     schema = msgspec.structs.replace(toy_schema, features=(weighted,))
-    check_types(schema, [weighted], {"tags": Type("array", Type("string"))})  # type: ignore[dict-item]
+    check_types(schema, [weighted], {"tags": Type("array", Type("string"))})
 
 
 class Context:
@@ -216,7 +217,7 @@ def test_bundle_without_files_is_refused(tmp_path: Path) -> None:
         ship(Context("none"), tmp_path / "bundle")
 
 
-CALLS = {
+CALLS: dict[str, Callable[[Schema, Path], object]] = {
     "fingerprints": lambda schema, folder: fingerprints(None, schema),  # noqa: ARG005 (cases are called alike)
     "score": lambda schema, folder: score(None, folder),  # noqa: ARG005
     "encode": lambda schema, folder: encode(None, schema, folder),

@@ -74,11 +74,11 @@ def difference_of(written: Any, wanted: Any, path: str = "$") -> str | None:
     if written == wanted:
         return None
     if isinstance(written, dict) and isinstance(wanted, dict):
-        pairs = ((f"{path}.{key}", written.get(key), wanted.get(key)) for key in {**written, **wanted})
-        return next(found for name, *pair in pairs if (found := difference_of(*pair, name)) is not None)
+        parts = [(written.get(key), wanted.get(key), f"{path}.{key}") for key in {**written, **wanted}]
+        return next(found for part in parts if (found := difference_of(*part)) is not None)
     if isinstance(written, list) and isinstance(wanted, list) and len(written) == len(wanted):
-        entries = enumerate(zip(written, wanted, strict=True))
-        return next(found for place, pair in entries if (found := difference_of(*pair, f"{path}[{place}]")) is not None)
+        parts = [(*pair, f"{path}[{place}]") for place, pair in enumerate(zip(written, wanted, strict=True))]
+        return next(found for part in parts if (found := difference_of(*part)) is not None)
     there, here = (
         f"{len(value)} long" if isinstance(value, list) else json.dumps(value) for value in (written, wanted)
     )

@@ -47,7 +47,7 @@ class TypedSpark(Spark):
         return f"{value} IS NULL" if self._is_text(value) else super().is_null(value, dtype)
 
     def _is_text(self, value: str) -> bool:
-        return self._values[value].kind.typeName() == "string"
+        return bool(self._values[value].kind.typeName() == "string")
 
 
 def expression_of(column: Hashed, types: "Mapping[str, DataType]") -> str | None:
