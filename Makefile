@@ -1,7 +1,7 @@
 # make demo and make test set up everything they need: system packages (with apt-get, where root or sudo allow it), a
 # virtual environment in .venv with the exact versions of constraints.txt, and the compiled extension.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all fuzz lint format bench-fingerprint bench-encoding bench-embedding-rows clean FORCE
+.PHONY: help setup demo test test-all docs fuzz lint format bench-fingerprint bench-encoding bench-embedding-rows clean FORCE
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -11,6 +11,7 @@ BIN := $(VENV)/bin
 DEPENDENCIES := $(VENV)/.dependencies
 INSTALLED := $(VENV)/.installed
 WAREHOUSES := $(VENV)/.warehouses
+SITE := $(VENV)/.site
 MODULES := $(VENV)/.modules
 NATIVE_SOURCES := CMakeLists.txt $(wildcard csrc/*/*.cpp csrc/*/*.hpp csrc/include/polyrank/*.hpp)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -23,6 +24,7 @@ help:
 	@echo "make demo      train, export, publish and serve a ranker on real logs"
 	@echo "make test      lint, then all tests but the slow ones and those of warehouses"
 	@echo "make test-all  lint, then all tests"
+	@echo "make docs      build the site of docs/ into build/docs"
 	@echo "make fuzz      fuzz the kernels and the extension for FUZZ_SECONDS (600) each"
 	@echo "make format    format Python and C++"
 	@echo "make bench-fingerprint  measure fingerprints beside what others do"
@@ -59,6 +61,12 @@ $(WAREHOUSES): $(INSTALLED)
 	  $(PIP) install -qq --constraint constraints.txt --group warehouses; \
 	  touch $(WAREHOUSES)'
 
+# MkDocs and its theme, for the site alone; it reads docstrings, and needs no extension.
+$(SITE): $(DEPENDENCIES)
+	@flock .venv.lock sh -ec '\
+	  $(PIP) install -qq --constraint constraints.txt --group docs; \
+	  touch $(SITE)'
+
 demo: $(INSTALLED)
 	@$(BIN)/python examples/kuairand/demo.py --out build/demo
 
@@ -66,9 +74,13 @@ test: lint
 	@sh .ci/system-packages.sh $(PYTHON) browser
 	$(PYTEST) -m "not slow and not spark and not clickhouse"
 
-test-all: lint $(WAREHOUSES)
+test-all: lint $(WAREHOUSES) $(SITE)
 	@sh .ci/system-packages.sh $(PYTHON) clang browser
 	$(PYTEST)
+
+docs: $(SITE)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet --site-dir build/docs
+	@echo "build/docs/index.html"
 
 fuzz: $(INSTALLED)
 	@sh .ci/system-packages.sh $(PYTHON) clang

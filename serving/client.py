@@ -147,7 +147,8 @@ class Ranker(Closing):
             table. Its metadata has the request id and the weights too.
 
         Raises:
-            As `score`, and ConfigError: `top_k`, `weights` or `log` is wrong.
+            PolyrankError: as `score`.
+            ConfigError: `top_k`, `weights` or `log` is wrong.
         """
         return finish(self._core.rank(user, items, Wish(top_k, weights, exclude, log), timeout_s, request_id))
 
@@ -176,7 +177,7 @@ class Ranker(Closing):
             log: as of `rank`.
 
         Raises:
-            As `rank`.
+            PolyrankError: as `rank`.
         """
         check_items(catalog)
         wish = Wish(top_k, weights, exclude_seen, log)

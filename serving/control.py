@@ -94,7 +94,7 @@ class ModelControl(Closing):
         """Serve a model no longer.
 
         Raises:
-            As `load`.
+            PolyrankError: as `load`.
         """
         self._ask(UNLOAD, model=model)
 
