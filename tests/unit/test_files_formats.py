@@ -217,3 +217,20 @@ def test_late_text_among_integers_of_large_csv_is_left_to_who_reads_it(
     assert {piece.table.schema.field("user").type for piece in pieces} == {pa.string()}
     assert pieces[0].table["user"][0].as_py() == "46.0"
     assert pieces[-1].table["user"][-1].as_py() == last
+
+
+@pytest.mark.parametrize(("mark", "words"), {"\t": "tabs", ";": "semicolons", "|": "bars"}.items())
+@pytest.mark.parametrize("read", [lambda path: list(scan(path, Wanted())), whole_rows])
+def test_header_without_commas_is_refused(tmp_path: Path, mark: str, words: str, read: Callable[[Path], Any]) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"user{mark}city\n1{mark}Rome\n")
+    shown = re.escape(repr(f"user{mark}city"))
+    with pytest.raises(DataError, match=rf"a\.csv: the header has {words} where commas are expected: {shown}; write "):
+        read(path)
+
+
+def test_only_column_that_is_wanted_may_have_any_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("a;b\n1\n")
+    (piece,) = scan(path, Wanted(columns=("a;b",)))
+    assert piece.table.to_pydict() == {"a;b": [1]}

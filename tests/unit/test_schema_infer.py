@@ -57,6 +57,7 @@ def test_every_kind_of_column_becomes_its_feature() -> None:
         name="logs",
         time="time_ms",
         time_unit="ms",
+        group="user_id",
         features=(
             CategoricalFeature(name="user_id", side="user", num_buckets=1_000, dtype="int64", embedding_dim=16),
             CategoricalFeature(name="video_id", side="item", **video),
@@ -159,6 +160,29 @@ def test_odd_names_are_written_as_toml() -> None:
 @pytest.mark.usefixtures("place")
 def test_rows_without_a_time_are_split_at_random() -> None:
     assert infer(logs().drop_columns(["time_ms"])).time is None
+
+
+@pytest.mark.usefixtures("place")
+def test_column_that_names_no_user_is_no_group() -> None:
+    assert infer(logs().rename_columns({"user_id": "city_id"})).group is None
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize("outcome", ["loved", "is_skipped", "rated"])
+def test_outcome_of_another_name_is_no_feature(outcome: str) -> None:
+    schema = infer(logs(**{outcome: [0, 1] * (ROWS // 2)}), "--label", "is_click")
+    assert outcome not in schema.feature_columns
+
+
+@pytest.mark.usefixtures("place")
+def test_what_to_do_next_is_said(capsys: Capture) -> None:
+    Path("my logs").mkdir()
+    pq.write_table(logs(), "my logs/a.parquet")
+    assert main(["--quiet", "schema", "infer", "my logs", "--out", "schema.toml"]) == 0
+    assert capsys.readouterr().out == (
+        "schema.toml: 7 features, 1 tasks, 0 left out; read and edit it, then: "
+        "polyrank schema check schema.toml 'my logs'\n"
+    )
 
 
 @pytest.mark.usefixtures("place")

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import shlex
 from pathlib import Path
 
 from polyrank.errors import OutputError
@@ -72,9 +73,8 @@ def run_infer(args: argparse.Namespace) -> int:
         return 0
     with staged_file(args.out) as partial:
         partial.write_text(text, encoding="utf-8")
-    say(
-        f"{args.out}: {len(proposal.features)} features, {len(proposal.tasks)} tasks, {len(proposal.left_out)} left out"
-    )
+    counts = f"{len(proposal.features)} features, {len(proposal.tasks)} tasks, {len(proposal.left_out)} left out"
+    say(f"{args.out}: {counts}; read and edit it, then: polyrank schema check {args.out} {shlex.quote(str(args.data))}")
     return 0
 
 

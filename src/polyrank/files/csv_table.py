@@ -4,13 +4,15 @@ from pathlib import Path
 from typing import Any
 
 from polyrank.arguments import shown
-from polyrank.errors import RowError
+from polyrank.errors import DataError, RowError
 
 from .csv import QuoteCheck
 from .csv_integers import integers
 from .forms import Wanted
 from .opening import open_csv_bytes
 from .remote import Location
+
+_OTHER_SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "bars"}
 
 
 def read_csv(file: Path, wanted: Wanted, name: Location) -> Any:
@@ -20,7 +22,8 @@ def read_csv(file: Path, wanted: Wanted, name: Location) -> Any:
 
     Raises:
         ArrowInvalid: Arrow cannot read the file, or one of the columns is not UTF-8 text.
-        DataError: a quote never closes, or a column without a name has a value; the message calls the file `name`.
+        DataError: a quote never closes, a column without a name has a value, or the header has other separators than
+            commas; the message calls the file `name`.
     """
     import pyarrow as pa
     import pyarrow.csv
@@ -38,10 +41,23 @@ def as_wanted(table: Any, wanted: Wanted, name: Location, first_row: int = 0) ->
     """Return what `read_csv` makes of the rows that Arrow reads, of which the first is `first_row` of the file."""
     import pyarrow as pa
 
+    _check_separator(table.column_names, wanted, name)
     for field in table.schema:
         if pa.types.is_binary(field.type) and (wanted.columns is None or field.name in wanted.columns):
             raise pa.ArrowInvalid("text that is not UTF-8")  # Arrow makes bytes of a column that it need not make text
     return _with_integers(_without_empty_text(_without_nameless(table, name, first_row)), wanted)
+
+
+def _check_separator(columns: list[str], wanted: Wanted, name: Path) -> None:
+    """Refuse a header that is one column only because its names have no commas between them."""
+    if len(columns) != 1 or columns[0] in (wanted.columns or ()):
+        return
+    for mark, words in _OTHER_SEPARATORS.items():
+        if mark in columns[0]:
+            raise DataError(
+                f"{name}: the header has {words} where commas are expected: {shown(columns[0])}; write the file with "
+                "commas, or as Parquet"
+            )
 
 
 def empty_as_null(column: Any) -> Any:

@@ -12,9 +12,13 @@ _OUTCOMES = frozenset(
         "like",
         "liked",
         "love",
+        "loved",
         "follow",
+        "followed",
         "comment",
+        "commented",
         "forward",
+        "forwarded",
         "share",
         "shared",
         "purchase",
@@ -25,18 +29,21 @@ _OUTCOMES = frozenset(
         "convert",
         "converted",
         "install",
+        "installed",
         "order",
         "ordered",
         "view",
         "viewed",
         "watched",
         "skip",
+        "skipped",
         "hate",
         "save",
         "saved",
         "label",
         "target",
         "rating",
+        "rated",
         "stars",
         "outcome",
     ]
@@ -67,6 +74,7 @@ _AMOUNTS = frozenset(
         "hours",
     ]
 )
+_USERS = frozenset(["user", "member", "customer", "viewer", "account", "person", "visitor"])
 _SIDES: dict[Side, frozenset[str]] = {
     "user": frozenset(
         [
@@ -119,6 +127,12 @@ def looks_like_outcome(name: str) -> bool:
     words = _words(name)
     told = words[1:] if words[:1] == ["is"] else words
     return "_".join(told) == "long_view" or (len(told) == 1 and told[0] in _OUTCOMES) or _is_measured(name)
+
+
+def names_a_user(name: str) -> bool:
+    """Say whether a name is that of the column that tells users apart, as in user_id or customer."""
+    words = _words(name)
+    return words[:1] != [] and words[0] in _USERS and words[1:] in ([], ["id"], ["key"], ["uuid"])
 
 
 def looks_like_weight(name: str) -> bool:

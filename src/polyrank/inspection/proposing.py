@@ -9,7 +9,7 @@ import numpy as np
 
 from polyrank.encoder import numbers
 from polyrank.errors import ConfigError, DataError
-from polyrank.features import Feature
+from polyrank.features import CategoricalFeature, Feature
 from polyrank.files import UTF8, Location, Progress, Wanted
 from polyrank.spelling import suggestion
 from polyrank.tasks import BinaryTask, RegressionTask, Task
@@ -18,7 +18,7 @@ from .choices import HEAVY_SKEW, choose, skewness
 from .labels import LabelInspector
 from .leaks import LEAK_AUC, LEAK_CORRELATION, alone
 from .moments import looks_like_time
-from .names import looks_like_outcome, looks_like_weight, task_name
+from .names import looks_like_outcome, looks_like_weight, names_a_user, task_name
 from .profiles import Profile, names_of
 from .reading import read_profiles
 from .sampling import Sample
@@ -30,6 +30,7 @@ class Proposal:
 
     rows: int
     time: tuple[str, str, str] | None
+    group: tuple[str, str] | None
     features: Sequence[tuple[Feature, str]]
     tasks: Sequence[tuple[Task, str]]
     left_out: Sequence[tuple[str, str]]
@@ -68,7 +69,7 @@ def propose(path: Location, config: InferConfig, *, progress: Progress = lambda 
             f"{path} has no column that can be a feature besides labels and times; bring what is known before"
         )
     features = [choose(one, kept, sample, rows) for one in kept]
-    return Proposal(rows=rows, time=time, features=features, tasks=tasks, left_out=left_out)
+    return Proposal(rows=rows, time=time, group=_group(features), features=features, tasks=tasks, left_out=left_out)
 
 
 def _given(name: str, profiles: dict[str, Profile]) -> Profile:
@@ -120,6 +121,14 @@ def _time(profiles: dict[str, Profile], labels: Sequence[Profile]) -> tuple[str,
                 for end in (profile.low, profile.high)
             )
             return profile.name, unit, f"{profile.type}, {low} to {high} in this unit"
+    return None
+
+
+def _group(features: Sequence[tuple[Feature, str]]) -> tuple[str, str] | None:
+    """Return the column that names the user, and why; None where no name is that of one."""
+    for feature, _ in features:
+        if isinstance(feature, CategoricalFeature) and names_a_user(feature.name):
+            return feature.name, "names users: metrics within each of them"
     return None
 
 

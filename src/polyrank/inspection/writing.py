@@ -31,6 +31,9 @@ def _lines(proposal: Proposal, name: str, source: str) -> Iterator[str]:
         column, unit, reason = proposal.time
         yield f"time = {_quoted(column)}  # {reason}"
         yield f"time_unit = {_quoted(unit)}"
+    if proposal.group is not None:
+        column, reason = proposal.group
+        yield f"group = {_quoted(column)}  # {reason}"
     for part, entries in (("features", proposal.features), ("tasks", proposal.tasks)):
         for value, reason in entries:
             yield from ("", f"# {_plain(reason)}", f"[[{part}]]", *_keys(value))
