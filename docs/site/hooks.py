@@ -45,7 +45,7 @@ def on_page_markdown(markdown: str, page: "Page", config: "MkDocsConfig", files:
 
 
 def site_text(markdown: str, name: str) -> str:
-    """Give the text of page `name`, a path below docs, with links of the site and the sections of the README it asks for."""
+    """Give the text of page `name`, a path below docs, with links of the site and sections of the README."""
     origin = ADOPTED.get(name, DOCS / name)
     text = _outside_fences(markdown, lambda part: _with_site_links(part, origin, name))
     return _SECTION.sub(lambda found: _readme_section(found[1], name), text)
