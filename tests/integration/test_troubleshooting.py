@@ -32,7 +32,7 @@ def texts(file: Path) -> Iterator[str]:
 
 def pieces(quoted: str) -> list[str]:
     """Return the words of a message between what differs; some are put together of several texts."""
-    return [part for part in re.split(r" ?… ?(?:at row …; )?", quoted) if re.search(r"\w{3}", part)]
+    return [part for part in re.split(r" ?… ?(?:at row …; )?| at row …; ", quoted) if re.search(r"\w{3}", part)]
 
 
 @pytest.mark.parametrize("quoted", QUOTED)
