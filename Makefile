@@ -80,7 +80,7 @@ test-all: lint $(WAREHOUSES) $(SITE)
 
 docs: $(SITE)
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet --site-dir build/docs
-	@echo "build/docs/index.html"
+	@echo "build/docs/index.html; with search: $(BIN)/python -m http.server --bind 127.0.0.1 --directory build/docs"
 
 fuzz: $(INSTALLED)
 	@sh .ci/system-packages.sh $(PYTHON) clang

@@ -80,7 +80,9 @@ def test_reference_has_every_public_name(room: str) -> None:
     described = set(re.findall(r"^::: (\S+)$", text, flags=re.MULTILINE))
     module = import_module(room)
     names = [name for name in module.__all__ if name != "__version__"]
-    lacking = [name for name in names if not {f"{room}.{name}", f"polyrank.{name}"} & described]
+    # A module that is named as its function hides it from the reference, so that is named in full.
+    places = {name: {f"polyrank.{name}", f"{room}.{name}", f"{room}.{name}.{name}"} for name in names}
+    lacking = [name for name in names if not places[name] & described]
     assert lacking == []
 
 
