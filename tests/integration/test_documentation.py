@@ -113,3 +113,11 @@ def test_section_of_the_readme_takes_its_place() -> None:
     assert "](demo.md)" in turned("<!-- README: The demo -->\n", "index.md")
     with pytest.raises(ValueError, match=r"docs/index\.md asks for the section 'Nope', which README\.md lacks"):
         turned("<!-- README: Nope -->\n", "index.md")
+
+
+def test_figures_beside_other_systems_are_those_of_the_benchmarks() -> None:
+    figure = r"\d[\d,]*\.\d+|\d+,\d{3}|\d+ k\b"
+    measured = set(re.findall(figure, (DOCS / "benchmarks.md").read_text()))
+    compared = set(re.findall(figure, (DOCS / "comparison.md").read_text()))
+    assert len(compared) > 10
+    assert compared - measured == set()
