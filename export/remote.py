@@ -85,7 +85,8 @@ def publish_remote(
         server: as in `publish`; its model repository is the same store.
 
     Raises:
-        As `publish`, and MissingExtraError: fsspec, or the package for the kind of store, is not installed.
+        PolyrankError: as `publish`.
+        MissingExtraError: fsspec, or the package for the kind of store, is not installed.
     """
     text("repository", repository)
     servables = requested(bundle, name, options, keep, server)

@@ -136,3 +136,12 @@ def test_pipes_are_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.csv")
     with pytest.raises(DataError, match=r"a\.csv is no regular file; give files that can be read twice$"):
         read_rows(tmp_path)
+
+
+def test_file_of_another_kind_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "logs.data"
+    path.touch()
+    with pytest.raises(
+        DataError, match=r"logs\.data must end in \.a, \.b; rename it after what it holds, or convert it$"
+    ):
+        list_files(path, [".a", ".b"])

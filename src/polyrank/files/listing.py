@@ -34,7 +34,7 @@ def list_files(path: Location, suffixes: Sequence[str]) -> list[Part]:
         return parts
     if path.exists():
         if not path.name.lower().endswith(tuple(suffixes)):
-            raise DataError(f"{path} must end in {kinds}")
+            raise DataError(f"{path} must end in {kinds}; rename it after what it holds, or convert it")
         return [Part(path, {})]
     if not _PATTERN.search(str(path)):
         raise DataError(
