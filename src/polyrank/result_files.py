@@ -5,6 +5,7 @@ from typing import ClassVar, Self
 
 import msgspec
 
+from polyrank.arguments import path
 from polyrank.errors import DataError
 from polyrank.staging import staged_file
 
@@ -43,24 +44,26 @@ class ResultFile:
         """Write all as JSON."""
         return msgspec.json.format(msgspec.json.encode(self)).decode() + "\n"
 
-    def save(self, file: Path) -> None:
+    def save(self, file: str | Path) -> None:
         """Write a file, whole or not at all.
 
         Raises:
+            ConfigError: `file` is no path.
             OutputError: it cannot be written.
         """
-        with staged_file(file) as partial:
+        with staged_file(path("file", file)) as partial:
             partial.write_text(self.to_json(), encoding="utf-8")
 
     @classmethod
-    def load(cls, file: Path) -> Self:
+    def load(cls, file: str | Path) -> Self:
         """Read a file that `save` wrote.
 
         Raises:
+            ConfigError: `file` is no path.
             DataError: it cannot be read, or is something else.
         """
         try:
-            found = msgspec.json.decode(file.read_bytes(), type=cls)
+            found = msgspec.json.decode(path("file", file).read_bytes(), type=cls)
         except OSError as err:
             raise DataError(f"{file} cannot be read: {(err.strerror or str(err)).lower()}") from err
         except (msgspec.DecodeError, UnicodeDecodeError) as err:

@@ -15,7 +15,7 @@ from artefacts.runs import make_schema_of
 from toy import toy_table
 
 from polyrank.drift import compare, scores_in_columns
-from polyrank.errors import DataError
+from polyrank.errors import ConfigError, DataError
 from polyrank.schema import Schema
 
 
@@ -98,3 +98,14 @@ def test_schema_need_not_be_resolved(tmp_path: Path, toy_schema: Schema) -> None
     pq.write_table(toy_table(50), tmp_path / "rows.parquet")
     result = compare(toy_schema, tmp_path / "rows.parquet", tmp_path / "rows.parquet")
     assert len(result.drifts) == 13
+
+
+def test_paths_may_be_text(tmp_path: Path, toy_schema: Schema) -> None:
+    pq.write_table(toy_table(50, 0), tmp_path / "rows.parquet")
+    rows = str(tmp_path / "rows.parquet")
+    assert compare(toy_schema, rows, rows).drifted == ()
+
+
+def test_what_is_no_path_is_refused(toy_schema: Schema) -> None:
+    with pytest.raises(ConfigError, match=r"^current must be a path, got 46$"):
+        compare(toy_schema, "rows.parquet", 46)  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from artefacts.evaluated import EVERY_TASK, evaluated, schema_of, table_of
 
-from polyrank.errors import DataError, OutputError
+from polyrank.errors import ConfigError, DataError, OutputError
 from polyrank.evaluation.results import Result
 
 
@@ -46,3 +46,15 @@ def test_file_of_another_format_is_told(result: Result, tmp_path: Path) -> None:
 def test_file_that_cannot_be_written_is_told(result: Result, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"^cannot write .*: is a directory; choose another output file$"):
         result.save(tmp_path)
+
+
+def test_path_may_be_text(result: Result, tmp_path: Path) -> None:
+    result.save(f"{tmp_path}/found.json")
+    assert Result.load(f"{tmp_path}/found.json") == result
+
+
+def test_what_is_no_path_is_refused(result: Result) -> None:
+    with pytest.raises(ConfigError, match=r"^file must be a path, got 46$"):
+        result.save(46)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"^file must be a path, got 46$"):
+        Result.load(46)  # type: ignore[arg-type]

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from polyrank.files import UTF8, Location, Progress, Wanted
+from polyrank.arguments import path
+from polyrank.files import UTF8, Location, Progress, RemotePath, Wanted, location
 from polyrank.inspection.columns import columns_in
 from polyrank.schema import Schema
 
@@ -33,7 +34,9 @@ class DriftOptions:
     progress: Progress = lambda _done, _total: None
 
 
-def compare(schema: Schema, reference: Location, current: Location, options: DriftOptions = DriftOptions()) -> Result:
+def compare(
+    schema: Schema, reference: Location | str, current: Location | str, options: DriftOptions = DriftOptions()
+) -> Result:
     """Say how the rows of a data set moved from those of another: features, labels and scores.
 
     Each is a file, the files of a directory, or those of a pattern, and is read once, in pieces; the values that moved
@@ -41,16 +44,19 @@ def compare(schema: Schema, reference: Location, current: Location, options: Dri
     values of each hashed column and their counts, and 262,144 rows of each column of numbers, of both data sets.
 
     Raises:
+        ConfigError: `reference` or `current` is no path.
         DataError: the data cannot be read, hold no row, lack a feature's column, or a value does not fit its feature or
             task; the message names the file and the row.
         PolyrankError: rows cannot be answered.
     """
-    comparison = _Comparison(schema.resolved(), (reference, current), options)
-    readings = [
-        read(comparison.reading(path), comparison.columns, comparison.wanted, options.progress)
-        for path in (reference, current)
-    ]
+    paths = (_place("reference", reference), _place("current", current))
+    comparison = _Comparison(schema.resolved(), paths, options)
+    readings = [read(comparison.reading(one), comparison.columns, comparison.wanted, options.progress) for one in paths]
     return comparison.result(*readings)
+
+
+def _place(name: str, value: object) -> Location:
+    return value if isinstance(value, RemotePath) else location(value if isinstance(value, str) else path(name, value))
 
 
 class _Comparison:
@@ -93,8 +99,8 @@ class _Comparison:
         scores = self.options.scores
         taken = scores.columns if scores is not None and scores.model.source == IN_COLUMNS else ()
         lacking: dict[str, str] = {}
-        for path in self.paths:
-            columns = columns_in(path, self.wanted)
+        for place in self.paths:
+            columns = columns_in(place, self.wanted)
             present = columns.types.keys() - columns.lacking.keys() - set(taken)
             for task in self.schema.tasks:
                 for name in (task.label, task.when):
