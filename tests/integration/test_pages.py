@@ -15,8 +15,8 @@ ALONE = [DOCS / "tutorial.md", DOCS / "your-data.md"]
 AFTER_README = [DOCS / "evaluation.md"]
 """Pages that go on where the README ends."""
 
-ELSEWHERE = [DOCS / "client.md"]
-"""Pages that need more, and run in test_client_docs."""
+ELSEWHERE = [DOCS / f"{name}.md" for name in ("client", "impressions", "export", "loop")]
+"""Pages that need more, and run in test_client_docs, test_export_module and test_loop_command."""
 
 
 def free_port() -> int:

@@ -48,7 +48,7 @@ def as_wanted(table: Any, wanted: Wanted, name: Location, first_row: int = 0) ->
     return _with_integers(_without_empty_text(_without_nameless(table, name, first_row)), wanted)
 
 
-def _check_separator(columns: list[str], wanted: Wanted, name: Path) -> None:
+def _check_separator(columns: list[str], wanted: Wanted, name: Location) -> None:
     """Refuse a header that is one column only because its names have no commas between them."""
     if len(columns) != 1 or columns[0] in (wanted.columns or ()):
         return
