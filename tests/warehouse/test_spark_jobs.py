@@ -148,7 +148,7 @@ REFUSED: dict[str, tuple[Refused, str]] = {
         r"^df must be of a classic Spark session, got one of Spark Connect; run this on the driver$",
     ),
     "a column is missing": (
-        lambda df, bundle, _: score(df.withColumnRenamed("item_id", "item_ids"), bundle),
+        lambda df, bundle, _: score(df.withColumnRenamed("item_id", "item_ids"), bundle, keep=["row"]),
         r"^df has no column 'item_id'; did you mean 'item_ids'\? \(others are: ",
     ),
     "a column is there twice": (
