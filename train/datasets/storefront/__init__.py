@@ -15,6 +15,7 @@ from .best import best_possible
 from .catalog import make_catalog
 from .history import ClickHistory
 from .rows import row_batch
+from .shop import Shop, Visit
 from .shoppers import make_shoppers
 from .visits import PAGE, make_visits
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-__all__ = ["OUTCOMES", "batches", "best_possible", "simulate"]
+__all__ = ["OUTCOMES", "Shop", "Visit", "batches", "best_possible", "simulate"]
 
 OUTCOMES = ("click", "rating", "purchase", "true_click", "true_rating", "true_purchase")
 """Columns that are known only after the item was shown, or never: no features."""

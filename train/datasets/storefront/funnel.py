@@ -40,11 +40,8 @@ def make_outcomes(visits: Visits, catalog: Catalog, shoppers: Shoppers, generato
     Stars above the first are four throws of one coin, and who gives r of 5 stars buys with r / 5 of a chance that does
     not depend on the stars; so the expected rating and the probability of a purchase have closed forms.
     """
-    appeal, dearness = catalog.appeal[visits.item], catalog.dearness[visits.item]
-    category = catalog.category[visits.item]
-    taste = shoppers.taste[visits.user, category]
-    pain = shoppers.sensitivity[visits.user] * dearness
-    true_click = _sigmoid(-1.7 + appeal + taste - pain + _circumstances(visits, category))
+    appeal, taste, pain = _likings(visits, catalog, shoppers)
+    true_click = true_clicks(visits, catalog, shoppers)
     coin = _sigmoid(0.7 + 0.7 * appeal + 0.5 * taste - 0.2 * pain)
     chance = _sigmoid(-1.2 + 0.3 * taste - 1.2 * pain)
     count = len(appeal)
@@ -53,6 +50,20 @@ def make_outcomes(visits: Visits, catalog: Catalog, shoppers: Shoppers, generato
     purchase = click & (generator.random(count) < chance * rating / STARS)
     true_rating = 1.0 + (STARS - 1) * coin
     return Outcomes(click, rating, purchase, true_click, true_rating, true_click * chance * true_rating / STARS)
+
+
+def true_clicks(visits: Visits, catalog: Catalog, shoppers: Shoppers) -> NDArray[np.float64]:
+    """Return P(click) of each row, float64 [B]."""
+    appeal, taste, pain = _likings(visits, catalog, shoppers)
+    return _sigmoid(-1.7 + appeal + taste - pain + _circumstances(visits, catalog.category[visits.item]))
+
+
+def _likings(
+    visits: Visits, catalog: Catalog, shoppers: Shoppers
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return what the item is worth to all, what its category is to the user, and what the price takes away; [B]."""
+    taste = shoppers.taste[visits.user, catalog.category[visits.item]]
+    return catalog.appeal[visits.item], taste, shoppers.sensitivity[visits.user] * catalog.dearness[visits.item]
 
 
 def _circumstances(visits: Visits, category: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -3,18 +3,15 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .catalog import Catalog
 from .funnel import make_outcomes
 from .history import ClickHistory
 from .shoppers import Shoppers
 from .visits import Visits, hour_of
-from .words import DEVICES, SEGMENTS
+from .words import DEVICES, SEGMENTS, named
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pyarrow as pa
 
 
@@ -31,8 +28,8 @@ def row_batch(
         "time_s": visits.time_s,
         "hour": hour_of(visits.time_s),
         "user_id": visits.user + 1,
-        "segment": _named(SEGMENTS, shoppers.segment[visits.user]),
-        "device": _named(DEVICES, visits.device),
+        "segment": named(SEGMENTS, shoppers.segment[visits.user]),
+        "device": named(DEVICES, visits.device),
         "position": visits.position,
         "item_id": item_id,
         **{name: shown[name].chunk(0) for name in shown.column_names},
@@ -45,10 +42,3 @@ def row_batch(
         "true_purchase": outcomes.true_purchase,
     }
     return pa.RecordBatch.from_pydict(columns)
-
-
-def _named(names: "Sequence[str]", numbers: NDArray[np.int64]) -> "pa.Array":
-    """Return text; null where the number is below 0."""
-    import pyarrow as pa
-
-    return pa.array(names).take(pa.array(numbers, mask=numbers < 0))

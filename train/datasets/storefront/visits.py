@@ -46,12 +46,11 @@ def make_visits(
     """Invent the visits numbered `pages` of the month's `all_pages`, each a page of `PAGE` items."""
     count = len(pages)
     days = DAYS * (np.asarray(pages) + generator.random(count)) / all_pages
-    user = np.searchsorted(shoppers.activity, generator.random(count), side="right")
-    faithful = generator.random(count) < FAITHFUL_SHARE
-    device = np.where(faithful, shoppers.device[user], generator.integers(0, len(DEVICES), count))
+    time_s = FIRST_TIME_S + np.minimum(_seconds(days), DAYS * DAY_S - 1)
+    user, device = make_visitors(count, shoppers, generator)
     users = np.repeat(user, PAGE)
     return Visits(
-        time_s=np.repeat(_times(days), PAGE),
+        time_s=np.repeat(time_s, PAGE),
         user=users,
         device=np.repeat(device, PAGE),
         position=np.tile(np.arange(1, PAGE + 1), count),
@@ -59,16 +58,45 @@ def make_visits(
     )
 
 
+def make_visitors(
+    count: int, shoppers: Shoppers, generator: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Draw who comes and on which device: numbers of users and of devices, int64 [count] each."""
+    user = np.searchsorted(shoppers.activity, generator.random(count), side="right")
+    faithful = generator.random(count) < FAITHFUL_SHARE
+    return user, np.where(faithful, shoppers.device[user], generator.integers(0, len(DEVICES), count))
+
+
+def make_times(start_s: int, stop_s: int, count: int, generator: np.random.Generator) -> NDArray[np.int64]:
+    """Draw times of visits that follow the rush of a day, int64 [count], ascending, in [start_s, stop_s).
+
+    Args:
+        start_s: seconds since 1970.
+        stop_s: seconds since 1970, above `start_s`.
+        count: how many.
+        generator: of the draws.
+    """
+    start, stop = (_even_days(time_s) for time_s in (start_s, stop_s))
+    days = start + (stop - start) * (np.arange(count) + generator.random(count)) / max(count, 1)
+    return np.clip(_seconds(days), start_s, stop_s - 1)
+
+
 def hour_of(time_s: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the hour of the day, 0 to 23, UTC."""
     return time_s % DAY_S // 3600
 
 
-def _times(days: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Turn even times, in days, into times that follow the rush of a day; their order stays."""
+def _seconds(days: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Turn even times, in days since a midnight, into seconds since it that follow the rush of a day, in order."""
     day, share = np.divmod(days, 1.0)
     within = np.interp(share, _SHARE_OF_DAY, _HOURS) / 24.0
-    return FIRST_TIME_S + np.minimum((DAY_S * (day + within)).astype(np.int64), DAYS * DAY_S - 1)
+    return (DAY_S * (day + within)).astype(np.int64)
+
+
+def _even_days(time_s: int) -> float:
+    """Return the days since 1970 that `_seconds` turns into `time_s`."""
+    day, second = divmod(time_s, DAY_S)
+    return day + float(np.interp(second / 3600.0, _HOURS, _SHARE_OF_DAY))
 
 
 def _items(

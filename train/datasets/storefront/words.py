@@ -1,5 +1,14 @@
 """What the shop's titles, categories and tags are made of. Brands are invented."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 NOUNS = {
     "kitchen": ("kettle", "skillet", "ladle", "teapot", "grater"),
     "garden": ("trowel", "planter", "hose", "rake", "lantern"),
@@ -38,3 +47,10 @@ TAGS = (
 
 SEGMENTS = ("budget", "regular", "premium")
 DEVICES = ("phone", "desktop", "tablet")
+
+
+def named(names: Sequence[str], numbers: NDArray[np.int64]) -> "pa.Array":
+    """Return text; null where the number is below 0."""
+    import pyarrow as pa
+
+    return pa.array(names).take(pa.array(numbers, mask=numbers < 0))
