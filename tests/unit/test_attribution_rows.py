@@ -39,6 +39,15 @@ def test_position_is_the_rank_under_a_name(tmp_path: Path) -> None:
     assert table["place"].to_pylist() == [1]
 
 
+def test_place_that_was_asked_with_gives_way_to_the_one_it_was_shown_at(tmp_path: Path) -> None:
+    place = {"name": "place", "kind": "categorical", "dtype": "int64", "side": "context", "num_buckets": 10}
+    features = [*msgspec.to_builtins(SHOP)["features"], place]
+    schema = msgspec.convert(msgspec.to_builtins(SHOP) | {"features": features}, type(SHOP)).resolved()
+    asked = shown([("r", 1, 7, 0), ("r", 1, 8, 0), ("r", 1, 9, 0)], place=[1, 1, 1])
+    table = join(schema, *write(tmp_path, asked, CLICK), JoinOptions(position="place")).table
+    assert table["place"].to_pylist() == table["rank"].to_pylist() == [1, 2, 3]
+
+
 def test_files_of_other_columns_and_types_go_together(tmp_path: Path) -> None:
     folder = tmp_path / "shown"
     folder.mkdir()

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.errors import ConfigError, DataError
+from polyrank.halves import columns_of_halves
 from polyrank.positions import Positions
 from polyrank.schema import Schema
 from polyrank.table import numbers
@@ -59,8 +60,10 @@ class Labeller:
             if given is not None and RANK not in present:
                 raise DataError(f"{name} needs the column {RANK!r}, which impressions have not")
         weight = None if self._positions is None else self._schema.sample_weight
-        for column in (self._position, weight):
-            if column is not None and column in present and column != RANK:
+        # A feature of the place is asked with one place for all items, and learned with the one that each was shown at.
+        asked = {RANK, *columns_of_halves(self._schema)[0]}
+        for column in (None if self._position in asked else self._position, weight):
+            if column is not None and column in present:
                 raise DataError(
                     f"impressions have a column {column!r}, which a join gives with positions; leave it out"
                 )
