@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pytest
 from joins import SHOP, at, happened, shown, write
@@ -85,6 +86,13 @@ def test_an_outcome_of_an_unknown_request_counts_for_none(tmp_path: Path) -> Non
 def test_outcomes_need_no_column_of_requests(tmp_path: Path) -> None:
     outcomes = happened([(None, 7, 1, "click")], user_id=[1]).drop_columns(["request_id"])
     assert labels(joined(tmp_path, ONE, outcomes)) == [1.0]
+
+
+def test_outcomes_of_the_only_task_need_no_column_of_tasks(tmp_path: Path) -> None:
+    schema = msgspec.structs.replace(SHOP, tasks=SHOP.tasks[:1])
+    outcomes = happened([("r", 7, 1, "click")]).drop_columns(["task"])
+    found = join(schema, *write(tmp_path, ONE, outcomes), JoinOptions(until=LATER))
+    assert labels(found) == [1.0]
 
 
 def test_keys_are_alike_however_they_arrive(tmp_path: Path) -> None:
