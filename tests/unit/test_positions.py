@@ -182,6 +182,15 @@ def test_rows_without_any_label_are_refused() -> None:
         estimate(SCHEMA, rows)
 
 
+@pytest.mark.parametrize(("scored", "rank"), [((1, 2), 3), ((), 1)])
+def test_ranks_without_scores_are_refused(scored: tuple[int, ...], rank: int) -> None:
+    rows = simulated_clicks(0, users=50)
+    scores = np.where(np.isin(rows["rank"].to_numpy(), scored), 0.5, np.nan)
+    message = f"rank {rank} has no label of 1 of task 'click' in rows with a score; "
+    with pytest.raises(DataError, match=message):
+        estimate(SCHEMA, rows.append_column("s", pa.array(scores)), PositionOptions(method="em", score="s"))
+
+
 @pytest.mark.parametrize(
     ("task", "message"),
     [("clik", "task must be a binary one, click, got 'clik'; did you mean 'click'"), ("stars", "got 'stars'")],

@@ -12,7 +12,7 @@ from polyrank.schema import Schema
 
 from .options import Method, PositionOptions
 from .pairs import MIN_CLICKS, Logs, estimate_by_pairs, harvested, tells_enough
-from .reading import PositionColumns, read_rows, read_scores, wanted_of
+from .reading import PositionColumns, check_clicks, read_rows, read_scores, wanted_of
 from .regression import estimate_by_regression
 from .results import Positions, RankExamination
 from .shown_rows import RankedRows
@@ -69,6 +69,7 @@ def _estimated(
     scores = scores[kept]
     known = ~np.isnan(scores)
     used = found[known]
+    check_clicks(used, wanted, " in rows with a score")
     return "em", used, estimate_by_regression(used, scores[known])
 
 

@@ -86,7 +86,7 @@ def read_rows(
     units = np.unique(users * (int(items.max()) + 1) + items, return_inverse=True)[1].reshape(-1)
     num_ranks = int(ranks[kept].max())
     found = RankedRows(labels[kept].astype(np.float64), ranks[kept] - 1, users, units, num_ranks=num_ranks)
-    _check_clicks(found, wanted)
+    check_clicks(found, wanted)
     return found, kept
 
 
@@ -124,9 +124,19 @@ def _ranks(column: Column, name: str) -> NDArray[np.int64]:
     return ranks.astype(np.int64)
 
 
-def _check_clicks(rows: RankedRows, wanted: PositionColumns) -> None:
+def check_clicks(rows: RankedRows, wanted: PositionColumns, which: str = "") -> None:
+    """Refuse rows where a rank has no click, of which no examination can be told.
+
+    Args:
+        rows: of all ranks.
+        wanted: names the task.
+        which: rows these are, as a message says it.
+
+    Raises:
+        DataError: a rank has none.
+    """
     lacking = np.flatnonzero(np.bincount(rows.ranks, rows.clicks, rows.num_ranks) == 0)
     if len(lacking):
         rank = int(lacking[0]) + 1
         remedy = f"set max_rank to {rank - 1}, or give more rows" if rank > 2 else "give more rows"  # noqa: PLR2004
-        raise DataError(f"rank {rank} has no label of 1 of task {wanted.task.name!r}; {remedy}")
+        raise DataError(f"rank {rank} has no label of 1 of task {wanted.task.name!r}{which}; {remedy}")
