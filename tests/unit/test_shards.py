@@ -15,7 +15,7 @@ from polyrank.schema import Schema
 from polyrank.spark.committing import ATTEMPTS, commit
 from polyrank.spark.writing import write_shard
 from polyrank.train import TrainConfig, ValidationConfig, fit
-from polyrank.train.encoded.manifest import MANIFEST
+from polyrank.train.encoded.manifest import MANIFEST, difference_of
 from polyrank.train.preparing import prepare
 
 CONFIG = TrainConfig(batch_size=64, epochs=1)
@@ -175,3 +175,7 @@ def test_more_shards_than_files_may_be_opened_are_refused(
     monkeypatch.setattr("resource.getrlimit", lambda _: (130, 130))
     with pytest.raises(DataError, match=r"holds 3 shards, and this process may open 2; raise the limit \(ulimit -n\)"):
         prepare(toy_schema, shards, CONFIG)
+
+
+def test_what_only_one_way_says_is_a_difference() -> None:
+    assert difference_of({"a": 1}, {"a": 1, "b": None}) == "$.b is absent there and null here"

@@ -14,6 +14,8 @@ from .identity import digest, made_of
 
 MANIFEST = "shards.json"
 
+_ABSENT = object()
+
 ANEW = "encode the rows anew with polyrank.spark.encode"
 
 
@@ -74,12 +76,17 @@ def difference_of(written: Any, wanted: Any, path: str = "$") -> str | None:
     if written == wanted:
         return None
     if isinstance(written, dict) and isinstance(wanted, dict):
-        parts = [(written.get(key), wanted.get(key), f"{path}.{key}") for key in {**written, **wanted}]
+        parts = [
+            (written.get(key, _ABSENT), wanted.get(key, _ABSENT), f"{path}.{key}") for key in {**written, **wanted}
+        ]
         return next(found for part in parts if (found := difference_of(*part)) is not None)
     if isinstance(written, list) and isinstance(wanted, list) and len(written) == len(wanted):
         parts = [(*pair, f"{path}[{place}]") for place, pair in enumerate(zip(written, wanted, strict=True))]
         return next(found for part in parts if (found := difference_of(*part)) is not None)
-    there, here = (
-        f"{len(value)} long" if isinstance(value, list) else json.dumps(value) for value in (written, wanted)
-    )
-    return f"{path} is {there} there and {here} here"
+    return f"{path} is {_told(written)} there and {_told(wanted)} here"
+
+
+def _told(value: Any) -> str:
+    if value is _ABSENT:
+        return "absent"
+    return f"{len(value)} long" if isinstance(value, list) else json.dumps(value)
