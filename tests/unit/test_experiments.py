@@ -165,6 +165,24 @@ def test_the_baseline_is_control_or_the_first_in_order() -> None:
     assert [baseline("b", "control", "a"), baseline("b", "a"), baseline("10", "9")] == ["control", "a", "9"]
 
 
+def test_arms_are_those_of_rows_and_not_of_a_dictionary() -> None:
+    names = pa.DictionaryArray.from_arrays(pa.array([0, 1, 0, 1, 3]), pa.array(["a", "b", "gone", None]))
+    found = compare(STARS, pa.table({"user_id": [1, 2, 3, 4, 5], "arm": names, "stars": [1.0, 2, 3, 4, 5]}))
+    assert [(arm.name, arm.users) for arm in found.arms] == [("a", 2), ("b", 2)]
+    assert found.outside == 1
+
+
+def test_a_number_that_is_none_is_no_arm() -> None:
+    rows = pa.table({"user_id": [1, 2, 3], "arm": [1.0, 2.0, math.nan], "stars": [1.0, 2, 3]})
+    assert [arm.name for arm in compare(STARS, rows).arms] == ["1.0", "2.0"]
+
+
+def test_a_column_that_is_none_of_arms_is_refused() -> None:
+    rows = pa.table({"user_id": range(101), "stars": np.zeros(101)})
+    with pytest.raises(ConfigError, match="by must be a column of arms, of 100 at most, got 'user_id' with 101 values"):
+        compare(STARS, rows, by="user_id")
+
+
 def test_versions_are_compared_as_arms_are() -> None:
     rows = ROWS.append_column("version", pa.array(np.where(ROWS["user_id"].to_numpy() % 2 == 1, 10, 9)))
     found = compare(STARS, rows, by="version")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from polyrank.schema import Schema
 
-_NAMES = ("baseline", "user", "confidence", "shares", "size")
+_NAMES = ("by", "baseline", "user", "confidence", "shares", "size")
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

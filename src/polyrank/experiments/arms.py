@@ -16,6 +16,9 @@ from .results import ArmSize
 
 CONTROL = "control"
 
+MAX_ARMS = 100
+"""With more values a column is one of something else, such as users; memory grows with arms times users."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Arms:
@@ -71,7 +74,7 @@ def read_arms(column: Column, users: NDArray[np.int64], *, by: str, baseline: st
         baseline: the first arm; None chooses.
 
     Raises:
-        ConfigError: no arm is named `baseline`.
+        ConfigError: no arm is named `baseline`, or there are more than 100.
         DataError: there are not two arms.
     """
     values, codes = _encoded(column)
@@ -88,6 +91,9 @@ def _ordered(present: Sequence[str], by: str, baseline: str | None) -> tuple[str
     if len(present) < 2:  # noqa: PLR2004 (what is compared)
         held = f"only {present[0]!r}" if present else "no value"
         raise DataError(f"column {by!r} holds {held}; two arms or more are needed to compare")
+    if len(present) > MAX_ARMS:
+        held = f"{by!r} with {len(present):,} values"
+        raise ConfigError(f"by must be a column of arms, of {MAX_ARMS} at most, got {held}; name another column")
     first = baseline or (CONTROL if CONTROL in present else present[0])
     return (first, *(name for name in present if name != first))
 
@@ -95,12 +101,16 @@ def _ordered(present: Sequence[str], by: str, baseline: str | None) -> tuple[str
 def _encoded(column: Column) -> tuple[list[str], NDArray[np.int64]]:
     """Return the texts of a column, and the place of each row's among them, -1 where it is missing."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     if isinstance(column, list):
         column = pa.array([None if is_missing(value) else str(value) for value in column], pa.string())
-    encoded = (column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column).dictionary_encode()
-    values = [str(value) for value in encoded.dictionary.to_pylist()]
-    return values, np.asarray(encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False), np.int64)
+    values = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if pa.types.is_dictionary(values.type):  # which may hold what no row has
+        values = values.dictionary_decode()
+    encoded = pc.if_else(pc.is_null(values, nan_is_null=True), None, values).dictionary_encode()
+    names = [str(value) for value in encoded.dictionary.to_pylist()]
+    return names, np.asarray(encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False), np.int64)
 
 
 def _natural(name: str) -> tuple[bool, int, str]:

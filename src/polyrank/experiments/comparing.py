@@ -35,8 +35,8 @@ def compare(
         confidence: of intervals, in (0, 1).
 
     Raises:
-        ConfigError: `confidence` is out of range, no column of users is known, no task has a mean, or no arm is named
-            `baseline`.
+        ConfigError: `confidence` is out of range, no column of users is known, no task has a mean, no arm is named
+            `baseline`, or `by` has more than 100 values.
         DataError: a column is missing, a label is none of its task, or there are not two arms.
     """
     asked = asked_of(schema, by=by, user=user, confidence=confidence)
