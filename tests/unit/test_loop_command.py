@@ -11,6 +11,7 @@ from artefacts.loop_cycles import record, rows_found
 from artefacts.shop_logs import LOOP, SCHEMA, Shop
 
 from polyrank.__main__ import main
+from polyrank.errors import OutputError
 from polyrank.located import load_toml
 from polyrank.loop import Cycle, Loop, Settings, follow
 from polyrank.loop.findings import DriftFound
@@ -169,6 +170,43 @@ def test_follow_looks_again_and_survives_failures(shop: Shop) -> None:
     reports.close()
     assert (report.step, report.waits_for) == ("rows", None)
     assert [each.startswith("cycle 1, rows: ") for each in failures] == [True]
+
+
+class EnoughError(Exception):
+    """Ends a loop that would go on for ever."""
+
+
+def two_failures(shop: Shop) -> list[str]:
+    shop.settings.write_text(LOOP + "\n[loop]\npoll_s = 0.01\n")
+    failures: list[str] = []
+
+    def told(err: Exception) -> None:
+        failures.append(str(err))
+        if len(failures) == 2:
+            raise EnoughError
+
+    with pytest.raises(EnoughError):
+        next(follow(Loop.load(shop.settings), on_failure=told))
+    return failures
+
+
+def test_follow_survives_a_disk_that_takes_no_record(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("impressions", "outcomes"):
+        (shop.folder / name).mkdir()
+        (shop.folder / name / "broken.parquet").write_text("no rows")
+
+    def full(*_: object) -> None:
+        raise OutputError("no space left")
+
+    monkeypatch.setattr(Trouble, "save", full)
+    assert all(each.startswith("cycle 1, rows: ") and "broken.parquet" in each for each in two_failures(shop))
+
+
+def test_follow_survives_a_folder_that_cannot_be_made(shop: Shop) -> None:
+    (shop.folder / "loop").mkdir()
+    (shop.folder / "loop" / "cycles").write_text("in the way")
+    place = shop.folder / "loop" / "cycles" / "000001"
+    assert two_failures(shop) == [f"cycle 1, rows: {place}: not a directory"] * 2
 
 
 def test_follow_prints_what_it_waits_for_once(

@@ -10,7 +10,7 @@ import pytest
 from artefacts.loop_cycles import hour, record, rows_found, train_found
 from artefacts.shop_logs import Shop
 
-from polyrank.errors import DataError, OutputError
+from polyrank.errors import DataError, OutputError, RepositoryError
 from polyrank.loop import Cycle, History, Loop
 from polyrank.loop.cycles import STEPS
 from polyrank.loop.findings import DriftFound, RowsFound, TrainFound
@@ -195,3 +195,17 @@ def test_nothing_is_removed_unless_settings_say_so(loop: Loop) -> None:
     cycle.rows.mkdir()
     tidy(loop)
     assert cycle.rows.is_dir()
+
+
+def test_a_repository_that_is_damaged_keeps_all_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = Shop.open(tmp_path).settings.read_text() + "\n[loop]\nkeep_cycles = 2\n"
+    loop = Loop.load(Shop.open(tmp_path, text).settings)
+    for number in range(1, 4):
+        record(Cycle(loop, number), rows_found(number), DriftFound(outcome="stopped", ends=True)).run.mkdir()
+
+    def damaged(_loop: Loop) -> None:
+        raise RepositoryError("damaged")
+
+    monkeypatch.setattr("polyrank.loop.tidying.versions_of", damaged)
+    tidy(loop)
+    assert all(cycle.run.is_dir() for cycle in History.read(loop).cycles)

@@ -119,6 +119,11 @@ def test_repository_may_be_an_address_of_a_folder(tmp_path: Path) -> None:
             '"s3://bucket/models"',
             "$.publish.repository must be a folder, which can be rolled back, got 's3://bucket/models'",
         ),
+        (
+            '"impressions"',
+            '"s3://bucket/impressions"',
+            "$.rows.impressions must be files or a folder of this machine, got 's3://bucket/impressions'",
+        ),
         ('"models"', '"models"\nkeep = 1', "$.publish.keep must be 2 or above, got 1"),
         ('"models"', '"models"\ntimeout_s = 0', "$.publish.timeout_s must be above 0, got 0.0"),
         ("[watch]", "[watch]\ntolerance = 1.0", "$.watch.tolerance must be in [0, 1), got 1.0"),

@@ -80,9 +80,9 @@ def _advance(loop: Loop) -> Report:
     name = cycle.next_step
     assert name is not None  # noqa: S101 (a cycle that is over is not the current one)
     step = next(each for each in steps() if each.name == name)
-    cycle.folder.mkdir(parents=True, exist_ok=True)
     began, start = now(), time.monotonic()
     with _told(cycle, step):
+        cycle.folder.mkdir(parents=True, exist_ok=True)
         result = step.run(cycle, history.before(cycle))
         if isinstance(result, Waiting):
             Wait(reason=result.reason, looked=now()).save(cycle.file(name, ".waits"))
@@ -121,12 +121,18 @@ def _told(cycle: Cycle, step: Step) -> Iterator[None]:
     """Record a failure, and say which step it is of."""
     try:
         yield
-    except PolyrankError as err:
-        before, at = cycle.trouble(step.name), now()
-        Trouble(
-            attempts=1 if before is None else before.attempts + 1,
-            reason=str(err),
-            first=at if before is None else before.first,
-            last=at,
-        ).save(cycle.file(step.name, ".failed"))
-        raise StepError(f"cycle {cycle.number}, {step.name}: {err}") from err
+    except (PolyrankError, OSError) as err:
+        reason = f"{err.filename}: {(err.strerror or str(err)).lower()}" if isinstance(err, OSError) else str(err)
+        with contextlib.suppress(PolyrankError):  # what failed may be the disk
+            _count_failure(cycle, step, reason)
+        raise StepError(f"cycle {cycle.number}, {step.name}: {reason}") from err
+
+
+def _count_failure(cycle: Cycle, step: Step, reason: str) -> None:
+    before, at = cycle.trouble(step.name), now()
+    Trouble(
+        attempts=1 if before is None else before.attempts + 1,
+        reason=reason,
+        first=at if before is None else before.first,
+        last=at,
+    ).save(cycle.file(step.name, ".failed"))

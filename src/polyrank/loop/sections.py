@@ -76,6 +76,10 @@ class RowsSection(Section, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Check ranges."""
+        for name in ("impressions", "outcomes", "base"):
+            place = getattr(self, name)
+            if place is not None and "://" in place:
+                raise ConfigError(f"$.rows.{name} must be files or a folder of this machine, got {place!r}")
         require("rows.min_rows", self.min_rows, "1 or above", holds=self.min_rows >= 1)
         require("rows.replay_cycles", self.replay_cycles, "0 or above", holds=self.replay_cycles >= 0)
         seconds("$.rows.window", self.window)

@@ -2,6 +2,8 @@
 
 import shutil
 
+from polyrank.errors import RepositoryError
+
 from .cycles import History
 from .findings import TrainFound
 from .live import versions_of
@@ -18,7 +20,10 @@ def tidy(loop: Loop) -> None:
         return
     history = History.read(loop)
     last = history.last_with(TrainFound)
-    runs = {each.run_id for each in versions_of(loop)}
+    try:
+        runs = {each.run_id for each in versions_of(loop)}
+    except RepositoryError:  # which runs are needed is not known now; the next step says what is wrong
+        return
     for cycle in history.cycles[:-keep]:
         if last is None or cycle.number != last.number:  # whose rows the next ones are compared with
             shutil.rmtree(cycle.rows, ignore_errors=True)
