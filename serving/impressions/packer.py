@@ -70,12 +70,14 @@ class Packer:
         self.forget()
 
     def _pack_held(self) -> None:
+        import pyarrow as pa
+
         for journal in list(self._held):
             try:
                 pack(journal.path)
             except FileNotFoundError:
                 self._tally.drop(journal.num_rows, f"{journal.path} was removed")
-            except OSError as err:
+            except (OSError, pa.ArrowException) as err:
                 self._tally.warn(f"journals in {self._folder} wait to become files: {reason(err)}")
                 continue
             self._held.remove(journal)

@@ -68,6 +68,7 @@ class Tally:
         return True
 
 
-def reason(err: OSError) -> str:
-    """Return why the system refused, in its own words."""
-    return (os.strerror(err.errno) if err.errno else str(err)).lower()
+def reason(err: Exception) -> str:
+    """Return why the system refused, in its own words; of what is no error of the system, its first line."""
+    number = err.errno if isinstance(err, OSError) else None
+    return (os.strerror(number) if number else str(err).splitlines()[0]).lower()

@@ -187,3 +187,16 @@ from polyrank.serving import ImpressionLog
 log, items = ImpressionLog(sys.argv[1], flush_s=100), shown.items()
 log.shown(shown.answer(items, [0]), user=shown.USER, items=items)
 """
+
+
+def test_a_journal_that_no_file_can_hold_stays_and_others_are_recovered(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    schema = pa.schema([("span", pa.month_day_nano_interval())])
+    odd = Journal(tmp_path, schema, 0.0)
+    odd.append(pa.record_batch([pa.array([None], schema.field(0).type)], schema=schema))
+    odd.forget()
+    orphan(tmp_path)
+    assert recover(tmp_path).rows == 4
+    assert [odd.path] == list(tmp_path.glob(".impressions-*"))
+    assert f"{odd.path} cannot be made a Parquet file, and stays" in caplog.text

@@ -52,11 +52,21 @@ def recover(folder: Path) -> Recovered:
     for path in sorted(folder.glob(f"{PREFIX}*{SUFFIX}")):
         with locked(path) as is_ours:
             if is_ours:
-                rows, torn = pack(path)
-                found.files += rows > 0
-                found.rows += rows
-                found.torn_bytes += torn
+                _recover(path, found)
     return found
+
+
+def _recover(journal: Path, found: Recovered) -> None:
+    import pyarrow as pa
+
+    try:
+        rows, torn = pack(journal)
+    except pa.ArrowException as err:  # as of a journal that something else wrote: others are recovered all the same
+        logger.warning("%s cannot be made a Parquet file, and stays: %s", journal, str(err).splitlines()[0])
+        return
+    found.files += rows > 0
+    found.rows += rows
+    found.torn_bytes += torn
 
 
 def recover_before_reading(place: Path) -> None:
@@ -85,11 +95,14 @@ def pack(journal: Path) -> tuple[int, int]:
 
     Raises:
         OSError: the disk is full or fails; the journal stays.
+        pa.ArrowException: no Parquet file can hold it; likewise.
     """
+    import pyarrow as pa
+
     partial = _partial(journal)
     try:
         rows, torn = _write(journal, partial)
-    except OSError:
+    except (OSError, pa.ArrowException):
         with contextlib.suppress(OSError):
             partial.unlink()
         raise
