@@ -233,3 +233,17 @@ def test_missing_extra_is_named(
         MissingExtraError, match=r"^polyrank\.spark needs pyspark and pandas; pip install 'polyrank\[spark"
     ):
         CALLS[call](toy_schema, toy_bundle)
+
+
+def test_bundle_that_spark_did_not_take_is_shipped_again(toy_bundle: Path) -> None:
+    class Stopping(Context):
+        def addArchive(self, uri: str) -> None:  # noqa: N802 (Spark's name)
+            super().addArchive(uri)
+            if len(self.archives) == 1:
+                raise RuntimeError
+
+    context = Stopping("stopping")
+    with pytest.raises(RuntimeError):
+        ship(context, toy_bundle)  # type: ignore[arg-type]
+    ship(context, toy_bundle)  # type: ignore[arg-type]
+    assert len(context.archives) == 2

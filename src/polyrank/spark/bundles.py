@@ -23,6 +23,9 @@ _UNVERSIONED = "bundle"
 _folders: dict[str, tempfile.TemporaryDirectory[str]] = {}
 """By application, what lies ready to be fetched by executors; removed when this process ends."""
 
+_added: set[Path] = set()
+"""What Spark has taken of it."""
+
 
 def ship(context: "SparkContext", bundle: Path) -> str:
     """Add what scoring needs of a bundle to the files of an application, once for each content.
@@ -44,7 +47,9 @@ def ship(context: "SparkContext", bundle: Path) -> str:
         if not archive.exists():
             with staged_file(archive) as partial:
                 _pack(files, version, partial)
+        if archive not in _added:
             context.addArchive(archive.as_uri())
+            _added.add(archive)
     except OutputError:
         raise
     except OSError as err:
