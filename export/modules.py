@@ -13,7 +13,7 @@ from torch import nn
 from polyrank.arguments import instance
 from polyrank.encoder import Batch, Encoder
 from polyrank.errors import ConfigError, ExportError
-from polyrank.files import Wanted, scan
+from polyrank.files import Wanted, location, scan
 from polyrank.labels import label_matrix
 from polyrank.models.module_ranker import ModuleRanker, refuse_unserved
 from polyrank.rows import Rows, columns_of
@@ -108,7 +108,7 @@ def _sample(schema: Schema, rows: Rows | str | Path, *, with_labels: bool) -> tu
     names = schema.training_columns if with_labels else schema.feature_columns
     if isinstance(rows, str | Path):
         wanted = Wanted(columns=names, text=schema.text_columns, integers=schema.integer_columns)
-        piece = next(scan(Path(rows), wanted))
+        piece = next(scan(location(rows), wanted))
         with piece.named():
             return _encoded(schema, piece.table[:SAMPLE_ROWS], names, with_labels=with_labels)
     return _encoded(schema, rows[:SAMPLE_ROWS], names, with_labels=with_labels)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import msgspec
 import numpy as np
 import pyarrow as pa
@@ -217,6 +218,16 @@ def test_wrong_arguments_are_refused(
     with pytest.raises(error, match=message):
         export_module(**(given | arguments))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("place", ["files/none.parquet", "memory://module/none.parquet"])
+def test_files_without_a_row_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("files").mkdir()
+    with fsspec.open(place, "wb") as file:
+        pq.write_table(rows()[:0], file)
+    with pytest.raises(DataError, match=r"none\.parquet holds no row"):
+        export_module(Elsewhere(), SCHEMA, place, out=tmp_path / "bundle")
 
 
 class Untraceable(Elsewhere):
