@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from polyrank.errors import ConfigError, DataError
 from polyrank.halves import columns_of_halves
+from polyrank.impressions import RESERVED
 from polyrank.positions import Positions
 from polyrank.schema import Schema
 from polyrank.table import numbers
@@ -17,13 +18,10 @@ from .instants import Instants, in_unit
 from .items import ItemTable
 from .labelling import LabelColumns
 from .options import JoinOptions
-from .shown import RANK, REQUEST, SHOWN_AT
+from .shown import RANK, SHOWN_AT
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-RESERVED = (REQUEST, SHOWN_AT, "model", "version", "arm", RANK, "rank_score", "scores", "task_weights")
-"""Columns of the impression log, in their order."""
 
 
 class Labeller:
