@@ -285,6 +285,23 @@ def test_password_is_never_shown() -> None:
     assert str(RemotePath("ftp://me:secret@host/logs", None, "/logs")) == "ftp://me:***@host/logs"
 
 
+@pytest.mark.parametrize("name", ["X-Amz-Signature", "X-Amz-Security-Token", "X-Goog-Credential", "sig", "token"])
+def test_what_opens_a_signed_address_is_never_shown(name: str) -> None:
+    url = f"https://host/a.csv?part=1&{name}=secret%2F1&b=2"
+    assert str(RemotePath(url, None, url)) == f"https://host/a.csv?part=1&{name}=***&b=2"
+
+
+def test_secrets_are_not_kept_with_encoded_rows(url: str) -> None:
+    path = RemotePath.of(write(f"{url}/a.parquet")).path
+    assert "secret" not in repr(RemotePath("https://me:secret@host/a.parquet?sig=secret", Web(), path).state())
+
+
+def test_secrets_are_left_out_of_what_a_store_says() -> None:
+    place = failed(ConnectionRefusedError("no https://host/a.csv?sig=secret"))
+    with pytest.raises(DataError, match=r"no https://host/a\.csv\?sig=\*\*\*"):
+        list_files(place, SUFFIXES)
+
+
 def test_file_url_is_a_path_of_this_machine() -> None:
     assert location("file:///logs/a%20b.csv") == Path("/logs/a b.csv")
 

@@ -23,6 +23,9 @@ PAUSES_S = (0.5, 2.0)
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(::|://)")
 _PASSWORD = re.compile(r"(//[^/@:]*):[^/@]*@")
+_SIGNATURE = re.compile(r"(?i)([?&](?:x-(?:amz|goog)-)?(?:signature|credential|security-token|sig|token)=)[^&#\s]*")
+"""What opens a signed address of S3, Google Cloud Storage, Azure, and others."""
+
 _VERSIONS = ("etag", "last-modified", "lastmodified", "mtime", "created", "md5hash", "content-md5", "generation")
 
 
@@ -31,7 +34,7 @@ class RemotePath:
     """A file, a directory or a pattern in a store.
 
     Attributes:
-        url: with a password, if it has one; as text a path has none.
+        url: with a password or signature, if it has one; as text a path has none.
         system: the fsspec file system that it lies in.
         path: within that.
     """
@@ -116,7 +119,7 @@ class RemotePath:
             logger.warning(
                 "%s: its store tells no time and no tag, so a change that keeps its size is not noticed", self
             )
-        return [self.url, found.get("size"), versions]
+        return [str(self), found.get("size"), versions]
 
     def stamp(self) -> tuple[int, int]:
         """Return the size of a file, -1 where the store does not tell, and an integer that changes with its `state`.
@@ -206,7 +209,7 @@ def open_store(url: str, doing: str) -> tuple[Any, str]:
 
 
 def _shown(url: str) -> str:
-    return _PASSWORD.sub(r"\1:***@", url)
+    return _SIGNATURE.sub(r"\1***", _PASSWORD.sub(r"\1:***@", url))
 
 
 @contextlib.contextmanager
@@ -233,4 +236,4 @@ def _raise_cause(err: FileNotFoundError) -> None:
 
 
 def _reason(err: BaseException) -> str:
-    return " ".join(str(err).split()) or type(err).__name__
+    return _shown(" ".join(str(err).split())) or type(err).__name__
