@@ -95,6 +95,17 @@ def test_outcomes_of_the_only_task_need_no_column_of_tasks(tmp_path: Path) -> No
     assert labels(found) == [1.0]
 
 
+def test_files_of_outcomes_without_a_row_are_no_outcomes(tmp_path: Path) -> None:
+    found = joined(tmp_path, ONE, happened([("r", 7, 1, "click")])[:0])
+    assert (labels(found), found.counts.tasks[0].events) == ([0.0], 0)
+
+
+def test_windows_are_durations_in_text_too(tmp_path: Path) -> None:
+    outcomes = happened([("r", 7, 90, "click")])
+    windows = [joined(tmp_path, ONE, outcomes, windows_s={"click": each}).counts.tasks[0] for each in ("2m", 120)]
+    assert [(each.window_s, each.attributed) for each in windows] == [(120.0, 1)] * 2
+
+
 def test_keys_are_alike_however_they_arrive(tmp_path: Path) -> None:
     outcomes = happened([("r", 7, 1, "click")])
     as_text = outcomes.set_column(1, "item_id", pa.array(["7"]))

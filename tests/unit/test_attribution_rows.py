@@ -137,6 +137,14 @@ def test_a_file_of_rows_is_the_table_of_a_join(tmp_path: Path, monkeypatch: pyte
     ]
 
 
+@pytest.mark.parametrize("column", ["clicked", "stars", "time_s", "weight"])
+def test_a_position_is_no_column_of_something_else(tmp_path: Path, column: str) -> None:
+    with pytest.raises(
+        ConfigError, match=f"position must be a column of its own, got '{column}', which is .* of the sch"
+    ):
+        join(WEIGHED, *write(tmp_path, ONE, CLICK), JoinOptions(position=column))
+
+
 def without(table: pa.Table, name: str) -> pa.Table:
     return table.drop_columns([name])
 

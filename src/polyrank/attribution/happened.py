@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 TASK, VALUE, EVENT = "task", "value", "event_id"
 
+_NOTHING = tuple(np.empty(0, kind) for kind in (np.int64, np.int64, np.float32, *[np.int64] * 4))
+"""What is read of no row."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Happened:
@@ -93,7 +96,7 @@ class HappenedReader:
     def finish(self) -> Happened:
         """Return outcomes in their order."""
         times, tasks, values, by_request, by_user, identity, whole = (
-            np.concatenate(arrays) for arrays in zip(*self._pieces, strict=True)
+            np.concatenate(arrays) for arrays in zip(_NOTHING, *self._pieces, strict=True)
         )
         order = np.lexsort((whole, tasks, values, times))
         happened = Happened(times, tasks, values, by_request, by_user, np.ones(len(times), bool))[order]

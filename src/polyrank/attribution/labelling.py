@@ -12,7 +12,7 @@ from polyrank.spelling import suggestion
 from polyrank.tasks import BinaryTask, CountTask, MulticlassTask, Task
 
 from .happened import Happened
-from .instants import SECOND, Instants
+from .instants import SECOND, Instants, seconds
 from .matching import Places, newest_before
 from .options import JoinOptions
 from .results import TaskCounts
@@ -32,7 +32,9 @@ def windows_us(schema: Schema, options: JoinOptions) -> dict[str, int]:
         if name not in names:
             known = f"the schema has {', '.join(names)}{suggestion(name, names)}"
             raise ConfigError(f"windows_s must be of tasks of the schema, got {name!r}; {known}")
-    windows = {name: round(options.windows_s.get(name, options.window_s) * SECOND) for name in names}
+    windows = {
+        name: round(seconds("windows_s", options.windows_s.get(name, options.window_s)) * SECOND) for name in names
+    }
     owners: dict[str, str] = {}
     for task in schema.tasks:
         owner = owners.setdefault(task.label, task.name)

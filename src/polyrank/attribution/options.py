@@ -16,7 +16,7 @@ class JoinOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How outcomes are joined to impressions.
 
     Attributes:
-        windows_s: by task: seconds after an impression within which an outcome counts.
+        windows_s: by task: seconds after an impression within which an outcome counts, or text such as `30m`.
         window_s: of the other tasks.
         until: what is shown or happens then or later is left out, as if it were not there yet: a datetime, ISO 8601
             text, or an integer in the schema's time unit. The newest time in the data when None, which is taken in.
@@ -29,8 +29,8 @@ class JoinOptions(msgspec.Struct, frozen=True, kw_only=True):
         positions: what `polyrank positions` wrote: weights go to the schema's `sample_weight` column.
     """
 
-    windows_s: Mapping[str, float] = {}
-    window_s: float = 3_600.0
+    windows_s: Mapping[str, float | str] = {}
+    window_s: float | str = 3_600.0
     until: datetime | int | str | None = None
     since: datetime | int | str | None = None
     user: str | None = None

@@ -42,13 +42,15 @@ class Labeller:
         """Refuse impressions that have a column which a join gives, or lack one that it needs.
 
         Raises:
-            ConfigError: positions are given, and the schema has no column of weights.
+            ConfigError: positions are given, and the schema has no column of weights; or the column for the place is
+                another one of the schema.
             DataError: impressions have, or lack, such a column.
         """
         for task in self._schema.tasks:
             if task.label in present:
                 made = f"the label of task {task.name!r}, which outcomes give"
                 raise DataError(f"impressions have a column {task.label!r}, {made}; leave it out")
+        self._check_position()
         if self._positions is not None and self._schema.sample_weight is None:
             raise ConfigError(
                 "positions need a column for the weights, and the schema has none; "
@@ -84,6 +86,16 @@ class Labeller:
         for name, values in labels.items():
             columns[name] = pa.array(values, mask=np.isnan(values))
         return pa.table(columns)
+
+    def _check_position(self) -> None:
+        schema = self._schema
+        taken = {task.label: f"a label (task {task.name!r})" for task in schema.tasks}
+        taken |= {
+            name: what for name, what in ((schema.time, "the time"), (schema.sample_weight, "the weight")) if name
+        }
+        if self._position in taken:
+            what = f"{self._position!r}, which is {taken[self._position]} of the schema"
+            raise ConfigError(f"position must be a column of its own, got {what}; choose another name")
 
     def _weights(self, rows: "pa.Table", labels: LabelColumns) -> NDArray[np.float32]:
         """Weigh clicks by their inverse propensity, and all other rows by 1.
