@@ -183,6 +183,16 @@ def test_a_column_that_is_none_of_arms_is_refused() -> None:
         compare(STARS, rows, by="user_id")
 
 
+def test_a_baseline_that_is_no_text_is_refused() -> None:
+    with pytest.raises(ConfigError, match="baseline must be the name of an arm, got 1"):
+        compare(STARS, ROWS, baseline=1)  # type: ignore[arg-type]
+
+
+def test_shares_that_are_no_mapping_are_refused() -> None:
+    with pytest.raises(ConfigError, match="shares must be a mapping of numbers by arm, got list"):
+        with_shares(compare(STARS, ROWS), [1, 1])  # type: ignore[arg-type]
+
+
 def test_versions_are_compared_as_arms_are() -> None:
     rows = ROWS.append_column("version", pa.array(np.where(ROWS["user_id"].to_numpy() % 2 == 1, 10, 9)))
     found = compare(STARS, rows, by="version")

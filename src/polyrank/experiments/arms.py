@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.arguments import instance
 from polyrank.errors import ConfigError, DataError
 from polyrank.evaluation.influence import numbered
 from polyrank.metrics.evaluation import group_codes
@@ -85,6 +86,8 @@ def read_arms(column: Column, users: NDArray[np.int64], *, by: str, baseline: st
 
 
 def _ordered(present: Sequence[str], by: str, baseline: str | None) -> tuple[str, ...]:
+    if baseline is not None:
+        instance("baseline", baseline, str, "the name of an arm")
     if baseline is not None and baseline not in present:
         known = f"{by!r} holds {', '.join(map(repr, present))}" if present else f"{by!r} is null in every row"
         raise ConfigError(f"baseline must be an arm, got {baseline!r}; {known}{suggestion(baseline, present)}")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from polyrank.arguments import is_number, shown
+from polyrank.arguments import instance, is_number, shown
 from polyrank.errors import ConfigError
 
 from .results import Comparison, SampleRatio
@@ -22,6 +22,7 @@ def with_shares(comparison: Comparison, shares: Mapping[str, float]) -> Comparis
     Raises:
         ConfigError: they are not of the arms, or not above 0 and finite.
     """
+    instance("shares", shares, Mapping, "a mapping of numbers by arm")
     names = [arm.name for arm in comparison.arms]
     if sorted(shares) != sorted(names):
         given = ", ".join(shares) or "none"
