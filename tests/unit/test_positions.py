@@ -191,6 +191,19 @@ def test_ranks_without_scores_are_refused(scored: tuple[int, ...], rank: int) ->
         estimate(SCHEMA, rows.append_column("s", pa.array(scores)), PositionOptions(method="em", score="s"))
 
 
+def test_scores_that_name_the_rank_tell_nothing_of_looks() -> None:
+    rows = simulated_clicks(0, users=50)
+    scores = pa.array(np.minimum(rows["rank"].to_numpy(), 3))
+    message = "scores of rank 2 are none of rank 1, so that looks cannot be told from relevance; "
+    with pytest.raises(DataError, match=message):
+        estimate(SCHEMA, rows.append_column("s", scores), PositionOptions(method="em", score="s"))
+
+
+def test_a_task_of_a_wrong_type_is_refused() -> None:
+    with pytest.raises(ConfigError, match="task must be the name of a task, got 5"):
+        PositionOptions(task=5)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("task", "message"),
     [("clik", "task must be a binary one, click, got 'clik'; did you mean 'click'"), ("stars", "got 'stars'")],

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-from polyrank.arguments import integer, is_number, shown
+from polyrank.arguments import instance, integer, is_number, shown
 from polyrank.errors import ConfigError
 
 Method = Literal["pairs", "em"]
@@ -45,6 +45,8 @@ class PositionOptions(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             ConfigError: a value is out of range.
         """
+        if self.task is not None:
+            instance("task", self.task, str, "the name of a task")
         integer("max_rank", self.max_rank, range(2, 201), "[2, 200]")
         if not is_number(self.limit) or not 1 <= self.limit < math.inf:
             raise ConfigError(f"limit must be 1 or above and finite, got {shown(self.limit)}")

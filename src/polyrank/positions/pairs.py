@@ -58,14 +58,15 @@ def tells_enough(rows: RankedRows) -> bool:
     if np.bincount(rows.ranks, rows.clicks, rows.num_ranks).min() < MIN_CLICKS:
         return False
     wins = pair_clicks(rows) > 0
-    return _reaches_all(wins) and _reaches_all(wins.T)
+    return bool(reached_from_first(wins).all() and reached_from_first(wins.T).all())
 
 
-def _reaches_all(linked: NDArray[np.bool_]) -> bool:
+def reached_from_first(linked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Mark the ranks that a chain of links leads to from the first, bool [K]; links are bool [K, K]."""
     reached = np.arange(len(linked)) == 0
     for _ in range(len(linked)):
         reached = reached | linked[reached].any(axis=0)
-    return bool(reached.all())
+    return reached
 
 
 def estimate_by_pairs(rows: RankedRows) -> Logs:

@@ -12,8 +12,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.errors import DataError
+
 from .clusters import errors, users_in_turn
-from .pairs import Floats, Logs
+from .pairs import Floats, Logs, reached_from_first
 from .shown_rows import RankedRows
 
 BINS = 50
@@ -42,16 +44,32 @@ class _Fit:
 
 
 def estimate_by_regression(rows: RankedRows, scores: NDArray[np.floating]) -> Logs:
-    """Estimate examination by the scores of rows [B], each rank with a click or more."""
+    """Estimate examination by the scores of rows [B], each rank with a click or more.
+
+    Raises:
+        DataError: no chain of scores leads from the first rank to another one.
+    """
     bins = _bins(scores)
     shape = (rows.num_ranks, int(bins.max()) + 1)
     cells = rows.ranks * shape[1] + bins
     shown = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
     clicks = np.bincount(cells, rows.clicks, shape[0] * shape[1]).reshape(shape).astype(np.float64)
+    _check_linked(shown > 0, clicks.sum(axis=0) > 0)
     fit = _maximised(shown, clicks)
     found = errors(_slope(shown, fit), _spread(rows, bins, fit), rows.num_users)
     logs = np.log(fit.looks / fit.looks[0])
     return Logs(logs, np.append(0.0, found[: rows.num_ranks - 1]))
+
+
+def _check_linked(shown: NDArray[np.bool_], is_clicked: NDArray[np.bool_]) -> None:
+    """Refuse bins that are of other ranks each: what is clicked more there may be looked at more, or be better."""
+    telling = (shown & is_clicked).astype(np.int64)
+    apart = np.flatnonzero(~reached_from_first(telling @ telling.T > 0))
+    if len(apart):
+        raise DataError(
+            f"scores of rank {apart[0] + 1} are none of rank 1, so that looks cannot be told from relevance; "
+            f"name another column with score, or give more rows"
+        )
 
 
 def _bins(scores: NDArray[np.floating]) -> NDArray[np.int64]:
