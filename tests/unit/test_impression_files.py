@@ -189,6 +189,21 @@ log.shown(shown.answer(items, [0]), user=shown.USER, items=items)
 """
 
 
+def test_a_file_is_put_in_place_when_the_disk_knows_that_it_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orphan(tmp_path)
+    kept: list[list[str]] = []
+
+    def flush(path: Path) -> None:
+        if path == tmp_path:
+            kept.append(sorted(each.suffix for each in path.iterdir()))
+
+    monkeypatch.setattr("polyrank.impressions.packing.flush", flush)
+    recover(tmp_path)
+    assert kept == [[".packed", ".partial"], [".parquet"]]
+
+
 def test_a_journal_that_no_file_can_hold_stays_and_others_are_recovered(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -244,6 +244,6 @@ def test_bundle_that_spark_did_not_take_is_shipped_again(toy_bundle: Path) -> No
 
     context = Stopping("stopping")
     with pytest.raises(RuntimeError):
-        ship(context, toy_bundle)  # type: ignore[arg-type]
-    ship(context, toy_bundle)  # type: ignore[arg-type]
+        ship(context, toy_bundle)
+    ship(context, toy_bundle)
     assert len(context.archives) == 2

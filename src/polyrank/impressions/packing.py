@@ -110,7 +110,9 @@ def pack(journal: Path) -> tuple[int, int]:
         journal.unlink()
         return 0, torn
     flush(partial)
-    _finish(journal.rename(journal.with_suffix(_PACKED)))
+    packed = journal.rename(journal.with_suffix(_PACKED))
+    flush(packed.parent)  # a disk that kept the second of the renames alone would have the rows twice
+    _finish(packed)
     return rows, torn
 
 
