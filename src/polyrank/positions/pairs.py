@@ -63,7 +63,7 @@ def tells_enough(rows: RankedRows) -> bool:
 
 def reached_from_first(linked: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Mark the ranks that a chain of links leads to from the first, bool [K]; links are bool [K, K]."""
-    reached = np.arange(len(linked)) == 0
+    reached: NDArray[np.bool_] = np.arange(len(linked)) == 0
     for _ in range(len(linked)):
         reached = reached | linked[reached].any(axis=0)
     return reached
