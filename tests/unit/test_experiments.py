@@ -152,6 +152,19 @@ def test_a_single_user_tells_nothing_of_others() -> None:
     assert compare(STARS, rows).users_for(found, 1.0) is None
 
 
+def test_few_users_who_are_all_alike_tell_nothing_of_others() -> None:
+    many, random = 1_000, np.random.default_rng(0)
+    rows = pa.table(
+        {
+            "user_id": [*range(many), 5_001, 5_002],
+            "arm": ["a"] * many + ["b"] * 2,
+            "stars": [*random.normal(size=many), 1.0, 1.0],
+        }
+    )
+    found = only(compare(STARS, rows))
+    assert (found.interval, found.p_value) == (None, None)
+
+
 def test_a_share_of_almost_nothing_has_no_interval() -> None:
     rows = arm_rows(np.random.default_rng(0), 50)
     centred = rows.set_column(2, "stars", pa.array(rows["stars"].to_numpy() - rows["stars"].to_numpy().mean()))

@@ -140,13 +140,22 @@ def test_version_before_is_compared_over_as_long_a_time(shop: Shop) -> None:
     assert watched.impressions_before < 200
 
 
+def test_few_lucky_impressions_of_the_version_before_roll_nothing_back(tmp_path: Path, repository: Path) -> None:
+    shop = Shop.open(tmp_path)
+    with_repository(Loop.load(shop.settings), repository)
+    shop.show(hours=(0, 4), rows=60, version=1, taste=50.0)
+    shop.show(hours=(4, 8), rows=800, version=2, seed=1)
+    watched = found(shop)
+    assert (watched.outcome, watched.compared) == ("kept", "nothing")
+
+
 def test_version_that_was_never_shown_compares_with_nothing(tmp_path: Path, repository: Path) -> None:
     shop = Shop.open(tmp_path)
     with_repository(Loop.load(shop.settings), repository)
     shop.show(hours=(4, 8), rows=800, version=2, seed=1)
     watched = found(shop)
     assert (watched.outcome, watched.compared) == ("kept", "nothing")
-    assert watched.reason == "version 1 was not shown as long before: nothing to compare with"
+    assert watched.reason == "version 1 has 0 of 100 impressions: nothing to compare with"
 
 
 def test_first_version_stays(shop: Shop) -> None:

@@ -9,14 +9,14 @@ import numpy as np
 
 from polyrank.metrics import Interval
 
-from .results import ArmMean, Difference, TaskComparison, detectable
+from .results import FEW_USERS, ArmMean, Difference, TaskComparison, detectable
 from .testing import holm, two_sided
 from .users import ArmSums, covariance
 
 
 def arm_mean(arm: str, sums: ArmSums, confidence: float) -> ArmMean:
     """Return the mean of an arm, with its interval."""
-    interval = None if sums.mean is None else around(sums.mean, _root(covariance(sums, sums)), confidence)
+    interval = None if sums.mean is None else around(sums.mean, _root(_variance(sums)), confidence)
     return ArmMean(arm=arm, users=sums.users, impressions=sums.impressions, mean=sums.mean, interval=interval)
 
 
@@ -72,7 +72,7 @@ def _relative_interval(sums: ArmSums, baseline: ArmSums, confidence: float) -> I
     Deng, Knoblich and Lu, Applying the Delta Method in Metric Analytics, KDD 2018, section 3.1.
     """
     first, second = sums.mean, baseline.mean
-    own = around(second or 0.0, _root(covariance(baseline, baseline)), confidence)
+    own = around(second or 0.0, _root(_variance(baseline)), confidence)
     if not first or not second or own is None or own[0] <= 0 <= own[1]:
         return None
     error = _error(sums, baseline, 1 / second, first / second**2)
@@ -81,8 +81,14 @@ def _relative_interval(sums: ArmSums, baseline: ArmSums, confidence: float) -> I
 
 def _error(sums: ArmSums, baseline: ArmSums, own: float, others: float) -> float:
     """Return the standard error of `own` times one mean less `others` times the other."""
-    variance = own**2 * covariance(sums, sums) + others**2 * covariance(baseline, baseline)
+    variance = own**2 * _variance(sums) + others**2 * _variance(baseline)
     return _root(variance - 2 * own * others * covariance(sums, baseline))
+
+
+def _variance(sums: ArmSums) -> float:
+    """Return the variance of a mean; NaN where few users are all alike, which says nothing of how others differ."""
+    variance = covariance(sums, sums)
+    return math.nan if variance == 0 and sums.users < FEW_USERS else variance
 
 
 def _root(variance: float) -> float:

@@ -59,8 +59,8 @@ def _waits(traffic: Traffic, published: PublishFound) -> Waiting | None:
 def _found(traffic: Traffic, published: PublishFound) -> WatchFound:
     compared, chosen = chosen_traffic(traffic)
     new, before = chosen.counts()
-    if before == 0:
-        reason = f"version {published.before} was not shown as long before: nothing to compare with"
+    if before < (enough := traffic.loop.settings.watch.min_impressions):
+        reason = f"version {published.before} has {before:,} of {enough:,} impressions: nothing to compare with"
         return WatchFound(outcome="kept", reason=reason, ends=True, compared="nothing", impressions=new)
     tasks = chosen.watched()
     worse = [each for each in tasks if each.is_worse]
