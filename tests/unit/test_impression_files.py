@@ -71,6 +71,17 @@ def test_torn_tail_is_dropped_and_counted(tmp_path: Path, torn: bytes) -> None:
     assert shown.rows(tmp_path).num_rows == 4
 
 
+def test_batch_whose_offsets_point_outside_of_it_is_dropped(tmp_path: Path) -> None:
+    path = orphan(tmp_path, batches=1)
+    last = bytearray(BATCH.serialize().to_pybytes())
+    ends = last.index(bytes([0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0]))  # of request_id
+    last[ends + 8 : ends + 12] = b"\xff\xff\xff\x7f"
+    with path.open("ab") as file:
+        file.write(last)
+    assert recover(tmp_path) == Recovered(files=1, rows=2, torn_bytes=len(last))
+    assert shown.rows(tmp_path).equals(pa.Table.from_batches([BATCH]))
+
+
 def test_every_length_of_a_journal_is_recovered_to_its_last_whole_batch(tmp_path: Path) -> None:
     data = orphan(tmp_path / "whole").read_bytes()
     first, second = (orphan(tmp_path / name, batches).stat().st_size for name, batches in (("one", 1), ("none", 0)))

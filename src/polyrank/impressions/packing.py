@@ -184,9 +184,15 @@ class _Stream:
 
     def __iter__(self) -> "Iterator[pa.RecordBatch]":
         with self._file:
-            while (batch := _unless_torn(self._reader.read_next_batch)) is not None:
+            while (batch := _unless_torn(self._next)) is not None:
                 self._count()
                 yield batch
+
+    def _next(self) -> "pa.RecordBatch":
+        """Return the next batch; what a disk has damaged may point outside of it, which would end the process."""
+        batch = self._reader.read_next_batch()
+        batch.validate(full=True)
+        return batch
 
     def _count(self) -> None:
         if self.schema is not None:
