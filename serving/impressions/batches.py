@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.errors import DataError
 from polyrank.impressions import own_fields
 from polyrank.serving.items import ITEM, Items
 from polyrank.signature import SCORE
@@ -56,6 +57,7 @@ class Batches:
         taken, start = [], 0
         for items, run in itertools.groupby(entries, key=lambda entry: entry.items):
             end = start + sum(entry.answer.num_rows for entry in run)
+            _check_keys(items, answers.slice(start, end - start), places[start:end])
             taken.append(self._columns(items, entries[0].layout).take(pa.array(places[start:end])))
             start = end
         return taken[0] if len(taken) == 1 else pa.concat_batches(taken)
@@ -68,6 +70,27 @@ class Batches:
             columns = [_column(items.column(name), layout.types.get(name), name) for name in layout.items]
             kept[layout.items] = pa.RecordBatch.from_arrays(columns, layout.items)
         return kept[layout.items]
+
+
+def _check_keys(items: Items, answer: "pa.Table", places: NDArray[np.int64]) -> None:
+    """Refuse items that are not those of the answer, as of a catalogue that was loaded anew since.
+
+    Raises:
+        DataError: an item has another key.
+    """
+    import pyarrow as pa
+
+    if items.key not in answer.column_names:
+        return
+    shown, known = answer.column(items.key), items.keys(places)
+    if shown.equals(pa.chunked_array([known])):
+        return
+    for place, key, other in zip(places.tolist(), shown.to_pylist(), known.to_pylist(), strict=True):
+        if repr(key) != repr(other):  # NaN is like itself
+            raise DataError(
+                f"items are not those of the answer: item {place} is {other!r}, and was {key!r}; give those that were "
+                "ranked"
+            )
 
 
 def _by_name(batch: "pa.RecordBatch") -> dict[str, Any]:

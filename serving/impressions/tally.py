@@ -28,6 +28,7 @@ class Tally:
         self._telemetry = telemetry
         self._lock = threading.Lock()
         self._causes: collections.Counter[str] = collections.Counter()
+        self._num_uncounted = 0
         self._warned: dict[str, float] = {}
 
     def wrote(self, rows: int) -> None:
@@ -40,6 +41,7 @@ class Tally:
         """Count rows that are lost; `report` says so, since a request does not wait for a log handler."""
         with self._lock:
             self.dropped += rows
+            self._num_uncounted += rows
             self._causes[cause] += rows
 
     def warn(self, trouble: str) -> None:
@@ -53,9 +55,11 @@ class Tally:
         """Warn of what was lost since, and count it where the client's calls are counted."""
         with self._lock:
             lost = {cause: self._causes.pop(cause) for cause in list(self._causes) if self._is_due(cause)}
+            rows, self._num_uncounted = self._num_uncounted, 0
+        if rows:
+            self._telemetry.impressions("dropped", rows)
         for cause, rows in lost.items():
             _LOG.warning("%s impressions are lost: %s", f"{rows:,}", cause)
-            self._telemetry.impressions("dropped", rows)
 
     def _is_due(self, text: str) -> bool:
         """Say whether a warning has not been given for a while, and note that it is given now."""

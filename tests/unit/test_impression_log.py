@@ -280,6 +280,17 @@ def test_value_that_no_column_takes_drops_its_list_alone(
     assert "1 impressions are lost: a list cannot be written: " in caplog.text
 
 
+def test_list_of_other_items_than_were_ranked_is_dropped(
+    log: ImpressionLog, items: Items, caplog: pytest.LogCaptureFixture
+) -> None:
+    anew = shown.items(shown.CATALOG.take([1, 0, 2, 3]))
+    log.shown(shown.answer(items), user=shown.USER, items=anew)
+    log.shown(shown.answer(items, [3]), user=shown.USER, items=anew)
+    assert [row["sku"] for row in written(log)] == ["d"]
+    assert log.dropped == 3
+    assert "items are not those of the answer: item 0 is 'b', and was 'a'; give those that were ranked" in caplog.text
+
+
 def test_column_that_parquet_cannot_hold_drops_rows(log: ImpressionLog, caplog: pytest.LogCaptureFixture) -> None:
     spans = pa.array([pa.MonthDayNano([1, 2, 3])] * 4)
     items = shown.items(shown.CATALOG.append_column("span", spans), key="span")
@@ -373,6 +384,17 @@ def test_impressions_are_counted_with_the_calls(tmp_path: Path, items: Items) ->
     name = "polyrank_client_impressions_total"
     assert registry.get_sample_value(name, {"outcome": "written"}) == 3
     assert registry.get_sample_value(name, {"outcome": "dropped"}) == 3
+
+
+def test_rows_lost_within_a_minute_of_a_warning_are_counted_too(tmp_path: Path, items: Items) -> None:
+    registry = CollectorRegistry()
+    with ImpressionLog(tmp_path, telemetry=Metrics(registry)) as log:
+        for _ in range(2):
+            log.shown(shown.answer(items), user={**shown.USER, "age": object()}, items=items)
+            log.flush()
+        log.shown(shown.answer(items), user={**shown.USER, "age": object()}, items=items)
+    assert log.dropped == 9
+    assert registry.get_sample_value("polyrank_client_impressions_total", {"outcome": "dropped"}) == 9
 
 
 @pytest.mark.parametrize(
