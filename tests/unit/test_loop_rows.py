@@ -89,6 +89,16 @@ def test_first_cycle_takes_all_whose_labels_are_due(shop: Shop) -> None:
     assert not (shop.folder / "loop" / "cycles" / "000001" / "rows" / "earlier.parquet").exists()
 
 
+def test_an_outcome_from_the_future_does_not_end_the_loop(shop: Shop) -> None:
+    folder = shop.folder / "outcomes"
+    first = pq.read_table(next(folder.iterdir())).slice(0, 1)
+    future = pa.array([hour(24 * 365 * 50)], first.schema.field("time").type)
+    pq.write_table(first.set_column(first.column_names.index("time"), "time", future), folder / "future.parquet")
+    rows = found(shop)
+    assert rows.until <= hour(4.6)
+    assert rows.new == 800
+
+
 def test_too_few_new_rows_are_waited_for(shop: Shop) -> None:
     shop.settings.write_text(LOOP.replace("min_rows = 300", "min_rows = 5_000"))
     assert waits(shop).startswith("new rows whose labels are due: 7")

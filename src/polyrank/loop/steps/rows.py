@@ -2,7 +2,7 @@
 
 import dataclasses
 import shutil
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from polyrank.loop.findings import RowsFound, TrainFound
 from polyrank.loop.glimpse import num_since
 from polyrank.loop.live import live_version
 from polyrank.loop.settings import Loop
+from polyrank.schema import Schema
 from polyrank.staging import staged_directory
 from polyrank.times import Times
 
@@ -158,9 +159,21 @@ def _gathered(loop: Loop, since: datetime | None, base: "pa.Table | None", *, is
     joined = join(schema, loop.path(rows.impressions), loop.path(rows.outcomes), join_options(loop, since))
     check_present(loop.path(rows.impressions), joined.table.column_names, schema.training_columns)
     found = joined.table.select(schema.training_columns)
+    until = min(joined.counts.until, _all_due(schema, found, windows))
     if base is not None:
         found = _together(loop, base, found)
-    return _Gathered(loop, found, joined.counts.until, joint_windows(schema, windows), base_until, joined.counts)
+    return _Gathered(loop, found, until, joint_windows(schema, windows), base_until, joined.counts)
+
+
+def _all_due(schema: Schema, rows: "pa.Table", windows: dict[str, float]) -> datetime:
+    """Return when the windows of all rows are over: an outcome of a clock that is years ahead brings no later end.
+
+    Without this the next cycle would wait for rows that are shown after it.
+    """
+    if not rows.num_rows:
+        return datetime.max.replace(tzinfo=UTC)
+    unit = timedelta(seconds=1)  # times are in the schema's unit, rounded down
+    return as_time(int(moments_of(schema, rows).max())) + timedelta(seconds=max(windows.values())) + unit
 
 
 def join_options(loop: Loop, since: datetime | None) -> JoinOptions:
