@@ -244,6 +244,16 @@ def test_bundle_of_no_use_is_made_anew(shop: Shop, kind: str) -> None:
     assert Bundle.load(folder(shop) / "bundle").signature.run_id == recorded(shop, TrainFound).run_id
 
 
+@pytest.mark.parametrize(
+    "settings", ['rows_only = true\nembeddings = "fp16"', 'rows_only = true\nonnxruntime = "1.20"', ""]
+)
+def test_bundle_of_other_settings_is_made_anew(shop: Shop, settings: str) -> None:
+    change(shop, "rows_only = true", settings)
+    before = (folder(shop) / "bundle" / "model.onnx").stat().st_mtime_ns
+    rerun(shop, ParityStep(), ParityFound)
+    assert (folder(shop) / "bundle" / "model.onnx").stat().st_mtime_ns > before
+
+
 def test_export_has_the_options_of_the_settings(shop: Shop) -> None:
     change(shop, "rows_only = true", 'embeddings = "fp16"\nscore = "product"\ntop_k = 3\ntriton = "26.07"')
     options = options_of(Loop.load(shop.settings).settings.export)

@@ -7,7 +7,7 @@ from polyrank.errors import RepositoryError
 from polyrank.loop.cycles import Cycle, History
 from polyrank.loop.findings import ParityFound, TrainFound
 from polyrank.loop.sections import ExportSection
-from polyrank.signature import Precision
+from polyrank.signature import Precision, Signature
 
 from .protocol import Done
 
@@ -24,10 +24,10 @@ class ParityStep:
         """Export, unless the bundle is there."""
         from polyrank.export import export_onnx
 
-        settings = cycle.loop.settings.export
-        bundle = _there(cycle)
+        options = options_of(cycle.loop.settings.export)
+        bundle = _there(cycle, options)
         if bundle is None:
-            bundle = export_onnx(cycle.run, out=cycle.bundle, options=options_of(settings))
+            bundle = export_onnx(cycle.run, out=cycle.bundle, options=options)
         worst, signature = bundle.parity().worst, bundle.signature
         target = f"Triton {signature.triton}" if signature.triton else f"ONNX Runtime {signature.onnxruntime}"
         found = ParityFound(
@@ -53,17 +53,38 @@ def options_of(settings: ExportSection) -> "ExportOptions":
     )
 
 
-def _there(cycle: Cycle) -> "Bundle | None":
-    """Return the bundle of an attempt that was cut off before its record; None where there is none of the run."""
+def _there(cycle: Cycle, options: "ExportOptions") -> "Bundle | None":
+    """Return the bundle of an attempt that was cut off before its record; None where there is none such of the run."""
     from polyrank.export import Bundle
 
     if not cycle.bundle.is_dir():
         return None
     try:
         bundle = Bundle.load(cycle.bundle)
-        if bundle.signature.run_id == cycle.found(TrainFound).run_id:
+        if bundle.signature.run_id == cycle.found(TrainFound).run_id and _is_as_asked(bundle, options):
             return bundle
     except RepositoryError:
         pass
     shutil.rmtree(cycle.bundle)
     return None
+
+
+def _is_as_asked(bundle: "Bundle", options: "ExportOptions") -> bool:
+    """Say whether a bundle is what the settings ask for, which may have changed since.
+
+    Raises:
+        RepositoryError: a file of it is missing or damaged.
+    """
+    own, requests = bundle.signature, bundle.requests
+    made = None if requests is None else requests.signature.request
+    asked = options.requests
+    are_requests = made is asked is None or (
+        made is not None and asked is not None and (made.combination, made.top_k) == (asked.combination, asked.top_k)
+    )
+    return are_requests and own.precision == options.precision and _is_target(own, options)
+
+
+def _is_target(own: Signature, options: "ExportOptions") -> bool:
+    if options.onnxruntime is not None:
+        return own.triton is None and own.onnxruntime == options.onnxruntime
+    return own.triton is not None and options.triton in (None, own.triton)
