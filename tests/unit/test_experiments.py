@@ -317,6 +317,14 @@ def test_a_single_arm_is_refused(arm: str | None, held: str) -> None:
         compare(STARS, rows)
 
 
+def test_a_column_of_lists_names_no_arms() -> None:
+    rows = pa.table({"user_id": [1, 2], "arm": [["a"], ["b"]], "stars": [1.0, 2.0]})
+    with pytest.raises(
+        DataError, match=r"^column 'arm' holds list<.*>; one value a row expected, as names of arms are$"
+    ):
+        compare(STARS, rows)
+
+
 def test_users_must_be_known() -> None:
     schema = msgspec.structs.replace(STARS, features=STARS.features[1:], group=None)
     with pytest.raises(ConfigError, match="user must be named, since the schema has no group"):

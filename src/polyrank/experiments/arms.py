@@ -76,9 +76,9 @@ def read_arms(column: Column, users: NDArray[np.int64], *, by: str, baseline: st
 
     Raises:
         ConfigError: no arm is named `baseline`, or there are more than 100.
-        DataError: there are not two arms.
+        DataError: there are not two arms, or the column holds lists, maps or structs.
     """
-    values, codes = _encoded(column)
+    values, codes = _encoded(column, by)
     names = _ordered(sorted(set(values), key=_natural), by, baseline)
     places = np.array([*(names.index(value) for value in values), -1])
     units = numbered(group_codes(users), len(users))
@@ -101,13 +101,15 @@ def _ordered(present: Sequence[str], by: str, baseline: str | None) -> tuple[str
     return (first, *(name for name in present if name != first))
 
 
-def _encoded(column: Column) -> tuple[list[str], NDArray[np.int64]]:
+def _encoded(column: Column, by: str) -> tuple[list[str], NDArray[np.int64]]:
     """Return the texts of a column, and the place of each row's among them, -1 where it is missing."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if isinstance(column, list):
         column = pa.array([None if is_missing(value) else str(value) for value in column], pa.string())
+    if pa.types.is_nested(column.type):
+        raise DataError(f"column {by!r} holds {column.type}; one value a row expected, as names of arms are")
     values = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if pa.types.is_dictionary(values.type):  # which may hold what no row has
         values = values.dictionary_decode()
