@@ -61,6 +61,9 @@ def export_module(
         OutputError: `out` exists or cannot be written.
     """
     options, out = options or ExportOptions(), Path(out)
+    instance("schema", schema, Schema, "a Schema, such as Schema.load(path)")
+    if rows is None:
+        raise ConfigError("rows must be a table, a frame, a list of dicts or files, got None")
     if options.precision.prune_rows:
         raise ExportError("only a run of polyrank train says which rows training changed; leave prune_rows out")
     target = resolve_target(options.triton, options.onnxruntime)

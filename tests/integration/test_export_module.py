@@ -181,9 +181,13 @@ def failing(_answers: dict[str, Tensor], _dense: Tensor) -> Any:
             lambda answers, dense: answers | {"click": dense[:, 0]},
             "module answers a row of 'click' with a number that is not finite; rows with missing values",
         ),
+        (
+            lambda answers, _: answers | {"click": (answers["click"] - answers["click"].mean()).sigmoid()},
+            "module answers a row of 'click' with 0.5 alone and .* among other rows; a server mixes requests",
+        ),
         (failing, "module fails on 201 encoded rows: index out of range in self; it is called as module"),
     ],
-    ids=["tensor", "task missing", "two columns", "bool", "NaN", "raises"],
+    ids=["tensor", "task missing", "two columns", "bool", "NaN", "other rows", "raises"],
 )
 def test_wrong_answers_are_refused(tmp_path: Path, change: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
@@ -205,11 +209,13 @@ def with_transform() -> pr.Schema:
             ConfigError,
             "feature 'age' has transform, but a module of yours gets numbers as",
         ),
+        ({"schema": "schema.toml"}, ConfigError, r"^schema must be a Schema, such as Schema.load\(path\), got 'schema"),
+        ({"rows": None}, ConfigError, "^rows must be a table, a frame, a list of dicts or files, got None$"),
         ({"rows": rows(0)}, DataError, "row"),
         ({"rows": rows().drop(["city"])}, DataError, "city"),
         ({"options": ExportOptions(precision=Precision(prune_rows=True))}, ExportError, "leave prune_rows out"),
     ],
-    ids=["no module", "elsewhere", "transform", "no rows", "no column", "pruned"],
+    ids=["no module", "elsewhere", "transform", "path of a schema", "None", "no rows", "no column", "pruned"],
 )
 def test_wrong_arguments_are_refused(
     tmp_path: Path, arguments: dict[str, Any], error: type[PolyrankError], message: str

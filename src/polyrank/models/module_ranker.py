@@ -1,6 +1,6 @@
 """A module of PyTorch that was trained elsewhere, asked like a ranker that was trained here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -12,6 +12,9 @@ from polyrank.schema import Schema
 
 from .answering_module import AnsweringModule
 from .trained import tensors
+
+_ALONE = 1e-4
+"""How far sums of another order may go apart; far less than a mean over a batch moves."""
 
 
 class RankerModule(Protocol):
@@ -79,6 +82,19 @@ class ModuleRanker(AnsweringModule):
             raise ConfigError(f"module must return a dict of {', '.join(self.widths)}, got {_shown(found)}")
         for name, width in self.widths.items():
             _check_answer(name, found[name], len(rows), width)
+        self._check_alone(tensors(rows), found)
+
+    def _check_alone(self, given: Sequence[Tensor | None], found: Mapping[str, Tensor]) -> None:
+        """Refuse answers that depend on the other rows of a batch, which a server makes of many requests."""
+        with torch.inference_mode():
+            alone = self.network(*(None if each is None else _given(each[:1]) for each in given))
+        for name in self.widths:
+            in_batch, own = found[name][:1].double().reshape(-1), alone[name].double().reshape(-1)
+            if not torch.allclose(in_batch, own, rtol=_ALONE, atol=_ALONE):
+                raise ConfigError(
+                    f"module answers a row of {name!r} with {own[0]:g} alone and {in_batch[0]:g} among other rows; a "
+                    "server mixes requests, so that no answer may depend on other rows, nor on chance"
+                )
 
 
 def _given(tensor: Tensor | None) -> Tensor | None:
