@@ -163,6 +163,10 @@ REFUSED: dict[str, tuple[Refused, str]] = {
         lambda df, bundle, _: score(df.withColumn("history", df.hour), bundle, keep=["row"]),
         r"^column 'history' is bigint; a bag takes lists$",
     ),
+    "keep is text": (
+        lambda df, bundle, _: score(df, bundle, keep="row"),
+        r"^keep must be a list of columns, as in keep=\['user_id'\], got 'row'$",
+    ),
     "keep names a score": (
         lambda df, bundle, _: score(df, bundle, keep=["click"]),
         r"^keep names column 'click', which scores have too; rename it in df, or keep others, as in keep=",

@@ -41,8 +41,8 @@ def score(
             unless `spark.sql.execution.arrow.maxRecordsPerBatch` says otherwise.
 
     Raises:
-        ConfigError: `df` is no DataFrame; `keep` names a column twice, or one that scores have too; or `batch_rows` is
-            not in [1, 1,000,000].
+        ConfigError: `df` is no DataFrame; `keep` is text, or names a column twice, or one that scores have too; or
+            `batch_rows` is not in [1, 1,000,000].
         DataError: a column is missing, or of a type that its feature does not take. A job that reads a wrong value
             fails, and its error ends in the line that says so.
         MissingExtraError: the extra `spark` is not installed.
@@ -55,6 +55,8 @@ def score(
     folder = path("bundle", bundle)
     served = served_by(folder)
     schema = served.signature.schema
+    if isinstance(keep, str):
+        raise ConfigError(f"keep must be a list of columns, as in keep=['user_id'], got {keep!r}")
     kept = list(df.columns if keep is None else keep)
     _check_keep(kept, served, "df has" if keep is None else "keep names")
     read = list(dict.fromkeys((*schema.feature_columns, *kept)))
