@@ -3,6 +3,8 @@
 import shutil
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from polyrank.errors import RepositoryError
 from polyrank.loop.cycles import Cycle, History
 from polyrank.loop.findings import ParityFound, TrainFound
@@ -24,7 +26,10 @@ class ParityStep:
         """Export, unless the bundle is there."""
         from polyrank.export import export_onnx
 
-        options = options_of(cycle.loop.settings.export)
+        settings = cycle.loop.settings.export
+        if cycle.found(TrainFound).started_from is not None:  # such a run does not say which rows were trained
+            settings = msgspec.structs.replace(settings, prune_rows=False)
+        options = options_of(settings)
         bundle = _there(cycle, options)
         if bundle is None:
             bundle = export_onnx(cycle.run, out=cycle.bundle, options=options)
@@ -77,11 +82,9 @@ def _is_as_asked(bundle: "Bundle", options: "ExportOptions") -> bool:
     """
     own, requests = bundle.signature, bundle.requests
     made = None if requests is None else requests.signature.request
-    asked = options.requests
-    are_requests = made is asked is None or (
-        made is not None and asked is not None and (made.combination, made.top_k) == (asked.combination, asked.top_k)
-    )
-    return are_requests and own.precision == options.precision and _is_target(own, options)
+    has = None if made is None else (made.combination, made.top_k)
+    wants = None if options.requests is None else (options.requests.combination, options.requests.top_k)
+    return has == wants and own.precision == options.precision and _is_target(own, options)
 
 
 def _is_target(own: Signature, options: "ExportOptions") -> bool:
