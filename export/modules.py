@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -91,7 +91,7 @@ class _ModuleSubject:
 
 def _subject(module: nn.Module, schema: Schema, rows: Rows | str | Path, *, with_labels: bool) -> _ModuleSubject:
     instance("module", module, nn.Module, "a module of PyTorch")
-    for name, value in module.state_dict().items():
+    for name, value in _tensors(module):
         if value.device.type != "cpu":
             raise ConfigError(f"module must be on the CPU, got {name!r} on {value.device}; call module.cpu()")
     refuse_unserved(schema)
@@ -124,6 +124,12 @@ def _encoded(
     return Encoder(schema).encode_columns(columns), label_matrix(schema, columns) if with_labels else None
 
 
+def _tensors(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield all that a module holds, by name: of its buffers those too that its state leaves out."""
+    yield from module.named_parameters()
+    yield from module.named_buffers()
+
+
 def _class_of(module: nn.Module) -> str:
     return f"{type(module).__module__}.{type(module).__qualname__}"
 
@@ -132,7 +138,7 @@ def _content_hash(schema: Schema, module: nn.Module) -> str:
     """Return the first 12 hexadecimal digits of SHA-256 over schema, class and weights, as runs have it of theirs."""
     digest = hashlib.sha256(schema.to_toml().encode())
     digest.update(_class_of(module).encode())
-    for name, value in module.state_dict().items():
+    for name, value in _tensors(module):
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
         digest.update(value.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:12]

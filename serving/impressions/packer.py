@@ -35,11 +35,12 @@ class Packer:
         """Hand over a journal that nothing is added to any more."""
         self._handed.put(journal)
 
-    def settle(self) -> threading.Event:
-        """Return what is set once all journals handed over so far are packed, or cannot be."""
+    def settle(self) -> None:
+        """Wait until all journals handed over so far are packed, or cannot be."""
         done = threading.Event()
         self._handed.put(done)
-        return done
+        while not done.wait(1.0) and self._thread.is_alive():
+            pass
 
     def close(self) -> None:
         """Pack all, and leave to the next writer what cannot be."""

@@ -35,7 +35,7 @@ class Tally:
         """Count rows that a journal has."""
         with self._lock:
             self.written += rows
-        self._telemetry.impressions("written", rows)
+        self._count("written", rows)
 
     def drop(self, rows: int, cause: str) -> None:
         """Count rows that are lost; `report` says so, since a request does not wait for a log handler."""
@@ -57,9 +57,15 @@ class Tally:
             lost = {cause: self._causes.pop(cause) for cause in list(self._causes) if self._is_due(cause)}
             rows, self._num_uncounted = self._num_uncounted, 0
         if rows:
-            self._telemetry.impressions("dropped", rows)
+            self._count("dropped", rows)
         for cause, rows in lost.items():
             _LOG.warning("%s impressions are lost: %s", f"{rows:,}", cause)
+
+    def _count(self, outcome: str, rows: int) -> None:
+        try:
+            self._telemetry.impressions(outcome, rows)
+        except Exception as err:  # noqa: BLE001 (telemetry of the user's own must not end the writer)
+            self.warn(f"telemetry does not count impressions: {reason(err)}")
 
     def _is_due(self, text: str) -> bool:
         """Say whether a warning has not been given for a while, and note that it is given now."""
@@ -75,4 +81,4 @@ class Tally:
 def reason(err: Exception) -> str:
     """Return why the system refused, in its own words; of what is no error of the system, its first line."""
     number = err.errno if isinstance(err, OSError) else None
-    return (os.strerror(number) if number else str(err).splitlines()[0]).lower()
+    return (os.strerror(number) if number else (str(err) or type(err).__name__).splitlines()[0]).lower()

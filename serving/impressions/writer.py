@@ -60,7 +60,7 @@ class Writer:
         while not done.wait(1.0) and self._thread.is_alive():
             pass
         if rotates:
-            self._packer.settle().wait()
+            self._packer.settle()
 
     def close(self) -> None:
         """Write all, and end the threads."""

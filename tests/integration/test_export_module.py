@@ -129,6 +129,15 @@ def test_id_follows_schema_and_weights(tmp_path: Path) -> None:
     assert len(set(ids)) == 3
 
 
+def test_id_follows_buffers_that_the_state_leaves_out(tmp_path: Path) -> None:
+    ids = set()
+    for shift in (0.0, 1.0):
+        module = Elsewhere()
+        module.register_buffer("shift", torch.tensor(shift), persistent=False)
+        ids.add(export_module(module, SCHEMA, rows(), out=tmp_path / str(shift)).signature.run_id)
+    assert len(ids) == 2
+
+
 def renamed() -> pr.Schema:
     return msgspec.structs.replace(SCHEMA, name="other")
 

@@ -282,7 +282,9 @@ def test_columns_of_a_large_row_group_come_as_they_are_read(url: str, monkeypatc
 
 
 def test_password_is_never_shown() -> None:
-    assert str(RemotePath("ftp://me:secret@host/logs", None, "/logs")) == "ftp://me:***@host/logs"
+    place = RemotePath("ftp://me:secret@host/logs", None, "/logs")
+    assert str(place) == "ftp://me:***@host/logs"
+    assert "secret" not in repr(place)
 
 
 @pytest.mark.parametrize("name", ["X-Amz-Signature", "X-Amz-Security-Token", "X-Goog-Credential", "sig", "token"])

@@ -1,5 +1,6 @@
 """Journals and what becomes of them, whatever kills their writers."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 from artefacts import shown
 
 from polyrank.errors import ConfigError
-from polyrank.impressions import Journal, Recovered, check_storable, recover
+from polyrank.impressions import Journal, Recovered, check_storable, pack, recover
 from polyrank.serving import ImpressionLog
 
 SCHEMA = pa.schema([("request_id", pa.string()), ("scores", pa.map_(pa.string(), pa.float32()))])
@@ -226,3 +227,18 @@ def test_a_journal_that_no_file_can_hold_stays_and_others_are_recovered(
     assert recover(tmp_path).rows == 4
     assert [odd.path] == list(tmp_path.glob(".impressions-*"))
     assert f"{odd.path} cannot be made a Parquet file, and stays" in caplog.text
+
+
+def test_packing_ends_what_an_earlier_try_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = orphan(tmp_path)
+    monkeypatch.setattr("polyrank.impressions.packing._finish", failing)
+    with pytest.raises(OSError, match="input/output error"):
+        pack(journal)
+    monkeypatch.undo()
+    pack(journal)
+    assert [file.suffix for file in tmp_path.iterdir()] == [".parquet"]
+    assert shown.rows(tmp_path).num_rows == 4
+
+
+def failing(_packed: Path) -> None:
+    raise OSError(errno.EIO, "input/output error")

@@ -466,3 +466,19 @@ def _renamed(name: str, to: str) -> Schema:
 def _free(disk: Path) -> int:
     found = os.statvfs(disk)
     return found.f_bavail * found.f_frsize
+
+
+class Broken(Telemetry):
+    """Counts nothing, and fails."""
+
+    def impressions(self, outcome: str, rows: int) -> None:
+        raise RuntimeError(f"{outcome}: {rows}")
+
+
+def test_telemetry_that_fails_ends_no_log(tmp_path: Path, items: Items, caplog: pytest.LogCaptureFixture) -> None:
+    with ImpressionLog(tmp_path, telemetry=Broken()) as log:
+        for _ in range(2):
+            log.shown(shown.answer(items, [0]), user=shown.USER, items=items)
+            log.flush()
+    assert shown.rows(tmp_path).num_rows == log.written == 2
+    assert "telemetry does not count impressions: written: 1" in caplog.text

@@ -41,7 +41,7 @@ def open_shards(folder: Path, schema: Schema, config: TrainConfig) -> "ShardStor
     if len(manifest.shards) > limit:
         raise DataError(
             f"{folder} holds {len(manifest.shards):,} shards, and this process may open {limit:,}; raise the limit "
-            f"(ulimit -n), or encode fewer partitions, as of df.coalesce({limit})"
+            f"(ulimit -n), or encode fewer partitions, as of df.coalesce({max(limit, 1)})"
         )
     return ShardStorage([_opened(folder, shard, way) for shard in manifest.shards])
 

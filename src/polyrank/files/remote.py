@@ -39,7 +39,7 @@ class RemotePath:
         path: within that.
     """
 
-    url: str
+    url: str = dataclasses.field(repr=False)
     system: Any = dataclasses.field(compare=False, repr=False)
     path: str = dataclasses.field(compare=False)
 

@@ -91,7 +91,7 @@ def pack(journal: Path) -> tuple[int, int]:
     Parquet file, even when a reader has taken that away already.
 
     Returns:
-        Rows, and bytes at the end of the journal that were no whole batch.
+        Rows, and bytes at the end of the journal that were no whole batch; 0 and 0 of a try that only ends another.
 
     Raises:
         OSError: the disk is full or fails; the journal stays.
@@ -99,7 +99,10 @@ def pack(journal: Path) -> tuple[int, int]:
     """
     import pyarrow as pa
 
-    partial = _partial(journal)
+    partial, packed = _partial(journal), journal.with_suffix(_PACKED)
+    if packed.exists():  # the disk failed between the renames of an earlier try
+        _finish(packed)
+        return 0, 0
     try:
         rows, torn = _write(journal, partial)
     except (OSError, pa.ArrowException):
@@ -110,7 +113,7 @@ def pack(journal: Path) -> tuple[int, int]:
         journal.unlink()
         return 0, torn
     flush(partial)
-    packed = journal.rename(journal.with_suffix(_PACKED))
+    journal.rename(packed)
     flush(packed.parent)  # a disk that kept the second of the renames alone would have the rows twice
     _finish(packed)
     return rows, torn
