@@ -18,7 +18,7 @@ from .config_sections import CheckpointConfig
 from .preparing import TrainingData
 from .processes import job_id
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever a checkpoint comes to hold other things, or the same steps come to do something else."""
 
 _MISSING = "nothing"

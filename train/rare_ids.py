@@ -1,5 +1,7 @@
 """Rows of embedding tables that few ids of the training rows fall on: they train, and answer, as "missing" does."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -10,13 +12,26 @@ from .config_sections import RareIdsConfig
 from .encoded import Selection
 
 
-def mask_rare_rows(model: MultiTaskRanker, rows: Selection, config: RareIdsConfig) -> None:
-    """Send rows that are rare among the training rows to that of "missing", until `fold_rare_rows`."""
+def mask_rare_rows(
+    model: MultiTaskRanker, rows: Selection, config: RareIdsConfig, known: Mapping[str, Tensor] | None = None
+) -> None:
+    """Send rows that are rare among the training rows to that of "missing", until `fold_rare_rows`.
+
+    Args:
+        model: whose tables they are of.
+        rows: of the training.
+        config: says what is rare.
+        known: rows that an older run has trained, which are not rare, bool (R,) by parameter.
+    """
     if config.min_count > 0:
-        for module in _tables(model):
+        for name, module in model.named_modules():
+            if not isinstance(module, FusedTable):
+                continue
             counts = count_rows(module, rows)
             firsts = module.first_rows()  # (R,)
             kept = (counts >= config.min_count) | (firsts == torch.arange(len(firsts)))
+            if known is not None:
+                kept |= known[f"{name}.weight"]
             module.stand_ins = torch.where(kept, torch.arange(len(firsts)), firsts)
 
 

@@ -16,7 +16,7 @@ from polyrank.errors import ConfigError
 from polyrank.files import Location
 from polyrank.metrics import Bootstrap, Evaluation, Metrics
 from polyrank.models import TrainedRanker
-from polyrank.models.trained import content_hash, save_trained_rows
+from polyrank.models.trained import TRAINED_ROWS_FILE, content_hash, save_trained_rows
 from polyrank.room import require_disk
 from polyrank.rows import Rows
 from polyrank.schema import Schema, toml_text
@@ -99,7 +99,7 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
 
     Raises:
         ConfigError: the architecture, or the way of balancing losses, does not go with the schema's tasks; or
-            `rare_ids.min_count` with `warm_start`.
+            `rare_ids.min_count` with an older run that does not say which rows it trained.
         MissingExtraError: it needs the extra `balancing`.
         DataError: the data cannot be read, or do not fit the schema; or the checkpoint is damaged, or that of another
             training.
@@ -111,7 +111,7 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
     schema = weighted(schema, config.task_weights)
     older = None if warm_start is None else Path(warm_start)
     with joined() as processes:
-        _refuse_early(schema, target, config, processes, resume=resume, is_warm=older is not None)
+        _refuse_early(schema, target, config, processes, resume=resume, older=older)
         resume = resume or processes.share(is_of_this_job(target))
         older_id = None if older is None else TrainedRanker.load(older).run_id
         scalars = Scalars(Path(tensorboard)) if tensorboard is not None and processes.is_first else None
@@ -193,13 +193,13 @@ def calibrate_and_validate(
 
 
 def _refuse_early(
-    schema: Schema, target: Path, config: TrainConfig, processes: Processes, *, resume: bool, is_warm: bool
+    schema: Schema, target: Path, config: TrainConfig, processes: Processes, *, resume: bool, older: Path | None
 ) -> None:
     """Refuse what cannot end well, before hours of encoding."""
-    if is_warm and config.rare_ids.min_count > 0:
+    if older is not None and config.rare_ids.min_count > 0 and not (older / TRAINED_ROWS_FILE).is_file():
         raise ConfigError(
-            f"$.rare_ids.min_count = {config.rare_ids.min_count} would forget ids that the older run knows and the new "
-            f"rows lack; leave it out to start from an older run"
+            f"$.rare_ids.min_count = {config.rare_ids.min_count} would forget ids that the new rows lack, since "
+            f"{older} does not say which it knows; leave it out, or train that run anew"
         )
     if processes.is_first:
         refuse_existing(target)
@@ -217,7 +217,7 @@ def _write(stage: Path, run: Run, data: TrainingData, training: Training, config
     """Write all files of a run, and return it with its id."""
     sample = data.validation.read((0, min(SAMPLE_ROWS, len(data.validation))))
     TrainedRanker.save(stage, training.schema, toml_text(config), training.model, sample.batch, sample.labels)
-    if training.origin is None:  # rows of an older run are trained too, and nothing here says which
+    if training.origin is None or training.known is not None:  # else rows of an older run are trained, unknown which
         save_trained_rows(stage, training.trained_rows)
     run = dataclasses.replace(run, run_id=content_hash(stage))
     _write_metrics(stage / METRICS_FILE, run, data, training)

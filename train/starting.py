@@ -9,17 +9,19 @@ import torch
 from polyrank.errors import DataError
 from polyrank.models import MultiTaskRanker, TrainedRanker
 from polyrank.models.neighbors import load_neighbors
+from polyrank.models.trained import load_trained_rows
 from polyrank.schema import Schema
 
 from .balancing import build_balancer
 from .checkpoint_file import Checkpoint
 from .config import TrainConfig
+from .loop import part_of
 from .neighbors import fit_neighbors
 from .preparing import TrainingData
 from .processes import ALONE, Processes
 from .stopping import Stopping
 from .training import OnValidation, Training
-from .warm import kept_statistics, take_over
+from .warm import kept_statistics, take_over, trained_before
 from .warnings import warn_unread
 
 logger = logging.getLogger(__name__)
@@ -58,10 +60,13 @@ def begin(
     model = MultiTaskRanker(data.schema, config.model)
     model.network.baseline.start_at([torch.from_numpy(logits) for logits in data.base_logits])
     origin = None if older is None else take_over(model, data.schema, config.model, older, str(warm_start))
+    known = None
+    if older is not None and warm_start is not None and (trained := load_trained_rows(warm_start, older.model)):
+        known = trained_before(model, data.schema, config.model, older, trained)
     del older  # its memory is wanted for the training
     engagements = ((rows.ids, rows.labels) for rows in data.train.chunks())
     load_neighbors(model, fit_neighbors(data.schema, engagements, progress=progress and processes.is_first))
-    training = Training(model, data, config, processes, on_validation)
+    training = Training(model, data, config, processes, on_validation, known)
     training.origin = None if origin is None else dataclasses.asdict(origin)
     return training
 
@@ -73,7 +78,8 @@ def go_on(data: TrainingData, config: TrainConfig, found: Checkpoint, path: Path
         DataError: the checkpoint does not fit the model.
     """
     data = dataclasses.replace(data, schema=Schema.from_toml(found.values["schema"]))
-    training = Training(MultiTaskRanker(data.schema, config.model), data, config, processes)
+    known = part_of(found.tensors, "known") or None
+    training = Training(MultiTaskRanker(data.schema, config.model), data, config, processes, known=known)
     _load(training, found, path)
     at = training.at
     logger.info(

@@ -42,13 +42,24 @@ def count_table_rows(model: MultiTaskRanker, optimizer: RowOptimizer) -> dict[st
     return found
 
 
-def trained_rows(model: MultiTaskRanker, optimizer: RowOptimizer) -> dict[str, Tensor]:
-    """Return which rows of each table a step changed, a bit for each, by parameter: uint8 (ceil(R / 8),)."""
+def trained_rows(
+    model: MultiTaskRanker, optimizer: RowOptimizer, known: Mapping[str, Tensor] | None = None
+) -> dict[str, Tensor]:
+    """Return which rows of each table a step changed, a bit for each, by parameter: uint8 (ceil(R / 8),).
+
+    Args:
+        model: whose tables they are of.
+        optimizer: which changed them.
+        known: those that an older run had changed, bool (R,) by parameter.
+    """
     changed = {id(table): rows for table, rows in zip(optimizer.tables, optimizer.changed_rows(), strict=True)}
-    tables = ((name, module) for name, module in model.named_modules() if isinstance(module, FusedTable))
-    return {
-        f"{name}.weight": torch.from_numpy(np.packbits(changed[id(table.weight)].numpy())) for name, table in tables
-    }
+    found = {}
+    for name, module in model.named_modules():
+        if isinstance(module, FusedTable):
+            rows, parameter = changed[id(module.weight)], f"{name}.weight"
+            trained = rows if known is None else rows | known[parameter]
+            found[parameter] = torch.from_numpy(np.packbits(trained.numpy()))
+    return found
 
 
 def _counted(table: FusedTable, changed: Mapping[int, Tensor]) -> dict[str, TableRows]:

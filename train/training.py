@@ -5,7 +5,7 @@ import dataclasses
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -62,6 +62,8 @@ class Training:
         config: how to train.
         processes: those that train the model together.
         on_validation: called with each entry of the history that is not the last; ends the training by raising.
+        known: rows of tables that an older run has trained, bool (R,) by parameter; None of random weights, or where
+            the older run does not say.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Training:
         config: TrainConfig,
         processes: Processes = ALONE,
         on_validation: OnValidation | None = None,
+        known: Mapping[str, torch.Tensor] | None = None,
     ) -> None:
         self.model, self._data, self._config, self._processes = model, data, config, processes
         self.schema = data.schema
@@ -79,6 +82,7 @@ class Training:
         self._start = time.perf_counter()
         self.table_rows: dict[str, TableRows] = {}
         self.trained_rows: dict[str, torch.Tensor] = {}
+        self.known = known
         self._on_validation = on_validation
         self.scalars: Scalars | None = None
         self.rows = Shuffler(
@@ -108,13 +112,14 @@ class Training:
         self.stopping = Stopping(config, data.schema, validations_per_epoch=per_epoch)
         self.history: list[dict[str, Any]] = []
         self.at = Position(1, 0, torch.zeros(len(model.tasks)))
-        mask_rare_rows(model, data.train, config.rare_ids)
+        mask_rare_rows(model, data.train, config.rare_ids, known)
 
     def state(self) -> Checkpoint:
         """Return all that the rest of the training depends on, to go on from later: views where they are large."""
         kept, judged = self.stopping.state()
         tensors = self.trainer.state() | {f"best.{name}": value for name, value in kept.items()}
         tensors |= {"losses": self.at.losses, "random": torch.get_rng_state()}
+        tensors |= {f"known.{name}": rows for name, rows in (self.known or {}).items()}
         values = {"epoch": self.at.epoch, "step": self.at.step, "stopping": judged, "history": self.history}
         values["train_s"] = time.perf_counter() - self._start
         return Checkpoint(tensors, values | {"schema": self.schema.to_toml(), "origin": self.origin})
@@ -155,7 +160,7 @@ class Training:
             self.trainer.average.exchange()
         self.stopping.restore(self.model)
         self.table_rows = count_table_rows(self.model, self.trainer.rows)
-        self.trained_rows = trained_rows(self.model, self.trainer.rows)
+        self.trained_rows = trained_rows(self.model, self.trainer.rows, self.known)
         fold_rare_rows(self.model)
         self.model.eval()
 

@@ -66,13 +66,20 @@ def test_rows_that_trained_are_told_from_others(run: Path) -> None:
     assert rows.sum() == counts["user_id"]["trained"] + counts["item_id"]["trained"]
 
 
-def test_warm_start_does_not_say_which_rows_trained(run: Path, tmp_path: Path) -> None:
+def test_rows_of_a_warm_start_are_pruned_too(run: Path, tmp_path: Path) -> None:
     schema, config = Schema.from_toml(LARGER), TrainConfig(batch_size=128, epochs=1)
     warm = fit(schema, toy_table(500), out=tmp_path / "warm", config=config, warm_start=run, progress=False).path
+    options = ExportOptions(precision=Precision(prune_rows=True), requests=None)
+    assert export_onnx(warm, out=tmp_path / "bundle", options=options).signature.precision.prune_rows
+
+
+def test_run_that_does_not_say_which_rows_trained_is_not_pruned(run: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(run, tmp_path / "run"))
+    (copy / "trained_rows.safetensors").unlink()
     with pytest.raises(
-        ExportError, match=r"/warm does not say which rows training changed; train it anew to prune rows$"
+        ExportError, match=r"/run does not say which rows training changed; train it anew to prune rows$"
     ):
-        export_onnx(warm, out=tmp_path / "bundle", options=ExportOptions(precision=Precision(prune_rows=True)))
+        export_onnx(copy, out=tmp_path / "bundle", options=ExportOptions(precision=Precision(prune_rows=True)))
 
 
 def test_pruning_that_saves_nothing_leaves_the_exact_graph(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 import json
 import logging
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,17 @@ from numpy.typing import NDArray
 from polyrank.errors import ConfigError, DataError
 from polyrank.features import BucketizedFeature, CategoricalFeature, Feature, NumericFeature, VectorFeature
 from polyrank.models import ModelConfig, MultiTaskRanker, TrainedRanker
-from polyrank.models.trained import predict
+from polyrank.models.embedding import FusedTable
+from polyrank.models.ranker import Inputs
+from polyrank.models.trained import load_trained_rows, predict
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask, OrdinalTask, RegressionTask, Task
 from polyrank.train import OptimizerConfig, RareIdsConfig, TrainConfig, fit
+from polyrank.train.checkpoint_file import Checkpoint
+from polyrank.train.preparing import prepare
+from polyrank.train.processes import ALONE
+from polyrank.train.starting import begin, go_on
+from polyrank.train.warm.tables import own_tables
 
 USER = CategoricalFeature(name="user", dtype="int64", num_buckets=50, embedding_dim=4)
 ITEM = CategoricalFeature(name="item", dtype="int64", num_buckets=20, embedding_dim=4, identity=True)
@@ -253,7 +261,84 @@ def test_outputs_of_another_meaning_start_fresh(older: Path, tmp_path: Path, tas
     assert len(lines) == 2
 
 
-def test_minimum_count_would_forget_what_is_warm(older: Path, tmp_path: Path) -> None:
+def with_items(items: Sequence[int]) -> pa.Table:
+    """Return rows of certain items, all equally often."""
+    table = rows()
+    return table.set_column(1, "item", [np.resize(items, table.num_rows)])
+
+
+def first_inputs(model: MultiTaskRanker) -> Inputs:
+    inputs = model.inputs[0]
+    assert isinstance(inputs, Inputs)
+    return inputs
+
+
+def item_rows(run: Path) -> torch.Tensor:
+    """Return the rows of the table of items, that of "missing" first."""
+    return own_tables(first_inputs(TrainedRanker.load(run).model))["item"].rows
+
+
+def trained_items(run: Path) -> set[int]:
+    """Return the items whose rows a run says were trained, by it or before."""
+    ranker = TrainedRanker.load(run)
+    trained = load_trained_rows(run, ranker.model)
+    assert trained is not None
+    marks = {
+        id(module.weight): torch.from_numpy(trained[f"{name}.weight"]).unsqueeze(1)
+        for name, module in ranker.model.named_modules()
+        if isinstance(module, FusedTable)
+    }
+    return set((own_tables(first_inputs(ranker.model), marks)["item"].rows[1:, 0].nonzero().squeeze(1)).tolist())
+
+
+@pytest.fixture(scope="module")
+def of_few_items(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    config = TrainConfig(batch_size=32, epochs=1, model=SMALL)
+    out = tmp_path_factory.mktemp("few") / "run"
+    return fit(schema_of(), with_items([0, 1, 2, 3]), out=out, config=config, progress=False).path
+
+
+def test_rows_that_an_older_run_trained_are_trained(of_few_items: Path, tmp_path: Path) -> None:
+    config = TrainConfig(batch_size=32, epochs=1, model=SMALL)
+    run = fit(
+        schema_of(), with_items([3, 4, 5]), out=tmp_path / "run", config=config, warm_start=of_few_items, progress=False
+    ).path
+    assert trained_items(of_few_items) == {0, 1, 2, 3}
+    assert trained_items(run) == {0, 1, 2, 3, 4, 5}
+
+
+def test_minimum_count_keeps_what_is_warm(of_few_items: Path, tmp_path: Path) -> None:
+    config = TrainConfig(
+        batch_size=32, epochs=1, model=SMALL, rare_ids=RareIdsConfig(min_count=1, dropout=0.1), optimizer=STILL
+    )
+    run = fit(
+        schema_of(), with_items([3, 4, 5]), out=tmp_path / "run", config=config, warm_start=of_few_items, progress=False
+    ).path
+    before, after = item_rows(of_few_items), item_rows(run)
+    assert_allclose(after[1:5], before[1:5], atol=1e-6)
+    assert len(torch.unique(after[5:7], dim=0)) == 2
+    assert (after[7:] == after[0]).all()
+
+
+def test_minimum_count_counts_after_a_checkpoint_too(of_few_items: Path, tmp_path: Path) -> None:
+    config = TrainConfig(batch_size=32, epochs=2, model=SMALL, rare_ids=RareIdsConfig(min_count=1))
+    data = prepare(schema_of(), with_items([3, 4, 5]), config)
+    first = begin(data, config, warm_start=of_few_items, progress=False)
+    state = Checkpoint({name: tensor.clone() for name, tensor in first.state().tensors.items()}, first.state().values)
+    first.run(progress=False)
+    second = go_on(data, config, state, tmp_path / "checkpoint", ALONE)
+    second.run(progress=False)
+    for name, weight in first.model.state_dict().items():
+        assert torch.equal(weight, second.model.state_dict()[name])
+    assert {name: rows.tolist() for name, rows in first.trained_rows.items()} == {
+        name: rows.tolist() for name, rows in second.trained_rows.items()
+    }
+
+
+def test_minimum_count_would_forget_what_an_older_run_does_not_say(of_few_items: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(of_few_items, tmp_path / "older"))
+    (copy / "trained_rows.safetensors").unlink()
     config = TrainConfig(model=SMALL, rare_ids=RareIdsConfig(min_count=2))
-    with pytest.raises(ConfigError, match=r"^\$\.rare_ids\.min_count = 2 would forget ids that the older run knows"):
-        fit(schema_of(), rows(), out=tmp_path / "run", config=config, warm_start=older)
+    message = r"^\$\.rare_ids\.min_count = 2 would forget ids that the new rows lack, since .*/older does not say "
+    with pytest.raises(ConfigError, match=message):
+        fit(schema_of(), rows(), out=tmp_path / "run", config=config, warm_start=copy)

@@ -3,14 +3,18 @@
 import dataclasses
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 import msgspec
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from polyrank.features import BucketizedFeature, Feature, NumericFeature
 from polyrank.models import ModelConfig, MultiTaskRanker, TrainedRanker
+from polyrank.models.embedding import FusedTable
 from polyrank.models.ranker import Inputs
 from polyrank.schema import Schema
 
@@ -66,6 +70,39 @@ def take_over(model: MultiTaskRanker, schema: Schema, config: ModelConfig, older
     return Origin(run, older.run_id, tuple(fresh))
 
 
+def trained_before(
+    model: MultiTaskRanker,
+    schema: Schema,
+    config: ModelConfig,
+    older: TrainedRanker,
+    trained: Mapping[str, NDArray[np.bool_]],
+) -> dict[str, Tensor]:
+    """Say which rows of a model's tables an older run has trained, of those that `take_over` copies.
+
+    Args:
+        model: of `schema` and `config`.
+        schema: of the model.
+        config: of the model.
+        older: the run that was loaded.
+        trained: of its tables, bool (R,) by parameter.
+
+    Returns:
+        bool (R,) by parameter of the model.
+    """
+    found = {f"{name}.weight": torch.zeros(len(table.weight), 1, dtype=torch.bool) for name, table in _fused(model)}
+    here = {id(table.weight): found[f"{name}.weight"] for name, table in _fused(model)}
+    known = {
+        id(table.weight): torch.from_numpy(trained[f"{name}.weight"]).unsqueeze(1)
+        for name, table in _fused(older.model)
+    }
+    for _, inputs, source in _paired_inputs(model, schema, config, older):
+        sizes = {} if source is None else {name: table.rows.shape[1] for name, table in own_tables(source).items()}
+        for feature, table in own_tables(inputs).items():
+            if source is not None and sizes.get(feature) == table.rows.shape[1]:
+                take_rows(own_tables(inputs, here)[feature], own_tables(source, known)[feature])
+    return {name: marks.squeeze(1) for name, marks in found.items()}
+
+
 def _kept(feature: Feature, older: Feature | None) -> Feature:
     if type(feature) is not type(older):
         return feature
@@ -81,15 +118,22 @@ def _kept(feature: Feature, older: Feature | None) -> Feature:
 
 
 def _take_tables(model: MultiTaskRanker, schema: Schema, config: ModelConfig, older: TrainedRanker) -> Iterator[str]:
-    known = dict(zip(input_names(older.schema, older.config), _inputs(older.model), strict=True))
-    for name, inputs in zip(input_names(schema, config), _inputs(model), strict=True):
-        source = known.get(name, known.get(SHARED))
+    for name, inputs, source in _paired_inputs(model, schema, config, older):
         tables = {} if source is None else own_tables(source)
         where = "" if name == SHARED else f" of {name}"
         for feature, table in own_tables(inputs).items():
             reason = take_rows(table, tables.get(feature))
             if reason is not None:
                 yield f"embedding table of {feature!r}{where}: {reason}"
+
+
+def _paired_inputs(
+    model: MultiTaskRanker, schema: Schema, config: ModelConfig, older: TrainedRanker
+) -> Iterator[tuple[str, Inputs, Inputs | None]]:
+    """Yield the inputs of a model by name, each with those of the older run that it starts from."""
+    known = dict(zip(input_names(older.schema, older.config), _inputs(older.model), strict=True))
+    for name, inputs in zip(input_names(schema, config), _inputs(model), strict=True):
+        yield name, inputs, known.get(name, known.get(SHARED))
 
 
 def _take_layers(model: MultiTaskRanker, schema: Schema, config: ModelConfig, older: TrainedRanker) -> Iterator[str]:
@@ -126,6 +170,10 @@ def _matching(here: Any, there: Any, new_size: int, old_size: int) -> list[tuple
         return [(at, at) for at in range(new_size)] if new_size == old_size else []
     places = {label: at for at, label in enumerate(there)}
     return [(at, places[label]) for at, label in enumerate(here) if label in places]
+
+
+def _fused(model: MultiTaskRanker) -> list[tuple[str, FusedTable]]:
+    return [(name, module) for name, module in model.named_modules() if isinstance(module, FusedTable)]
 
 
 def _inputs(model: MultiTaskRanker) -> list[Inputs]:

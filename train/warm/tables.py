@@ -1,6 +1,6 @@
 """Embedding tables of ids, taken over feature by feature."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -23,12 +23,19 @@ class OwnTable(NamedTuple):
     hashed_by: tuple[Any, ...]
 
 
-def own_tables(inputs: Inputs) -> dict[str, OwnTable]:
-    """Return the table of each feature that has one of its own: views of the weights."""
+def own_tables(inputs: Inputs, others: Mapping[int, Tensor] | None = None) -> dict[str, OwnTable]:
+    """Return the table of each feature that has one of its own: views of the weights.
+
+    Args:
+        inputs: which have them.
+        others: tensors (R, D') that are taken apart in place of weights (R, D), by the `id` of the weights.
+    """
     if inputs.embeddings is None:
         return {}
     fused = [table for table in inputs.embeddings.tables.values() if isinstance(table, FusedTable)]
-    return {name: own for table in fused for name, own in _taken_apart(table)}
+    tensors = [table.weight.detach() if others is None else others[id(table.weight)] for table in fused]
+    pairs = zip(fused, tensors, strict=True)
+    return {name: own for table, rows in pairs for name, own in _taken_apart(table, rows)}
 
 
 def take_rows(new: OwnTable, old: OwnTable | None) -> str | None:
@@ -61,13 +68,12 @@ def _take_identity(new: OwnTable, old: OwnTable) -> str | None:
     return f"{added} rows are new" if added else None
 
 
-def _taken_apart(table: FusedTable) -> Iterator[tuple[str, OwnTable]]:
+def _taken_apart(table: FusedTable, tensor: Tensor) -> Iterator[tuple[str, OwnTable]]:
     owners = [slots for slots in table.layout if slots.feature.table == slots.feature.name]
     for slots, (start, size) in zip(owners, table.ranges, strict=True):
         feature = slots.feature
         is_identity = bool(getattr(feature, "identity", False))
-        rows = table.weight.detach()[start : start + size]
-        yield feature.name, OwnTable(rows, size - 1, is_identity, _hashed_by(slots))
+        yield feature.name, OwnTable(tensor[start : start + size], size - 1, is_identity, _hashed_by(slots))
 
 
 def _hashed_by(slots: Slots) -> tuple[Any, ...]:

@@ -3,8 +3,6 @@
 import shutil
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from polyrank.errors import RepositoryError
 from polyrank.loop.cycles import Cycle, History
 from polyrank.loop.findings import ParityFound, TrainFound
@@ -27,8 +25,6 @@ class ParityStep:
         from polyrank.export import export_onnx
 
         settings = cycle.loop.settings.export
-        if cycle.found(TrainFound).started_from is not None:  # such a run does not say which rows were trained
-            settings = msgspec.structs.replace(settings, prune_rows=False)
         options = options_of(settings)
         bundle = _there(cycle, options)
         if bundle is None:
