@@ -14,7 +14,7 @@ from contests.measure import OURS, Contest, Scale, Target, all_pinned, cores
 
 from polyrank.encoder import Batch, Encoder
 from polyrank.files import Wanted, scan
-from polyrank.files.pieces import parquet_batches
+from polyrank.files.parquet import OpenParquet
 
 from .logs import SCHEMA, draw_rows, write_rows
 
@@ -104,7 +104,7 @@ def _logs(count: int) -> Logs:
 
 def _mapped(file: Path) -> Iterator[pa.Table]:
     with pq.ParquetFile(file, memory_map=True) as parquet:
-        for batch in parquet_batches(parquet, list(SCHEMA.feature_columns)):
+        for batch in OpenParquet(parquet).batches(SCHEMA.feature_columns):
             yield pa.Table.from_batches([batch])
 
 

@@ -20,8 +20,7 @@ from typing import Any, TypedDict
 import onnx
 
 from polyrank.errors import PolyrankError
-from polyrank.export import ExportOptions, export_onnx, publish, rollback
-from polyrank.export import bundle as bundle_module
+from polyrank.export import ExportOptions, export_onnx, exporting, publish, rollback
 from polyrank.export.answers import Answers
 from polyrank.export.graphs import Graph
 
@@ -135,7 +134,7 @@ def _work(job: Job, graph: onnx.ModelProto) -> int:
         REPOSITORY_VERBS[job["verb"]](job)
     else:
         # What takes long and touches no file of the bundle is not done anew for each step.
-        setattr(bundle_module, "build_graph", lambda *_: Graph(graph))  # noqa: B010 (the module exports no such name)
+        setattr(exporting, "build_graph", lambda *_: Graph(graph))  # noqa: B010 (the module exports no such name)
         countdown.start()
         export_onnx(job["source"], out=job["place"], options=ExportOptions(requests=None))
     sys.settrace(None)

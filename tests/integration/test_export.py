@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from polyrank.__main__ import main
 from polyrank.errors import DataError, ExportError, OutputError, ParityError, PolyrankError
-from polyrank.export import Bundle, ExportOptions, bundle, export_onnx, proving
+from polyrank.export import Bundle, ExportOptions, export_onnx, exporting, proving
 from polyrank.export.answers import open_session
 from polyrank.export.graphs import Graph
 from polyrank.models import TrainedRanker
@@ -146,7 +146,7 @@ def with_fault(exported: Path, task: str, change: Perturb) -> Callable[..., Grap
 def test_fault_in_one_task_is_refused_with_its_name(
     toy_run: Path, toy_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, task: str
 ) -> None:
-    monkeypatch.setattr(bundle, "build_graph", with_fault(toy_bundle, task, lambda bias: bias + np.float32(1e-3)))
+    monkeypatch.setattr(exporting, "build_graph", with_fault(toy_bundle, task, lambda bias: bias + np.float32(1e-3)))
     with pytest.raises(
         ParityError,
         match=rf"^export refused: task '{task}' differs from PyTorch by [1-9]\.\de-0[345] at batch \d+ of \w+ rows in "
@@ -161,7 +161,9 @@ def test_fault_in_one_task_is_refused_with_its_name(
 def test_task_that_answers_nan_is_refused(
     toy_run: Path, toy_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bundle, "build_graph", with_fault(toy_bundle, "rating", lambda bias: bias * np.float32(np.nan)))
+    monkeypatch.setattr(
+        exporting, "build_graph", with_fault(toy_bundle, "rating", lambda bias: bias * np.float32(np.nan))
+    )
     with pytest.raises(ParityError, match=r"^export refused: task 'rating' differs from PyTorch by nan at batch 1 "):
         export_onnx(toy_run, out=tmp_path / "bundle")
     evidence = json.loads((tmp_path / "bundle.failed" / "parity.json").read_text())
@@ -171,7 +173,7 @@ def test_task_that_answers_nan_is_refused(
 def test_fault_below_the_limit_is_accepted(
     toy_run: Path, toy_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bundle, "build_graph", with_fault(toy_bundle, "click", lambda bias: bias + np.float32(1e-6)))
+    monkeypatch.setattr(exporting, "build_graph", with_fault(toy_bundle, "click", lambda bias: bias + np.float32(1e-6)))
     assert export_onnx(toy_run, out=tmp_path / "bundle").path.is_dir()
 
 
@@ -189,7 +191,7 @@ def test_fault_that_only_a_large_batch_shows_is_refused(
             return [value + (name == "like" and len(value) == 1000) for name, value in zip(names, values, strict=True)]
 
     monkeypatch.setattr(proving, "open_session", Session)
-    monkeypatch.setattr(bundle, "build_graph", lambda *_: Graph(onnx.load(toy_bundle / "model.onnx")))
+    monkeypatch.setattr(exporting, "build_graph", lambda *_: Graph(onnx.load(toy_bundle / "model.onnx")))
     with pytest.raises(ParityError, match=r"^export refused: task 'like' differs from PyTorch by .* at batch 1000 "):
         export_onnx(toy_run, out=tmp_path / "bundle")
 
@@ -199,7 +201,7 @@ def test_evidence_of_an_earlier_refusal_is_replaced(
 ) -> None:
     (tmp_path / "bundle.failed").mkdir()
     (tmp_path / "bundle.failed" / "parity.json").write_text("old")
-    monkeypatch.setattr(bundle, "build_graph", with_fault(toy_bundle, "click", lambda bias: bias + np.float32(1.0)))
+    monkeypatch.setattr(exporting, "build_graph", with_fault(toy_bundle, "click", lambda bias: bias + np.float32(1.0)))
     with pytest.raises(ParityError):
         export_onnx(toy_run, out=tmp_path / "bundle")
     assert json.loads((tmp_path / "bundle.failed" / "parity.json").read_text())["tolerance"] == 1e-5

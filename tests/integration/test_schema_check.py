@@ -30,7 +30,7 @@ LEAKS = {
 }
 
 
-@pytest.fixture(params=SETS)
+@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.slow] * (name == "ml-1m")) for name in SETS])
 def name(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Give the name of a set whose logs and schema are in the working directory."""
     monkeypatch.chdir(tmp_path)

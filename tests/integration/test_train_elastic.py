@@ -86,7 +86,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return weights(place)
 
 
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("rank", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_ranks_go_on_by_themselves_after_one_is_killed(tmp_path: Path, whole: bytes, rank: int) -> None:
     place = filled(tmp_path, OFTEN)
     torchrun = start(place, "--nproc-per-node", "2", "--max-restarts", "3")
@@ -105,6 +105,7 @@ def test_ranks_go_on_by_themselves_after_one_is_killed(tmp_path: Path, whole: by
     ]
 
 
+@pytest.mark.slow
 def test_rank_killed_before_the_first_checkpoint_starts_all_over(tmp_path: Path, whole: bytes) -> None:
     place = filled(tmp_path, NEVER)
     torchrun = start(place, "--nproc-per-node", "2", "--max-restarts", "1")

@@ -41,7 +41,7 @@ def finished(folder: Path) -> list[tuple[str, ...]]:
     return [tuple(value for name, value in row.items() if name not in ignored) for row in ended]
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_interrupted_search_goes_on_as_if_it_were_not(tmp_path: Path, number: signal.Signals) -> None:
     (tmp_path / "schema.toml").write_text(TOY_TOML)
     (tmp_path / "train.toml").write_text(CONFIG)

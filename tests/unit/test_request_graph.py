@@ -69,7 +69,9 @@ def test_every_kind_of_feature_passes_parity(features: str, tmp_path: Path) -> N
     assert {entry.task for entry in parity.differences} == set(signature.outputs)
 
 
-@pytest.mark.parametrize("architecture", ["ple", "esmm", "stem"])
+@pytest.mark.parametrize(
+    "architecture", ["ple", *(pytest.param(name, marks=pytest.mark.slow) for name in ("esmm", "stem"))]
+)
 def test_every_architecture_passes_parity(architecture: Any, tmp_path: Path) -> None:
     chain = ("click", "like") if architecture in ("esmm", "aitm") else ()
     config = ModelConfig(
