@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +26,8 @@ HEADROOM = np.float32(16.0)
 
 def movement(model: AnsweringModule, rows: Batch) -> dict[str, NDArray[np.float64]]:
     """Answer rows with each weight of the layers moved at random by a part in 2**22, and see how far answers move.
+
+    What the layers read is moved too: some of it is multiplied by itself, and not by a weight.
 
     Returns:
         float64 [B] or [B, C] by output: `max |moved - answer| / max(1, |answer|)` over a few draws; not a number or
@@ -58,13 +61,21 @@ def scaled_gap(answers: NDArray[np.float32], expected: NDArray[np.float32]) -> N
 
 @contextlib.contextmanager
 def _moved(layers: nn.Module, generator: torch.Generator) -> Iterator[None]:
+    def moved(value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return type(value)(map(moved, value))
+        if not isinstance(value, torch.Tensor) or not value.is_floating_point():
+            return value
+        return value * (1.0 + STEP * (torch.randint(0, 2, value.shape, generator=generator) * 2 - 1))
+
     state = [value for value in layers.state_dict().values() if value.is_floating_point()]
     kept = [value.clone() for value in state]
+    hook = layers.register_forward_pre_hook(lambda _, read: moved(read))
     try:
         for value in state:
-            signs = torch.randint(0, 2, value.shape, generator=generator) * 2 - 1
-            value.mul_(1.0 + STEP * signs)
+            value.copy_(moved(value))
         yield
     finally:
+        hook.remove()
         for value, old in zip(state, kept, strict=True):
             value.copy_(old)

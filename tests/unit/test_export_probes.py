@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 import torch
 from artefacts.runs import AGE, DENSE, HISTORY, ITEM, PRICE, WEIGHTED, make_run, make_schema_of
+from torch import Tensor, nn
 
+from polyrank.encoder import Batch
 from polyrank.export.movement import movement
 from polyrank.export.parity import SLACK, Expectation, compare, expectations
 from polyrank.export.probes import BATCH_SIZES, awkward_rows, extreme_rows, make_probes
 from polyrank.models import TrainedRanker
+from polyrank.models.answering_module import AnsweringModule
 from polyrank.models.trained import predict
 
 INT64 = np.iinfo(np.int64)
@@ -63,6 +66,28 @@ def test_largest_batch_holds_all_rows_of_a_kind(ranker: TrainedRanker) -> None:
 def test_rounding_hardly_moves_answers_to_real_rows(ranker: TrainedRanker) -> None:
     moved = movement(ranker.model, ranker.sample)
     assert 0.0 < max(float(values.max()) for values in moved.values()) < 1e-4
+
+
+class Squares(AnsweringModule):
+    """Answers the sum of the squares of a row's numbers, and has no weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = nn.Identity()
+
+    def answers(self, ids: Tensor | None, dense: Tensor | None, weights: Tensor | None = None) -> dict[str, Tensor]:
+        return self.outputs(ids, dense, weights)
+
+    def outputs(self, ids: Tensor | None, dense: Tensor | None, weights: Tensor | None = None) -> dict[str, Tensor]:
+        del ids, weights
+        return {"click": self.network([dense])[0].square().sum(1, keepdim=True)}
+
+
+def test_answers_move_with_what_layers_read() -> None:
+    rows = Batch(np.empty((2, 0), np.int64), np.array([[1e3, 1.0], [0.0, 0.0]], np.float32))
+    moved = movement(Squares(), rows)["click"]
+    assert 2.0**-22 < moved[0] < 4 * 2.0**-22
+    assert moved[1] == 0.0
 
 
 def test_model_is_left_as_it_was(ranker: TrainedRanker) -> None:

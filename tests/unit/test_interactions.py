@@ -1,3 +1,4 @@
+import copy
 import itertools
 
 import numpy as np
@@ -39,6 +40,17 @@ def test_machine_adds_up_the_products_of_every_pair() -> None:
     rows = torch.randn(5, 14, dtype=torch.float64)
     products = [[pairs(row[:12].reshape(4, 3), weight) for weight in array(machine.weights[0])] for row in rows.numpy()]
     assert_allclose(array(machine(rows)), linear(machine.linear, rows.numpy()) + products, rtol=1e-10)
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 8, 13])
+def test_one_long_vector_does_not_drown_the_products_of_the_others(count: int) -> None:
+    machine = FactorizationMachine(count * 4, [(count, 4)], 1)
+    rows = torch.randn(50, count * 4)
+    rows[:, :4] *= 1e4
+    with torch.no_grad():
+        found, expected = machine(rows), copy.deepcopy(machine).double()(rows.double())
+        size = machine.double()(rows.double().abs())
+    assert float(((found - expected).abs() / size).max()) < 1e-6
 
 
 def test_vectors_of_different_widths_do_not_meet() -> None:

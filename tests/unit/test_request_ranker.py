@@ -88,6 +88,12 @@ def test_factorization_machine_alone_answers_alike() -> None:
     assert_same(schema, ModelConfig(interaction="fm"))
 
 
+def test_machine_meets_vectors_that_one_side_alone_has() -> None:
+    features = FEATURES["all kinds and widths"]
+    for items in (("item", "history"), ("price", "age")):
+        assert_same(make_sided_schema(*features, items=items), ModelConfig(interaction="fm"))
+
+
 @pytest.mark.parametrize("normalization", ["batch", "layer", "none"])
 def test_normalisation_and_extractions_answer_alike(normalization: Any) -> None:
     config = ModelConfig(

@@ -57,12 +57,26 @@ class FactorizationMachine(nn.Module):
         for (start, count, dim), weight in zip(self.fields, self.weights, strict=True):
             stop = start + count * dim
             parts = inputs.between(start, stop) if isinstance(inputs, Halves) else (inputs[:, start:stop],)
-            sums = [_sums(part.reshape(part.shape[0], -1, dim)) for part in parts]
-            total, squares = (sum(each[1:], start=each[0]) for each in zip(*sums, strict=True))
-            outputs = outputs + ((total.square() - squares) / 2) @ weight.T
+            groups = [part.reshape(part.shape[0], -1, dim) for part in parts if part.shape[1] > 0]
+            products, total = _products(groups[0])
+            for group in groups[1:]:
+                others, sums = _products(group)
+                products, total = products + others + total * sums, total + sums
+            outputs = outputs + products @ weight.T
         return outputs
 
 
-def _sums(vectors: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the sum of vectors (B, F, D) and of their squares, (B, D) each."""
-    return vectors.sum(1), vectors.square().sum(1)
+def _products(vectors: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the sum of the products of every two of F vectors (B, F, D), component by component, and their sum.
+
+    Groups of vectors are joined two by two: the products of two groups are those inside of each, and of their sums.
+    Half of what the square of the sum has more than the squares is the same number, and loses all digits to one vector
+    that is much longer than the others.
+    """
+    found = torch.zeros_like(vectors[:, 0])
+    while vectors.shape[1] > 1:
+        half = vectors.shape[1] // 2
+        left, right, rest = vectors[:, :half], vectors[:, half : 2 * half], vectors[:, 2 * half :]
+        found = found + (left * right).sum(1)
+        vectors = torch.cat([left + right, rest], dim=1) if rest.shape[1] > 0 else left + right
+    return found, vectors.squeeze(1)
