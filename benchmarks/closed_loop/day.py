@@ -59,8 +59,9 @@ class Clock:
 class Explorer:
     """Gives the last place of some lists to an item that the ranker did not choose.
 
-    A model learns nothing of what it never shows, and shows nothing that it does not know. So in a share of visits the
-    last place, which costs least, goes to an item drawn with a weight of 1 / (1 + times shown): to new items first.
+    A model learns nothing of what it never shows, and shows nothing that it does not know. So the last place, which
+    costs least, goes to an item that came this day, as long as there is one; and otherwise, in a share of visits, to
+    any. Items are drawn with a weight of 1 / (1 + times shown).
     """
 
     def __init__(self, tally: Tally, share: float, random: np.random.Generator) -> None:
@@ -73,10 +74,11 @@ class Explorer:
             ranked: item ids, the best first.
         """
         places = np.arange(PAGE)
-        if self._random.random() >= self._share:
-            return places, False
         rest = ranked[PAGE:]
-        weights = 1.0 / (1.0 + self._tally.shown[rest])
+        is_new = self._tally.is_new[rest]
+        if not is_new.any() and self._random.random() >= self._share:
+            return places, False
+        weights = np.where(is_new | (not is_new.any()), 1.0 / (1.0 + self._tally.shown[rest].sum(1)), 0.0)
         places[-1] = PAGE + self._random.choice(len(rest), p=weights / weights.sum())
         return places, True
 
@@ -100,21 +102,22 @@ class Served:
     events: pa.Table
 
 
-def live_through(world: World, number: int, url: str, tally: Tally, first: FrozenRanker) -> Day:
+def live_through(world: World, number: int, url: str, first: FrozenRanker) -> Day:
     """Serve the visits of a day, write impressions and outcomes, and compare with what others would have shown."""
-    popular = tally.popular(PAGE)
-    served = _serve(world, number, url, tally)
+    popular = world.tally.popular(PAGE)
+    served = _serve(world, number, url)
     world.write_outcomes(number, served.events)
+    world.tally.is_new[:] = False
     lists = lists_of(world.shop, served.visits, popular, first, (world.sizes.seed, number))
     return _compared(world, number, served, lists)
 
 
-def _serve(world: World, number: int, url: str, tally: Tally) -> Served:
+def _serve(world: World, number: int, url: str) -> Served:
     random = np.random.default_rng([world.sizes.seed, number])
-    explorer, clock = Explorer(tally, world.sizes.explored, random), Clock()
+    explorer, clock = Explorer(world.tally, world.sizes.explored, random), Clock()
     visits, lists, explored, events = [], [], [], []
     with Ranker(url, options=PATIENCE) as ranker, ImpressionLog(world.impressions, clock=clock) as log:
-        items = ranker.items(world.shop.catalogue(), key="item_id")
+        items = ranker.items(world.catalogue(), key="item_id")
         for visit in world.shop.visits(world.sizes.visits, START_S + (number - 1) * DAY_S):
             clock.now_s = float(visit.time_s)
             user = {**visit.user, "position": 1}
@@ -122,10 +125,11 @@ def _serve(world: World, number: int, url: str, tally: Tally) -> Served:
             places, is_explored = explorer.places(ranking["item_id"].to_numpy())
             answer = ranking.take(pa.array(places))
             log.shown(answer, user=user, items=items)
-            happened = world.shop.react(visit, answer["item_id"].to_numpy())
-            tally.add(answer["item_id"].to_numpy(), _clicked(happened))
+            ids = answer["item_id"].to_numpy()
+            happened = world.shop.react(visit, ids)
+            world.tally.add(ids, np.arange(PAGE), np.isin(ids, _clicked(happened)))
             visits.append(visit)
-            lists.append(answer["item_id"].to_numpy())
+            lists.append(ids)
             explored.append(is_explored)
             events.append(happened)
         return Served(ranker.version, visits, np.stack(lists), np.array(explored), pa.concat_tables(events))

@@ -11,9 +11,11 @@ from .day import SERVED, Day
 from .rivals import NAMES
 from .tally import Tally
 
-LOVED, ORDINARY, USERS = 5, 25, 100
+LOVED, ORDINARY, USERS = 5, 5, 100
 APPEAL = 2.5
 """Of the loved ones, in log-odds: more than all but a few items in a thousand have."""
+
+WATCHED_DAYS = 4
 
 
 class Newcomers:

@@ -38,12 +38,12 @@ def clicks_table(story: Story) -> Lines:
 
 def items_table(story: Story) -> Lines:
     """Return how many new items lists have; nothing but the heading where none came."""
-    lines = [["new items in a list", "first day", "oracle", "after one cycle", "oracle"]]
+    lines = [["new items in a list", "loved", "of the oracle", "ordinary", "of the oracle"]]
     if story.newcomers is not None:
-        days = [story.newcomers[name] for name in ("first day", "after one cycle")]
-        for group in ("loved", "ordinary"):
-            cells = [f"{day[group][who]:.2f}" for day in days for who in ("served", "oracle")]
-            lines.append([group, *cells])
+        for cycles, found in enumerate(story.newcomers["items"]):
+            cells = [f"{found[group][who]:.2f}" for group in ("loved", "ordinary") for who in ("served", "oracle")]
+            when = f"after {cycles} cycle{'s' * (cycles > 1)}" if cycles else "first day"
+            lines.append([when, *cells])
     return lines
 
 

@@ -14,9 +14,8 @@ from polyrank.serving import serve
 from polyrank.train.datasets.storefront.history import HISTORY
 
 from .day import AT_THOSE, RANKED, SERVED, Day, live_through
-from .newcomers import Newcomers
+from .newcomers import WATCHED_DAYS, Newcomers
 from .rivals import NAMES, FrozenRanker
-from .tally import Tally
 from .turning import Turns, versions
 from .world import PAGE, Sizes, World
 
@@ -55,15 +54,15 @@ def tell(folder: Path, sizes: Sizes, *, kills: int = 0, with_newcomers: bool = T
         folder: of the application; new.
         sizes: of the world.
         kills: how often each turn of the loop is killed before it may end.
-        with_newcomers: whether items and users come late, two days after the last cycle.
+        with_newcomers: whether items and users come late, after the last cycle, and are watched for four days.
     """
     start = time.monotonic()
     world = World.make(folder, sizes)
-    tally, turns = Tally(sizes.items, world.base), Turns(world.settings, kills, np.random.default_rng(sizes.seed))
+    turns = Turns(world.settings, kills, np.random.default_rng(sizes.seed))
     turns.turn()
     with serve(world.models) as server:
         world.write_settings(server.url)
-        teller = _Teller(world, tally, turns, server.url)
+        teller = _Teller(world, turns, server.url)
         days = [teller.day(number) for number in range(1, sizes.cycles + 1)]
         newcomers = _newcomers(teller, sizes.cycles) if with_newcomers else None
     return Story(
@@ -78,27 +77,26 @@ def tell(folder: Path, sizes: Sizes, *, kills: int = 0, with_newcomers: bool = T
 
 
 class _Teller:
-    def __init__(self, world: World, tally: Tally, turns: Turns, url: str) -> None:
-        self.world, self.tally, self._turns, self._url = world, tally, turns, url
+    def __init__(self, world: World, turns: Turns, url: str) -> None:
+        self.world, self._turns, self._url = world, turns, url
 
     def day(self, number: int) -> Day:
         """Turn the loop, but before the first day, and live through a day."""
         if number > 1:
             self._turns.turn()
-        first = FrozenRanker(self.world.models / "storefront" / "1", self.world.shop.catalogue())
-        day = live_through(self.world, number, self._url, self.tally, first)
+        first = FrozenRanker(self.world.models / "storefront" / "1", self.world.catalogue())
+        day = live_through(self.world, number, self._url, first)
         print(f"day {number}: {_row(day)}", file=sys.stderr, flush=True)
         return day
 
 
 def _newcomers(teller: _Teller, last: int) -> dict[str, Any]:
-    came = Newcomers(teller.world.shop, teller.tally)
-    first, second = teller.day(last + 1), teller.day(last + 2)
+    came = Newcomers(teller.world.shop, teller.world.tally)
+    days = [teller.day(number) for number in range(last + 1, last + 1 + WATCHED_DAYS)]
     return {
-        "first day": came.items_in(first),
-        "after one cycle": came.items_in(second),
-        "cold visits": came.cold_visits(first),
-        "days": [_row(day) for day in (first, second)],
+        "items": [came.items_in(day) for day in days],
+        "cold visits": came.cold_visits(days[0]),
+        "days": [_row(day) for day in days],
     }
 
 

@@ -7,9 +7,12 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from polyrank.features import NumericFeature
 from polyrank.schema import Schema
 from polyrank.train.datasets import storefront
 from polyrank.train.datasets.shipped import schema_text
+
+from .tally import COEC, Tally, counted
 
 PAGE = 10
 """Places of a list, as of the logs."""
@@ -79,13 +82,13 @@ class World:
         sizes: of it.
         folder: of schema.toml, train.toml, loop.toml, logs, impressions, outcomes and models.
         shop: answers for its users.
-        base: the logs from before.
+        tally: what was shown and clicked so far, the logs from before too.
     """
 
     sizes: Sizes
     folder: Path
     shop: storefront.Shop
-    base: pa.Table
+    tally: Tally
 
     @classmethod
     def make(cls, folder: Path, sizes: Sizes) -> "World":
@@ -93,14 +96,15 @@ class World:
         size = {"users": sizes.users, "items": sizes.items, "seed": sizes.seed}
         shop, base = storefront.Shop(**size), storefront.simulate(PAGE * sizes.base_visits, **size)
         shop.remember(base)
-        schema = _schema()
+        schema, tally = _schema(), Tally(sizes.items, PAGE)
+        base = counted(base, tally, DAY_S)
         folder.mkdir(parents=True, exist_ok=True)
         pq.write_table(base.select(schema.training_columns), folder / "base.parquet")
         (folder / "schema.toml").write_text(schema.to_toml())
         (folder / "train.toml").write_text(Path(__file__).with_name("train.toml").read_text())
         for name in ("impressions", "outcomes"):
             (folder / name).mkdir()
-        world = cls(sizes, folder, shop, base)
+        world = cls(sizes, folder, shop, tally)
         world.write_settings()
         return world
 
@@ -119,6 +123,10 @@ class World:
         """Where impressions are logged."""
         return self.folder / "impressions"
 
+    def catalogue(self) -> pa.Table:
+        """Return all items, with what was counted of each."""
+        return self.shop.catalogue().append_column(COEC, pa.array(self.tally.coec()))
+
     def write_settings(self, server: str | None = None) -> None:
         """Write loop.toml, with the address of a server once there is one."""
         named = "" if server is None else f'server = "{server}"'
@@ -132,10 +140,11 @@ class World:
 
 
 def _schema() -> Schema:
-    """Return the shipped schema with small tables."""
+    """Return the shipped schema with small tables, and with what the application counts."""
     schema = Schema.from_toml(schema_text("storefront"))
     features = tuple(
         msgspec.structs.replace(each, num_buckets=BUCKETS) if getattr(each, "num_buckets", 0) > BUCKETS else each
         for each in schema.features
     )
-    return msgspec.structs.replace(schema, features=features)
+    counts = NumericFeature(name=COEC, side="item", transform=("log1p", "standardize"))
+    return msgspec.structs.replace(schema, features=(*features, counts))

@@ -67,3 +67,18 @@ def test_served_lists_come_near_the_oracles(full: dict[str, Any]) -> None:
     assert last["share"] >= 0.9
     for rival in ("first version", "popularity", "random"):
         assert last["rates"]["served"] > last["rates"][rival]
+
+
+@pytest.mark.slow
+def test_new_items_that_are_liked_come_into_lists(full: dict[str, Any]) -> None:
+    unseen, *later = [found["loved"]["served"] for found in full["newcomers"]["items"]]
+    assert later[0] > 2 * unseen
+    assert later == sorted(later)
+    assert later[-1] > 0.3 * full["newcomers"]["items"][-1]["loved"]["oracle"]
+
+
+@pytest.mark.slow
+def test_lists_for_unknown_users_are_better_than_popular_items(full: dict[str, Any]) -> None:
+    rates = full["newcomers"]["cold visits"]["rates"]
+    assert rates["served"] > rates["popularity"]
+    assert rates["served"] > rates["first version"]
