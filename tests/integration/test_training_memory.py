@@ -60,4 +60,4 @@ def test_training_takes_the_memory_that_it_is_given(logs: Path) -> None:
     encoding_too = resident_bytes(logs, "first", 16)
     small, large = (resident_bytes(logs, name, size) for name, size in (("small", 16), ("large", 1_024)))
     assert large - small > 0.4 * ENCODED_BYTES  # validation takes some too, at another time
-    assert encoding_too - small < 4 * MAX_BYTES
+    assert encoding_too - small < 8 * MAX_BYTES

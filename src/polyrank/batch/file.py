@@ -35,7 +35,7 @@ def fingerprint_file(
 ) -> Summary:
     """Write the rows of a file as Parquet, with a column `<name>_fingerprint` for each hashed column.
 
-    A bag's column holds lists. Rows pass through in batches of 64 MiB at most, so memory does not grow with the file.
+    A bag's column holds lists. Rows pass through in batches of about 32 MiB, so memory does not grow with the file.
     `out` appears whole or not at all. `encoding` is that of CSV and JSON Lines files.
 
     Raises:

@@ -58,7 +58,7 @@ def _add_scores(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--name", help="of the model; the only one that the server has if left out")
     parser.add_argument(
-        "--timeout-s", type=float, default=60.0, help="of a server, for each 131,072 rows, in seconds (default 60)"
+        "--timeout-s", type=float, default=60.0, help="of a server, for each 65,536 rows, in seconds (default 60)"
     )
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-MAX_ROWS = 131_072
-MAX_BYTES = 64 * 2**20
+MAX_ROWS = 65_536
+MAX_BYTES = 32 * 2**20
 
 
 def slices(rows: Any) -> Iterator[Any]:

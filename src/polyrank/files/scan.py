@@ -57,7 +57,7 @@ class Piece:
 def scan(path: Location, wanted: Wanted) -> Iterator[Piece]:
     """Read the files that `path` stands for, in the order of their names; folders such as `day=1` add columns.
 
-    Tables hold `wanted.columns` in that order, and are about 64 MiB each.
+    Tables hold `wanted.columns` in that order, and are about 32 MiB each.
 
     Raises:
         DataError: nothing to read, a file is damaged or lacks a column, or the files' columns do not fit together.
