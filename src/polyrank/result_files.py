@@ -35,6 +35,9 @@ class ResultFile:
     verb: ClassVar[str]
     """The command that makes it."""
 
+    remedy: ClassVar[str] = ""
+    """What to do about a file that is damaged; by default, to make one with that command."""
+
     newest: ClassVar[int]
     """The format that is written, the only one that is read."""
 
@@ -67,8 +70,9 @@ class ResultFile:
         except OSError as err:
             raise DataError(f"{file} cannot be read: {(err.strerror or str(err)).lower()}") from err
         except (msgspec.DecodeError, UnicodeDecodeError) as err:
-            raise DataError(f"{file} is no {cls.noun}: {err}; make one with: polyrank {cls.verb}") from err
+            remedy = cls.remedy or f"make one with: polyrank {cls.verb}"
+            raise DataError(f"{file} is no {cls.noun}: {err}; {remedy}") from err
         if found.format != cls.newest:
-            remedy = f"make one with this Polyrank: polyrank {cls.verb}"
+            remedy = cls.remedy or f"make one with this Polyrank: polyrank {cls.verb}"
             raise DataError(f"{file} is of format {found.format}, {cls.newest} expected; {remedy}")
         return found

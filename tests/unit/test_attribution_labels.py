@@ -8,6 +8,8 @@ import pytest
 from joins import SHOP, at, happened, shown, write
 
 from polyrank.attribution import Joined, JoinOptions, join
+from polyrank.attribution.text import count_lines
+from polyrank.errors import ConfigError, DataError
 from polyrank.labels import label_matrix
 
 LATER = at(1_000_000)
@@ -38,6 +40,35 @@ def test_an_outcome_after_its_window_is_late_and_not_used(tmp_path: Path) -> Non
 
 def test_an_outcome_at_the_time_of_its_impression_counts(tmp_path: Path) -> None:
     assert labels(joined(tmp_path, ONE, happened([("r", 7, 0, "click")]))) == [1.0]
+
+
+CENTURY = 100 * 365 * 86_400.0
+
+
+def test_a_clock_that_is_years_ahead_makes_no_label_final(tmp_path: Path) -> None:
+    impressions = shown([("r", 1, 7, 0), ("s", 1, 8, CENTURY)])
+    outcomes = happened([("r", 7, 5, "click"), ("s", 8, CENTURY, "click")])
+    found = joined(tmp_path, impressions, outcomes, until=None, window_s=30)
+    assert labels(found) == [None]
+    assert (found.counts.until, found.counts.ahead, found.counts.not_yet) == (at(5.000001), 1, 1)
+    assert any("more than a day after now, left out: 1;" in line for line in count_lines(found.counts, "rows"))
+
+
+def test_a_time_that_was_named_is_no_clock_that_is_ahead(tmp_path: Path) -> None:
+    impressions = shown([("r", 1, 7, 0), ("s", 1, 8, CENTURY)])
+    found = joined(tmp_path, impressions, happened([("r", 7, 5, "click")]), until=at(CENTURY + 86_400), window_s=30)
+    assert (labels(found), found.counts.ahead) == ([1.0, 0.0], 0)
+
+
+def test_all_rows_after_now_are_refused(tmp_path: Path) -> None:
+    impressions = shown([("r", 1, 7, CENTURY)])
+    with pytest.raises(DataError, match=r"all is shown more than a day after now, .* UTC; set until, or the clock"):
+        joined(tmp_path, impressions, happened([("r", 7, 5, "click")]), until=None)
+
+
+def test_rows_from_after_their_end_are_refused() -> None:
+    with pytest.raises(ConfigError, match="since must be before until, got 2026-01-01 00:00:09"):
+        join(SHOP, "impressions", "outcomes", JoinOptions(since=at(9), until=at(9)))
 
 
 def test_an_outcome_before_its_impression_has_none(tmp_path: Path) -> None:

@@ -11,12 +11,13 @@ from artefacts.loop_cycles import record, rows_found
 from artefacts.shop_logs import LOOP, SCHEMA, Shop
 
 from polyrank.__main__ import main
-from polyrank.errors import OutputError
+from polyrank.errors import OutputError, RepositoryError, StepError
 from polyrank.located import load_toml
-from polyrank.loop import Cycle, Loop, Settings, follow
+from polyrank.loop import Cycle, Loop, Settings, follow, run_loop
 from polyrank.loop.findings import DriftFound
 from polyrank.loop.locking import alone
 from polyrank.loop.records import Trouble
+from polyrank.loop.steps.rows import RowsStep
 
 DOCS = Path(__file__).parents[2] / "docs" / "loop.md"
 EXAMPLE = Path(__file__).parents[2] / "examples" / "loop" / "loop.toml"
@@ -257,3 +258,12 @@ def test_damaged_record_is_one_line(shop: Shop, capsys: pytest.CaptureFixture[st
     cycle.file("rows").write_text("[]")
     assert loop(shop.settings.name) == 1
     assert capsys.readouterr().err.startswith("polyrank: loop/cycles/000001/01-rows.json is no record of a step: ")
+
+
+def test_failures_name_settings_and_no_option(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise RepositoryError("models has model 'shop_rank'; export without --rows-only")
+
+    monkeypatch.setattr(RowsStep, "run", refused)
+    with pytest.raises(StepError, match=r"cycle 1, rows: .*; export without \$\.export\.rows_only"):
+        list(run_loop(Loop.load(shop.settings)))

@@ -73,8 +73,18 @@ def test_record_reads_as_it_was_written(loop: Loop) -> None:
 def test_damaged_record_is_named(loop: Loop) -> None:
     cycle = record(Cycle(loop, 1), rows_found(4))
     cycle.file("rows").write_text("{")
-    with pytest.raises(DataError, match=r"01-rows\.json is no record of a step: .*; make one with: polyrank loop"):
+    with pytest.raises(DataError, match=r"01-rows\.json is no record of a step: .*; put it back from a copy, or"):
         History.read(loop)
+
+
+@pytest.mark.parametrize("suffix", [".waits", ".failed"])
+def test_damaged_note_is_left_out(suffix: str, loop: Loop, caplog: pytest.LogCaptureFixture) -> None:
+    cycle = Cycle(loop, 1)
+    cycle.folder.mkdir(parents=True)
+    cycle.file("rows", suffix).write_text("{")
+    status = status_of(loop)
+    assert (status.waits_for, status.failed) == (None, None)
+    assert "; left out" in caplog.text
 
 
 def test_history_knows_runs_and_ends(loop: Loop) -> None:

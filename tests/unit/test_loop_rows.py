@@ -1,5 +1,6 @@
 """Which rows a cycle learns from."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -89,11 +90,23 @@ def test_first_cycle_takes_all_whose_labels_are_due(shop: Shop) -> None:
     assert not (shop.folder / "loop" / "cycles" / "000001" / "rows" / "earlier.parquet").exists()
 
 
-def test_an_outcome_from_the_future_does_not_end_the_loop(shop: Shop) -> None:
+@pytest.mark.parametrize("name", ["outcomes", "impressions"])
+def test_a_time_from_the_future_does_not_end_the_loop(name: str, shop: Shop) -> None:
+    folder, column = shop.folder / name, {"outcomes": "time", "impressions": "shown_at"}[name]
+    first = pq.read_table(next(folder.rglob("*.parquet"))).slice(0, 1)
+    future = pa.array([hour(24 * 365 * 50)], first.schema.field(column).type)
+    pq.write_table(first.set_column(first.column_names.index(column), column, future), folder / "future.parquet")
+    rows = found(shop)
+    assert rows.until <= hour(4.3)
+    assert 700 < rows.new < 800
+
+
+def test_an_outcome_of_a_clock_that_is_ahead_by_hours_ends_nothing_later(shop: Shop) -> None:
+    now = datetime.now(UTC)
     folder = shop.folder / "outcomes"
     first = pq.read_table(next(folder.iterdir())).slice(0, 1)
-    future = pa.array([hour(24 * 365 * 50)], first.schema.field("time").type)
-    pq.write_table(first.set_column(first.column_names.index("time"), "time", future), folder / "future.parquet")
+    ahead = pa.array([now + timedelta(hours=20)], first.schema.field("time").type)
+    pq.write_table(first.set_column(first.column_names.index("time"), "time", ahead), folder / "ahead.parquet")
     rows = found(shop)
     assert rows.until <= hour(4.6)
     assert rows.new == 800

@@ -1,11 +1,13 @@
 """Joins outcomes to impressions."""
 
 import dataclasses
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from polyrank.errors import ConfigError, DataError
 from polyrank.files import UTF8, Location, Progress, location
 from polyrank.schema import Schema
 from polyrank.staging import staged_file
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pyarrow as pa
+
+
+AHEAD = timedelta(days=1)
+"""What is shown or happens longer after now has a clock that is ahead."""
 
 
 def _untold(_done: int, _total: int | None) -> None:
@@ -131,13 +137,16 @@ class _Join:
         self._keys: JoinKeys = join_keys(schema, options, encoding)
         self._until = None if options.until is None else instant("until", options.until, schema.time_unit)
         self._since = EARLIEST if options.since is None else instant("since", options.since, schema.time_unit)
+        if self._until is not None and self._since >= self._until:
+            raise ConfigError(f"since must be before until, got {as_datetime(self._since):%Y-%m-%d %H:%M:%S} UTC")
 
     def plan(self, impressions: Location, outcomes: Location, progress: Progress) -> _Plan:
         files = Impressions(self._schema, impressions, self._keys)
         labeller = self._labeller(files)
         shown, repeated = files.read(progress)
         happened, other_tasks = read_outcomes(self._schema, outcomes, self._keys, self._options.time)
-        until = _newest(shown, happened) + 1 if self._until is None else self._until
+        until = _newest(impressions, shown, happened) + 1 if self._until is None else self._until
+        ahead = int((shown.times >= until).sum()) if self._until is None else 0
         shown, seen = shown[shown.times < until], happened[happened.times < until]
         labels = Labels(self._labelled(files), shown, attribute(shown, seen), self._windows, until)
         kept = shown.times >= self._since
@@ -147,6 +156,7 @@ class _Join:
             repeated=repeated,
             items_not_found=0 if items is None else int((items.places(shown.items[kept]) < 0).sum()),
             other_tasks=dict(sorted(other_tasks.items())),
+            ahead=ahead,
             not_yet=len(happened) - len(seen),
             until=as_datetime(until),
             settled=as_datetime(until - max(self._windows.values())),
@@ -172,5 +182,16 @@ class _Join:
         return msgspec.structs.replace(self._schema, tasks=tuple(tasks))
 
 
-def _newest(shown: Shown, happened: Happened) -> int:
-    return max(int(times.max()) for times in (shown.times, happened.times) if len(times))
+def _newest(impressions: Location, shown: Shown, happened: Happened) -> int:
+    """Return the newest time, but for those of clocks that are ahead: labels that are not due would look final.
+
+    Raises:
+        DataError: all impressions have such a clock.
+    """
+    latest = instant("now", datetime.now(UTC) + AHEAD, "s")
+    if len(shown) and int(shown.times.min()) > latest:
+        raise DataError(
+            f"{impressions}: all is shown more than a day after now, {as_datetime(latest) - AHEAD:%Y-%m-%d %H:%M} UTC; "
+            "set until, or the clock of this machine"
+        )
+    return max(int(times[times <= latest].max(initial=EARLIEST)) for times in (shown.times, happened.times))

@@ -19,7 +19,8 @@ class JoinOptions(msgspec.Struct, frozen=True, kw_only=True):
         windows_s: by task: seconds after an impression within which an outcome counts, or text such as `30m`.
         window_s: of the other tasks.
         until: what is shown or happens then or later is left out, as if it were not there yet: a datetime, ISO 8601
-            text, or an integer in the schema's time unit. The newest time in the data when None, which is taken in.
+            text, or an integer in the schema's time unit. When None all is taken in, but what is more than a day after
+            now.
         since: what was shown before is left out.
         user: column of users; by default the schema's `group`, or its first categorical feature of users.
         item: column of items; by default the schema's first categorical feature of items.

@@ -46,6 +46,7 @@ class JoinCounts(ResultFile, msgspec.Struct, frozen=True, kw_only=True):
         repeated: impressions of an item in one request beyond the first, which are dropped.
         items_not_found: rows whose item the table of items lacks; 0 without a table.
         other_tasks: outcomes by their task where the schema has none of that name, which are left alone.
+        ahead: impressions shown more than a day after now, which are left out; 0 where `until` is given.
         not_yet: outcomes at `until` and later, which are left alone.
         until: what was shown or happened before was taken in.
         settled: labels of rows that were shown before are final, whatever comes.
@@ -69,4 +70,5 @@ class JoinCounts(ResultFile, msgspec.Struct, frozen=True, kw_only=True):
     item: str
     user: str | None
     tasks: tuple[TaskCounts, ...]
+    ahead: int = 0
     format: int = 1

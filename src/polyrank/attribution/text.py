@@ -29,6 +29,8 @@ def count_lines(counts: JoinCounts, out: str) -> Iterator[str]:
     if counts.other_tasks:
         named = ", ".join(f"{name!r} {events:,}" for name, events in counts.other_tasks.items())
         yield f"events of tasks that the schema has not, left alone: {named}"
+    if counts.ahead:
+        yield f"impressions shown more than a day after now, left out: {counts.ahead:,}; which clock is ahead?"
     if counts.not_yet:
         yield f"events after that time, left alone: {counts.not_yet:,}"
     if counts.items_not_found:

@@ -1,15 +1,20 @@
 """Cycles on disk: `<folder>/cycles/000001` with records, rows, a run and a bundle."""
 
 import dataclasses
+import logging
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
+from polyrank.errors import DataError
+
 from .findings import Found, RowsFound, TrainFound
 from .records import Record, Trouble, Wait
 from .settings import Loop
+
+logger = logging.getLogger(__name__)
 
 WEIGHTS_FILE, GRAPH_FILE = "weights.safetensors", "model.onnx"
 STEPS = ("rows", "drift", "train", "evaluate", "parity", "publish", "verify", "watch", "rollback")
@@ -159,4 +164,9 @@ AFile = TypeVar("AFile", Trouble, Wait)
 
 
 def _loaded(file: Path, kind: type[AFile]) -> AFile | None:
-    return kind.load(file) if file.is_file() else None
+    """Read a note, which nothing depends on; None where there is none, or a damaged one."""
+    try:
+        return kind.load(file) if file.is_file() else None
+    except DataError as err:
+        logger.warning("%s; left out", err)
+        return None

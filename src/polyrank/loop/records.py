@@ -47,6 +47,7 @@ class Record(ResultFile, msgspec.Struct, frozen=True, kw_only=True):
 
     noun: ClassVar[str] = "record of a step"
     verb: ClassVar[str] = "loop"
+    remedy: ClassVar[str] = "put it back from a copy, or remove its folder, and the cycle begins anew"
     newest: ClassVar[int] = FORMAT
 
     cycle: int

@@ -33,6 +33,10 @@ class Report:
     waits_for: str | None = None
 
 
+_SETTINGS = {"--rows-only": "$.export.rows_only", "publish with --raw": "set raw in $.publish.options"}
+"""What messages name that a command has options for, and loop.toml settings."""
+
+
 def run_loop(loop: Loop, *, one_step: bool = False) -> Generator[Report, None, None]:
     """Do all steps that can be done now, and yield what each came to; the last report says what is waited for.
 
@@ -123,6 +127,8 @@ def _told(cycle: Cycle, step: Step) -> Iterator[None]:
         yield
     except (PolyrankError, OSError) as err:
         reason = f"{err.filename}: {(err.strerror or str(err)).lower()}" if isinstance(err, OSError) else str(err)
+        for option, setting in _SETTINGS.items():
+            reason = reason.replace(option, setting)
         with contextlib.suppress(PolyrankError):  # what failed may be the disk
             _count_failure(cycle, step, reason)
         raise StepError(f"cycle {cycle.number}, {step.name}: {reason}") from err

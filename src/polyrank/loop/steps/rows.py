@@ -166,7 +166,7 @@ def _gathered(loop: Loop, since: datetime | None, base: "pa.Table | None", *, is
 
 
 def _all_due(schema: Schema, rows: "pa.Table", windows: dict[str, float]) -> datetime:
-    """Return when the windows of all rows are over: an outcome of a clock that is years ahead brings no later end.
+    """Return when the windows of all rows are over: an outcome of a clock that is ahead brings no later end.
 
     Without this the next cycle would wait for rows that are shown after it.
     """
