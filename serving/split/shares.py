@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from polyrank.arguments import instance, is_number, shown
+from polyrank.arguments import instance, is_number, shown, text
 from polyrank.canonical.items import key_of
 from polyrank.canonical.reading import new_reading
 from polyrank.errors import ConfigError
@@ -34,13 +34,14 @@ class Shares:
     def __init__(self, shares: Mapping[str, float], salt: str, user: str) -> None:
         instance("shares", shares, Mapping, "a dict of numbers by arm")
         for arm, share in shares.items():
+            text("a name in shares", arm)
             if not is_number(share) or not 0 <= share <= 1:
                 raise ConfigError(f"shares[{arm!r}] must be a number from 0 to 1, got {shown(share)}")
         total = math.fsum(shares.values())
         if abs(total - 1) > _TOLERANCE:
             raise ConfigError(f"shares must sum to 1, got {total:g}; correct {_listing(shares)}")
         for name, value in {"salt": salt, "user": user}.items():
-            if not isinstance(value, str) or not value:
+            if not text(name, value):
                 raise ConfigError(f"{name} must be text of a character or more, got {shown(value)}")
         self._shares, self._salt = dict(shares), salt
         self._reading = new_reading("text", (), user)
@@ -57,8 +58,8 @@ class Shares:
         return max(self._shares, key=lambda arm: (self._rank(arm, key), arm))
 
     def _rank(self, arm: str, key: int | bytes) -> float:
-        text = f"{self._salt}/{arm}/".encode() + (key if isinstance(key, bytes) else str(key).encode())
-        drawn = (fingerprint_one(text, dtype="text") + 1) / _END  # in (0, 1]
+        hashed = f"{self._salt}/{arm}/".encode() + (key if isinstance(key, bytes) else str(key).encode())
+        drawn = (fingerprint_one(hashed, dtype="text") + 1) / _END  # in (0, 1]
         return math.inf if drawn == 1 else self._shares[arm] / -math.log(drawn)
 
 

@@ -183,6 +183,10 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
         try:
             return cls.from_json((bundle / "signature.json").read_bytes())
         except OSError as err:
+            names = (each.parent.name for each in bundle.glob("*/signature.json"))
+            newest = max((int(name) for name in names if name.isdecimal()), default=None)
+            if newest is not None:
+                raise RepositoryError(f"{bundle} has versions; name one of them, as {bundle / str(newest)}") from err
             raise RepositoryError(
                 f"{bundle} is not a bundle: signature.json cannot be read ({(err.strerror or str(err)).lower()}); make "
                 "one with: polyrank export"

@@ -245,6 +245,14 @@ def test_server_that_is_none_is_told_by_its_place(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().err.startswith("polyrank: model must be host:port of the server, ")
 
 
+def test_folder_of_versions_names_the_newest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("2", "10", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "signature.json").touch()
+    assert main(["score", str(tmp_path), "rows.parquet", "--out", "scores.parquet"]) == 1
+    assert capsys.readouterr().err == f"polyrank: {tmp_path} has versions; name one of them, as {tmp_path}/10\n"
+
+
 def test_folder_that_is_no_bundle_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["score", str(tmp_path), "rows.parquet", "--out", "scores.parquet"]) == 1
     assert capsys.readouterr().err == (
