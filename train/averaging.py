@@ -9,10 +9,12 @@ from .optimizers import RowGradient
 
 
 class AverageWeights:
-    """`a = decay · a + (1 - decay) · w` after each step, of all weights of a model.
+    """`a = d[t] · a + (1 - d[t]) · w` after step t, of all weights of a model.
 
-    A row of an embedding table that no step touches stays the same, so what many steps do to its average follows from
-    how many they were: `a = w + decay**n · (a - w)`. It is done when the row is touched again, or asked for.
+    `d[t] = decay · (1 - decay**(t - 1)) / (1 - decay**t)` weighs the weights after steps i up to t by `decay**(t - i)`,
+    and those before the first by nothing: the bias correction of Kingma and Ba, Adam, ICLR 2015, section 3. A row of an
+    embedding table that no step touches stays the same, so what steps s + 1 to t do to its average follows at once:
+    `a = w + d[s + 1] · ... · d[t] · (a - w)`. It is done when the row is touched again, or asked for.
 
     Args:
         dense: weights that each step changes.
@@ -36,7 +38,8 @@ class AverageWeights:
     def after_step(self) -> None:
         """Take in the weights that a step gave."""
         self.num_steps += 1
-        torch._foreach_lerp_(self.dense, [weight.detach() for weight in self._dense], 1 - self._decay)
+        kept = float(self._kept(torch.tensor(self.num_steps - 1)))
+        torch._foreach_lerp_(self.dense, [weight.detach() for weight in self._dense], 1 - kept)
 
     @torch.no_grad()
     def exchange(self) -> None:
@@ -65,7 +68,14 @@ class AverageWeights:
 
     def _catch_up(self, index: int, rows: Tensor) -> None:
         averages, table, last = self.tables[index], self._tables[index], self.last[index]
-        kept = torch.pow(self._decay, (self.num_steps - last[rows]).to(averages.dtype)).unsqueeze(1)
+        kept = self._kept(last[rows]).to(averages.dtype).unsqueeze(1)
         current = table[rows]
         averages[rows] = current + kept * (averages[rows] - current)
         last[rows] = self.num_steps
+
+    def _kept(self, since: Tensor) -> Tensor:
+        """Return which part of an average steps left, `d[since + 1] · ... · d[num_steps]`, float64."""
+        if self.num_steps == 0:
+            return torch.ones_like(since, dtype=torch.float64)
+        powers = torch.pow(self._decay, torch.stack([since, self.num_steps - since]).double())
+        return powers[1] * (1 - powers[0]) / (1 - self._decay**self.num_steps)

@@ -177,9 +177,23 @@ def test_rate_warms_up_and_then_follows_the_schedule(step: int, config: Optimize
     assert_allclose(rate_at(step, 100, config), expected, atol=1e-12)
 
 
+@pytest.mark.parametrize("decay", [0.5, 0.99, 0.999_999])
+def test_average_after_one_step_is_what_it_gave(decay: float) -> None:
+    dense, table = nn.Parameter(torch.zeros(2)), nn.Parameter(torch.zeros(4, 1))
+    average = AverageWeights([dense], [table], decay)
+    average.before_rows(0, RowGradient(torch.tensor([1]), torch.zeros(1, 1)))
+    with torch.no_grad():
+        dense.add_(3.0)
+        table[1] = 5.0
+    average.after_step()
+    average.exchange()
+    assert_allclose(dense.detach().numpy(), [3.0, 3.0])
+    assert_allclose(table.detach().numpy()[:, 0], [0.0, 5.0, 0.0, 0.0])
+
+
 def test_average_of_weights_is_that_of_every_step() -> None:
     dense, table = nn.Parameter(torch.zeros(2)), nn.Parameter(torch.zeros(4, 1))
-    average, expected = AverageWeights([dense], [table], 0.9), [np.zeros(2), np.zeros((4, 1))]
+    average, weighted = AverageWeights([dense], [table], 0.9), [np.zeros(2), np.zeros((4, 1))]
     for step, row in enumerate([1, 2, 1, 0, 0, 1]):
         average.before_rows(0, RowGradient(torch.tensor([row]), torch.zeros(1, 1)))
         with torch.no_grad():
@@ -187,7 +201,8 @@ def test_average_of_weights_is_that_of_every_step() -> None:
             table[row] += 1.0 + step
         average.after_step()
         for at, value in enumerate((dense, table)):
-            expected[at] = 0.9 * expected[at] + 0.1 * value.detach().numpy()
+            weighted[at] = 0.9 * weighted[at] + value.detach().numpy()
+    expected = [value / sum(0.9**step for step in range(6)) for value in weighted]
     raw = table.detach().clone()
     average.exchange()
     assert_allclose(table.detach().numpy(), expected[1], rtol=1e-5)
