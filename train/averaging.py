@@ -11,7 +11,7 @@ from .optimizers import RowGradient
 class AverageWeights:
     """`a = d[t] · a + (1 - d[t]) · w` after step t, of all weights of a model.
 
-    `d[t] = decay · (1 - decay**(t - 1)) / (1 - decay**t)` weighs the weights after steps i up to t by `decay**(t - i)`,
+    `d[t] = decay · (1 - decay**(t - 1)) / (1 - decay**t)` weighs the weights after step i by `decay**(t - i)`,
     and those before the first by nothing: the bias correction of Kingma and Ba, Adam, ICLR 2015, section 3. A row of an
     embedding table that no step touches stays the same, so what steps s + 1 to t do to its average follows at once:
     `a = w + d[s + 1] · ... · d[t] · (a - w)`. It is done when the row is touched again, or asked for.
