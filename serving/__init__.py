@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .impressions import ImpressionLog as ImpressionLog
     from .items import Items as Items
     from .local import LocalRanker as LocalRanker
+    from .lockdown import Lockdown as Lockdown
     from .options import ClientOptions as ClientOptions
     from .options import TlsFiles as TlsFiles
     from .server import Server as Server
@@ -30,6 +31,7 @@ _HOMES = {
     "Items": ".items",
     "Metrics": ".telemetry",
     "LocalRanker": ".local",
+    "Lockdown": ".lockdown",
     "ModelControl": ".control",
     "Ranker": ".client",
     "Server": ".server",

@@ -128,7 +128,7 @@ def _image(raw: Sequence[str], release: str) -> str:
 
 def _published(config: ServerConfig) -> list[str]:
     ports = {8000: config.http_port, 8001: config.grpc_port, 8002: config.metrics_port}
-    if config.tls:  # HTTP, which has no TLS, stays within the container
+    if config.is_http_local:  # within the container
         del ports[8000]
     return [f"{config.host}:{outside or ''}:{inside}" for inside, outside in ports.items()]
 
@@ -139,7 +139,7 @@ def _triton(names: Sequence[str], config: ServerConfig) -> list[str]:
         "--model-control-mode=explicit",
         *(f"--load-model={name}" for name in names),
         "--disable-auto-complete-config",
-        *(["--http-address=127.0.0.1"] if config.tls else ()),
+        *(["--http-address=127.0.0.1"] if config.is_http_local else ()),
         *triton_words(config, {name: _inside(name) for name in (config.tls.files if config.tls else ())}),
     ]
 

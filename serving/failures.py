@@ -33,9 +33,13 @@ class Failure(Exception):  # noqa: N818 (it is not an error that users see; `as_
         self.kind, self.text = kind, " ".join(text.split())
 
 
+_RESTRICTED = " is restricted, expecting header "
+"""In Triton's refusal of who lacks a key; gRPC gives it the status of a server that is not there."""
+
 # What Triton says, in either protocol. The first rule that is found decides; without one the status does.
 _RULES = (
     ("explicit model load / unload is not allowed", Kind.REFUSED),
+    (_RESTRICTED, Kind.REFUSED),
     ("Exceeds maximum queue size", Kind.BUSY),
     ("Request timeout expired", Kind.BUSY),
     ("CERTIFICATE_VERIFY_FAILED", Kind.UNTRUSTED),
@@ -69,6 +73,11 @@ def as_error(failure: Failure, place: str, timeout_s: float, attempts: int = 1) 
         return RequestError(
             f"{place}: the server loads no model when asked; start it with --model-control-mode=explicit, as "
             f"polyrank serve does"
+        )
+    if _RESTRICTED in failure.text:
+        return RequestError(
+            f"{place}: the server asks for a key ({failure.text}); give it with ClientOptions(headers=...), and name "
+            f"the model"
         )
     error: PolyrankError
     match failure.kind:

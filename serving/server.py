@@ -241,7 +241,7 @@ def _start(runtime: Runtime, repository: Path, names: tuple[str, ...], config: S
         repository=repository,
         models=names,
         host=config.host,
-        http_host="127.0.0.1" if config.tls else config.host,
+        http_host="127.0.0.1" if config.is_http_local else config.host,
         ports=ports,
         log_file=log_file,
         folder=folder,
@@ -291,6 +291,7 @@ def _supervisor_command(launch: Launch, config: ServerConfig) -> list[str]:
         hang_s=config.hang_s,
         ready_timeout_s=config.ready_timeout_s,
         grace_s=config.grace_s,
+        headers=config.lockdown.control_headers if config.lockdown else {},
     )
     return [str(launch.runtime.python), "-I", "-S", "-c", _SUPERVISE, str(_PACKAGES), orders.to_json()]
 

@@ -10,6 +10,7 @@ import msgspec
 from polyrank.arguments import instance, integer, is_number, shown, text
 from polyrank.errors import ConfigError
 
+from .lockdown import RESTRICTIONS, Lockdown, check_reach
 from .runtime import Accelerator
 from .triton_options import ServerTls, check_options, option_words, tls_words
 
@@ -37,6 +38,8 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         grace_s: Seconds that requests in flight may take when the server stops, before it is killed.
         tls: How the gRPC endpoint is secured; None leaves it plain. With it HTTP, which Triton has no TLS for, listens
             on 127.0.0.1 alone, whatever `host` is.
+        lockdown: Which keys the server asks for; None asks for none. With it too HTTP listens on 127.0.0.1 alone, and
+            another `host` takes `tls`.
         log_verbose: How much Triton logs of each request, its id among it; 0 is nothing, 100 the most.
         triton_options: Further options of Triton, values by name, as `{"http-thread-count": "16"}`.
     """
@@ -52,6 +55,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     hang_s: float = 30.0
     grace_s: float = 10.0
     tls: ServerTls | None = None
+    lockdown: Lockdown | None = None
     log_verbose: int = 0
     triton_options: dict[str, str] = {}
 
@@ -69,6 +73,12 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             raise ConfigError(f"the three ports must differ, got {got}")
         self._check_types()
         check_options(self.triton_options)
+        self._check_lockdown()
+
+    @property
+    def is_http_local(self) -> bool:
+        """Whether HTTP listens on 127.0.0.1 alone, since Triton cannot secure it."""
+        return self.tls is not None or self.lockdown is not None
 
     def _check_types(self) -> None:
         if not text("host", self.host):
@@ -78,7 +88,16 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             raise ConfigError(f"accelerator must be {kinds}, got {shown(self.accelerator)}")
         instance("log_file", self.log_file, Path | None, "a pathlib.Path or None")
         instance("tls", self.tls, ServerTls | None, "a ServerTls or None")
+        instance("lockdown", self.lockdown, Lockdown | None, "a Lockdown or None")
         instance("triton_options", self.triton_options, dict, "a dict of texts by name")
+
+    def _check_lockdown(self) -> None:
+        if self.lockdown is None:
+            return
+        check_reach(self.host, has_tls=self.tls is not None)
+        for name in RESTRICTIONS:
+            if name in self.triton_options:
+                raise ConfigError(f"triton option {name} is set by the lock-down; leave out one of the two")
 
 
 def triton_words(config: ServerConfig, tls: Mapping[str, Path]) -> tuple[str, ...]:
@@ -93,6 +112,7 @@ def triton_words(config: ServerConfig, tls: Mapping[str, Path]) -> tuple[str, ..
         f"--exit-timeout-secs={max(1, math.ceil(config.grace_s))}",
         f"--log-verbose={config.log_verbose}",
         *(tls_words(tls) if tls else ()),
+        *(config.lockdown.triton_words if config.lockdown else ()),
         *option_words(config.triton_options),
     )
 

@@ -21,6 +21,7 @@ from typing import Self
 
 from .ending import TICK_S, end_group, kill_group, reap, remove_leftovers, remove_shared_memory
 from .restarts import WINDOW_S, Restarts
+from .stacks import raise_stack_limit
 from .triton_http import TritonHttp
 from .watch import PERIOD_S, Watch
 
@@ -43,6 +44,7 @@ class Orders:
         hang_s: Seconds without an answer after which it is started again.
         ready_timeout_s: Seconds that it may take to start again.
         grace_s: Seconds that requests in flight may take at the end, unless the caller says otherwise.
+        headers: What Triton asks of who controls it.
     """
 
     folder: str
@@ -54,6 +56,7 @@ class Orders:
     hang_s: float
     ready_timeout_s: float
     grace_s: float
+    headers: dict[str, str]
 
     def to_json(self) -> str:
         """Write them as one word of a command line; `from_json` gives them back."""
@@ -124,7 +127,7 @@ class Supervisor:
         return watch.models, ""
 
     def _new_watch(self, pid: int, models: tuple[str, ...]) -> Watch:
-        endpoint = TritonHttp(self._orders.http_host, self._orders.http_port)
+        endpoint = TritonHttp(self._orders.http_host, self._orders.http_port, headers=self._orders.headers)
         return Watch(endpoint, pid, models, load_s=self._orders.ready_timeout_s)
 
     def _look(self, watch: Watch) -> None:
@@ -199,6 +202,7 @@ def _start(command: Sequence[str], libc: ctypes.CDLL) -> "subprocess.Popen[bytes
         libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
         if os.getppid() != supervisor:  # it died before the request took hold
             os._exit(1)
+        raise_stack_limit()
 
     child = subprocess.Popen(  # noqa: S603 - the command that the server composed
         command,

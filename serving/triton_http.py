@@ -3,7 +3,7 @@
 import http.client
 import json
 import select
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -46,10 +46,14 @@ class TritonHttp:
         host: Its address.
         port: Its HTTP port.
         timeout_s: How long an answer may take, in seconds.
+        headers: Sent with every request.
     """
 
-    def __init__(self, host: str, port: int, *, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self, host: str, port: int, *, timeout_s: float = TIMEOUT_S, headers: Mapping[str, str] | None = None
+    ) -> None:
         self._host, self._port, self._timeout_s = host, port, timeout_s
+        self._headers = dict(headers or {})
 
     def get(self, path: str) -> Any:
         """Return what a path gives, from JSON; None when that is empty.
@@ -80,7 +84,7 @@ class TritonHttp:
     def _begin(self, method: str, path: str, body: str | None) -> Pending:
         connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
         try:
-            connection.request(method, path, body)
+            connection.request(method, path, body, self._headers)
         except OSError as err:
             connection.close()
             raise _unavailable(connection, err) from err

@@ -13,6 +13,7 @@ from .server import show_progress
 from .wording import options_named
 
 if TYPE_CHECKING:
+    from polyrank.serving.lockdown import Lockdown
     from polyrank.serving.server import Server
     from polyrank.serving.server_config import ServerConfig
     from polyrank.serving.triton_options import ServerTls
@@ -45,6 +46,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--grace-s", type=float, default=10.0, help="what requests in flight get at the end (default %(default)s)"
     )
     _add_tls(parser)
+    _add_lockdown(parser)
     _add_container(parser)
     parser.add_argument("--log-verbose", type=int, default=0, metavar="LEVEL", help="1 logs requests with their ids")
     parser.add_argument(
@@ -74,6 +76,13 @@ def _add_tls(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--tls-certificate", type=Path, metavar="PEM", help="the server's certificate")
     group.add_argument("--tls-key", type=Path, metavar="PEM", help="its private key")
     group.add_argument("--tls-ca", type=Path, metavar="PEM", help="let in only clients that these authorities signed")
+
+
+def _add_lockdown(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("lock-down", "keys for what a server does; HTTP then listens on 127.0.0.1 alone")
+    group.add_argument("--locked-down", action="store_true", help="refuse control to who has no key; nobody has one yet")
+    group.add_argument("--control-key-file", type=Path, metavar="FILE", help="its key gives control, to publish with")
+    group.add_argument("--inference-key-file", type=Path, metavar="FILE", help="only its key gives answers of models")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -130,6 +139,7 @@ def _config(args: argparse.Namespace) -> "ServerConfig":
             log_file=args.log_file,
             accelerator=args.accelerator,
             tls=_tls(args),
+            lockdown=_lockdown(args),
             triton_options=dict(_named(word) for word in args.triton_option),
             **{name: getattr(args, name) for name in _NUMBERS},
         )
@@ -143,6 +153,30 @@ def _tls(args: argparse.Namespace) -> "ServerTls | None":
     if args.tls_certificate is None or args.tls_key is None:
         raise ConfigError("TLS needs --tls-certificate and --tls-key, both")
     return ServerTls(certificate=args.tls_certificate, key=args.tls_key, ca=args.tls_ca)
+
+
+def _lockdown(args: argparse.Namespace) -> "Lockdown | None":
+    from polyrank.serving.lockdown import Lockdown
+
+    files = {name: getattr(args, f"{name}_file") for name in ("control_key", "inference_key")}
+    given = {name: file for name, file in files.items() if file is not None}
+    if not args.locked_down:
+        if given:
+            raise ConfigError(f"--{next(iter(given)).replace('_', '-')}-file needs --locked-down")
+        return None
+    return Lockdown(**{name: _key(name, file) for name, file in given.items()})
+
+
+def _key(name: str, file: Path) -> str:
+    from polyrank.serving.lockdown import check_key
+
+    try:
+        key = file.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as err:
+        reason = err.strerror.lower() if isinstance(err, OSError) and err.strerror else "not ASCII text"
+        raise ConfigError(f"--{name.replace('_', '-')}-file {file} cannot be read: {reason}") from err
+    check_key(f"the key in {file}", key)
+    return key
 
 
 def _named(word: str) -> tuple[str, str]:
