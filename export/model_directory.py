@@ -10,6 +10,7 @@ import msgspec
 
 from polyrank.arguments import path, text
 from polyrank.arguments import shown as short
+from polyrank.decoding import decode_json
 from polyrank.errors import RepositoryError
 
 from .bundle import MODEL_FILE
@@ -63,7 +64,7 @@ class VersionRecord(msgspec.Struct, frozen=True, kw_only=True):
             RepositoryError: it is none.
         """
         try:
-            return msgspec.json.decode(text, type=cls)
+            return decode_json(text, cls)
         except msgspec.DecodeError as err:
             raise RepositoryError(f"{shown} cannot be read: {err}; publish its bundle again") from err
 

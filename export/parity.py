@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.decoding import decode_json
 from polyrank.errors import ParityError
 from polyrank.models.trained import predict
 
@@ -99,7 +100,7 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             msgspec.DecodeError: it is something else.
         """
-        return msgspec.convert(_with_nan(msgspec.json.decode(text)), type=cls)
+        return msgspec.convert(_with_nan(decode_json(text, Any)), type=cls)
 
     def to_json(self) -> str:
         """Write the evidence as JSON; a difference that is not a number is null, since JSON has no NaN."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from polyrank.decoding import decode_json
 from polyrank.errors import ConfigError, RepositoryError
 from polyrank.signature import RAW_BACKEND
 
@@ -69,7 +70,7 @@ def _target(model: Path) -> _Target:
         file = version / "signature.json"
         if file.is_file():
             try:
-                return msgspec.json.decode(file.read_bytes(), type=_Target)
+                return decode_json(file.read_bytes(), _Target)
             except (OSError, msgspec.DecodeError) as err:
                 raise RepositoryError(f"{file} cannot be read: {err}; publish the bundle again") from err
     return _Target()

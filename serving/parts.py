@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from polyrank.decoding import decode_json
 from polyrank.errors import OutputError
 from polyrank.staging import staged_file
 
@@ -115,7 +116,7 @@ def _state(folder: Path) -> State | None:
             raise _foreign(folder, parts[0].name)
         return None
     try:
-        return msgspec.json.decode(file.read_bytes(), type=State)
+        return decode_json(file.read_bytes(), State)
     except (msgspec.DecodeError, OSError) as err:
         raise _foreign(folder, _STATE) from err
 

@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from polyrank.decoding import decode_json
 from polyrank.errors import ServerRuntimeError
 
 from .installer import MARKER, build, locked
@@ -156,7 +157,7 @@ def _checked(path: Path, pins: Mapping[str, str], libpython: Path) -> Runtime:
 
 def _marked_versions(path: Path) -> dict[str, str]:
     try:
-        return msgspec.json.decode((path / MARKER).read_bytes(), type=dict[str, str])
+        return decode_json((path / MARKER).read_bytes(), dict[str, str])
     except (OSError, msgspec.DecodeError) as err:
         raise _unusable(path, f"broken: {MARKER} is unreadable") from err
 

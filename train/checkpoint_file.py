@@ -65,7 +65,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
             text = file.metadata()["polyrank"]
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no mapping)
         written = int(tensors.pop(_CHECKSUM))
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as err:
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RecursionError) as err:
         raise _damaged(path, str(err)) from err
     if _checksum(tensors, text) != written:
         raise _damaged(path, "its checksum does not match")
@@ -81,7 +81,7 @@ def read_values(path: Path) -> dict[str, Any]:
     try:
         with safe_open(path, "pt") as file:
             values: dict[str, Any] = json.loads(file.metadata()["polyrank"])
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as err:
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RecursionError) as err:
         raise _damaged(path, str(err)) from err
     return values
 

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from polyrank.decoding import decode_json
 from polyrank.errors import ConfigError
 from polyrank.serving.addresses import Address
 from polyrank.serving.calls import REGISTER, UNREGISTER, Call, Question, Reply
@@ -108,8 +109,8 @@ class HttpTransport:
         if question.verb == "GET" and not answer.body:  # so Triton's port of metrics answers whatever it is asked
             raise Failure(Kind.REFUSED, "an empty answer; where this port gives metrics, take that for HTTP or gRPC")
         try:
-            found = msgspec.json.decode(answer.body or b"{}")
-        except (msgspec.MsgspecError, RecursionError) as err:
+            found = decode_json(answer.body or b"{}", Any)
+        except msgspec.DecodeError as err:
             raise Failure(Kind.BROKEN, f"the answer cannot be read: {err}") from err
         return found if isinstance(found, dict) else {"models": found}  # the index is a list
 

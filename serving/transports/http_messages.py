@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.decoding import decode_json
 from polyrank.serving.calls import DTYPES, Call, Reply, wire_type
 from polyrank.serving.failures import Failure, Kind, failure_of
 from polyrank.serving.shared_memory import Place
@@ -187,8 +188,8 @@ def _tensor(output: _Output, body: bytes | bytearray, start: int) -> NDArray[Any
 def refusal(head: Head, body: bytes | bytearray) -> Failure:
     """Return what an answer with another status than 200 means."""
     try:
-        text = str(msgspec.json.decode(body)["error"])
-    except (msgspec.MsgspecError, KeyError, TypeError, RecursionError):
+        text = str(decode_json(bytes(body), Any)["error"])
+    except (msgspec.DecodeError, KeyError, TypeError):
         text = bytes(body[:200]).decode(errors="replace") or f"status {head.status}"
     if head.status == 405:  # noqa: PLR2004
         text += "; where this port gives metrics, take that for HTTP or gRPC"

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import inspect
 
+from polyrank.decoding import decode_toml
 from polyrank.errors import ConfigError
 from polyrank.spelling import suggestion
 
@@ -26,14 +27,14 @@ def load_toml(path: str | Path, kind: type[Struct], what: str) -> Struct:
         ConfigError: the file cannot be read, is not TOML, or holds a wrong key or value.
     """
     try:
-        return msgspec.toml.decode(Path(path).read_bytes(), type=kind)
+        return decode_toml(Path(path).read_bytes(), kind)
     except OSError as err:
         raise ConfigError(f"cannot read {what} {path}: {(err.strerror or str(err)).lower()}") from err
     except msgspec.ValidationError as err:
         # A range check of ours arrives wrapped; its own message already says where.
         message = str(err.__cause__) if isinstance(err.__cause__, ConfigError) else located_message(err, kind)
         raise ConfigError(f"{path}: {message}") from err
-    except (msgspec.DecodeError, UnicodeDecodeError) as err:
+    except msgspec.DecodeError as err:
         raise ConfigError(f"{path}: not valid TOML: {err}") from err
 
 

@@ -167,5 +167,5 @@ def _made_of(run: Path) -> tuple[str, int, int]:
     try:
         report = json.loads((run / METRICS_FILE).read_bytes())
         return str(report["run_id"]), int(report["train_rows"]), int(report["validation_rows"])
-    except (OSError, ValueError, TypeError, KeyError) as err:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as err:
         raise ConfigError(f"validation_of {run}: {METRICS_FILE} cannot be read; train it anew") from err

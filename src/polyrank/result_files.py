@@ -6,6 +6,7 @@ from typing import ClassVar, Self
 import msgspec
 
 from polyrank.arguments import path
+from polyrank.decoding import decode_json
 from polyrank.errors import DataError
 from polyrank.staging import staged_file
 
@@ -66,10 +67,10 @@ class ResultFile:
             DataError: it cannot be read, or is something else.
         """
         try:
-            found = msgspec.json.decode(path("file", file).read_bytes(), type=cls)
+            found = decode_json(path("file", file).read_bytes(), cls)
         except OSError as err:
             raise DataError(f"{file} cannot be read: {(err.strerror or str(err)).lower()}") from err
-        except (msgspec.DecodeError, UnicodeDecodeError) as err:
+        except msgspec.DecodeError as err:
             remedy = cls.remedy or f"make one with: polyrank {cls.verb}"
             raise DataError(f"{file} is no {cls.noun}: {err}; {remedy}") from err
         if found.format != cls.newest:

@@ -1,11 +1,11 @@
 """What a bundle tells of the training run that it came from."""
 
-import tomllib
 from pathlib import Path
 from typing import Any, Self
 
 import msgspec
 
+from polyrank.decoding import decode_json, decode_toml
 from polyrank.errors import RepositoryError
 
 RUN_FILE = "run.json"
@@ -80,10 +80,17 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, run: Path, run_id: str) -> Self:
-        """Take from a run directory what a bundle carries; without metrics an id and a configuration."""
+        """Take from a run directory what a bundle carries; without metrics an id and a configuration.
+
+        Raises:
+            RepositoryError: a file of it cannot be read.
+        """
         file = run / METRICS_FILE
         found = cls._read(file, "train and export anew") if file.is_file() else cls(run_id=run_id)
-        config = tomllib.loads((run / CONFIG_FILE).read_text(encoding="utf-8"))
+        try:
+            config = decode_toml((run / CONFIG_FILE).read_bytes(), dict[str, Any])
+        except (OSError, msgspec.DecodeError) as err:
+            raise RepositoryError(f"{run / CONFIG_FILE} cannot be read: {_reason(err)}; train anew") from err
         return msgspec.structs.replace(found, config=config)
 
     @classmethod
@@ -99,6 +106,10 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def _read(cls, file: Path, remedy: str) -> Self:
         try:
-            return msgspec.json.decode(file.read_bytes(), type=cls)
-        except msgspec.DecodeError as err:
-            raise RepositoryError(f"{file} cannot be read: {err}; {remedy}") from err
+            return decode_json(file.read_bytes(), cls)
+        except (OSError, msgspec.DecodeError) as err:
+            raise RepositoryError(f"{file} cannot be read: {_reason(err)}; {remedy}") from err
+
+
+def _reason(err: Exception) -> str:
+    return str(getattr(err, "strerror", None) or err)

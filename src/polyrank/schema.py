@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 
 import msgspec
 
+from polyrank.decoding import decode_toml
 from polyrank.errors import MissingExtraError, SchemaError
 from polyrank.feature_rules import resolved_features
 from polyrank.features import (
@@ -72,7 +73,7 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def from_toml(cls, text: str) -> Self:
         """Parse TOML text; see `load`."""
         try:
-            schema = msgspec.toml.decode(text, type=cls)
+            schema = decode_toml(text, cls)
         except msgspec.ValidationError as err:
             raise SchemaError(located_message(err, cls)) from err
         except msgspec.DecodeError as err:

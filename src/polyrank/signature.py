@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 import msgspec
 
+from polyrank.decoding import decode_json
 from polyrank.encoder import slot_layout
 from polyrank.errors import RepositoryError
 from polyrank.fingerprint import DEFAULT_SEED, HASH_NAME, HASH_VERSION
@@ -160,7 +161,7 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
             RepositoryError: the text is no signature, or a format or hash that this version does not know.
         """
         try:
-            signature = msgspec.json.decode(text, type=cls)
+            signature = decode_json(text, cls)
         except msgspec.DecodeError as err:
             raise RepositoryError(f"the model's signature cannot be read: {err}; export the model anew") from err
         expected = (FORMAT_VERSION, Hashing())

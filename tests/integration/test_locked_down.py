@@ -26,7 +26,9 @@ from polyrank.serving.triton_options import ServerTls
 pytestmark = pytest.mark.triton
 
 KEYS = Lockdown(inference_key="inference-0123456789")
-MESSAGE = r"^toy at .*: the server asks for a key \(This (API|protocol) is restricted, expecting header .*; give it with"
+MESSAGE = (
+    r"^toy at .*: the server asks for a key \(This (API|protocol) is restricted, expecting header .*; give it with"
+)
 STRANGER = Lockdown(inference_key="another-0123456789")
 
 

@@ -91,14 +91,17 @@ def test_container_is_locked_down_too(served: Path) -> None:
             ["--locked-down", "--control-key-file", "absent"],
             "--control-key-file absent cannot be read: no such file or directory",
         ),
-        (["--locked-down", "--inference-key-file", "other"], "--inference-key-file other cannot be read: not ASCII text"),
+        (
+            ["--locked-down", "--inference-key-file", "other"],
+            "--inference-key-file other cannot be read: not ASCII text",
+        ),
         (
             ["--locked-down", "--inference-key-file", "short"],
             "the key in short must be 16 to 200 letters, digits, '.', '_', '~' and '-', got 3 characters",
         ),
         (
-            ["--locked-down", "--host", "0.0.0.0"],
-            "--host must be 127.0.0.1 in a lock-down without TLS, got '0.0.0.0'; give a certificate and key",
+            ["--locked-down", "--host", "192.0.2.1"],
+            "--host must be 127.0.0.1 in a lock-down without TLS, got '192.0.2.1'; give a certificate and key",
         ),
     ],
 )

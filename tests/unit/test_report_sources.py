@@ -119,7 +119,7 @@ NO_OBJECT = {
     "[1, 2]": "Expected `object`, got `array`",
     "\udcff": "JSON is malformed",
     "": "Input data was truncated",
-    '{"a":' * 100_000: "maximum recursion depth exceeded",
+    '{"a":' * 100_000: "it is nested too deep",
 }
 
 

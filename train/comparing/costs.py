@@ -5,10 +5,11 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-import msgspec
 import numpy as np
 
+from polyrank.decoding import decode_json
 from polyrank.encoder import Batch
 from polyrank.models import MultiTaskRanker, TrainedRanker
 from polyrank.models.trained import CONFIG_FILE, predict
@@ -122,11 +123,11 @@ def _times(seeds: Sequence[Sequence[Path]]) -> tuple[float | None, float | None]
 def _training(run: Path) -> tuple[float, float] | None:
     """Return the seconds of a training, and how many rows its steps took."""
     try:
-        report = msgspec.json.decode((run / METRICS_FILE).read_bytes())
+        report = decode_json((run / METRICS_FILE).read_bytes(), Any)
         config = TrainConfig.load(run / CONFIG_FILE)
         last = report["history"][-1]
         rows = min(last["steps"] * config.batch_size, last["epoch"] * report["train_rows"])
-        times = msgspec.json.decode((run / TIMES_FILE).read_bytes())
+        times = decode_json((run / TIMES_FILE).read_bytes(), Any)
         return times["train_s"], rows
     except (OSError, KeyError, IndexError, ValueError):  # a run of an older version, or copied without its metrics
         return None

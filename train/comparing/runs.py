@@ -94,7 +94,7 @@ def _written(paths: Sequence[Path], schema: Schema) -> tuple[int, list[Change]]:
 def _report(path: Path) -> Any:
     try:
         return json.loads((path / METRICS_FILE).read_bytes())
-    except (OSError, ValueError) as err:
+    except (OSError, ValueError, RecursionError) as err:
         raise DataError(f"{path / METRICS_FILE} cannot be read; give the data, to measure anew: --data") from err
 
 

@@ -4,12 +4,13 @@ import dataclasses
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from polyrank.decoding import decode_json
 from polyrank.errors import OutputError
 from polyrank.files import Location
 from polyrank.metrics import Bootstrap
@@ -165,7 +166,7 @@ def _require_same(run: Path, data: TrainingData, config: TrainConfig) -> None:
         [len(data.train), len(data.validation), data.digest],
     )
     try:
-        report = msgspec.json.decode((run / METRICS_FILE).read_bytes())
+        report = decode_json((run / METRICS_FILE).read_bytes(), Any)
         found = (
             (run / SCHEMA_FILE).read_text(encoding="utf-8"),
             (run / CONFIG_FILE).read_text(encoding="utf-8"),

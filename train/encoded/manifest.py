@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import msgspec
 
+from polyrank.decoding import decode_json
 from polyrank.errors import DataError
 from polyrank.schema import Schema
 from polyrank.train.config import TrainConfig
@@ -48,12 +49,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """
         file = folder / MANIFEST
         try:
-            return msgspec.json.decode(file.read_bytes(), type=cls)
+            return decode_json(file.read_bytes(), cls)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as err:
             raise DataError(f"{file} cannot be read: {(err.strerror or str(err)).lower()}") from err
-        except (msgspec.DecodeError, UnicodeDecodeError) as err:
+        except msgspec.DecodeError as err:
             raise DataError(f"{file} is no list of shards: {err}; {ANEW}") from err
 
 

@@ -51,7 +51,7 @@ class MappedStorage:
                     os.utime(raw.fileno())
             stored = cls(file, memory)
             return stored if stored.made_of == json.loads(json.dumps(made_of)) else None
-        except (OSError, ValueError, KeyError, TypeError):  # ArrowInvalid is a ValueError
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):  # ArrowInvalid is a ValueError
             return None
 
     @property

@@ -80,7 +80,7 @@ def _add_tls(parser: argparse.ArgumentParser) -> None:
 
 def _add_lockdown(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("lock-down", "keys for what a server does; HTTP then listens on 127.0.0.1 alone")
-    group.add_argument("--locked-down", action="store_true", help="refuse control to who has no key; nobody has one yet")
+    group.add_argument("--locked-down", action="store_true", help="refuse control without a key, which nobody has")
     group.add_argument("--control-key-file", type=Path, metavar="FILE", help="its key gives control, to publish with")
     group.add_argument("--inference-key-file", type=Path, metavar="FILE", help="only its key gives answers of models")
 

@@ -70,5 +70,5 @@ def _told(text: bytes) -> str:
     try:
         found = json.loads(text)
         return f"process {found['pid']} on {found['host']}, since {found['since']},"
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return "another process"

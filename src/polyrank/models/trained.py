@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from polyrank.decoding import decode_toml
 from polyrank.encoder import Batch, Encoder
 from polyrank.errors import DataError
 from polyrank.schema import Schema
@@ -78,11 +79,11 @@ class TrainedRanker:
                 raise DataError(f"{run} is not a run directory: {name} is missing; train one with: polyrank train")
         schema = Schema.load(run / SCHEMA_FILE)
         try:
-            config = msgspec.toml.decode((run / CONFIG_FILE).read_text(encoding="utf-8"), type=_ModelSection).model
+            config = decode_toml((run / CONFIG_FILE).read_bytes(), _ModelSection).model
             model = MultiTaskRanker(schema, config).eval()
             model.load_state_dict(load_file(run / WEIGHTS_FILE))
             sample = load_file(run / SAMPLE_FILE)
-        except (msgspec.DecodeError, SafetensorError, RuntimeError, UnicodeDecodeError) as err:
+        except (msgspec.DecodeError, SafetensorError, RuntimeError) as err:
             reason = str(err).splitlines()[-1].strip()
             raise DataError(f"run directory {run} is damaged: {reason}; train it anew") from err
         labels = sample.pop(LABELS, None)

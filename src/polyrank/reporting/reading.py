@@ -1,12 +1,12 @@
 """Reading what a report is made of; whatever is something else is refused with what is accepted."""
 
-import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
+from polyrank.decoding import decode_json, decode_toml
 from polyrank.errors import DataError, RepositoryError
 from polyrank.evaluation.results import Result
 from polyrank.schema import Schema
@@ -95,8 +95,8 @@ def _read_bundle(path: Path) -> Bundle:
 
 def _read_file(path: Path) -> Source:
     try:
-        fields = msgspec.json.decode(_bytes(path), type=dict[str, Any]).keys()
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as err:
+        fields = decode_json(_bytes(path), dict[str, Any]).keys()
+    except msgspec.DecodeError as err:
         raise DataError(f"{path} is no JSON object: {err}; give {ACCEPTED}") from err
     if {"model", "data", "tasks"} <= fields:
         return Evaluation(str(path), _even(path, Result.load(path)))
@@ -119,16 +119,16 @@ def _even(path: Path, result: Result) -> Result:
 
 def _decoded(file: Path, kind: type[T]) -> T:
     try:
-        return msgspec.json.decode(_bytes(file), type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as err:
+        return decode_json(_bytes(file), kind)
+    except msgspec.DecodeError as err:
         raise DataError(f"{file} cannot be read: {err}; make it anew with this Polyrank") from err
 
 
 def _toml(file: Path) -> dict[str, Any]:
     written = _bytes(file)
     try:
-        return tomllib.loads(written.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
+        return decode_toml(written, dict[str, Any])
+    except msgspec.DecodeError as err:
         raise DataError(f"{file} cannot be read: {err}; train the run anew") from err
 
 
