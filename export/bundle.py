@@ -2,14 +2,21 @@
 
 import dataclasses
 import hashlib
+import os
+import struct
+import tokenize
 import zipfile
+import zlib
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.card import CARD_FILE
 from polyrank.errors import MissingExtraError, RepositoryError
+from polyrank.run_record import RUN_FILE
 from polyrank.signature import TOP_ITEMS, TOP_SCORES, Signature
 
 from .answers import Answers, open_session, run_session
@@ -24,6 +31,13 @@ PARITY_FILE = "parity.json"
 GOLDEN_FILE = "golden.npz"
 REQUEST_FOLDER = "rank"
 """A bundle within the bundle: that of the graph over requests."""
+
+_FILES = {MODEL_FILE, DATA_FILE, SIGNATURE_FILE, PARITY_FILE, GOLDEN_FILE, RUN_FILE, CARD_FILE}
+_UNREADABLE = (
+    *(OSError, ValueError, EOFError, KeyError, AttributeError, TypeError, MemoryError, RecursionError),
+    *(NotImplementedError, RuntimeError, struct.error, zlib.error, zipfile.BadZipFile, tokenize.TokenError),
+)
+"""What numpy and zipfile raise of an archive that is damaged."""
 
 GOLDEN_ROWS = 33
 OUTPUT_PREFIX = "output/"
@@ -47,9 +61,10 @@ class Bundle:
         """Open a bundle directory.
 
         Raises:
-            RepositoryError: a file is missing or damaged.
+            RepositoryError: a file is missing or damaged, or a link leads out of the directory.
         """
         path = Path(path)
+        _require_own(path)
         for name in (MODEL_FILE, SIGNATURE_FILE, GOLDEN_FILE):
             if not (path / name).is_file():
                 raise RepositoryError(f"{path} is not a bundle: {name} is missing; make one with: polyrank export")
@@ -96,16 +111,34 @@ class Bundle:
             RepositoryError: the file is damaged.
         """
         try:
-            with (self.path / GOLDEN_FILE).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                stored = {name: arrays[name] for name in arrays.files}
+            stored = _arrays(self.path / GOLDEN_FILE)
             digests = {MODEL_FILE: stored.pop(DIGEST_PREFIX + MODEL_FILE).tobytes().hex()}
             if DIGEST_PREFIX + DATA_FILE in stored:
                 digests[DATA_FILE] = stored.pop(DIGEST_PREFIX + DATA_FILE).tobytes().hex()
             names = [name for name in self.signature.outputs if name not in (TOP_ITEMS, TOP_SCORES)]
             outputs = {name: stored.pop(OUTPUT_PREFIX + name) for name in names}
-        except (OSError, ValueError, EOFError, KeyError, AttributeError, TypeError, zipfile.BadZipFile) as err:
+        except _UNREADABLE as err:
             raise RepositoryError(f"{self.path / GOLDEN_FILE} is damaged; export the run anew") from err
         return Golden(stored, outputs, digests, tolerance_of(self.signature.precision))
+
+
+def _require_own(folder: Path) -> None:
+    """Refuse links that lead out of a bundle, since what they lead to would be published, and what is no file."""
+    home = os.path.realpath(folder)
+    for entry in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if not Path(os.path.realpath(entry)).is_relative_to(home):
+            raise RepositoryError(f"{entry} is a link that leads out of the bundle; put the file itself there")
+        if entry.name in _FILES and not entry.is_file():
+            raise RepositoryError(f"{entry} is no file; export the run anew")
+
+
+def _arrays(file: Path) -> dict[str, NDArray[Any]]:
+    """Read arrays of which none is larger than the file."""
+    with zipfile.ZipFile(file) as archive:
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+            raise ValueError("arrays are compressed")
+    with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
 
 
 @dataclasses.dataclass(frozen=True)

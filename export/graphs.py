@@ -21,6 +21,7 @@ MAX_SIZE_BYTES = 2**31 - 2**24
 DATA_SUFFIX = ".data"
 """After the name of the ONNX file: the file beside it with weights that do not fit into one."""
 
+_GRAPHS = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
 _KEPT = "kept"
 _PAGE = 4096
 _CHUNK_BYTES = 2**26
@@ -96,6 +97,23 @@ def location_of(entry: onnx.TensorProto) -> str | None:
     if entry.data_location != onnx.TensorProto.EXTERNAL:
         return None
     return next(str(item.value) for item in entry.external_data if item.key == "location")
+
+
+def has_own_data(entry: onnx.TensorProto, file: str) -> bool:
+    """Say whether the data of a tensor lie in the graph, or in a file of this name beside it."""
+    places = [str(item.value) for item in entry.external_data if item.key == "location"]
+    return entry.data_location != onnx.TensorProto.EXTERNAL or places == [file]
+
+
+def tensors_of(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    """Yield every tensor that a graph holds, in nodes and their graphs too."""
+    yield from graph.initializer
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+    for attribute in (each for node in graph.node for each in node.attribute):
+        yield from (attribute.t, *attribute.tensors)
+        for inner in (attribute.g, *attribute.graphs) if attribute.type in _GRAPHS else ():
+            yield from tensors_of(inner)
 
 
 def item_bytes(entry: onnx.TensorProto) -> int:

@@ -13,7 +13,8 @@ from polyrank.errors import RepositoryError
 from polyrank.run_record import RUN_FILE, RunRecord
 from polyrank.signature import RAW_SUFFIX, REQUEST_SUFFIX, Signature
 
-from .bundle import GOLDEN_FILE, MODEL_FILE, PARITY_FILE, SIGNATURE_FILE, Bundle, Golden
+from .bundle import DATA_FILE, GOLDEN_FILE, MODEL_FILE, PARITY_FILE, SIGNATURE_FILE, Bundle, Golden
+from .graphs import has_own_data, tensors_of
 from .model_config import config_pbtxt, signature_text
 from .model_directory import VersionRecord, require_model_name
 from .raw_model import raw_config_pbtxt, raw_golden
@@ -106,7 +107,7 @@ def read_graph(bundle: Bundle) -> onnx.ModelProto:
     """Read the graph of a bundle.
 
     Raises:
-        RepositoryError: it is no ONNX file, or its signature is not the bundle's.
+        RepositoryError: it is no ONNX file, its signature is not the bundle's, or it keeps weights elsewhere.
     """
     from google.protobuf.message import DecodeError
 
@@ -116,6 +117,9 @@ def read_graph(bundle: Bundle) -> onnx.ModelProto:
         raise RepositoryError(f"{bundle.model_file} is damaged: not an ONNX file; export the run anew") from err
     if not graph.graph.node:
         raise RepositoryError(f"{bundle.model_file} is damaged: it holds no graph; export the run anew")
+    for tensor in tensors_of(graph.graph):
+        if not has_own_data(tensor, DATA_FILE):
+            raise RepositoryError(f"{bundle.model_file} keeps weights outside of {DATA_FILE}; export the run anew")
     # As they are understood: a bundle of an earlier version of Polyrank writes fewer keys.
     if Signature.from_json(signature_text(graph)) != bundle.signature:
         raise RepositoryError(f"{bundle.path}: signature.json is not that of {MODEL_FILE}; export the run anew")

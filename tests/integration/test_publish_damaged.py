@@ -1,8 +1,11 @@
 """A damaged bundle is refused, and nothing changes."""
 
+import io
 import json
+import os
 import shutil
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -111,7 +114,107 @@ def broken_signature(bundle: Path) -> None:
     (bundle / "signature.json").write_text("{")
 
 
+def link_out(bundle: Path) -> None:
+    (bundle / "MODEL_CARD.md").unlink()
+    (bundle / "MODEL_CARD.md").symlink_to("/etc/passwd")
+
+
+def link_of_model(bundle: Path) -> None:
+    link = bundle / "model.onnx"
+    link.replace(bundle / "kept.onnx")
+    link.symlink_to(Path(__file__))
+
+
+def link_of_folder(bundle: Path) -> None:
+    (bundle / "rank").symlink_to("/etc")
+
+
+def link_to_itself(bundle: Path) -> None:
+    (bundle / "run.json").unlink()
+    (bundle / "run.json").symlink_to("run.json")
+
+
+def pipe(bundle: Path) -> None:
+    (bundle / "run.json").unlink()
+    os.mkfifo(bundle / "run.json")
+
+
+def keep_weights_at(location: str) -> Callable[[onnx.ModelProto], None]:
+    def change(graph: onnx.ModelProto) -> None:
+        entry = graph.graph.initializer[0]
+        entry.ClearField("raw_data")
+        entry.data_location = onnx.TensorProto.EXTERNAL
+        entry.external_data.add(key="location", value=location)
+
+    return change
+
+
+def weights_of_others(bundle: Path) -> None:
+    change_graph(bundle, keep_weights_at("/etc/passwd"))
+
+
+def weights_above(bundle: Path) -> None:
+    change_graph(bundle, keep_weights_at("../elsewhere"))
+
+
+def weights_of_a_node(bundle: Path) -> None:
+    def change(graph: onnx.ModelProto) -> None:
+        constant = graph.graph.node.add(op_type="Constant", output=["unused"]).attribute.add(name="value")
+        constant.type = onnx.AttributeProto.TENSOR
+        constant.t.data_location = onnx.TensorProto.EXTERNAL
+        constant.t.external_data.add(key="location", value="/etc/passwd")
+
+    change_graph(bundle, change)
+
+
+def huge_weight(bundle: Path) -> None:
+    change_graph(bundle, lambda graph: graph.graph.initializer[0].dims.__setitem__(slice(None), [2**62, 2**62]))
+
+
+def golden_of(write: Callable[..., None], **more: Any) -> Callable[[Path], None]:
+    def damage(bundle: Path) -> None:
+        with np.load(bundle / "golden.npz") as arrays:
+            write(bundle / "golden.npz", **dict(arrays), **more)
+
+    damage.__name__ = f"golden_{write.__name__}_{len(more)}"
+    return damage
+
+
+def endless_golden(bundle: Path) -> None:
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": (2**40,)})
+    with zipfile.ZipFile(bundle / "golden.npz", "w") as archive:
+        archive.writestr("sha256/model.onnx.npy", header.getvalue())
+
+
+def deep_signature(bundle: Path) -> None:
+    (bundle / "signature.json").write_text('{"schema":' + "[" * 100_000)
+
+
+def deep_record(bundle: Path) -> None:
+    (bundle / "run.json").write_text('{"a":' + "[" * 100_000)
+
+
+def no_text_in_record(bundle: Path) -> None:
+    (bundle / "run.json").write_bytes(b'{"run_id":"\xff"}')
+
+
 DAMAGE: dict[Callable[[Path], None], str] = {
+    link_out: "/bundle/MODEL_CARD.md is a link that leads out of the bundle; put the file itself there",
+    link_of_model: "/bundle/model.onnx is a link that leads out of the bundle; put the file itself there",
+    link_of_folder: "/bundle/rank is a link that leads out of the bundle; put the file itself there",
+    link_to_itself: "/bundle/run.json is no file; export the run anew",
+    pipe: "/bundle/run.json is no file; export the run anew",
+    weights_of_others: "/bundle/model.onnx keeps weights outside of model.onnx.data; export the run anew",
+    weights_above: "/bundle/model.onnx keeps weights outside of model.onnx.data; export the run anew",
+    weights_of_a_node: "/bundle/model.onnx keeps weights outside of model.onnx.data; export the run anew",
+    huge_weight: "/bundle/model.onnx does not load: ",
+    golden_of(np.savez, code=np.array([{}], object)): "/bundle/golden.npz is damaged; export the run anew",
+    golden_of(np.savez_compressed): "/bundle/golden.npz is damaged; export the run anew",
+    endless_golden: "/bundle/golden.npz is damaged; export the run anew",
+    deep_signature: "/bundle/signature.json: the model's signature cannot be read: ",
+    deep_record: "/bundle/run.json cannot be read: it is nested too deep; export the run anew",
+    no_text_in_record: "/bundle/run.json cannot be read: ",
     cut_off: "/bundle/model.onnx is damaged: not an ONNX file; export the run anew",
     cut_at_a_field: "/model.onnx is damaged: it holds no graph; export the run anew",
     empty_model: "/model.onnx is damaged: it holds no graph; export the run anew",
