@@ -64,9 +64,14 @@ class VersionRecord(msgspec.Struct, frozen=True, kw_only=True):
             RepositoryError: it is none.
         """
         try:
-            return decode_json(text, cls)
+            found = decode_json(text, cls)
         except msgspec.DecodeError as err:
             raise RepositoryError(f"{shown} cannot be read: {err}; publish its bundle again") from err
+        if not found.models:
+            raise RepositoryError(f"{shown} names no model; publish its bundle again")
+        for name in found.models:
+            require_model_name(name)  # a rollback goes where they lead
+        return found
 
 
 def require_model_name(name: str) -> None:
