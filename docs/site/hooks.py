@@ -21,6 +21,7 @@ ADOPTED = {
     "architecture.md": ROOT / "ARCHITECTURE.md",
     "changelog.md": ROOT / "CHANGELOG.md",
     "contributing.md": ROOT / "CONTRIBUTING.md",
+    "security.md": ROOT / "SECURITY.md",
     "kuairand.md": ROOT / "examples" / "kuairand" / "README.md",
 }
 """Pages of the site that are files outside docs."""

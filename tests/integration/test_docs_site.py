@@ -55,7 +55,7 @@ def test_front_page_has_what_the_readme_says(site: Path) -> None:
 def test_broken_link_fails_the_build(tmp_path: Path) -> None:
     for name in ("docs", "src", "train", "export", "serving", "examples"):
         shutil.copytree(ROOT / name, tmp_path / name, symlinks=True, ignore=shutil.ignore_patterns("*.so", "*.parquet"))
-    for name in ("mkdocs.yml", "README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md"):
+    for name in ("mkdocs.yml", "README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"):
         shutil.copy(ROOT / name, tmp_path / name)
     with (tmp_path / "docs" / "data.md").open("a") as page:
         page.write("\n[lost](no-such-page.md)\n")
