@@ -54,7 +54,8 @@ def ask(server: Server, body: bytes | str, **headers: str) -> Answer:
     connection = connected(server)
     connection.request("POST", PATH, body if isinstance(body, bytes) else body.encode(), headers)
     response = connection.getresponse()
-    answer = Answer(response.status, json.loads(response.read()))
+    # An error repeats names as they came, which need not be text.
+    answer = Answer(response.status, json.loads(response.read().decode(errors="replace"), strict=False))
     connection.close()
     return answer
 
