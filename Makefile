@@ -1,7 +1,7 @@
 # make demo and make test set up everything they need: system packages (with apt-get, where root or sudo allow it), a
 # virtual environment in .venv with the exact versions of constraints.txt, and the compiled extension.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all docs fuzz lint format bench-fingerprint bench-encoding bench-embedding-rows clean FORCE
+.PHONY: help setup demo test test-all faults docs fuzz lint format bench-fingerprint bench-encoding bench-embedding-rows clean FORCE
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -24,6 +24,7 @@ help:
 	@echo "make demo      train, export, publish and serve a ranker on real logs"
 	@echo "make test      lint, then all tests but the slow ones and those of warehouses"
 	@echo "make test-all  lint, then all tests"
+	@echo "make faults    kill, fill, cut and starve what runs, POLYRANK_FAULT_ROUNDS (200) times and more, and count what broke"
 	@echo "make docs      build the site of docs/ into build/docs"
 	@echo "make fuzz      fuzz the kernels and the extension for FUZZ_SECONDS (600) each"
 	@echo "make format    format Python and C++"
@@ -72,11 +73,14 @@ demo: $(INSTALLED)
 
 test: lint
 	@sh .ci/system-packages.sh $(PYTHON) browser
-	$(PYTEST) -m "not slow and not spark and not clickhouse"
+	$(PYTEST) -m "not slow and not spark and not clickhouse and not faults"
 
 test-all: lint $(WAREHOUSES) $(SITE)
 	@sh .ci/system-packages.sh $(PYTHON) clang browser
-	$(PYTEST)
+	$(PYTEST) -m "not faults"
+
+faults: $(INSTALLED)
+	$(PYTEST) tests/faults
 
 docs: $(SITE)
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet --site-dir build/docs

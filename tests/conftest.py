@@ -1,12 +1,12 @@
 import logging
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from artefacts import small_disks
 from artefacts.served import served_folder
 from hypothesis import HealthCheck, settings
 from toy import TOY_TOML, ToyRows, toy_table
@@ -98,13 +98,5 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture
 def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     """Give a file system of the size that the parameter says."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={request.param}", "tmpfs", str(disk)]
-    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
-    if mounted.returncode != 0:
-        pytest.skip(f"a small disk needs the right to mount: {mounted.stderr.strip()}")
-    try:
+    with small_disks.mounted(tmp_path / "disk", request.param) as disk:
         yield disk
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)

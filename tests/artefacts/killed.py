@@ -1,8 +1,8 @@
 """Runs exports and publishes that kill themselves with SIGKILL at a chosen step.
 
-Run as a process: it imports everything once, then forks for each job that it reads as JSON from standard input, so that
-a job costs its own work alone. A step is a system call that changes the folder, or a line around the one that exchanges
-two.
+Run as a process: it imports everything once, then forks for each job that it reads as JSON, a line each, from standard
+input, so that a job costs its own work alone. A step is a system call that changes the folder, or a line around the one
+that exchanges two.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypedDict
@@ -50,18 +50,40 @@ class Job(TypedDict):
     step: int
 
 
+@contextlib.contextmanager
+def killed_work(exported: Path) -> Iterator[Callable[[Job], int]]:
+    """Start the process, until the block ends.
+
+    Args:
+        exported: a bundle, whose graph exports take in place of one of their own.
+
+    Yields:
+        What does one job, and returns the steps it took, -1 when it was killed.
+    """
+    command = [sys.executable, __file__, str(exported)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        orders, answers = process.stdin, process.stdout
+        assert orders is not None
+        assert answers is not None
+
+        def work(job: Job) -> int:
+            orders.write(json.dumps(job) + "\n")
+            orders.flush()
+            return int(answers.readline())
+
+        try:
+            yield work
+        finally:
+            orders.close()
+
+
 def run_jobs(jobs: Sequence[Job], *, exported: Path) -> list[int]:
     """Run jobs one after another in a process of their own; return for each the steps it took, -1 when killed."""
-    done = subprocess.run(
-        [sys.executable, __file__, str(exported)],
-        input=json.dumps(jobs),
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    answers: list[int] = json.loads(done.stdout)
-    return answers
+    with killed_work(exported) as work:
+        return [work(job) for job in jobs]
 
 
 class _Countdown:
@@ -160,4 +182,6 @@ if __name__ == "__main__":
     for module in ("google.protobuf.text_format", "onnxruntime", "tritonclient.grpc.model_config_pb2"):
         importlib.import_module(module)  # once, not in each process
     exported_graph = onnx.load(Path(sys.argv[1]) / "model.onnx")
-    json.dump([_fork(job, exported_graph) for job in json.load(sys.stdin)], sys.stdout)
+    for line in sys.stdin:
+        sys.stdout.write(f"{_fork(json.loads(line), exported_graph)}\n")
+        sys.stdout.flush()

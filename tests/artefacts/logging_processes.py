@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
@@ -34,6 +35,15 @@ def flushed_by_killed(folder: Path, *, rounds: int, seed: int, writers: int = 2)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     flushed: list[str] = json.loads(done.stdout)
     return flushed
+
+
+def assert_logged_once(folder: Path, flushed: Sequence[str]) -> None:
+    """Recover the folder, and look for every list that was flushed, and for any that is there twice or in part."""
+    ImpressionLog.recover(folder)
+    counts = Counter(shown.rows(folder)["request_id"].to_pylist()) if shown.files(folder) else Counter()
+    assert [name for name in flushed if counts[name] != ITEMS_SHOWN] == []
+    assert set(counts.values()) <= {ITEMS_SHOWN}
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
 
 
 def main(arguments: Sequence[str]) -> None:

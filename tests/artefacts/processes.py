@@ -1,4 +1,4 @@
-"""What a test asks of the server's processes, with the standard library alone: the client's tests run without ONNX."""
+"""What a test asks of the server's processes, without ONNX: the client's tests run without it."""
 
 import contextlib
 import os
@@ -6,6 +6,9 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from polyrank.serving import Server
+from polyrank.serving.processes import children, command_line
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
 
@@ -15,6 +18,12 @@ def private_folder(pid: int) -> Path:
     words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
     option = next(word for word in words if word.startswith("--backend-directory="))
     return Path(option.partition("=")[2]).parent
+
+
+def workers(server: Server, model: str = "ranker") -> list[int]:
+    """Return the process ids of the workers of a model."""
+    found = {pid: command_line(pid) for pid in children(server.pid)}
+    return [pid for pid, words in found.items() if any(f"/{model}/" in word for word in words)]
 
 
 def remains(folder: Path) -> list[str]:

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from artefacts.small_disks import remount
 from pyarrow import csv
 
 from polyrank.batch import fingerprint_file, parse_column
@@ -182,7 +183,7 @@ def test_full_disk_is_one_line_and_leaves_nothing(place: Path, small_disk: Path)
 
 @pytest.mark.parametrize("small_disk", ["1m"], indirect=True)
 def test_read_only_disk_is_one_line(place: Path, small_disk: Path) -> None:
-    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    remount(small_disk, "ro")
     with pytest.raises(OutputError, match=r"^cannot write .*/disk/out.parquet: read-only file system; choose another"):
         fingerprint_file(place / "rows.parquet", small_disk / "out.parquet", COLUMNS)
 

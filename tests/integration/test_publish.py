@@ -12,6 +12,7 @@ from typing import Any
 import onnx
 import pytest
 from artefacts.runs import make_run, make_schema
+from artefacts.small_disks import remount
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2 as pb
 
@@ -258,7 +259,7 @@ def test_export_to_a_full_disk_is_told_and_leaves_nothing(toy_run: Path, small_d
 
 @pytest.mark.parametrize("small_disk", ["64k"], indirect=True)
 def test_repository_that_is_a_mount_is_refused_with_a_way_out(bundle: Path, small_disk: Path) -> None:
-    subprocess.run(["mount", "-o", "remount,size=8m", str(small_disk)], check=True)
+    remount(small_disk, "size=8m")
     with pytest.raises(
         RepositoryError, match=r"/disk is a mount point, .*; publish to a folder inside it, such as .*/d"
     ):

@@ -9,29 +9,22 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from artefacts.processes import SHARED_MEMORY, private_folder, remains, wait_until
+from artefacts.client_load import scoring
+from artefacts.processes import SHARED_MEMORY, private_folder, remains, wait_until, workers
 from artefacts.served import load_scores
 from integration.server_repository import add_model, ask, rows
 from tritonclient import grpc
 from tritonclient.utils import InferenceServerException
 
 from polyrank.export import publish
-from polyrank.serving import ClientOptions, Ranker
-from polyrank.serving.processes import children, command_line
 from polyrank.serving.server import Server, ServerConfig, serve
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 pytestmark = pytest.mark.triton
 
@@ -68,11 +61,6 @@ def answers(server: Server, model: str = "ranker") -> bool:
         return bool(ask(server.grpc_url, rows(1, 1), model)["click"].item() == 1.5)
     except InferenceServerException:
         return False
-
-
-def workers(server: Server, model: str = "ranker") -> list[int]:
-    found = {pid: command_line(pid) for pid in children(server.pid)}
-    return [pid for pid, words in found.items() if any(f"/{model}/" in word for word in words)]
 
 
 def regions(server: Server) -> set[str]:
@@ -187,35 +175,19 @@ def test_stop_between_two_tries_is_quick_and_leaves_nothing(tmp_path: Path, capl
     assert remains(folder) == []
 
 
-def keep_scoring(client: Ranker, rows: pa.Table, is_over: threading.Event) -> "list[NDArray[np.float32]]":
-    """Return what each call answers for `click`, float32 [B], until it is over."""
-    found = []
-    while not is_over.is_set():
-        found.append(client.score(rows)["click"].to_numpy())
-    return found
-
-
 def test_client_with_patience_sees_no_error_while_triton_is_down(served: Path, tmp_path: Path) -> None:
     shutil.copytree(served / "repository" / "toy", tmp_path / "toy")
     expected = load_scores(served / "scores.npz")["click"]
     table = pyarrow.parquet.read_table(served / "rows.parquet")
-    options = ClientOptions(attempts=1_000)
-    is_over = threading.Event()
-    with (
-        serve(tmp_path, config=RESTARTING) as server,
-        Ranker(server.url, timeout_s=60.0, options=options) as client,
-        ThreadPoolExecutor(4) as pool,
-    ):
+    with serve(tmp_path, config=RESTARTING) as server, scoring(server.url, table, clients=4) as seen:
         before = server.pid
-        calls = [pool.submit(keep_scoring, client, table, is_over) for _ in range(4)]
         time.sleep(0.5)
         os.kill(before, signal.SIGKILL)
         assert wait_until(lambda: server.pid != before)
         time.sleep(3.0)
-        is_over.set()
-        answers = [each for call in calls for each in call.result()]
-    assert len(answers) > 20
-    np.testing.assert_allclose(np.array(answers), np.tile(expected, (len(answers), 1)), atol=1e-5)
+    assert seen.refusals == []
+    assert len(seen.scores) > 20
+    np.testing.assert_allclose(seen.answers, np.tile(expected, (len(seen.scores), 1)), atol=1e-5)
 
 
 def test_worker_killed_at_once_is_made_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

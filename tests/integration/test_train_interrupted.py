@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from artefacts.small_disks import remount
 from toy import TOY_TOML, toy_table
 
 from polyrank.errors import DataError, OutputError
@@ -160,7 +161,7 @@ def test_disk_too_small_for_the_weights_is_refused_before_training(
 
 @pytest.mark.parametrize("small_disk", ["1m"], indirect=True)
 def test_read_only_disk_is_one_line(small_disk: Path, toy_schema: Schema) -> None:
-    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    remount(small_disk, "ro")
     with pytest.raises(OutputError, match=r"^cannot write .*/disk/run: read-only file system; choose another"):
         fit(toy_schema, toy_table(200), out=small_disk / "run", progress=False)
 

@@ -1,40 +1,17 @@
 """A training killed at any moment goes on to the run that it would have been."""
 
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
+from artefacts.trainings import CONFIG, INPUTS, filled, finish, start, wait_for
 from toy import TOY_TOML, toy_table
 
 from polyrank.schema import Schema
 from polyrank.train import TrainConfig, fit
 from polyrank.train.checkpoints import checkpoint_path
-
-TRAIN = ["--quiet", "train", "logs.parquet", "--schema", "schema.toml", "--config", "train.toml", "--out"]
-CONFIG = """
-epochs = 3
-batch_size = 128
-ema_decay = 0.99
-
-[model]
-dropout = 0.1
-
-[checkpoint]
-every_steps = 3
-"""
-
-
-def filled(place: Path) -> Path:
-    (place / "schema.toml").write_text(TOY_TOML)
-    (place / "train.toml").write_text(CONFIG)
-    pq.write_table(toy_table(8_000), place / "logs.parquet")
-    return place
 
 
 @pytest.fixture
@@ -48,26 +25,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return finish(filled(tmp_path_factory.mktemp("whole")), "run")
 
 
-def start(place: Path, *arguments: str) -> "subprocess.Popen[bytes]":
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "POLYRANK_CACHE_DIR": str(place / "cache")}
-    command = [sys.executable, "-m", "polyrank", *TRAIN, *arguments]
-    return subprocess.Popen(command, cwd=place, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-
-
-def finish(place: Path, *arguments: str) -> bytes:
-    with start(place, *arguments) as process:
-        _, complaint = process.communicate(timeout=120)
-    assert (process.returncode, complaint) == (0, b"")
-    return (place / arguments[0] / "weights.safetensors").read_bytes()
-
-
-def wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 60.0
-    while not path.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-
-
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_training_killed_at_any_moment_goes_on_to_the_same_weights(place: Path, whole: bytes, seed: int) -> None:
     with start(place, "run") as process:
@@ -77,7 +34,7 @@ def test_training_killed_at_any_moment_goes_on_to_the_same_weights(place: Path, 
     assert process.returncode == -signal.SIGKILL
     assert finish(place, "run", "--resume") == whole
     left = sorted(path.name for path in place.iterdir())
-    assert left == ["cache", "logs.parquet", "run", "schema.toml", "train.toml"]
+    assert left == sorted(["cache", "run", *INPUTS])
 
 
 def test_interrupted_training_is_refused_until_it_is_resumed(place: Path) -> None:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from artefacts import shown
 from artefacts.scripted_http import ScriptedHttp
+from artefacts.small_disks import free
 from prometheus_client import CollectorRegistry
 
 from polyrank.errors import ConfigError, DataError, SchemaError
@@ -62,7 +63,7 @@ def test_full_disk_drops_rows_and_keeps_those_before(small_disk: Path, items: It
         log.shown(shown.answer(items, [0]), user=shown.USER, items=items)
         log.flush()
         ballast = small_disk / "ballast"
-        ballast.write_bytes(bytes(_free(small_disk)))
+        ballast.write_bytes(bytes(free(small_disk)))
         for _ in range(50):
             log.shown(shown.answer(items, [0, 1] * 50), user=shown.USER, items=items)
         log.flush()
@@ -83,7 +84,7 @@ def test_journal_waits_for_room_to_become_a_file(
         log.shown(shown.answer(items, [0]), user=shown.USER, items=items)
         log.flush()
         ballast = small_disk / "ballast"
-        ballast.write_bytes(bytes(_free(small_disk)))
+        ballast.write_bytes(bytes(free(small_disk)))
         log.rotate()
         assert shown.files(small_disk / "log") == []
         ballast.unlink()
@@ -234,11 +235,6 @@ def _fake() -> ScriptedHttp:
 
 def _renamed(name: str, to: str) -> Schema:
     return Schema.from_toml(shown.SCHEMA.to_toml().replace(f'name = "{name}"', f'name = "{to}"'))
-
-
-def _free(disk: Path) -> int:
-    found = os.statvfs(disk)
-    return found.f_bavail * found.f_frsize
 
 
 class Broken(Telemetry):
