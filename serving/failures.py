@@ -11,6 +11,9 @@ from polyrank.errors import (
     ServerUnavailableError,
 )
 
+LONGEST = 1_000
+"""Characters of what a server says that are passed on; a broken one may say anything."""
+
 
 class Kind(enum.Enum):
     """What a caller can do about a failure."""
@@ -30,7 +33,8 @@ class Failure(Exception):  # noqa: N818 (it is not an error that users see; `as_
 
     def __init__(self, kind: Kind, text: str) -> None:
         super().__init__(text)
-        self.kind, self.text = kind, " ".join(text.split())
+        line = " ".join(text.split())
+        self.kind, self.text = kind, line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
 
 
 _RESTRICTED = " is restricted, expecting header "

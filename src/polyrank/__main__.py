@@ -1,6 +1,7 @@
 """The command line: `polyrank VERB`, also as `python -m polyrank`."""
 
 import argparse
+import errno
 import logging
 import os
 import signal
@@ -35,6 +36,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except PolyrankError as err:
         tell(f"polyrank: {' '.join(str(err).splitlines())}\n")
+        return 1
+    except OSError as err:  # what any step, an import among them, may meet
+        if err.errno not in (errno.EMFILE, errno.ENFILE):
+            raise
+        what = "" if err.filename is None else f"cannot open {err.filename}: "
+        tell(f"polyrank: {what}{os.strerror(err.errno).lower()}; raise their limit with ulimit -n\n")
         return 1
     except StopRequested as stop:
         if not _is_told(stop.__cause__):

@@ -21,6 +21,9 @@ from polyrank.errors import OutputError
 PARTIAL_SUFFIX = ".partial"
 _OPEN_FILES = re.compile(r"/proc/[0-9]+(/task/[0-9]+)?/fd")
 _MAX_LINKS = 40  # as many as Linux follows
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_TOO_MANY_OPEN = (errno.EMFILE, errno.ENFILE)
+_OF_THE_MACHINE = (*_FULL, *_TOO_MANY_OPEN, errno.EROFS, errno.EIO, errno.EFBIG)
 
 
 @contextlib.contextmanager
@@ -92,8 +95,8 @@ def partial_directory(target: Path, *, shown: Path | None = None, alone: bool = 
 
     With `alone`, another writer at work on `target` is an `OutputError`.
 
-    Any `OSError` inside the block that names a file below the directory becomes an `OutputError` that names `shown`, or
-    `target`.
+    An `OSError` inside the block that says of the machine that its disk or its open files are at an end becomes an
+    `OutputError` that names `shown`, or `target`.
     """
     with contextlib.ExitStack() as stack:
         with _writing(shown or target):
@@ -110,7 +113,7 @@ def partial_directory(target: Path, *, shown: Path | None = None, alone: bool = 
         except OutputError:
             raise
         except OSError as err:
-            if err.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG):
+            if err.errno in _OF_THE_MACHINE:
                 raise _output_error(shown or target, err) from err
             raise
 
@@ -206,5 +209,7 @@ def _output_error(target: Path, err: OSError) -> OutputError:
     # Making a folder where a file lies is "file exists" to the system; the target itself does not exist here.
     code = errno.ENOTDIR if err.errno == errno.EEXIST else err.errno
     reason = os.strerror(code) if code else str(err)
-    remedy = "free space there" if err.errno in (errno.ENOSPC, errno.EDQUOT) else "free the way"
+    if err.errno in _TOO_MANY_OPEN:
+        return OutputError(f"cannot write {target}: {reason.lower()}; raise their limit with ulimit -n")
+    remedy = "free space there" if err.errno in _FULL else "free the way"
     return OutputError(f"cannot write {target}: {reason.lower()}; choose another output directory or {remedy}")

@@ -20,7 +20,8 @@ def mounted(disk: Path, size: str) -> Iterator[Path]:
     try:
         yield disk
     finally:
-        subprocess.run(["umount", str(disk)], check=True)
+        # Lazily: threads of Arrow hold a file that was read for an instant longer.
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 def remount(disk: Path, option: str) -> None:

@@ -1,6 +1,8 @@
 """The command line of training: what it prints, where, and with which exit status."""
 
+import errno
 import json
+import os
 import re
 import subprocess
 import sys
@@ -229,6 +231,20 @@ def test_interrupt_is_one_line(place: Path, capsys: Capture, monkeypatch: pytest
     monkeypatch.setattr("polyrank.train.starting.Training", interrupt)
     assert train() == 130
     assert capsys.readouterr().err == "polyrank: interrupted\n"
+    assert sorted(path.name for path in place.iterdir()) == ["logs.parquet", "schema.toml"]
+
+
+@pytest.mark.parametrize("name", ["onnxruntime/late.py", None])
+def test_too_many_open_files_anywhere_are_one_line(
+    place: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch, name: str | None
+) -> None:
+    def exhausted(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), name)
+
+    monkeypatch.setattr("polyrank.train.fit", exhausted)
+    assert train() == 1
+    what = "" if name is None else f"cannot open {name}: "
+    assert capsys.readouterr().err == f"polyrank: {what}too many open files; raise their limit with ulimit -n\n"
     assert sorted(path.name for path in place.iterdir()) == ["logs.parquet", "schema.toml"]
 
 

@@ -84,3 +84,8 @@ def test_server_that_loads_nothing_is_told_how_to_start() -> None:
     error = told(Kind.UNREACHABLE, "explicit model load / unload is not allowed if polling is enabled")
     assert isinstance(error, RequestError)
     assert "start it with --model-control-mode=explicit, as polyrank serve does" in str(error)
+
+
+def test_endless_words_of_a_server_are_cut() -> None:
+    assert len(str(told(Kind.REFUSED, "1" * 5_000))) < 1_200
+    assert str(told(Kind.REFUSED, "1" * 1_000)).endswith("1" * 1_000)

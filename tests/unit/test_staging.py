@@ -93,6 +93,14 @@ def test_place_that_takes_no_directories_is_named() -> None:
         pytest.fail("the block must not run")
 
 
+@pytest.mark.parametrize("code", [errno.EMFILE, errno.ENFILE])
+def test_too_many_open_files_are_one_line_with_their_limit(tmp_path: Path, code: int) -> None:
+    message = rf"^cannot write {tmp_path}/scores: {os.strerror(code).lower()}; raise their limit with ulimit -n$"
+    with pytest.raises(OutputError, match=message), staged_file(tmp_path / "scores"):
+        raise OSError(code, os.strerror(code), "a library that is imported late")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG])
 def test_error_of_the_disk_names_the_target(tmp_path: Path, code: int) -> None:
     expected = f"^cannot write {tmp_path / 'run'}: {os.strerror(code).lower()}; choose"
