@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _ENDED = ("Z", "X")
+_LISTENING = "0A"
 
 
 @dataclass(frozen=True)
@@ -46,3 +47,27 @@ def children(parent: int) -> list[int]:
     numbers = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
     found = [process(number) for number in numbers]
     return [each.pid for each in found if each is not None and each.parent == parent]
+
+
+def listens(pid: int, port: int) -> bool:
+    """Say whether a process listens at a TCP port: whether what answers there is that process, and no other."""
+    try:
+        entries = list(Path(f"/proc/{pid}/fd").iterdir())
+        # There is no tcp6 where IPv6 is switched off.
+        tables = [file.read_text().splitlines()[1:] for file in Path(f"/proc/{pid}/net").glob("tcp*")]
+    except OSError:  # it is gone
+        return False
+    files = {_target(entry) for entry in entries}
+    for local, state, inode in ((words[1], words[3], words[9]) for table in tables for words in map(str.split, table)):
+        is_there = state == _LISTENING and int(local.rpartition(":")[2], 16) == port
+        if is_there and f"socket:[{inode}]" in files:
+            return True
+    return False
+
+
+def _target(link: Path) -> str:
+    """Return where a link leads; nowhere when it is gone."""
+    try:
+        return str(link.readlink())
+    except OSError:
+        return ""

@@ -20,7 +20,7 @@ from .devices import devices, devices_line
 from .ending import end_group, remove_leftovers
 from .launch import Launch, make_folder, new_log_file
 from .ports import Ports, choose_ports
-from .processes import process
+from .processes import listens, process
 from .readiness import ServerLog, is_ready
 from .runtime import Runtime, ensure_runtime
 from .servable import backends, servable_models
@@ -179,7 +179,9 @@ class Server:
         """
         start = told = time.monotonic()
         names = ", ".join(self.models)
-        while not is_ready(_reachable(self._launch.http_host), self._launch.ports.http, self.models):
+        host, port = _reachable(self._launch.http_host), self._launch.ports.http
+        # Another server that took the port in this moment answers for the same models.
+        while not (listens(self.pid, port) and is_ready(host, port, self.models)):
             now = time.monotonic()
             if not self.is_alive or self._log.load_failure():
                 raise ServerStartError(f"the server did not start: {self.failure()}")

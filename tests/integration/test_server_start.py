@@ -1,6 +1,7 @@
 import socket
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from integration.server_repository import add_model, ask, rows
@@ -78,6 +79,20 @@ def test_port_taken_at_the_last_moment_is_chosen_anew(
         monkeypatch.setattr(server_module, "choose_ports", lambda _host, _wanted: next(choices))
         with serve(tmp_path) as server:
             assert server.url.endswith(str(free.http))
+
+
+def test_answers_of_another_server_at_its_port_do_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_model(tmp_path)
+    with serve(tmp_path) as first:
+        taken = Ports(http=port_of(first.url), grpc=port_of(first.grpc_url), metrics=port_of(first.metrics_url))
+        monkeypatch.setattr(server_module, "choose_ports", lambda _host, _wanted: taken)  # as both do at once
+        with pytest.raises(ServerStartError, match=r"the server did not start: .*already in use"):
+            serve(tmp_path)
+        assert ask(first.grpc_url, rows(4, 1))["click"].item() == 4.5
+
+
+def port_of(url: str) -> int:
+    return urlsplit(url if "//" in url else f"//{url}").port or 0
 
 
 def test_server_that_is_late_is_stopped(tmp_path: Path) -> None:
