@@ -22,7 +22,7 @@ from artefacts.served import load_scores
 from polyrank.errors import PolyrankError
 from polyrank.serving import ClientOptions, Ranker, ServerConfig, serve
 
-CALLS = 20
+CALLS = 10
 _INSIDE = 'mount -t tmpfs -o size="$1" tmpfs /dev/shm && shift && exec "$@"'
 
 
@@ -63,7 +63,7 @@ def _ask(url: str, served: Path, chance: random.Random, found: dict[str, Any]) -
     options = ClientOptions(shared_memory=chance.random() < 0.5, attempts=3)
 
     def score() -> None:
-        with Ranker(url, "toy", options=options, timeout_s=20.0) as ranker:
+        with Ranker(url, "toy", options=options, timeout_s=5.0) as ranker:
             scores = ranker.score(rows)["click"].to_numpy()
         found["right" if np.allclose(scores, expected, atol=1e-5) else "wrong"] += 1
 
