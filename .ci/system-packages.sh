@@ -1,7 +1,7 @@
 #!/bin/sh
 # Install what pip cannot bring: a C++ compiler, CMake, GoogleTest, the xxHash library that fingerprints are compared with,
 # OpenSSL for the certificates of tests, and the shared libpython that the embedded server loads.
-# Usage: system-packages.sh PYTHON [java] [clang] [browser]     (java: a Java for Spark too; clang: Clang with libFuzzer
+# Usage: system-packages.sh PYTHON [java] [clang] [browser]     (java: a JDK, for Spark and the Java example, too; clang: Clang with libFuzzer
 # too; browser: Chromium and its driver too)
 set -eu
 python=$1
@@ -28,7 +28,7 @@ command -v openssl >/dev/null 2>&1 || want openssl
 
 for extra in "$@"; do
   case $extra in
-    java) command -v java >/dev/null 2>&1 || want default-jre-headless ;;
+    java) command -v javac >/dev/null 2>&1 || want default-jdk-headless ;;
     clang)
       command -v clang++ >/dev/null 2>&1 || want clang
       [ -e "$(clang++ -print-runtime-dir 2>/dev/null)/libclang_rt.fuzzer-$(uname -m).a" ] || want libclang-rt-dev

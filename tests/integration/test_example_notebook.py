@@ -45,6 +45,7 @@ def shown(place: Path) -> str:
     return "".join(output["text"] for output in outputs if output.get("name") == "stdout")
 
 
+@pytest.mark.slow
 def test_ranking_is_the_best_that_pytorch_answers(place: Path, shown: str) -> None:
     ranked = re.findall(RANKED, shown)
     logs = kuairand.load(EXAMPLES / "kuairand").to_pylist()
@@ -60,6 +61,7 @@ def test_ranking_is_the_best_that_pytorch_answers(place: Path, shown: str) -> No
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_model_has_learned_and_is_calibrated(shown: str) -> None:
     learned = re.search(r"^click +auc (\S+),", shown, re.MULTILINE)
     means = re.search(r"^click +answers (\S+), labels (\S+)$", shown, re.MULTILINE)

@@ -1,0 +1,125 @@
+"""A ranking service: FastAPI in front of Triton, with one `AsyncRanker` in each process.
+
+    CATALOG=catalog.parquet KEY=sku uvicorn app:app --app-dir examples/fastapi --workers 2
+
+| variable | default | holds |
+|---|---|---|
+| CATALOG | | Parquet file with the columns of the item features |
+| KEY | | its column that names an item |
+| TRITON | localhost:8000 | address of the server; several, with commas between them, share the load |
+| MODEL | the only one | name of the model |
+| IMPRESSIONS | impressions | folder for what was shown; all processes share it |
+| TIMEOUT_S | 0.2 | seconds that a ranking may take; later it is a 503 |
+"""
+
+import contextlib
+import os
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, NamedTuple
+
+import pyarrow.parquet as pq
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+import polyrank as pr
+from polyrank.errors import ConfigError, DataError, DeadlineExceededError, ServerUnavailableError
+from polyrank.serving import Items
+
+WRONG_INPUT = (ConfigError, DataError)
+BUSY = (DeadlineExceededError, ServerUnavailableError)
+
+
+class Service(NamedTuple):
+    """What a process holds from its start to its end."""
+
+    ranker: pr.AsyncRanker
+    items: Items
+    log: pr.ImpressionLog
+    timeout_s: float
+
+
+class Wanted(BaseModel):
+    """One user, and how to rank for them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    user: dict[str, Any]
+    top_k: int = Field(default=10, ge=1, le=100)
+    weights: dict[str, float] | None = None
+    exclude: list[int | str] = []
+
+
+class Ranked(BaseModel):
+    """The best items, the best first; outcomes name the request by its id."""
+
+    request_id: str
+    version: str
+    items: list[dict[str, Any]]
+
+
+@contextlib.asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Connect, encode the catalogue once, and open the log; a process whose server does not answer does not start."""
+    url, timeout_s = os.environ.get("TRITON", "localhost:8000").split(","), float(os.environ.get("TIMEOUT_S", "0.2"))
+    async with pr.AsyncRanker(url, os.environ.get("MODEL")) as ranker:
+        items = await ranker.items(pq.read_table(os.environ["CATALOG"]), key=os.environ["KEY"])
+        with pr.ImpressionLog(os.environ.get("IMPRESSIONS", "impressions")) as log:
+            app.state.service = Service(ranker, items, log, timeout_s)
+            yield
+
+
+app = FastAPI(title="Ranking", lifespan=lifespan)
+
+
+def service(request: Request) -> Service:
+    """Return what this process holds."""
+    found: Service = request.app.state.service
+    return found
+
+
+Held = Annotated[Service, Depends(service)]
+
+
+@app.post("/rank")
+async def rank(wanted: Wanted, held: Held) -> Ranked:
+    """Rank the catalogue for one user, and write down what they are shown."""
+    answer = await held.ranker.recommend(
+        wanted.user,
+        held.items,
+        top_k=wanted.top_k,
+        weights=wanted.weights,
+        exclude_seen=wanted.exclude,
+        timeout_s=held.timeout_s,
+        log=held.log,
+    )
+    told = {name.decode(): text.decode() for name, text in answer.schema.metadata.items()}
+    shown = answer.drop_columns("item")  # the place in the catalogue
+    return Ranked(request_id=told["polyrank.request_id"], version=told["polyrank.version"], items=shown.to_pylist())
+
+
+@app.get("/health")
+async def health(held: Held) -> dict[str, Any]:
+    """Say whether requests are answered: a row of which nothing is known goes the whole way."""
+    ranker = held.ranker
+    await ranker.score([dict.fromkeys(ranker.signature.schema.feature_columns)], timeout_s=held.timeout_s)
+    return {"model": ranker.model, "version": ranker.version, "dropped_impressions": held.log.dropped}
+
+
+@app.exception_handler(pr.PolyrankError)
+async def refuse(_: Request, err: Exception) -> JSONResponse:
+    """Answer with the one line of an error: 422 for wrong input, 503 for what may pass, 500 for the rest."""
+    if isinstance(err, WRONG_INPUT):
+        return JSONResponse({"detail": str(err)}, 422)
+    if isinstance(err, BUSY):
+        return JSONResponse({"detail": str(err)}, 503, {"Retry-After": "1"})
+    return JSONResponse({"detail": str(err)}, 500)
+
+
+@app.exception_handler(RequestValidationError)
+async def explain(_: Request, err: Exception) -> JSONResponse:
+    """Answer in one line, too, and without the input: FastAPI cannot say NaN, which JSON of Python may hold."""
+    faults = err.errors() if isinstance(err, RequestValidationError) else ()
+    told = (f"{'.'.join(map(str, fault['loc'][1:])) or 'body'}: {fault['msg']}" for fault in faults)
+    return JSONResponse({"detail": "; ".join(told)}, 422)
