@@ -1,8 +1,8 @@
 #!/bin/sh
 # Install what pip cannot bring: a C++ compiler, CMake, GoogleTest, the xxHash library that fingerprints are compared with,
 # OpenSSL for the certificates of tests, and the shared libpython that the embedded server loads.
-# Usage: system-packages.sh PYTHON [java] [clang] [browser]     (java: a JDK, for Spark and the Java example, too; clang: Clang with libFuzzer
-# too; browser: Chromium and its driver too)
+# Usage: system-packages.sh PYTHON [java] [clang] [browser]     (java: a JDK too, for Spark and for the example in Java;
+# clang: Clang with libFuzzer too; browser: Chromium and its driver too)
 set -eu
 python=$1
 shift

@@ -22,6 +22,7 @@ ADOPTED = {
     "changelog.md": ROOT / "CHANGELOG.md",
     "contributing.md": ROOT / "CONTRIBUTING.md",
     "security.md": ROOT / "SECURITY.md",
+    "examples.md": ROOT / "examples" / "README.md",
     "kuairand.md": ROOT / "examples" / "kuairand" / "README.md",
 }
 """Pages of the site that are files outside docs."""

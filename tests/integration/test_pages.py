@@ -12,7 +12,7 @@ README = ROOT / "README.md"
 ALONE = [DOCS / "tutorial.md", DOCS / "your-data.md"]
 """Pages that need nothing but an empty folder with the examples."""
 
-AFTER_README = [DOCS / "evaluation.md"]
+AFTER_README = [DOCS / "evaluation.md", ROOT / "examples" / "README.md"]
 """Pages that go on where the README ends."""
 
 ELSEWHERE = [DOCS / f"{name}.md" for name in ("client", "impressions", "export", "loop")]
