@@ -76,7 +76,7 @@ test: lint
 	$(PYTEST) -m "not slow and not spark and not clickhouse and not faults"
 
 test-all: lint $(WAREHOUSES) $(SITE)
-	@sh .ci/system-packages.sh $(PYTHON) clang browser
+	@sh .ci/system-packages.sh $(PYTHON) clang browser emulator
 	$(PYTEST) -m "not faults"
 
 faults: $(INSTALLED)

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Install what pip cannot bring: a C++ compiler, CMake, GoogleTest, the xxHash library that fingerprints are compared with,
 # OpenSSL for the certificates of tests, and the shared libpython that the embedded server loads.
-# Usage: system-packages.sh PYTHON [java] [clang] [browser]     (java: a JDK too, for Spark and for the example in Java;
-# clang: Clang with libFuzzer too; browser: Chromium and its driver too)
+# Usage: system-packages.sh PYTHON [java] [clang] [browser] [emulator]     (java: a JDK too, for Spark and for the example in Java;
+# clang: Clang with libFuzzer too; browser: Chromium and its driver too; emulator: a processor without AVX too)
 set -eu
 python=$1
 shift
@@ -32,6 +32,9 @@ for extra in "$@"; do
     clang)
       command -v clang++ >/dev/null 2>&1 || want clang
       [ -e "$(clang++ -print-runtime-dir 2>/dev/null)/libclang_rt.fuzzer-$(uname -m).a" ] || want libclang-rt-dev
+      ;;
+    emulator)
+      command -v qemu-x86_64 >/dev/null 2>&1 || command -v qemu-x86_64-static >/dev/null 2>&1 || want qemu-user
       ;;
     browser)
       command -v chromium >/dev/null 2>&1 || want chromium

@@ -27,6 +27,8 @@ PINS: dict[Accelerator, dict[str, str]] = {
     "cpu": _BASE | {"onnxruntime": "1.32.0"},
     "gpu": _BASE | {"onnxruntime-gpu": "1.31.1"},
 }
+_PYTHONS = ("3.11", "3.12")
+"""Those that there are packages of numpy 1 for."""
 # Imports what the workers import, then tells which versions are really there.
 _PROBE = """
 import importlib.metadata, json, sys
@@ -73,8 +75,13 @@ def runtime_folder(accelerator: Accelerator = "cpu") -> Path:
     """Return where the environment for this Python and these pins lives, made or not.
 
     Raises:
-        ServerRuntimeError: The cache folder's path is unusable.
+        ServerRuntimeError: The cache folder's path is unusable, or the server does not run on this Python.
     """
+    if VERSION not in _PYTHONS:
+        raise ServerRuntimeError(
+            f"the embedded server runs on Python {' or '.join(_PYTHONS)}, got {VERSION}; start it from an environment "
+            "of one of those, or print the command of the official container: polyrank serve REPOSITORY --print-docker"
+        )
     text = json.dumps(PINS[accelerator], sort_keys=True)
     key = hashlib.sha256(text.encode()).hexdigest()[:12]
     return server_folder() / "runtimes" / f"py{VERSION}-{accelerator}-{key}"

@@ -1,42 +1,35 @@
 """What is built for others: the wheel, the source archive, and an environment with the client alone."""
 
+import os
+import platform
+import re
+import resource
+import shutil
 import subprocess
 import sys
 import tarfile
-import venv
 import zipfile
 from pathlib import Path
 
 import pytest
+from artefacts import golden_installed
+from artefacts.packages import CONSTRAINTS, PIP, PYTHONS, ROOT, build_sdist, build_wheel, install, run
+from golden.make_fingerprint_v1 import PATH as GOLDEN
 
-ROOT = Path(__file__).parents[2]
 TRAIN = "models need PyTorch and safetensors; pip install 'polyrank[train]'"
 EXPORT = "export needs onnx; pip install 'polyrank[export,cpu]'"
-PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-
-
-def run(*command: str | Path, cwd: Path | None = None) -> str:
-    """Run a command that must succeed; return what it printed."""
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+MB = 1_000_000
+NEEDS_X86 = pytest.mark.skipif(platform.machine() != "x86_64", reason="vector instructions and emulator are of x86-64")
 
 
 @pytest.fixture(scope="module")
 def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("sdist")
-    run(sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", folder, ROOT)
-    (archive,) = folder.glob("*.tar.gz")
-    return archive
+    return build_sdist(tmp_path_factory.mktemp("sdist"))
 
 
 @pytest.fixture(scope="module")
 def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel that the source archive alone gives, as for whoever installs it; the checkout has an editable one."""
-    folder = tmp_path_factory.mktemp("wheel")
-    run(*PIP, "wheel", sdist, "--no-build-isolation", "--no-deps", "-w", folder)
-    (wheel,) = folder.glob("*.whl")
-    return wheel
+    return build_wheel(sdist, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +39,17 @@ def names(wheel: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def client_python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def downloads(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of all that `pip install polyrank` takes from an index."""
+    folder = tmp_path_factory.mktemp("downloads")
+    run(*PIP, "download", *CONSTRAINTS, "--dest", folder, wheel)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def client_python(downloads: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of an environment where the wheel and what it requires were installed, and nothing else."""
-    folder = tmp_path_factory.mktemp("client")
-    venv.create(folder / "venv", with_pip=False)
-    python = folder / "venv" / "bin" / "python"
-    run(*PIP, "--python", python, "install", "--constraint", ROOT / "constraints.txt", wheel)
-    return python
+    return install(downloads, tmp_path_factory.mktemp("client") / "venv")
 
 
 def sources() -> set[str]:
@@ -114,6 +111,12 @@ def test_wheel_requires_the_client_alone(wheel: Path) -> None:
     ]
 
 
+def test_wheel_names_the_versions_that_are_tested(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        metadata = archive.read("polyrank-0.1.0.dist-info/METADATA").decode()
+    assert re.findall(r"^Classifier: Programming Language :: Python :: (\d.*)$", metadata, re.MULTILINE) == [*PYTHONS]
+
+
 def test_client_environment_has_no_torch(client_python: Path) -> None:
     code = "import importlib.metadata as m; print(*(each.name.lower() for each in m.distributions()))"
     installed = set(run(client_python, "-c", code).split())
@@ -135,6 +138,56 @@ def test_client_imports_and_hashes_where_it_is_alone(client_python: Path, tmp_pa
 def test_import_takes_less_than_150_ms(client_python: Path, tmp_path: Path) -> None:
     code = "import time; start = time.perf_counter(); import polyrank; print(time.perf_counter() - start)"
     assert min(float(run(client_python, "-c", code, cwd=tmp_path)) for _ in range(5)) < 0.150
+
+
+def test_help_takes_less_than_half_a_second_of_the_processor(client_python: Path, tmp_path: Path) -> None:
+    def help_s() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        run(client_python.with_name("polyrank"), "--help", cwd=tmp_path)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    assert min(help_s() for _ in range(3)) < 0.5
+
+
+def test_wheel_is_smaller_than_3_mb(wheel: Path) -> None:
+    assert wheel.stat().st_size < 3 * MB
+
+
+def test_client_with_all_it_requires_is_smaller_than_120_mb(downloads: Path) -> None:
+    sizes = {file.name.split("-")[0]: file.stat().st_size for file in downloads.iterdir()}
+    assert {"polyrank", "pyarrow", "numpy", "msgspec", "tritonclient"} <= set(sizes)
+    assert sum(sizes.values()) < 120 * MB
+
+
+@NEEDS_X86
+def test_wheel_computes_golden_fingerprints_without_vector_instructions(client_python: Path, tmp_path: Path) -> None:
+    env = os.environ | {"POLYRANK_ISA": "scalar"}
+    assert run(client_python, golden_installed.__file__, GOLDEN, cwd=tmp_path, env=env) == "scalar\n"
+
+
+@NEEDS_X86
+def test_wheel_computes_golden_fingerprints_on_a_processor_without_avx(client_python: Path, tmp_path: Path) -> None:
+    emulator = shutil.which("qemu-x86_64") or shutil.which("qemu-x86_64-static")
+    if emulator is None:
+        pytest.skip("qemu-x86_64 is missing: apt-get install qemu-user")
+    command = [emulator, "-cpu", "Nehalem", client_python, golden_installed.__file__, GOLDEN]
+    assert run(*command, cwd=tmp_path) == "scalar\n"
+
+
+@NEEDS_X86
+def test_wheel_is_repaired_for_manylinux_and_needs_nothing_beside_it(wheel: Path, tmp_path: Path) -> None:
+    env = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    run(sys.executable, "-m", "auditwheel", "repair", "--wheel-dir", tmp_path, wheel, env=env)
+    (repaired,) = tmp_path.iterdir()
+    libc = platform.libc_ver()[1]
+    found = re.search(r"-manylinux_(\d+)_(\d+)_x86_64\.whl$", repaired.name)
+    assert found is not None
+    assert (int(found[1]), int(found[2])) <= tuple(map(int, libc.split(".")))
+    with zipfile.ZipFile(repaired) as archive:
+        assert [name for name in archive.namelist() if ".so" in name] == [
+            name for name in archive.namelist() if name.startswith("polyrank/_native.")
+        ]
 
 
 def test_import_of_the_client_loads_no_server(client_python: Path, tmp_path: Path) -> None:

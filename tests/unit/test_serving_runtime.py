@@ -54,6 +54,17 @@ def write_python(runtime: Path, script: str) -> None:
     python.chmod(0o755)
 
 
+@pytest.mark.parametrize("act", [check_runtime, ensure_runtime, install_runtime])
+def test_python_that_the_server_does_not_run_on_is_told(
+    cache: Path, libpython: list[Path], monkeypatch: pytest.MonkeyPatch, act: Callable[..., object]
+) -> None:
+    monkeypatch.setattr("polyrank.serving.runtime.VERSION", "3.13")
+    message = r"^the embedded server runs on Python 3\.11 or 3\.12, got 3\.13; .* or print the command of the official "
+    with pytest.raises(ServerRuntimeError, match=message):
+        act(libpython_search=libpython)
+    assert not cache.exists()
+
+
 def test_complete_runtime_is_taken_as_it_is(runtime: Path, libpython: list[Path]) -> None:
     found = ensure_runtime(libpython_search=libpython)
     assert found.path == runtime
