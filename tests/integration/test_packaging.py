@@ -140,14 +140,14 @@ def test_import_takes_less_than_150_ms(client_python: Path, tmp_path: Path) -> N
     assert min(float(run(client_python, "-c", code, cwd=tmp_path)) for _ in range(5)) < 0.150
 
 
-def test_help_takes_less_than_half_a_second_of_the_processor(client_python: Path, tmp_path: Path) -> None:
+def test_help_takes_less_than_750_ms_of_the_processor(client_python: Path, tmp_path: Path) -> None:
     def help_s() -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         run(client_python.with_name("polyrank"), "--help", cwd=tmp_path)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    assert min(help_s() for _ in range(3)) < 0.5
+    assert min(help_s() for _ in range(3)) < 0.75
 
 
 def test_wheel_is_smaller_than_3_mb(wheel: Path) -> None:
