@@ -109,7 +109,7 @@ class HttpTransport:
         if question.verb == "GET" and not answer.body:  # so Triton's port of metrics answers whatever it is asked
             raise Failure(Kind.REFUSED, "an empty answer; where this port gives metrics, take that for HTTP or gRPC")
         try:
-            found = decode_json(answer.body or b"{}", Any)
+            found = decode_json(answer.body or b"{}", object)
         except msgspec.DecodeError as err:
             raise Failure(Kind.BROKEN, f"the answer cannot be read: {err}") from err
         return found if isinstance(found, dict) else {"models": found}  # the index is a list

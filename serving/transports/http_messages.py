@@ -188,7 +188,7 @@ def _tensor(output: _Output, body: bytes | bytearray, start: int) -> NDArray[Any
 def refusal(head: Head, body: bytes | bytearray) -> Failure:
     """Return what an answer with another status than 200 means."""
     try:
-        text = str(decode_json(bytes(body), Any)["error"])
+        text = str(decode_json(body, dict[str, Any])["error"])
     except (msgspec.DecodeError, KeyError, TypeError):
         text = bytes(body[:200]).decode(errors="replace") or f"status {head.status}"
     if head.status == 405:  # noqa: PLR2004

@@ -14,7 +14,7 @@ MAX_PARTS = 100
 _LONG_KEY = re.compile(rf"(?<![\w\"'-])(?:[\w\"'-]++[ \t]*+\.[ \t]*+){{{MAX_PARTS}}}")
 
 
-def decode_json(content: str | bytes, kind: type[T]) -> T:
+def decode_json(content: str | bytes | bytearray, kind: type[T]) -> T:
     """Read JSON as a `kind`.
 
     Raises:
@@ -36,7 +36,7 @@ def decode_toml(content: str | bytes, kind: type[T]) -> T:
     return _decoded(msgspec.toml.decode, text, kind)
 
 
-def _decoded(decode: Callable[..., Any], content: str | bytes, kind: type[T]) -> T:
+def _decoded(decode: Callable[..., Any], content: str | bytes | bytearray, kind: type[T]) -> T:
     try:
         found: T = decode(content, type=kind)
     except msgspec.DecodeError:

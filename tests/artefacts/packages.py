@@ -12,7 +12,7 @@ PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
 PYTHONS = ("3.11", "3.12", "3.13")
 """The versions that Polyrank names."""
 
-CONSTRAINTS = ["--constraint", ROOT / "constraints.txt"]
+CONSTRAINTS: list[str | Path] = ["--constraint", ROOT / "constraints.txt"]
 
 
 def run(*command: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:

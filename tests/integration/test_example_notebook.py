@@ -21,7 +21,7 @@ RANKED = r"\d\. video (\d+): click (\d\.\d{4}), long_view (\d\.\d{4}), watch_rat
 
 
 def read() -> Any:
-    return nbformat.read(NOTEBOOK, as_version=4)
+    return nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture(scope="module")

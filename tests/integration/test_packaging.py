@@ -171,7 +171,7 @@ def test_wheel_computes_golden_fingerprints_on_a_processor_without_avx(client_py
     emulator = shutil.which("qemu-x86_64") or shutil.which("qemu-x86_64-static")
     if emulator is None:
         pytest.skip("qemu-x86_64 is missing: apt-get install qemu-user")
-    command = [emulator, "-cpu", "Nehalem", client_python, golden_installed.__file__, GOLDEN]
+    command: list[str | Path] = [emulator, "-cpu", "Nehalem", client_python, golden_installed.__file__, GOLDEN]
     assert run(*command, cwd=tmp_path) == "scalar\n"
 
 

@@ -1,6 +1,7 @@
 """JSON and TOML that are wrong in any way are one kind of error."""
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import pytest
@@ -37,7 +38,7 @@ def test_what_is_wrong_is_one_error(decode: Decode, content: str | bytes, messag
 
 
 def test_key_of_the_most_parts_is_read() -> None:
-    found = decode_toml(".".join(["a"] * MAX_PARTS) + " = 1", dict)
+    found: Any = decode_toml(".".join(["a"] * MAX_PARTS) + " = 1", dict)
     for _ in range(MAX_PARTS):
         found = found["a"]
     assert found == 1

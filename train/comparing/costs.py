@@ -123,11 +123,11 @@ def _times(seeds: Sequence[Sequence[Path]]) -> tuple[float | None, float | None]
 def _training(run: Path) -> tuple[float, float] | None:
     """Return the seconds of a training, and how many rows its steps took."""
     try:
-        report = decode_json((run / METRICS_FILE).read_bytes(), Any)
+        report = decode_json((run / METRICS_FILE).read_bytes(), dict[str, Any])
         config = TrainConfig.load(run / CONFIG_FILE)
         last = report["history"][-1]
         rows = min(last["steps"] * config.batch_size, last["epoch"] * report["train_rows"])
-        times = decode_json((run / TIMES_FILE).read_bytes(), Any)
+        times = decode_json((run / TIMES_FILE).read_bytes(), dict[str, Any])
         return times["train_s"], rows
     except (OSError, KeyError, IndexError, ValueError):  # a run of an older version, or copied without its metrics
         return None

@@ -166,7 +166,7 @@ def _require_same(run: Path, data: TrainingData, config: TrainConfig) -> None:
         [len(data.train), len(data.validation), data.digest],
     )
     try:
-        report = decode_json((run / METRICS_FILE).read_bytes(), Any)
+        report = decode_json((run / METRICS_FILE).read_bytes(), dict[str, Any])
         found = (
             (run / SCHEMA_FILE).read_text(encoding="utf-8"),
             (run / CONFIG_FILE).read_text(encoding="utf-8"),
