@@ -1,5 +1,8 @@
 """A server that is locked down: models answer, and control is refused to who has no key."""
 
+import contextlib
+import http.client
+import json
 import os
 import shutil
 import signal
@@ -135,6 +138,15 @@ def test_statistics_are_closed_over_http(locked: Locked) -> None:
     triton = TritonHttp("127.0.0.1", int(locked.server.url.rpartition(":")[2]), headers=KEYS.inference_headers)
     with pytest.raises(RequestError, match=r"This API is restricted"):
         triton.get("/v2/models/stats")
+
+
+def test_shape_that_would_kill_the_server_takes_the_key_first(locked: Locked) -> None:
+    tensor = {"name": "item", "datatype": "INT64", "shape": [2**60, 1], "data": [1]}
+    connection = http.client.HTTPConnection(locked.server.url.removeprefix("http://"), timeout=10)
+    with contextlib.closing(connection):
+        connection.request("POST", "/v2/models/toy/infer", json.dumps({"inputs": [tensor]}))
+        answer = connection.getresponse()
+        assert (answer.status, b"is restricted" in answer.read()) == (403, True)
 
 
 def test_health_is_open(locked: Locked) -> None:
