@@ -1,11 +1,12 @@
 # make demo and make test set up everything they need: system packages (with apt-get, where root or sudo allow it), a
 # virtual environment in .venv with the exact versions of constraints.txt, and the compiled extension.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all faults docs fuzz lint format bench-fingerprint bench-encoding bench-embedding-rows clean FORCE
+.PHONY: help setup demo test test-all faults docs fuzz lint format bench bench-fingerprint bench-encoding bench-embedding-rows clean FORCE
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
 FUZZ_SECONDS ?= 600
+BENCH ?=
 VENV := .venv
 BIN := $(VENV)/bin
 DEPENDENCIES := $(VENV)/.dependencies
@@ -28,6 +29,7 @@ help:
 	@echo "make docs      build the site of docs/ into build/docs"
 	@echo "make fuzz      fuzz the kernels and the extension for FUZZ_SECONDS (600) each"
 	@echo "make format    format Python and C++"
+	@echo "make bench     measure everything anew, renew its tables and pictures in docs, and say what became slower: some hours"
 	@echo "make bench-fingerprint  measure fingerprints beside what others do"
 	@echo "make bench-encoding     measure how fast rows of a Parquet file become arrays"
 	@echo "make bench-embedding-rows  measure lookups and updates of embedding tables"
@@ -101,6 +103,11 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format --quiet .
 	$(BIN)/clang-format -i $(CPP_FILES)
+
+# BENCH has options of benchmarks/bench.py: BENCH="--only scoring spark", BENCH=--list
+bench: $(WAREHOUSES)
+	@$(PIP) install -qq --constraint constraints.txt --group bench
+	@$(BIN)/python benchmarks/bench.py $(BENCH)
 
 bench-fingerprint: $(INSTALLED)
 	@$(PIP) install -qq --constraint constraints.txt --group bench

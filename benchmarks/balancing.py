@@ -9,6 +9,7 @@ import functools
 from collections.abc import Callable
 
 import torch
+from contests import report
 from contests.measure import Contest, cores, medians, pinned
 
 from polyrank.features import CategoricalFeature
@@ -59,11 +60,11 @@ def main() -> None:
     torch.set_num_threads(1)
     with pinned(cores()[0]), fast_products():
         columns = [measure(count, arguments.architecture, 3 if arguments.quick else 25) for count in NUM_TASKS]
-    print("| method | " + " | ".join(f"{count} tasks" for count in NUM_TASKS) + " |")
-    print("|---|" + "---|" * len(NUM_TASKS))
+    lines = [["method", *(f"{count} tasks" for count in NUM_TASKS), *(f"a step of {count}" for count in NUM_TASKS)]]
     for method in METHODS:
-        cells = [f"{times[method] / times['fixed']:.2f} ({times[method] * 1e3:.1f} ms)" for times in columns]
-        print(f"| `{method}` | " + " | ".join(cells) + " |")
+        multiples = [f"{times[method] / times['fixed']:.2f}" for times in columns]
+        lines.append([f"`{method}`", *multiples, *(f"{times[method] * 1e3:.1f} ms" for times in columns)])
+    print(report.markdown(lines))
 
 
 if __name__ == "__main__":

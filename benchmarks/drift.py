@@ -1,11 +1,12 @@
 """How long a comparison of two data sets takes, and how much memory: docs/drift.md.
 
-python benchmarks/drift.py                    # two files of a million rows and 30 columns: half a minute
-python benchmarks/drift.py --rows 10000000    # and of ten million: five minutes
-python benchmarks/drift.py --chance           # how often chance alone exceeds the rule of thumb: a second
+python benchmarks/drift.py                            # two files of a million rows and 30 columns: half a minute
+python benchmarks/drift.py --rows 1000000 10000000    # and of ten million: five minutes
+python benchmarks/drift.py --chance                   # how often chance alone exceeds the rule of thumb: a second
 """
 
 import argparse
+import multiprocessing
 import os
 import platform
 import resource
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from contests import report
 
 from polyrank.drift import compare
 from polyrank.drift.numbers import NumberReading, NumbersApart
@@ -30,27 +32,33 @@ RULE_OF_THUMB = 0.2
 
 
 def main() -> None:
-    """Write both files, compare them, and print what it took."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000)
+    """Write files, compare them, and print what it took."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000], help="of each of two files")
     parser.add_argument("--chance", action="store_true", help="say how often chance alone exceeds an index of 0.2")
     args = parser.parse_args()
     if args.chance:
         _say_chance()
         return
-    rows = args.rows
+    print(f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, numpy {np.__version__}\n")
+    lines = [["rows of each", "clock", "processor", "memory at most", "before, to write the files"]]
+    # In processes of their own, whose memory is that of one comparison.
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        lines += [pool.apply(measured, (rows,)) for rows in args.rows]
+    print(report.markdown(lines))
+
+
+def measured(rows: int) -> list[str]:
+    """Write two files and compare them; return what it took as a line of the table."""
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder, name) for name in ("reference.parquet", "current.parquet")]
         for seed, path in enumerate(paths):
             _write(path, rows, seed)
         before, start, used = _peak(), time.perf_counter(), time.process_time()
-        result = compare(_schema(), *paths)
+        compare(_schema(), *paths)
         seconds, used = time.perf_counter() - start, time.process_time() - used
-    print(f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, numpy {np.__version__}")
-    print(
-        f"2 files of {rows:,} rows, {len(result.drifts) - 1} features and a label: {seconds:.1f} s, {used:.1f} s of CPU"
-    )
-    print(f"memory: {_peak() / 2**20:,.0f} MiB at most, {before / 2**20:,.0f} MiB before")
+    memory = [f"{each / 2**20:,.0f} MiB" for each in (_peak(), before)]
+    return [f"{rows:,}", f"{seconds:.1f} s", f"{used:.1f} s", *memory]
 
 
 def _say_chance(rows: int = 100, times: int = 2_000) -> None:

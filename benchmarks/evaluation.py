@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from contests import report
 from pyarrow import parquet
 
 from polyrank.train.datasets import kuairand
@@ -29,10 +30,11 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     rows = parser.parse_args().rows
     cores = len(os.sched_getaffinity(0))
-    print(f"{rows:,} rows of 45 columns, {platform.machine()}, {cores} cores, Python {platform.python_version()}")
+    print(f"{rows:,} rows of 45 columns, {platform.machine()}, {cores} cores, Python {platform.python_version()}\n")
     with tempfile.TemporaryDirectory(prefix="polyrank-") as folder:
         seconds, peak_bytes = measured(Path(folder), rows)
-    print(f"{seconds:.1f} s, {peak_bytes / 2**30:.2f} GiB at most")
+    line = [f"{rows:,}", f"{seconds:.0f} s", f"{peak_bytes / 2**30:.2f} GiB"]
+    print(report.markdown([["rows", "clock", "memory at most"], line]))
 
 
 def measured(folder: Path, rows: int) -> tuple[float, int]:

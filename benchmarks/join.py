@@ -1,10 +1,11 @@
 """How long a join takes, and how much memory: docs/loop-data.md.
 
-python benchmarks/join.py                    # a million impressions, 200,000 events: half a minute
-python benchmarks/join.py --rows 4000000     # four million, 800,000
+python benchmarks/join.py                            # a million impressions, 200,000 events: half a minute
+python benchmarks/join.py --rows 1000000 3000000     # and three million, 600,000
 """
 
 import argparse
+import itertools
 import multiprocessing
 import os
 import platform
@@ -17,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from contests import report
 
 from polyrank.attribution import JoinOptions, join_to_file
 from polyrank.schema import Schema
@@ -55,16 +57,18 @@ label = "purchase"
 
 def main() -> None:
     """Write impressions and events, join them, and print what it took."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    rows = parser.parse_args().rows
-    with tempfile.TemporaryDirectory() as folder:
-        for by in ("request", "user"):
-            # In processes of their own, whose memory is that of one thing.
-            for task in (_write, _say):
-                process = multiprocessing.get_context("spawn").Process(target=task, args=(Path(folder), by, rows))
-                process.start()
-                process.join()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000], help="impressions")
+    args = parser.parse_args()
+    print(f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, pyarrow {pa.__version__}\n")
+    lines = [["impressions", "events", "found by", "attributed", "clock", "processor", "memory at most"]]
+    # In processes of their own, whose memory is that of one thing.
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        for rows, by in itertools.product(args.rows, ("request", "user")):
+            with tempfile.TemporaryDirectory() as folder:
+                pool.apply(_write, (Path(folder), by, rows))
+                lines.append(pool.apply(_joined, (Path(folder), by)))
+    print(report.markdown(lines))
 
 
 def _write(folder: Path, by: str, rows: int) -> None:
@@ -75,18 +79,17 @@ def _write(folder: Path, by: str, rows: int) -> None:
     pq.write_table(events if by == "request" else events.drop_columns(["request_id"]), folder / "happened.parquet")
 
 
-def _say(folder: Path, by: str, _rows: int) -> None:
+def _joined(folder: Path, by: str) -> list[str]:
+    """Join, and return what it took as a line of the table."""
     schema, options = Schema.from_toml(SCHEMA), JoinOptions(windows_s={"click": 1_800.0, "purchase": 604_800.0})
-    before, start, used = _peak(), time.perf_counter(), time.process_time()
+    start, used = time.perf_counter(), time.process_time()
     counts = join_to_file(
         schema, folder / "shown.parquet", folder / "happened.parquet", folder / "rows.parquet", options
     )
     seconds, used = time.perf_counter() - start, time.process_time() - used
     events, found = (sum(getattr(task, name) for task in counts.tasks) for name in ("events", "attributed"))
-    print(f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, pyarrow {pa.__version__}")
-    told = f"{counts.rows:,} impressions, {events:,} events by {by}, {found:,} attributed"
-    print(f"{told}: {seconds:.1f} s, {used:.1f} s of CPU")
-    print(f"memory: {_peak() / 2**20:,.0f} MiB at most, {before / 2**20:,.0f} MiB before")
+    numbers = [f"{counts.rows:,}", f"{events:,}", by, f"{found:,}"]
+    return [*numbers, f"{seconds:.1f} s", f"{used:.1f} s", f"{_peak() / 2**20:,.0f} MiB"]
 
 
 def _pieces(rows: int) -> Iterator[pa.Table]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+from contests import report
 
 from polyrank.features import NumericFeature
 from polyrank.metrics import Bootstrap, evaluate
@@ -18,6 +19,10 @@ from polyrank.tasks import BinaryTask, RegressionTask
 CLICK = BinaryTask(name="click", label="click")
 LIKE = BinaryTask(name="like", label="like")
 WATCH = RegressionTask(name="watch", label="watch", transform="log1p")
+TOGETHER = {
+    "two binary tasks, all metrics": (CLICK, LIKE),
+    "a binary task and a regression under `log1p`": (CLICK, WATCH),
+}
 RESAMPLES = 20
 USUAL_RESAMPLES = 200
 
@@ -27,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     rows = parser.parse_args().rows
-    print(f"{rows:,} rows of {max(1, rows // 10):,} users, {platform.machine()}, numpy {np.__version__}, CPU seconds")
+    print(f"{rows:,} rows of {max(1, rows // 10):,} users, {platform.machine()}, numpy {np.__version__}, CPU seconds\n")
     random = np.random.default_rng(0)
     logits = random.normal(size=rows)
     answers = {
@@ -47,15 +52,15 @@ def main() -> None:
         matrix = np.stack([labels[task.name] for task in tasks], axis=1).astype(np.float32)
         return _best(lambda: evaluate(schema, answers, matrix, users, intervals=bootstrap))
 
-    for tasks in ((CLICK, LIKE), (CLICK, WATCH)):
-        print(f"{' and '.join(task.name for task in tasks):<16} {seconds(tasks):6.2f}")
-    for task in (CLICK, WATCH):
+    lines = [["what", "seconds"]]
+    lines += [[what, f"{seconds(tasks):.2f}"] for what, tasks in TOGETHER.items()]
+    for name, task in {"binary": CLICK, "regression": WATCH}.items():
         plain = seconds((task,))
-        for headline_only in (True, False):
+        for which, headline_only in (("metrics in bold", True), ("all", False)):
             drawn = seconds((task,), Bootstrap(resamples=RESAMPLES, headline_only=headline_only))
-            which = "headline" if headline_only else "all metrics"
             total = (drawn - plain) * USUAL_RESAMPLES / RESAMPLES
-            print(f"{task.name:<6} {which:<11} intervals of {USUAL_RESAMPLES} resamples {total:6.1f}")
+            lines.append([f"{USUAL_RESAMPLES} resamples of a {name} task: {which}", f"{total:.1f}"])
+    print(report.markdown(lines))
 
 
 def _best(call: Callable[[], object]) -> float:

@@ -2,7 +2,8 @@
 
 Installs each version into a throw-away virtual environment and loads one-node models of rising versions.
 
-    python benchmarks/onnxruntime_limits.py 1.19.2 1.20.1 1.21.0 1.22.0 1.23.2 1.24.4 1.27.0
+    python benchmarks/onnxruntime_limits.py           # those of the table: some minutes
+    python benchmarks/onnxruntime_limits.py 1.22.0
 """
 
 import subprocess
@@ -11,6 +12,7 @@ import tempfile
 import venv
 from pathlib import Path
 
+VERSIONS = ("1.19.2", "1.20.1", "1.21.0", "1.22.0", "1.23.2", "1.24.4", "1.27.0")
 PROBE = """
 import onnx, onnxruntime
 from onnx import TensorProto, helper
@@ -33,7 +35,7 @@ print(f"ONNX Runtime {onnxruntime.__version__}: opset {opset}, IR version {ir_ve
 
 def main(versions: list[str]) -> None:
     """Print the limits of each version."""
-    for version in versions:
+    for version in versions or VERSIONS:
         with tempfile.TemporaryDirectory() as folder:
             venv.create(folder, with_pip=True)
             python = Path(folder, "bin", "python")

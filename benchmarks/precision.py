@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from contests import report
 
 import polyrank
 from polyrank.__main__ import main as polyrank_main
@@ -42,15 +43,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("quality", "speed", "export"))
     parser.add_argument("files", nargs="*", help="of quality: logs, schema and configuration")
-    parser.add_argument("--rows", type=int, default=8_000_000, help="of the table of speed")
+    parser.add_argument("--rows", type=int, help="of the table (8,000,000 for speed, 780,000 for export)")
     args = parser.parse_args()
     torch.set_num_threads(1)
     if args.what == "quality":
         quality(*args.files)
     elif args.what == "speed":
-        speed(args.rows)
+        speed(args.rows or 8_000_000)
     else:
-        export()
+        export(args.rows or 780_000)
 
 
 def quality(logs: str | None = None, schema: str | None = None, config: str | None = None) -> None:
@@ -74,9 +75,7 @@ def speed(num_rows: int) -> None:
         for name, each in graphs.items():
             each.write(run / f"{name}.onnx")
         sessions = {name: open_session(run / f"{name}.onnx", threads=1) for name in graphs}
-        print(
-            f"table of {num_rows:,} rows: " + ", ".join(f"{name} {each.num_bytes:,} B" for name, each in graphs.items())
-        )
+        lines = [["rows", *graphs], ["the model", *(f"{each.num_bytes / 1e6:,.0f} MB" for each in graphs.values())]]
         for size in BATCH_SIZES:
             times = {name: [] for name in graphs}
             rng = np.random.default_rng(0)
@@ -84,19 +83,19 @@ def speed(num_rows: int) -> None:
                 batches = [rng.integers(0, 2**62, (size, SLOTS)) for _ in range(max(2, 2000 // size))]
                 for name, session in sessions.items():
                     times[name].append(call_us(session, batches))
-            shown = ", ".join(f"{name} {np.median(values):,.1f} µs" for name, values in times.items())
-            ratios = np.array(times["int8"]) / np.array(times["fp32"])
-            print(f"{size:>5} rows: {shown}; int8 takes {np.median(ratios):.2f} times as long as fp32")
+            lines.append([f"{size:,}", *(f"{np.median(values):,.0f} µs" for values in times.values())])
+    print(report.markdown(lines))
 
 
-def export() -> None:
-    """Time exports of a model of 50 MB."""
-    with random_run(780_000, SLOTS) as run:
-        for attempt in range(3):
+def export(num_rows: int) -> None:
+    """Time exports of a model with a table of so many rows; the first loads PyTorch's exporter."""
+    lines = [["export", "of", "seconds, parity included"]]
+    with random_run(num_rows, SLOTS) as run:
+        for which in ("the first of a process", "the second", "the third"):
             start = time.perf_counter()
-            bundle = export_onnx(run, out=run.parent / f"bundle-{attempt}")
-            size = bundle.model_file.stat().st_size
-            print(f"export {attempt + 1}: {size / 1e6:.1f} MB in {time.perf_counter() - start:.1f} s, parity included")
+            size = export_onnx(run, out=run.parent / which).model_file.stat().st_size
+            lines.append([which, f"{size / 1e6:.0f} MB", f"{time.perf_counter() - start:.0f} s"])
+    print(report.markdown(lines))
 
 
 def call_us(session: object, batches: list[np.ndarray]) -> float:
@@ -142,5 +141,5 @@ def toml_inline(values: dict[str, object]) -> str:
 
 
 if __name__ == "__main__":
-    print(f"polyrank {polyrank.__version__}")
+    print(f"polyrank {polyrank.__version__}\n")
     main()

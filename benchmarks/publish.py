@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from contests import report
 
 from polyrank.export import export_onnx, publish, rollback
 from polyrank.schema import Schema
@@ -46,14 +47,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=args.folder) as scratch:
         bundle = make_bundle(Path(scratch), args.size_mb)
         models = Path(scratch, "models")
-        print(f"model.onnx  {(bundle / 'model.onnx').stat().st_size / 1e6:.1f} MB")
+        print(f"model.onnx: {(bundle / 'model.onnx').stat().st_size / 1e6:.1f} MB\n")
         publish(bundle, models)
-        report("publish", [seconds_of(lambda: publish(bundle, models)) for _ in range(args.repeats)])
-        report("--keep 2", [seconds_of(lambda: publish(bundle, models, keep=2)) for _ in range(args.repeats)])
-        report(
-            "rollback",
-            [seconds_of(lambda: rollback(models, name="sized", to=last(models))) for _ in range(args.repeats)],
-        )
+        changes: dict[str, Callable[[], object]] = {
+            "publish": lambda: publish(bundle, models),
+            "publish with `--keep 2`": lambda: publish(bundle, models, keep=2),
+            "roll back": lambda: rollback(models, name="sized", to=last(models)),
+        }
+        lines = [["change", "median", "slowest"]]
+        for what, change in changes.items():
+            seconds = [seconds_of(change) for _ in range(args.repeats)]
+            lines.append([what, f"{statistics.median(seconds):.2f} s", f"{max(seconds):.2f} s"])
+    print(report.markdown(lines))
 
 
 def make_bundle(folder: Path, size_mb: float) -> Path:
@@ -75,11 +80,6 @@ def seconds_of(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
-
-
-def report(what: str, seconds: list[float]) -> None:
-    """Print the median and the slowest."""
-    print(f"{what:10}  median {statistics.median(seconds):.2f} s, slowest {max(seconds):.2f} s")
 
 
 if __name__ == "__main__":

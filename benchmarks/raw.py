@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
+from contests import report
 from numpy.typing import NDArray
 
 from polyrank.encoder import Encoder
@@ -47,9 +48,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         models = published(Path(scratch), schema)
         with serve(models) as server:
-            print(f"{'rows':>6} {'ids ms':>8} {'raw ms':>8} {'ratio':>6} {'encode ms':>10}")
-            for rows in args.rows:
-                measure(server.url, schema, rows, args.calls)
+            lines = [["rows", "`<name>`, encoded before", "`<name>_raw`", "ratio", "of which encoding"]]
+            lines += [measure(server.url, schema, rows, args.calls) for rows in args.rows]
+    print(report.markdown(lines))
 
 
 def published(folder: Path, schema: Schema) -> Path:
@@ -71,8 +72,8 @@ def texts(schema: Schema, rows: int) -> dict[str, list[str]]:
     }
 
 
-def measure(url: str, schema: Schema, rows: int, calls: int) -> None:
-    """Print a line for one number of rows."""
+def measure(url: str, schema: Schema, rows: int, calls: int) -> list[str]:
+    """Return the line of the table for one number of rows."""
     table = texts(schema, rows)
     batch = Encoder(schema).encode(pa.table(table)).named()
     columns = {name: np.array([[each.encode()] for each in values], np.object_) for name, values in table.items()}
@@ -88,7 +89,8 @@ def measure(url: str, schema: Schema, rows: int, calls: int) -> None:
     encoder = RawEncoder(schema)
     encode = statistics.median(seconds_of(lambda: encoder.encode(raw)) for _ in range(calls))
     ids, named = (statistics.median(seconds[name]) for name in requests)
-    print(f"{rows:>6} {1e3 * ids:>8.3f} {1e3 * named:>8.3f} {named / ids:>6.2f} {1e3 * encode:>10.3f}", flush=True)
+    ids_ms, named_ms, encode_ms = (f"{1e3 * each:.2f} ms" for each in (ids, named, encode))
+    return [f"{rows:,}", ids_ms, named_ms, f"{named / ids:.2f}", encode_ms]
 
 
 def request(model: str, tensors: Tensors) -> bytes:

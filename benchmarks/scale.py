@@ -11,8 +11,6 @@ assumptions, which are options.
 """
 
 import argparse
-import re
-from pathlib import Path
 
 import msgspec
 from contests import report
@@ -20,8 +18,9 @@ from demand.assumptions import Assumptions
 from demand.log_bytes import bytes_a_row
 from demand.measured import Measured, measured
 from demand.tables import assumed_table, demand_table, limits_table, measured_table
+from suite import pages
 
-PAGE = Path(__file__).parents[1] / "docs" / "scale.md"
+PAGE = "docs/scale.md"
 
 
 def main() -> None:
@@ -36,15 +35,15 @@ def main() -> None:
     args = vars(parser.parse_args())
     write, check, log = (args.pop(name) for name in ("write", "check", "log"))
     if log:
-        print(f"{bytes_a_row():.0f} bytes a row")
+        print(report.markdown([["impressions", "bytes a row"], ["the simulated shop", f"{bytes_a_row():.0f}"]]))
         return
     tables = page_tables(measured(), Assumptions(**args))
-    page = PAGE.read_text()
+    page = (pages.ROOT / PAGE).read_text()
     renewed = filled(page, tables)
     if check and renewed != page:
         raise SystemExit("docs/scale.md holds other tables: python benchmarks/scale.py --write")
     if write:
-        PAGE.write_text(renewed)
+        pages.write(PAGE, renewed)
     if not check and not write:
         print("\n\n".join(f"{name}\n\n{table}" for name, table in tables.items()))
 
@@ -63,10 +62,7 @@ def page_tables(found: Measured, assumed: Assumptions) -> dict[str, str]:
 def filled(page: str, tables: dict[str, str]) -> str:
     """Return the page with the tables between the marks of their names."""
     for name, table in tables.items():
-        begin, end = f"<!-- {name}: benchmarks/scale.py -->", f"<!-- end of {name} -->"
-        page, count = re.subn(f"{begin}.*?{end}", lambda _: f"{begin}\n{table}\n{end}", page, flags=re.DOTALL)  # noqa: B023 (called at once)
-        if count != 1:
-            raise SystemExit(f"docs/scale.md has {count} places for {name!r}, between {begin} and {end}; one is needed")
+        page = pages.filled(page, name, "benchmarks/scale.py", PAGE, table)
     return page
 
 

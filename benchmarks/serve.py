@@ -25,7 +25,8 @@ def main() -> None:
     """Run one job and print its table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     jobs = parser.add_subparsers(dest="job", required=True, metavar="JOB")
-    jobs.add_parser("latency")
+    waiting = jobs.add_parser("latency")
+    waiting.add_argument("--calls", type=int, default=1_000, help="of each kind (default 1,000)")
     peers = jobs.add_parser("throughput")
     peers.add_argument("--peers", nargs="*", choices=throughput.PEERS_BY_NAME, default=list(throughput.PEERS_BY_NAME))
     peers.add_argument("--seconds", type=float, default=5.0, help="of each rate (default 5)")
@@ -45,8 +46,8 @@ def main() -> None:
     print(f"\n{arguments.job} took {time.monotonic() - start:,.0f} s", file=sys.stderr)
 
 
-def _latency(folder: Path, _arguments: argparse.Namespace) -> Lines:
-    found, ratios = latency.measure(folder)
+def _latency(folder: Path, arguments: argparse.Namespace) -> Lines:
+    found, ratios = latency.measure(folder, arguments.calls)
     lines = [["call", "p50", "of it the client's own", "target", "outcome"]]
     for each in found:
         limit, own = each.target_ms, each.own_target_ms

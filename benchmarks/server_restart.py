@@ -11,12 +11,13 @@ import statistics
 import time
 from pathlib import Path
 
+from contests import report
+
 from polyrank.errors import PolyrankError
 from polyrank.serving import ModelControl, Server, ServerConfig, serve
 from polyrank.serving.processes import process
 
 TICKS = os.sysconf("SC_CLK_TCK")
-QUIET_S = 20.0
 
 
 def main() -> None:
@@ -24,15 +25,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("repository", type=Path)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--quiet-s", type=float, default=20.0, help="seconds in which nothing happens (default 20)")
     args = parser.parse_args()
-    away = []
+    away: list[float] = []
+    taken: tuple[str, str] | tuple[()] = ()
     for _ in range(args.repeats):  # each server is started anew: the first restart of a server comes without a pause
         with serve(args.repository, config=ServerConfig(restarts=1)) as server:
-            if not away:
-                print("supervisor: {:.2%} of a core, {:.0f} MB".format(*cost(server)))
+            taken = taken or cost(server, args.quiet_s)
             time.sleep(2.0)
             away.append(restart_s(server))
-    print(f"restart: median {statistics.median(away):.2f} s of {', '.join(f'{each:.2f}' for each in away)}")
+    median, longest = (f"{of(away):.2f} s" for of in (statistics.median, max))
+    line = [str(len(away)), median, longest, *taken]
+    print(report.markdown([["kills", "away, median", "longest", "supervisor: of a core", "its memory"], line]))
 
 
 def restart_s(server: Server) -> float:
@@ -53,16 +57,16 @@ def is_ready(server: Server, model: str) -> bool:
         return False
 
 
-def cost(server: Server) -> tuple[float, float]:
-    """Return what the supervisor takes while nothing happens: a share of one core, and MB."""
+def cost(server: Server, quiet_s: float) -> tuple[str, str]:
+    """Return what the supervisor takes while nothing happens: a share of one core, and memory."""
     triton = process(server.pid)
     if triton is None:
         raise SystemExit("Triton has ended")
     before = used_s(triton.parent)
-    time.sleep(QUIET_S)
+    time.sleep(quiet_s)
     status = Path(f"/proc/{triton.parent}/status").read_text()
     kib = next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))
-    return (used_s(triton.parent) - before) / QUIET_S, int(kib) / 1e3
+    return f"{(used_s(triton.parent) - before) / quiet_s:.1%}", f"{int(kib) / 1e3:.0f} MB"
 
 
 def used_s(pid: int) -> float:

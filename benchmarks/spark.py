@@ -16,6 +16,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pyspark
+from contests import report
 from pyspark.sql import SparkSession
 
 from polyrank.__main__ import main as polyrank
@@ -28,6 +29,7 @@ from polyrank.train.preparing import prepare
 
 TRAINED_ROWS = 20_000
 ROWS_IN_A_GROUP = 50_000
+IN_SQL = "`fingerprints`, all in SQL"
 
 
 def main() -> None:
@@ -44,9 +46,12 @@ def main() -> None:
         print(
             f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Spark {pyspark.__version__}"
         )
-        print(f"{args.rows:,} rows, Spark local[{args.cores}]; its second run of each, when its processes are warm")
-        _without_spark(place, schema, args.rows)
-        _with_spark(place, schema, args.rows, args.cores)
+        print(f"{args.rows:,} rows, Spark local[{args.cores}]; its second run of each, when its processes are warm\n")
+        alone = _without_spark(place, schema, args.rows)
+        lines = [["`polyrank.spark`", "rows/s", "without Spark", "its rows/s"]]
+        for what, speed in _with_spark(place, schema, args.rows, args.cores).items():
+            lines.append([what, speed, *alone.get(what, ("", ""))])
+    print(report.markdown(lines))
 
 
 def _prepare(place: Path, schema: Schema, rows: int) -> None:
@@ -57,19 +62,24 @@ def _prepare(place: Path, schema: Schema, rows: int) -> None:
     polyrank(["--quiet", "export", str(place / "run"), "--out", str(place / "bundle")])
 
 
-def _without_spark(place: Path, schema: Schema, rows: int) -> None:
+def _without_spark(place: Path, schema: Schema, rows: int) -> dict[str, tuple[str, str]]:
+    """Return what does the same without Spark, by what Spark does, and its rows a second."""
     file, schema_file = str(place / "rows.parquet"), str(place / "schema.toml")
     hashed, scored = str(place / "hashed.parquet"), str(place / "scored.parquet")
-    _say(
-        "polyrank fingerprint",
-        rows,
-        lambda: polyrank(["--quiet", "fingerprint", file, "--schema", schema_file, "--out", hashed]),
-    )
-    _say("polyrank score", rows, lambda: polyrank(["--quiet", "score", str(place / "bundle"), file, "--out", scored]))
-    _say("encoding before a training", rows, lambda: prepare(schema, file, TrainConfig(), cache=place / "cache"))
+    fingerprint = ["--quiet", "fingerprint", file, "--schema", schema_file, "--out", hashed]
+    answer = ["--quiet", "score", str(place / "bundle"), file, "--out", scored]
+    return {
+        IN_SQL: ("`polyrank fingerprint`", _speed(rows, lambda: polyrank(fingerprint))),
+        "`score`": ("`polyrank score`", _speed(rows, lambda: polyrank(answer))),
+        "`encode`": (
+            "the encoding before a training",
+            _speed(rows, lambda: prepare(schema, file, TrainConfig(), cache=place / "cache")),
+        ),
+    }
 
 
-def _with_spark(place: Path, schema: Schema, rows: int, cores: int) -> None:
+def _with_spark(place: Path, schema: Schema, rows: int, cores: int) -> dict[str, str]:
+    """Return the rows a second of each job, in its second turn."""
     session = SparkSession.builder.master(f"local[{cores}]").config("spark.driver.memory", "2g")
     spark = session.config("spark.sql.files.maxPartitionBytes", "8m").config("spark.ui.enabled", "false").getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
@@ -79,16 +89,17 @@ def _with_spark(place: Path, schema: Schema, rows: int, cores: int) -> None:
     def written(df: Any) -> Callable[[], object]:
         return lambda: df.write.mode("overwrite").parquet(str(place / "out"))
 
+    speeds = {}
     for turn in (1, 2):
         timed = {
-            "fingerprints, all in SQL": written(fingerprints(frame, sql)),
-            "fingerprints, texts by the kernel": written(fingerprints(frame, schema)),
-            "score": written(score(frame, place / "bundle", keep=["user_id", "item_id"])),
-            "encode": lambda turn=turn: encode(frame, schema, place / f"shards{turn}"),
+            IN_SQL: written(fingerprints(frame, sql)),
+            "`fingerprints`, texts by the kernel": written(fingerprints(frame, schema)),
+            "`score`": written(score(frame, place / "bundle", keep=["user_id", "item_id"])),
+            "`encode`": lambda turn=turn: encode(frame, schema, place / f"shards{turn}"),
         }
-        for what, job in timed.items():
-            _say(f"polyrank.spark: {what}", rows, job) if turn > 1 else job()
+        speeds = {what: _speed(rows, job) for what, job in timed.items()}
     spark.stop()
+    return speeds
 
 
 def _without_texts(schema: Schema) -> str:
@@ -100,11 +111,10 @@ def _without_texts(schema: Schema) -> str:
     return msgspec.structs.replace(schema, features=kept).to_toml()
 
 
-def _say(what: str, rows: int, job: Callable[[], object]) -> None:
+def _speed(rows: int, job: Callable[[], object]) -> str:
     start = time.perf_counter()
     job()
-    seconds = time.perf_counter() - start
-    print(f"{what}: {rows / seconds:,.0f} rows a second ({seconds:.1f} s)", flush=True)
+    return f"{rows / (time.perf_counter() - start):,.0f}"
 
 
 if __name__ == "__main__":

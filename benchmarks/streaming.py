@@ -20,6 +20,7 @@ from unittest import mock
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from contests import report
 from rows import logs
 
 from polyrank.schema import Schema
@@ -28,6 +29,7 @@ from polyrank.train.shuffling import Shuffler
 
 DIM = 256
 FILE_ROWS = 500_000
+RUNS = ("first run, which encodes", "second run, from the encoded rows")
 SCHEMA = f"""
 name = "streaming"
 
@@ -79,12 +81,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary)
         size = _make(folder, arguments)
-        print(
-            f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-        )
-        print(f"Parquet files of {size / 10**9:.1f} GB in all, {_rows(folder / 'logs'):,} rows\n")
-        for what in ("first run, which encodes", "second run, from the encoded rows"):
-            print(f"{what}: {_measured(folder, arguments.memory_mb)}")
+        machine = platform.processor() or platform.machine()
+        print(f"{machine}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
+        rows = f"{_rows(folder / 'logs'):,} rows"
+        held = rows if arguments.logs else f"{size / 10**9:.1f} GB of Parquet, {rows}"
+        lines = [[held, "seconds", "resident, at most", "seconds of the epoch", "of which waiting for rows"]]
+        lines += [[what, *_measured(folder, arguments.memory_mb)] for what in RUNS]
+    print(report.markdown(lines))
 
 
 def _arguments() -> argparse.Namespace:
@@ -150,17 +153,15 @@ def _rows(folder: Path) -> int:
     return sum(pq.read_metadata(file).num_rows for file in folder.glob("*.parquet"))
 
 
-def _measured(folder: Path, memory_mb: int) -> str:
-    """Train in a process of its own, and say what it took."""
+def _measured(folder: Path, memory_mb: int) -> list[str]:
+    """Train in a process of its own, and return what it took."""
     _forget(folder)
     command = [sys.executable, __file__, "--folder", str(folder), "--memory-mb", str(memory_mb), "--train"]
     start = time.monotonic()
     output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
     epoch, waited, resident = (float(number) for number in output.split())
-    return (
-        f"{time.monotonic() - start:,.0f} s, at most {resident / 10**9:.2f} GB resident; "
-        f"an epoch {epoch:,.1f} s, of which {waited / epoch:.1%} waiting for rows"
-    )
+    seconds, size = f"{time.monotonic() - start:,.0f}", f"{resident / 10**9:.2f} GB"
+    return [seconds, size, f"{epoch:,.1f}", f"{waited / epoch:.1%}"]
 
 
 def _train(folder: Path, memory_mb: int) -> tuple[float, float]:

@@ -2,12 +2,13 @@
 
 import argparse
 import json
+import statistics
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from . import report
-from .measure import FULL, QUICK, Contest, Row, Scale, cores, medians, pinned, rows_of
+from .measure import FULL, QUICK, Contest, Row, Scale, cores, pinned, rows_of, spread, turns
 
 Contests = Mapping[str, Callable[[Scale], Contest | list[Row]]]
 """Contests by name; one that is measured in a process of its own gives its rows."""
@@ -41,4 +42,8 @@ def _arguments(description: str, contests: Contests) -> argparse.Namespace:
 
 
 def _rows(contest: Contest | list[Row], scale: Scale) -> list[Row]:
-    return contest if isinstance(contest, list) else rows_of(contest, medians(contest, scale.rounds))
+    if isinstance(contest, list):
+        return contest
+    times = turns(contest, scale.rounds)
+    seconds, spreads = ({name: of(rounds) for name, rounds in times.items()} for of in (statistics.median, spread))
+    return rows_of(contest, seconds, spreads)

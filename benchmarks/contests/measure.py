@@ -63,7 +63,10 @@ class Contest:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Row:
-    """What a contest says about one target; a time is None where the contender is absent, which `note` explains."""
+    """What a contest says about one target; a time is None where the contender is absent, which `note` explains.
+
+    `spread` is how far apart our rounds were, where it is known.
+    """
 
     target: Target
     keys: int
@@ -71,6 +74,7 @@ class Row:
     theirs_s: float | None
     note: str = ""
     unit: str = "keys"
+    spread: float | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -90,6 +94,19 @@ class Row:
 
 def medians(contest: Contest, rounds: int) -> dict[str, float]:
     """Time the contenders in turns; return each one's median seconds for a call."""
+    return {name: statistics.median(seconds) for name, seconds in turns(contest, rounds).items()}
+
+
+def spread(seconds: Sequence[float]) -> float:
+    """Return how far the middle half of the rounds lies apart, as a share of their median."""
+    if len(seconds) < 2:  # noqa: PLR2004 (two have quartiles)
+        return 0.0
+    low, middle, high = statistics.quantiles(seconds, n=4, method="inclusive")
+    return (high - low) / middle
+
+
+def turns(contest: Contest, rounds: int) -> dict[str, list[float]]:
+    """Time the contenders in turns; return each one's seconds for a call, of every round."""
     calls = {name: _calls_per_round(run, contest.clock) for name, run in contest.contenders.items()}
     times: dict[str, list[float]] = {name: [] for name in contest.contenders}
     gc.collect()
@@ -100,10 +117,10 @@ def medians(contest: Contest, rounds: int) -> dict[str, float]:
                 times[name].append(_seconds(run, calls[name], contest.clock) / calls[name])
     finally:
         gc.enable()
-    return {name: statistics.median(seconds) for name, seconds in times.items()}
+    return times
 
 
-def rows_of(contest: Contest, seconds: Mapping[str, float]) -> list[Row]:
+def rows_of(contest: Contest, seconds: Mapping[str, float], spreads: Mapping[str, float] | None = None) -> list[Row]:
     """Hold the medians to the contest's targets."""
     known = {**contest.limits_s, **seconds}
     return [
@@ -114,6 +131,7 @@ def rows_of(contest: Contest, seconds: Mapping[str, float]) -> list[Row]:
             theirs_s=known.get(target.against),
             note=contest.absent.get(target.ours, contest.absent.get(target.against, "")),
             unit=contest.unit,
+            spread=None if spreads is None else spreads.get(target.ours),
         )
         for target in contest.targets
     ]

@@ -102,6 +102,7 @@ def as_json(rows: Sequence[Row], facts: dict[str, object]) -> dict[str, object]:
                 "workload": row.target.workload,
                 row.unit: row.keys,
                 "ours_s": row.ours_s,
+                "spread": row.spread,
                 "against": row.target.against,
                 "theirs_s": row.theirs_s,
                 "ratio": row.ratio,

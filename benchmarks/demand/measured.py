@@ -61,17 +61,9 @@ def measured() -> Measured:
             _cells(page, "Rows of a file", "1,000,000 rows of Parquet to ids and numbers, polyrank train's reader")[1]
         ),
         scored_rows_s=_number(_row(_section(page, "Rows that are scored"), "kuairand", "polyrank score")[3]),
-        evaluated_rows_s=1e6 / _evaluation_s(),
+        evaluated_rows_s=1e6 / _number(_row((DOCS / "evaluation.md").read_text(), "1,000,000")[1]),
         log_row_bytes=_number(_cells(page, "An impression log", "the simulated shop")[1]),
     )
-
-
-def _evaluation_s() -> float:
-    text = (DOCS / "evaluation.md").read_text()
-    found = re.search(r"evaluates a million rows.*?: ([0-9.]+) s\b", text, re.DOTALL)
-    if found is None:
-        raise SystemExit("docs/evaluation.md does not say how long a million rows take")
-    return float(found[1])
 
 
 def _section(page: str, heading: str) -> str:
@@ -91,11 +83,11 @@ def _row(text: str, *first: str) -> list[str]:
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if line.startswith("|") and cells[: len(first)] == [*first]:
             return cells
-    raise SystemExit(f"docs/benchmarks.md has no row of {', '.join(first)!r} where it should be")
+    raise SystemExit(f"a page of measurements has no row of {', '.join(first)!r} where it should be")
 
 
 def _number(cell: str) -> float:
     found = _NUMBER.search(cell)
     if found is None:
-        raise SystemExit(f"docs/benchmarks.md has {cell!r} where a number should be")
+        raise SystemExit(f"a page of measurements has {cell!r} where a number should be")
     return float(found[1].replace(",", "")) * _FACTORS[found[2] or ""]

@@ -24,7 +24,6 @@ from polyrank.serving.waiting import finish
 from . import model
 
 ROWS, ITEMS = 100, 1000
-CALLS = 1_000
 ONE_THREAD = "one_thread"
 AS_REQUEST, AS_ROWS = "{}: rank(user, 1000 items)", "{}: score(1000 rows that repeat the user)"
 TARGETS_MS = {"ids of 100 rows over HTTP": 0.45, AS_REQUEST.format("served"): 2.0, AS_REQUEST.format("kuairand"): 2.0}
@@ -73,8 +72,8 @@ class Network:
         return timed
 
 
-def measure(folder: Path) -> tuple[list[Timed], dict[str, float]]:
-    """Serve both models and time calls in turns.
+def measure(folder: Path, calls: int) -> tuple[list[Timed], dict[str, float]]:
+    """Serve both models and time so many calls of each kind in turns.
 
     Returns:
         The calls, and by model how many times faster a request of items is than rows that repeat the user.
@@ -91,9 +90,9 @@ def measure(folder: Path) -> tuple[list[Timed], dict[str, float]]:
         works = _calls(server, rows, stack) | _in_process(bundle, rows)
         for name, table in ((model.NAME, rows), ("kuairand", logs)):
             works |= _ranks(server, name, table, stack)
-        times = _in_turns(works, network)
+        times = _in_turns(works, network, calls)
         works[ALONE] = works[SCORE]
-        times[ALONE] = _alone(works[SCORE], network)
+        times[ALONE] = _alone(works[SCORE], network, calls)
     found = [
         Timed(what, *times[what], target_ms=TARGETS_MS.get(what), own_target_ms=OWN_TARGETS_MS.get(what))
         for what in works
@@ -191,12 +190,12 @@ def _tritonclient(url: str, encoded: Sequence[dict[str, Any]], outputs: tuple[st
     return ask
 
 
-def _alone(work: Callable[[int], object], network: Network) -> tuple[float, float]:
+def _alone(work: Callable[[int], object], network: Network, calls: int) -> tuple[float, float]:
     """Time calls that get the answer to the first one at once."""
     work(0)
     network.answer = network.heard
     took = []
-    for turn in range(CALLS):
+    for turn in range(calls):
         start = time.perf_counter()
         work(turn)
         took.append(time.perf_counter() - start)
@@ -205,10 +204,12 @@ def _alone(work: Callable[[int], object], network: Network) -> tuple[float, floa
     return median, median
 
 
-def _in_turns(works: dict[str, Callable[[int], object]], network: Network) -> dict[str, tuple[float, float | None]]:
+def _in_turns(
+    works: dict[str, Callable[[int], object]], network: Network, calls: int
+) -> dict[str, tuple[float, float | None]]:
     """Time calls, 50 of each in turn, so that all see the same machine; return medians of all and of what is own."""
     spent: dict[str, list[tuple[float, float]]] = {what: [] for what in works}
-    for start in range(-50, CALLS, 50):
+    for start in range(-50, calls, 50):
         for what, work in works.items():
             for turn in range(50):
                 network.seconds = 0.0

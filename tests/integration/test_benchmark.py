@@ -55,4 +55,11 @@ def test_cost_of_metrics_is_told() -> None:
     command: list[str | Path] = [sys.executable, BENCHMARKS / "metrics.py", "--rows", "2000"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert [line.split()[0] for line in done.stdout.splitlines()] == ["2,000", *["click"] * 4, *["watch"] * 2]
+    rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines() if line.startswith("|")]
+    assert [what.split(":")[0] for what, _ in rows[2:]] == [
+        "two binary tasks, all metrics",
+        "a binary task and a regression under `log1p`",
+        *["200 resamples of a binary task"] * 2,
+        *["200 resamples of a regression task"] * 2,
+    ]
+    assert all(float(seconds) >= 0 for _, seconds in rows[2:4])
