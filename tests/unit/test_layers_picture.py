@@ -57,11 +57,11 @@ def test_lines_break_between_layers(layers: ModuleType) -> None:
 def test_imports_of_parts_are_found(layers: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sources = {
         "__init__.py": "",
-        "high.py": "import json\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import drawn_parts.types_alone\n",
+        "high.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import drawn_parts.types_alone\n",
         "deep/__init__.py": "",
         "deep/inner.py": "def run():\n    from drawn_parts.low import thing\n    from . import other\n",
         "deep/other.py": "",
-        "low.py": "thing = 1\n",
+        "low.py": "import json\n\nthing = 1\n",
         "types_alone.py": "",
     }
     for name, text in sources.items():
