@@ -1,7 +1,7 @@
 """How much memory training takes when the data do not fit into it, and how long it waits for rows: docs/benchmarks.md.
 
 python benchmarks/streaming.py --gigabytes 20 --folder /data/streaming   # makes the files there, if it is empty
-python benchmarks/streaming.py --gigabytes 1                             # that it runs: in a temporary folder
+python benchmarks/streaming.py --gigabytes 0.02 --file-rows 20_000       # that it runs: in a temporary folder
 python benchmarks/streaming.py --logs 2_000_000                          # rows as those of KuaiRand instead
 """
 
@@ -28,7 +28,6 @@ from polyrank.train import TrainConfig, fit
 from polyrank.train.shuffling import Shuffler
 
 DIM = 256
-FILE_ROWS = 500_000
 RUNS = ("first run, which encodes", "second run, from the encoded rows")
 SCHEMA = f"""
 name = "streaming"
@@ -93,6 +92,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--gigabytes", type=float, default=20.0, help="of Parquet files")
+    parser.add_argument("--file-rows", type=int, default=500_000, help="of each of these files (default 500,000)")
     parser.add_argument("--logs", type=int, help="rows drawn from examples/kuairand instead, so many")
     parser.add_argument("--folder", type=Path, help="where files are made; a temporary one when left out")
     parser.add_argument("--memory-mb", type=int, default=512, help="memory_mb of the training configuration")
@@ -105,16 +105,16 @@ def _make(folder: Path, arguments: argparse.Namespace) -> int:
     (folder / "logs").mkdir(parents=True, exist_ok=True)
     if arguments.logs is None:
         (folder / "schema.toml").write_text(SCHEMA)
-        return _write_images(folder / "logs", int(arguments.gigabytes * 10**9))
+        return _write_images(folder / "logs", int(arguments.gigabytes * 10**9), arguments.file_rows)
     (folder / "schema.toml").write_text(logs.SCHEMA.to_toml())
     file = folder / "logs" / "logs.parquet"
     logs.write_rows(logs.draw_rows(arguments.logs), file)
     return file.stat().st_size
 
 
-def _write_images(folder: Path, size: int) -> int:
+def _write_images(folder: Path, size: int, file_rows: int) -> int:
     written = sum(file.stat().st_size for file in folder.glob("*.parquet"))
-    for number, table in enumerate(_tables()):
+    for number, table in enumerate(_tables(file_rows)):
         file = folder / f"part-{number:04}.parquet"
         if written >= size:
             return written
@@ -124,17 +124,17 @@ def _write_images(folder: Path, size: int) -> int:
     return written
 
 
-def _tables() -> Iterator[pa.Table]:
-    """Yield rows of which a click depends on the item and on the image."""
+def _tables(rows: int) -> Iterator[pa.Table]:
+    """Yield tables of so many rows, in which a click depends on the item and on the image."""
     generator = np.random.default_rng(0)
     taste, vocabulary = (
         generator.normal(size=DIM).astype(np.float32) / DIM**0.5,
         np.array([f"tag-{n}" for n in range(500)]),
     )
     while True:
-        users, items = (1 + generator.zipf(1.2, FILE_ROWS) % limit for limit in (1_000_000, 100_000))
-        images = generator.standard_normal((FILE_ROWS, DIM), np.float32)
-        lengths = generator.integers(0, 7, FILE_ROWS)
+        users, items = (1 + generator.zipf(1.2, rows) % limit for limit in (1_000_000, 100_000))
+        images = generator.standard_normal((rows, DIM), np.float32)
+        lengths = generator.integers(0, 7, rows)
         tags = pa.array(vocabulary[generator.integers(0, 500, lengths.sum())])
         chance = 1 / (1 + np.exp(2 - images @ taste - (items % 7 == 0)))
         yield pa.table(
@@ -142,9 +142,9 @@ def _tables() -> Iterator[pa.Table]:
                 "user_id": users,
                 "item_id": items,
                 "tags": pa.ListArray.from_arrays(pa.array(np.append(0, np.cumsum(lengths)), pa.int32()), tags),
-                "price": generator.lognormal(3.0, 1.0, FILE_ROWS),
+                "price": generator.lognormal(3.0, 1.0, rows),
                 "image": pa.FixedSizeListArray.from_arrays(pa.array(images.reshape(-1)), DIM),
-                "is_click": (generator.random(FILE_ROWS) < chance).astype(np.int8),
+                "is_click": (generator.random(rows) < chance).astype(np.int8),
             }
         )
 
