@@ -65,7 +65,8 @@ class Session:
         if outcome := running.kept(self._kept(benchmark), command):
             print(f"{benchmark.name}: kept from {outcome.machine.date}", flush=True)
             return outcome
-        print(f"{benchmark.name} ...", end="" if self.quick else f" about {benchmark.minutes:g} min", flush=True)
+        expected = "" if self.quick else f" (about {benchmark.minutes:g} min)"
+        print(f"{benchmark.name}{expected} ...", end="", flush=True)
         outcome = running.run(benchmark, command, files)
         print(f" {outcome.seconds:,.0f} s", flush=True)
         comparing.checked(benchmark, outcome)
