@@ -9,7 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.errors import DataError
-from polyrank.impressions import own_fields
+from polyrank.impressions import (
+    ARM,
+    MODEL,
+    RANK,
+    RANK_SCORE,
+    REQUEST_ID,
+    SCORES,
+    SHOWN_AT,
+    TASK_WEIGHTS,
+    VERSION,
+    own_fields,
+)
 from polyrank.serving.items import ITEM, Items
 from polyrank.signature import SCORE
 
@@ -114,12 +125,12 @@ def _lists(entries: "Sequence[Entry]") -> "pa.RecordBatch":
     times = np.array([entry.shown_at * 1e6 for entry in entries]).astype("datetime64[us]")
     weights = [[origin.task_weights.get(task, 0.0) for task in layout.tasks] for origin in origins]
     columns = {
-        "request_id": pa.array([origin.request_id for origin in origins], pa.string()),
-        "shown_at": pa.array(times, pa.timestamp("us", "UTC")),
-        "model": pa.array([origin.model for origin in origins], pa.string()),
-        "version": pa.array([origin.version for origin in origins], pa.string()),
-        "arm": pa.array([entry.arm for entry in entries], pa.string()),
-        "task_weights": _by_task(layout.tasks, np.array(weights, np.float32)),
+        REQUEST_ID: pa.array([origin.request_id for origin in origins], pa.string()),
+        SHOWN_AT: pa.array(times, pa.timestamp("us", "UTC")),
+        MODEL: pa.array([origin.model for origin in origins], pa.string()),
+        VERSION: pa.array([origin.version for origin in origins], pa.string()),
+        ARM: pa.array([entry.arm for entry in entries], pa.string()),
+        TASK_WEIGHTS: _by_task(layout.tasks, np.array(weights, np.float32)),
     }
     features = {
         name: array_of([entry.user.get(name) for entry in entries], layout.types.get(name), name)
@@ -137,9 +148,9 @@ def _of_rows(entries: "Sequence[Entry]", answers: "pa.Table") -> dict[str, Any]:
     for place, name in enumerate(tasks):
         scores[:, place] = answers.column(name).to_numpy()
     return {
-        "rank": pa.array(_ranks(entries), pa.int32()),
-        "rank_score": plain_array(answers.column(SCORE)),
-        "scores": _by_task(tasks, scores),
+        RANK: pa.array(_ranks(entries), pa.int32()),
+        RANK_SCORE: plain_array(answers.column(SCORE)),
+        SCORES: _by_task(tasks, scores),
     }
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from polyrank.errors import DataError
+from polyrank.impressions import ARM as ARM_COLUMN
 from polyrank.serving.items import ITEM
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ RANKER, ARM, ARMS = "polyrank.ranker", "polyrank.arm", "polyrank.arms"
 """Metadata of an answer: the arm whose ranker gave it, the arm that it counts for if it does, and those of an
 interleaved one, each with its own metadata."""
 
-ARM_COLUMN = "arm"
 _Teams = list[tuple[int, int]]
 
 

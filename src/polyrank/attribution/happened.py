@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from polyrank.errors import RowError
 from polyrank.fingerprint import MISSING, fingerprint, fingerprint_cross
+from polyrank.impressions import REQUEST_ID
 from polyrank.schema import Schema
 from polyrank.table import numbers
 from polyrank.tasks import BinaryTask, CountTask, Task, kind_of
 
 from .instants import InstantColumn, Instants
-from .keys import KeyColumn, Keys, absent, pair
+from .keys import KeyColumn, Keys, keys_in, pair
 from .matching import first_of_each
-from .shown import REQUEST
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -68,7 +68,7 @@ class HappenedReader:
         self.other_tasks: Counter[str] = Counter()
         self._schema, self._time = schema, time
         self._times = InstantColumn(time, schema)
-        self._item, self._request = KeyColumn(item, schema), KeyColumn(REQUEST, schema)
+        self._item, self._request = KeyColumn(item, schema), KeyColumn(REQUEST_ID, schema)
         self._user = None if user is None else KeyColumn(user, schema)
         self._event = KeyColumn(EVENT, schema)
         self._pieces: list[tuple[NDArray[Any], ...]] = []
@@ -79,16 +79,14 @@ class HappenedReader:
         Raises:
             DataError: a value is none of its column or task; a `RowError` says in which row.
         """
-        present, rows = set(table.column_names), table.num_rows
         tasks, times = self._tasks(table), self._times.read(table[self._time])
         items = self._item.read(table[self._item.name])
-        requests = self._request.read(table[REQUEST]) if REQUEST in present else absent(rows)
-        users = self._user.read(table[self._user.name]) if self._user and self._user.name in present else absent(rows)
+        requests, users = keys_in(table, self._request), keys_in(table, self._user)
         values = self._values(table, tasks)
-        known = {self._time, self._item.name, REQUEST, TASK, VALUE, EVENT, self._user.name if self._user else ""}
-        rest = _rest(table, sorted(present - known))
+        known = {self._time, self._item.name, REQUEST_ID, TASK, VALUE, EVENT, self._user.name if self._user else ""}
+        rest = _rest(table, sorted(set(table.column_names) - known))
         whole = _mixed((times, tasks, values.view(np.int32), requests, items, users, rest))
-        events = self._event.read(table[EVENT]) if EVENT in present else absent(rows)
+        events = keys_in(table, self._event)
         identity = np.where(events < 0, whole, _mixed((events, tasks, items)))
         by_user = np.where(requests < 0, pair(users, items), MISSING)
         self._pieces.append((times, tasks, values, pair(requests, items), by_user, identity, whole))

@@ -1,5 +1,7 @@
 """Values that name users, items and requests, as fingerprints: a value is one key however it arrives."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,6 +9,9 @@ from polyrank.features import CategoricalFeature, Dtype
 from polyrank.fingerprint import MISSING, fingerprint, fingerprint_cross
 from polyrank.rows import Column
 from polyrank.schema import Schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Keys = NDArray[np.int64]
 
@@ -37,12 +42,18 @@ class KeyColumn:
         return fingerprint(column, dtype=self.dtype, missing=self.missing, column=self.name)
 
 
+def keys_in(table: "pa.Table", column: KeyColumn | None) -> Keys:
+    """Return the keys of rows, int64 [B]; -1 of all where the table lacks the column, or there is none.
+
+    Raises:
+        DataError: a value is none of the dtype.
+    """
+    if column is None or column.name not in table.column_names:
+        return np.full(table.num_rows, MISSING, np.int64)
+    return column.read(table[column.name])
+
+
 def pair(first: Keys, second: Keys) -> Keys:
     """Return one key for each pair of keys, int64 [B]; -1 where one of both is missing."""
     columns = [np.ma.masked_equal(keys, MISSING) for keys in (first, second)]
     return fingerprint_cross(columns, dtypes=["int64", "int64"])
-
-
-def absent(rows: int) -> Keys:
-    """Return the keys of a column that is not there, int64 [rows]."""
-    return np.full(rows, MISSING, np.int64)

@@ -7,13 +7,14 @@ from polyrank.errors import DataError
 from polyrank.evaluation.options import EvaluationOptions
 from polyrank.evaluation.reading import keys_of
 from polyrank.files import Location, Progress, Wanted, check_columns, heads, scan
+from polyrank.impressions import RANK, REQUEST_ID, SHOWN_AT
 from polyrank.schema import Schema
 
 from .happened import EVENT, TASK, Happened, HappenedReader
 from .keys import KeyColumn
 from .matching import Places
 from .options import JoinOptions
-from .shown import RANK, REQUEST, SHOWN_AT, Shown, ShownReader
+from .shown import Shown, ShownReader
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -48,7 +49,7 @@ def join_keys(schema: Schema, options: JoinOptions, encoding: str) -> JoinKeys:
         raise DataError("schema has no categorical feature of items; name the column of items, --item in the shell")
     named = [keys.item, *([] if keys.user is None else [keys.user])]
     texts = [name for name in named if KeyColumn(name, schema).dtype == "text"]
-    text = tuple(dict.fromkeys((*schema.text_columns, REQUEST, TASK, EVENT, *texts)))
+    text = tuple(dict.fromkeys((*schema.text_columns, REQUEST_ID, TASK, EVENT, *texts)))
     return JoinKeys(keys.item, keys.user, Wanted(text=text, integers=schema.integer_columns, encoding=encoding))
 
 
@@ -77,7 +78,7 @@ class Impressions:
             DataError: the files cannot be read, hold no row, lack a column, or a value is wrong.
         """
         reader = ShownReader(self._schema, self._keys.item, self._keys.user)
-        names = [SHOWN_AT, self._keys.item, REQUEST, RANK, *([] if self._keys.user is None else [self._keys.user])]
+        names = [SHOWN_AT, self._keys.item, REQUEST_ID, RANK, *([] if self._keys.user is None else [self._keys.user])]
         found = [name for name in dict.fromkeys(names) if name in self.columns]
         # A column that some files lack is null in their rows, which a reader of certain columns refuses.
         wanted = dataclasses.replace(self._keys.wanted, columns=found if self._common.issuperset(found) else None)
@@ -126,8 +127,8 @@ def read_outcomes(schema: Schema, path: Location, keys: JoinKeys, time: str) -> 
     for piece in scan(path, keys.wanted):
         names = piece.table.column_names
         check_columns(piece.file, names, (keys.item, time, *([TASK] if len(schema.tasks) > 1 else [])))
-        if REQUEST not in names and keys.user not in names:
-            which = f"{REQUEST!r} or of users" + ("" if keys.user is None else f", {keys.user!r}")
+        if REQUEST_ID not in names and keys.user not in names:
+            which = f"{REQUEST_ID!r} or of users" + ("" if keys.user is None else f", {keys.user!r}")
             raise DataError(f"{piece.file} has no column {which}; outcomes need one or the other")
         with piece.named():
             reader.add(piece.table)

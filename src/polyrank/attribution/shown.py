@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.impressions import RANK, REQUEST_ID, SHOWN_AT
 from polyrank.schema import Schema
 from polyrank.table import numbers
 
 from .instants import InstantColumn, Instants
-from .keys import KeyColumn, Keys, absent, pair
+from .keys import KeyColumn, Keys, keys_in, pair
 from .matching import Places, first_of_each
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-SHOWN_AT, REQUEST, RANK = "shown_at", "request_id", "rank"
 
 Texts = Callable[[Places], Sequence[str]]
 """Gives rows, by their places, as text."""
@@ -55,7 +54,7 @@ class ShownReader:
 
     def __init__(self, schema: Schema, item: str, user: str | None) -> None:
         self._times = InstantColumn(SHOWN_AT, schema)
-        self._item, self._request = KeyColumn(item, schema), KeyColumn(REQUEST, schema)
+        self._item, self._request = KeyColumn(item, schema), KeyColumn(REQUEST_ID, schema)
         self._user = None if user is None else KeyColumn(user, schema)
         self._pieces: list[tuple[NDArray[Any], ...]] = []
         self._requests: list[Any] = []
@@ -70,13 +69,12 @@ class ShownReader:
 
         rows, present = table.num_rows, set(table.column_names)
         items = self._item.read(table[self._item.name])
-        requests = self._request.read(table[REQUEST]) if REQUEST in present else absent(rows)
-        users = self._user.read(table[self._user.name]) if self._user and self._user.name in present else absent(rows)
+        requests, users = keys_in(table, self._request), keys_in(table, self._user)
         ranks = numbers(table[RANK], RANK) if RANK in present else np.zeros(rows, np.float32)
         self._pieces.append(
             (self._times.read(table[SHOWN_AT]), ranks, items, pair(requests, items), pair(users, items))
         )
-        texts = table[REQUEST] if REQUEST in present else pa.chunked_array([pa.nulls(rows)])
+        texts = table[REQUEST_ID] if REQUEST_ID in present else pa.chunked_array([pa.nulls(rows)])
         self._requests += texts.cast(pa.large_string()).dictionary_encode().chunks
 
     def finish(self, texts: Texts) -> tuple[Shown, int]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from polyrank.errors import ConfigError, DataError
 from polyrank.halves import columns_of_halves
-from polyrank.impressions import RESERVED
+from polyrank.impressions import RANK, RESERVED, SHOWN_AT
 from polyrank.positions import Positions
 from polyrank.schema import Schema
 from polyrank.table import numbers
@@ -18,7 +18,6 @@ from .instants import Instants, in_unit
 from .items import ItemTable
 from .labelling import LabelColumns
 from .options import JoinOptions
-from .shown import RANK, SHOWN_AT
 
 if TYPE_CHECKING:
     import pyarrow as pa

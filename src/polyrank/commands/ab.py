@@ -84,8 +84,9 @@ def _compared(args: argparse.Namespace, schema: "Schema") -> "tuple[Any, list[st
 
 def _interleaved(args: argparse.Namespace, schema: "Schema") -> "tuple[Any, list[str]]":
     from polyrank.experiments import compare_interleaved, wins_rows
+    from polyrank.impressions import REQUEST_ID
 
-    found = compare_interleaved(schema, _rows(args, schema, "request_id"), **_asked(args))
+    found = compare_interleaved(schema, _rows(args, schema, REQUEST_ID), **_asked(args))
     return found, [table(wins_rows(found))]
 
 

@@ -8,6 +8,7 @@ from polyrank.arguments import is_number, shown
 from polyrank.errors import ConfigError
 from polyrank.evaluation.options import EvaluationOptions
 from polyrank.evaluation.reading import keys_of
+from polyrank.impressions import ARM
 from polyrank.schema import Schema
 from polyrank.tasks import MulticlassTask
 
@@ -50,6 +51,6 @@ def asked_of(schema: Schema, *, by: str, user: str | None, confidence: float) ->
     return Asked(msgspec.structs.replace(schema, tasks=tasks), by, user)
 
 
-def columns_compared(schema: Schema, *, by: str = "arm", user: str | None = None) -> tuple[str, ...]:
+def columns_compared(schema: Schema, *, by: str = ARM, user: str | None = None) -> tuple[str, ...]:
     """Return the columns of rows that a comparison reads; see `compare`."""
     return asked_of(schema, by=by, user=user, confidence=0.5).columns

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.impressions import ARM
 from polyrank.labels import groups, label_matrix
 from polyrank.rows import Rows, columns_of
 from polyrank.schema import Schema
@@ -19,7 +20,7 @@ def compare(
     schema: Schema,
     rows: Rows,
     *,
-    by: str = "arm",
+    by: str = ARM,
     baseline: str | None = None,
     user: str | None = None,
     confidence: float = 0.95,

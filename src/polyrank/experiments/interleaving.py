@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.evaluation.influence import mean_influence, share_interval, standard_error
+from polyrank.impressions import ARM, REQUEST_ID
 from polyrank.labels import groups, label_matrix
 from polyrank.metrics import Interval
 from polyrank.metrics.evaluation import group_codes
@@ -17,8 +18,6 @@ from polyrank.schema import Schema
 from .arms import Arms, read_arms
 from .asking import asked_of
 from .testing import holm, sign_test
-
-REQUEST = "request_id"
 
 
 class Wins(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +87,7 @@ def compare_interleaved(
     schema: Schema,
     rows: Rows,
     *,
-    by: str = "arm",
+    by: str = ARM,
     baseline: str | None = None,
     user: str | None = None,
     confidence: float = 0.95,
@@ -100,9 +99,9 @@ def compare_interleaved(
         DataError: as `compare`, or there is no column `request_id`.
     """
     asked = asked_of(schema, by=by, user=user, confidence=confidence)
-    columns = columns_of(rows, tuple(dict.fromkeys((*asked.columns, REQUEST))))
+    columns = columns_of(rows, tuple(dict.fromkeys((*asked.columns, REQUEST_ID))))
     arms = read_arms(columns[by], groups(columns[asked.user], asked.user), by=by, baseline=baseline)
-    requests = group_codes(groups(columns[REQUEST], REQUEST))
+    requests = group_codes(groups(columns[REQUEST_ID], REQUEST_ID))
     labels = label_matrix(asked.schema, columns)
     found = [
         _wins((task.name, name), _credits(labels[:, place], requests, arms, code), confidence)

@@ -3,7 +3,16 @@
 `polyrank.serving.ImpressionLog` writes them; whoever reads a folder may `recover` it first.
 """
 
+from .columns import ARM as ARM
+from .columns import MODEL as MODEL
+from .columns import RANK as RANK
+from .columns import RANK_SCORE as RANK_SCORE
+from .columns import REQUEST_ID as REQUEST_ID
 from .columns import RESERVED as RESERVED
+from .columns import SCORES as SCORES
+from .columns import SHOWN_AT as SHOWN_AT
+from .columns import TASK_WEIGHTS as TASK_WEIGHTS
+from .columns import VERSION as VERSION
 from .columns import own_fields as own_fields
 from .journal import Journal as Journal
 from .packing import Recovered as Recovered

@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pyarrow as pa
 
-RESERVED = ("request_id", "shown_at", "model", "version", "arm", "rank", "rank_score", "scores", "task_weights")
+REQUEST_ID, SHOWN_AT = "request_id", "shown_at"
+MODEL, VERSION, ARM = "model", "version", "arm"
+RANK, RANK_SCORE, SCORES, TASK_WEIGHTS = "rank", "rank_score", "scores", "task_weights"
+
+RESERVED = (REQUEST_ID, SHOWN_AT, MODEL, VERSION, ARM, RANK, RANK_SCORE, SCORES, TASK_WEIGHTS)
 """Names that no feature of a logged model may have."""
 
 
@@ -16,9 +20,11 @@ def own_fields() -> "tuple[pa.Field, ...]":
     import pyarrow as pa
 
     by_task = pa.map_(pa.string(), pa.float32())
-    types = (
-        *(pa.string(), pa.timestamp("us", "UTC")),
-        *(pa.string(), pa.string(), pa.string()),
-        *(pa.int32(), pa.float32(), by_task, by_task),
-    )
-    return tuple(pa.field(name, kind) for name, kind in zip(RESERVED, types, strict=True))
+    types = {
+        SHOWN_AT: pa.timestamp("us", "UTC"),
+        RANK: pa.int32(),
+        RANK_SCORE: pa.float32(),
+        SCORES: by_task,
+        TASK_WEIGHTS: by_task,
+    }
+    return tuple(pa.field(name, types.get(name, pa.string())) for name in RESERVED)

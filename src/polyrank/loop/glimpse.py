@@ -1,18 +1,20 @@
 """What a look at single columns of impressions tells, before all of them are joined: whether that can be worth it."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from polyrank.attribution.instants import InstantColumn
 from polyrank.files import Wanted, scan
+from polyrank.impressions import MODEL, SHOWN_AT, VERSION
 from polyrank.signature import REQUEST_SUFFIX
 
 from .cutting import moment
 from .settings import Loop
 
-SHOWN_AT, MODEL, VERSION = "shown_at", "model", "version"
-"""Columns of impressions."""
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def num_since(loop: Loop, begins: datetime) -> int:
@@ -37,9 +39,16 @@ def num_with(loop: Loop, version: int) -> int:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    names, count = pa.array([loop.model, loop.model + REQUEST_SUFFIX]), 0
+    count = 0
     for piece in scan(loop.path(loop.settings.rows.impressions), Wanted(columns=(MODEL, VERSION))):
-        of_model = pc.is_in(piece.table[MODEL].cast(pa.string()), names)
         of_version = pc.equal(piece.table[VERSION].cast(pa.string()), str(version))
-        count += pc.sum(pc.and_(of_model, of_version)).as_py() or 0
+        count += pc.sum(pc.and_(of_model(loop, piece.table), of_version)).as_py() or 0
     return count
+
+
+def of_model(loop: Loop, shown: "pa.Table") -> "pa.ChunkedArray":
+    """Mark the impressions of the model, of rows and of requests, bool [B]."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return pc.is_in(shown[MODEL].cast(pa.string()), pa.array([loop.model, loop.model + REQUEST_SUFFIX]))

@@ -9,18 +9,15 @@ from numpy.typing import NDArray
 
 from polyrank.attribution import Joined
 from polyrank.experiments import TaskComparison, compare
-from polyrank.signature import REQUEST_SUFFIX
+from polyrank.impressions import ARM, VERSION
 
 from .cutting import SECOND, Moments, as_time, joint_windows, moment, moments_of
 from .findings import TaskWatch
-from .glimpse import MODEL, VERSION
+from .glimpse import of_model
 from .settings import Loop
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-ARM = "arm"
-"""Column of impressions; null outside of experiments."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +53,7 @@ class Traffic:
         names = tuple(map(str, versions))
         versions_shown = table[VERSION].cast(pa.string())
         chosen = pc.and_(
-            pc.is_in(table[MODEL].cast(pa.string()), pa.array([loop.model, loop.model + REQUEST_SUFFIX])),
+            of_model(loop, table),
             pc.is_in(versions_shown, pa.array(names)),
         )
         times = moments_of(loop.schema, table)

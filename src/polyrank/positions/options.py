@@ -7,6 +7,7 @@ import msgspec
 
 from polyrank.arguments import instance, integer, is_number, shown
 from polyrank.errors import ConfigError
+from polyrank.impressions import RANK
 
 Method = Literal["pairs", "em"]
 Wish = Literal["auto", "pairs", "em"]
@@ -30,7 +31,7 @@ class PositionOptions(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     task: str | None = None
-    rank: str = "rank"
+    rank: str = RANK
     method: Wish = "auto"
     user: str | None = None
     item: str | None = None

@@ -11,6 +11,7 @@ from polyrank.errors import ConfigError, DataError, RowError
 from polyrank.evaluation.influence import numbered
 from polyrank.evaluation.options import EvaluationOptions
 from polyrank.evaluation.reading import keys_of
+from polyrank.impressions import RANK_SCORE, SCORES
 from polyrank.labels import groups, label_matrix
 from polyrank.metrics.evaluation import group_codes
 from polyrank.rows import Column, columns_of
@@ -24,8 +25,6 @@ from .shown_rows import RankedRows
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-SCORES, SCORE = "scores", "rank_score"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +100,7 @@ def read_scores(rows: "pa.Table", wanted: PositionColumns) -> NDArray[np.float32
         answers = pc.map_lookup(rows[SCORES], pa.scalar(wanted.task.name), "first")
         if answers.null_count < len(answers):
             return numbers(answers, SCORES)
-    return numbers(rows[SCORE], SCORE) if SCORE in rows.column_names else None
+    return numbers(rows[RANK_SCORE], RANK_SCORE) if RANK_SCORE in rows.column_names else None
 
 
 def _task(schema: Schema, name: str | None) -> BinaryTask:
