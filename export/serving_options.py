@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 import msgspec
 
-from polyrank.arguments import is_number, shown
+from polyrank.arguments import inner_share, shown
 from polyrank.errors import ConfigError
 from polyrank.located import load_toml
 
@@ -143,8 +143,7 @@ class ServingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             raise ConfigError(f"specific_versions must be 1 or above, got {list(self.specific_versions)}")
         if self.specific_versions and self.latest_versions != 1:
             raise ConfigError("specific_versions and latest_versions both say what is live; leave one of them out")
-        if not is_number(self.tolerance) or not 0.0 < self.tolerance < 1.0:
-            raise ConfigError(f"tolerance must be in (0, 1), got {shown(self.tolerance)}")
+        inner_share("tolerance", self.tolerance)
         if not self.instances:
             raise ConfigError("instances must hold one group at least; leave them out for one on any device")
         if self.tensorrt is not None and all(group.kind == "cpu" for group in self.instances):

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from polyrank.serving.served import Served
 
 
+_MOST_KNOWN = 100
+
+
 class Layout:
     """The columns of impressions of one version, asked with one kind of user and item.
 
@@ -71,10 +74,7 @@ class Layouts:
         place = served.model, served.version, served.wire, items.key, served.signature.schema.group in row
         found = self._known.get(place)
         if found is None:
-            if len(self._known) >= _MOST:
+            if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
             found = self._known[place] = Layout(served, row, items.key, has_items=self._has_items)
         return found
-
-
-_MOST = 100

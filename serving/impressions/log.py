@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _MB = 1_000_000
+_LIMIT = 10_000_000
+"""Of sizes in MB and of times in seconds."""
 
 
 class ImpressionLog(Closing):
@@ -72,8 +74,8 @@ class ImpressionLog(Closing):
         self._folder = path("folder", folder)
         numbers = {"rotate_mb": rotate_mb, "rotate_s": rotate_s, "flush_s": flush_s}
         for name, value in numbers.items():
-            if not is_number(value) or not 0 < value < _MOST:
-                raise ConfigError(f"{name} must be a number above 0 and below {_MOST:,}, got {shown(value)}")
+            if not is_number(value) or not 0 < value < _LIMIT:
+                raise ConfigError(f"{name} must be a number above 0 and below {_LIMIT:,}, got {shown(value)}")
         instance("item_columns", item_columns, bool, "True or False")
         if not callable(clock):
             raise ConfigError(f"clock must be a function that returns seconds since 1970, got {named(clock)}")
@@ -206,7 +208,6 @@ class ImpressionLog(Closing):
         self._begin()
 
 
-_MOST = 10_000_000
 _LOGS: "weakref.WeakSet[ImpressionLog]" = weakref.WeakSet()
 
 

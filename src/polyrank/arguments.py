@@ -53,6 +53,16 @@ def is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
+def inner_share(name: str, value: object) -> None:
+    """Refuse what is no number between 0 and 1, or is one of both, as a level of confidence.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if not is_number(value) or not 0 < value < 1:
+        raise ConfigError(f"{name} must be in (0, 1), got {shown(value)}")
+
+
 def text(name: str, value: object) -> str:
     """Return `value`, which must be text that has a UTF-8 form."""
     if not isinstance(value, str) or not is_utf8(value):

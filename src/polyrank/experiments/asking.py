@@ -4,7 +4,7 @@ import dataclasses
 
 import msgspec
 
-from polyrank.arguments import is_number, shown
+from polyrank.arguments import inner_share
 from polyrank.errors import ConfigError
 from polyrank.evaluation.options import EvaluationOptions
 from polyrank.evaluation.reading import keys_of
@@ -40,8 +40,7 @@ def asked_of(schema: Schema, *, by: str, user: str | None, confidence: float) ->
     Raises:
         ConfigError: `confidence` is out of range, no column of users is known, or no task has a mean.
     """
-    if not is_number(confidence) or not 0 < confidence < 1:
-        raise ConfigError(f"confidence must be in (0, 1), got {shown(confidence)}")
+    inner_share("confidence", confidence)
     user = keys_of(schema, EvaluationOptions(user=user)).user
     if user is None:
         raise ConfigError("user must be named, since the schema has no group and no categorical feature of users")

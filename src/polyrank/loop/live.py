@@ -10,7 +10,7 @@ from polyrank.triton_config import CONFIG_FILE
 from .settings import Loop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from polyrank.export import VersionInfo
     from polyrank.serving import ModelControl
@@ -39,7 +39,12 @@ def live_version(loop: Loop) -> "VersionInfo | None":
     Raises:
         RepositoryError: as `versions_of`.
     """
-    return next((each for each in versions_of(loop) if each.is_live), None)
+    return newest_live(versions_of(loop))
+
+
+def newest_live(versions: "Sequence[VersionInfo]") -> "VersionInfo | None":
+    """Return the first live one of versions, the newest first; None where there is none."""
+    return next((each for each in versions if each.is_live), None)
 
 
 def folder_of(loop: Loop, version: int) -> Path:

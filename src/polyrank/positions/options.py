@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-from polyrank.arguments import instance, integer, is_number, shown
+from polyrank.arguments import inner_share, instance, integer, is_number, shown
 from polyrank.errors import ConfigError
 from polyrank.impressions import RANK
 
@@ -51,7 +51,6 @@ class PositionOptions(msgspec.Struct, frozen=True, kw_only=True):
         integer("max_rank", self.max_rank, range(2, 201), "[2, 200]")
         if not is_number(self.limit) or not 1 <= self.limit < math.inf:
             raise ConfigError(f"limit must be 1 or above and finite, got {shown(self.limit)}")
-        if not is_number(self.confidence) or not 0 < self.confidence < 1:
-            raise ConfigError(f"confidence must be in (0, 1), got {shown(self.confidence)}")
+        inner_share("confidence", self.confidence)
         if self.method not in get_args(Wish):
             raise ConfigError(f"method must be one of {', '.join(get_args(Wish))}, got {shown(self.method)}")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from polyrank.loop.cycles import Cycle, History
 from polyrank.loop.findings import PublishFound, TrainFound
-from polyrank.loop.live import control, versions_of
+from polyrank.loop.live import control, folder_of, newest_live, versions_of
 from polyrank.loop.settings import Loop
 
 from .protocol import Done
@@ -26,7 +26,7 @@ class PublishStep:
         loop, run_id = cycle.loop, cycle.found(TrainFound).run_id
         options, settings = _options(loop), loop.settings.publish
         versions = versions_of(loop)
-        live = next((each for each in versions if each.is_live), None)
+        live = newest_live(versions)
         before = _before(versions, run_id)
         with control(loop) as server:
             if live is not None and live.run_id == run_id and _is_whole(loop, cycle, live.version, options):
@@ -40,14 +40,15 @@ class PublishStep:
 
 def _before(versions: "list[VersionInfo]", run_id: str) -> int | None:
     """Return the version that was live before a run went live: the newest that is or was live, and of another run."""
-    live = next((each.version for each in versions if each.is_live), 0)
-    return next((each.version for each in versions if each.version <= live and each.run_id != run_id), None)
+    live = newest_live(versions)
+    if live is None:
+        return None
+    return next((each.version for each in versions if each.version <= live.version and each.run_id != run_id), None)
 
 
 def load_again(loop: Loop, live: "VersionInfo", server: "ModelControl | None") -> None:
     """Have a server load the models of a version that was put in place, maybe after it looked last."""
     from polyrank.export.model_directory import VersionRecord
-    from polyrank.loop.live import folder_of
 
     if server is None:
         return
@@ -72,8 +73,7 @@ def _options(loop: Loop) -> "ServingOptions":
 
 
 def _done(cycle: Cycle, version: int, before: int | None) -> Done:
-    loop = cycle.loop
-    run_id = cycle.found(TrainFound).run_id
+    loop, run_id = cycle.loop, cycle.found(TrainFound).run_id
     after = "the first" if before is None else f"after version {before}"
     found = PublishFound(
         outcome="published",
@@ -83,4 +83,4 @@ def _done(cycle: Cycle, version: int, before: int | None) -> Done:
         run_id=run_id,
         before=before,
     )
-    return Done(found, (cycle.bundle_graph,), (loop.repository / loop.model / str(version),))
+    return Done(found, (cycle.bundle_graph,), (folder_of(loop, version),))

@@ -2,7 +2,7 @@
 
 from polyrank.loop.cycles import Cycle, History
 from polyrank.loop.findings import PublishFound, RollbackFound
-from polyrank.loop.live import control, folder_of, versions_of
+from polyrank.loop.live import control, folder_of, newest_live, versions_of
 from polyrank.loop.settings import Loop
 
 from .protocol import Done
@@ -20,7 +20,7 @@ class RollbackStep:
 
         loop, published = cycle.loop, cycle.found(PublishFound)
         versions = versions_of(loop)
-        live = next((each for each in versions if each.is_live), None)
+        live = newest_live(versions)
         before = next((each for each in versions if each.version == published.before), None)
         origin = published.before if before is None or before.origin is None else before.origin
         with control(loop) as server:
