@@ -85,7 +85,9 @@ def check_reach(host: str, *, has_tls: bool) -> None:
         ConfigError: It is reached from other machines, without TLS.
     """
     if not has_tls and not _is_loopback(text("host", host)):
-        raise ConfigError(f"host must be 127.0.0.1 in a lock-down without TLS, got {host!r}; give a certificate and key")
+        raise ConfigError(
+            f"host must be 127.0.0.1 in a lock-down without TLS, got {host!r}; give a certificate and key"
+        )
 
 
 def _is_loopback(host: str) -> bool:
