@@ -185,9 +185,8 @@ def test_wheel_is_repaired_for_manylinux_and_needs_nothing_beside_it(wheel: Path
     assert found is not None
     assert (int(found[1]), int(found[2])) <= tuple(map(int, libc.split(".")))
     with zipfile.ZipFile(repaired) as archive:
-        assert [name for name in archive.namelist() if ".so" in name] == [
-            name for name in archive.namelist() if name.startswith("polyrank/_native.")
-        ]
+        (library,) = [name for name in archive.namelist() if ".so" in name]
+    assert library.startswith("polyrank/_native.")
 
 
 def test_import_of_the_client_loads_no_server(client_python: Path, tmp_path: Path) -> None:
