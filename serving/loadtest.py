@@ -49,6 +49,7 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         timeout_s: of a request, from its arrival; one without an answer by then is an error.
         connections: open at once; a request that finds none free waits, which counts.
         seed: of the arrivals, 0 or above.
+        client: headers, TLS and compression; nothing is sent twice.
     """
 
     rows: int = 100
@@ -57,6 +58,7 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     timeout_s: float = 5.0
     connections: int = 64
     seed: int = 0
+    client: ClientOptions = ClientOptions()
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -115,7 +117,7 @@ class LoadTarget:
         Raises:
             Failure: the URL does not say which protocol, and no server answers there.
         """
-        own = ClientOptions(parallel=options.connections)
+        own = msgspec.structs.replace(options.client, parallel=options.connections)
         return await open_transport(address_of(self.url), own, options.timeout_s, is_async=True)
 
 
@@ -127,7 +129,7 @@ def load_target(url: str, model: str | None, rows: object, options: LoadOptions)
         ConfigError: a request takes fewer rows.
         PolyrankError: as `Ranker`.
     """
-    with Ranker(url, model, timeout_s=options.timeout_s) as ranker:
+    with Ranker(url, model, timeout_s=options.timeout_s, options=options.client) as ranker:
         served = ranker.served
     if options.rows > served.max_rows:
         raise ConfigError(f"rows must be at most {served.max_rows}, the model's max_batch_size, got {options.rows}")

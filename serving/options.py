@@ -3,12 +3,13 @@
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, Self, get_args
 
 import msgspec
 
 from polyrank.arguments import instance, integer, is_number, named, shown
 from polyrank.errors import ConfigError
+from polyrank.located import load_toml
 
 Compression = Literal["none", "gzip", "deflate"]
 
@@ -115,6 +116,19 @@ class ClientOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         for name, value in self.headers.items():
             _check_header(name, value)
 
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a TOML file; paths in it are relative to its folder.
+
+        Raises:
+            ConfigError: the file cannot be read, is not TOML, or holds a wrong key or value.
+        """
+        found = load_toml(path, cls, "client options")
+        home = Path(path).parent
+        files = {name: getattr(found.tls, name) for name in found.tls.__struct_fields__}
+        tls = TlsFiles(**{name: None if file is None else home / file for name, file in files.items()})
+        return msgspec.structs.replace(found, tls=tls)
+
 
 def _check_seconds(name: str, value: object, *, is_optional: bool) -> None:
     if value is None and is_optional:
@@ -126,7 +140,7 @@ def _check_seconds(name: str, value: object, *, is_optional: bool) -> None:
 def _check_header(name: object, value: object) -> None:
     is_name = isinstance(name, str) and name and _HEADER.issuperset(name)
     if not is_name or not isinstance(value, str) or not value.isprintable() or not value.isascii():
-        raise ConfigError(f"headers must be ASCII without line ends, got {shown(name)}: {shown(value)}")
+        raise ConfigError(f"headers must be ASCII without line ends, and that of {shown(name)} is not")
     lower = str(name).lower()
     if lower in _OURS or lower.startswith("grpc-") or lower.endswith("-bin"):
         raise ConfigError(f"headers must not hold {name!r}, which belongs to the protocol")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from polyrank.serving.options import ClientOptions
 from polyrank.serving.runtime import Accelerator
 
 from . import gpu, machine, packages, ports, remote, server_runtime
@@ -10,12 +11,15 @@ from .finding import Finding
 __all__ = ["Finding", "examine"]
 
 
-def examine(url: str | None = None, *, accelerator: Accelerator = "cpu") -> Iterator[Finding]:
+def examine(
+    url: str | None = None, *, accelerator: Accelerator = "cpu", client: ClientOptions | None = None
+) -> Iterator[Finding]:
     """Look at this machine, and at a server where one is named.
 
     Args:
         url: of a server, as `Ranker` takes it; None looks at the machine alone.
         accelerator: Which of the server's environments is to be looked at.
+        client: How the server is called: each question once.
 
     Yields:
         What was found, as soon as it is.
@@ -26,4 +30,4 @@ def examine(url: str | None = None, *, accelerator: Accelerator = "cpu") -> Iter
     yield from gpu.findings(accelerator)
     yield from ports.findings()
     if url is not None:
-        yield from remote.findings(url)
+        yield from remote.findings(url, client)

@@ -4,6 +4,8 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import msgspec
+
 from polyrank.errors import PolyrankError, RepositoryError, RequestError
 from polyrank.serving.addresses import address_of
 from polyrank.serving.caller import Caller, Deadline
@@ -29,11 +31,13 @@ class _Server:
 
     Args:
         url: of the server, as `Ranker` takes it.
+        options: how it is called: each question once.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, options: ClientOptions) -> None:
         self._endpoints = Endpoints([address_of(url)])
-        self._caller = Caller(self._endpoints, ClientOptions(attempts=1), Blocking(1), Telemetry())
+        once = msgspec.structs.replace(options, attempts=1)
+        self._caller = Caller(self._endpoints, once, Blocking(1), Telemetry())
 
     def ask(self, question: Question, **values: str) -> dict[str, Any]:
         """Return its answer."""
@@ -44,16 +48,17 @@ class _Server:
         finish(self._caller.close())
 
 
-def findings(url: str) -> Iterator[Finding]:
+def findings(url: str, client: ClientOptions | None = None) -> Iterator[Finding]:
     """Look at a server.
 
     Args:
         url: of the server, as `Ranker` takes it.
+        client: how it is called; None takes the defaults.
 
     Raises:
         ConfigError: It is no address.
     """
-    server = _Server(url)
+    server = _Server(url, client or ClientOptions())
     try:
         yield from _server(server, url)
     except PolyrankError as err:

@@ -1,6 +1,7 @@
 """What the page asks for: models and users, a user's history, and the best items, ranked by the server each time."""
 
 import contextlib
+import functools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
@@ -24,6 +25,7 @@ from polyrank.errors import (
 )
 from polyrank.serving.async_client import AsyncRanker
 from polyrank.serving.items import ITEM, Items
+from polyrank.serving.options import ClientOptions
 from polyrank.serving.served import Served
 from polyrank.signature import SCORE
 from polyrank.tasks import kind_of
@@ -55,10 +57,14 @@ class Demo:
         model: its name there.
         logs: users and items.
         notes: what is known of versions beside their numbers.
+        options: how the server is called; None takes the defaults.
     """
 
-    def __init__(self, url: str, model: str, logs: Logs, notes: Notes | None = None) -> None:
-        self._url, self._model, self._logs, self._notes = url, model, logs, notes or {}
+    def __init__(
+        self, url: str, model: str, logs: Logs, notes: Notes | None = None, options: ClientOptions | None = None
+    ) -> None:
+        self._model, self._logs, self._notes = model, logs, notes or {}
+        self._connect = functools.partial(AsyncRanker, url, model, timeout_s=_TIMEOUT_S, options=options)
         self._rankers: dict[str | None, AsyncRanker] = {}
         self._retired: list[AsyncRanker] = []
         self._items: Items | None = None
@@ -116,7 +122,7 @@ class Demo:
 
     async def _served(self) -> Served:
         """Return what is served now: the clients that are kept know the versions there were when they came."""
-        async with AsyncRanker(self._url, self._model, timeout_s=_TIMEOUT_S) as ranker:
+        async with self._connect() as ranker:
             return ranker.served
 
     async def _require_live(self, version: str | None) -> None:
@@ -134,7 +140,7 @@ class Demo:
 
     def _ranker(self, version: str | None) -> AsyncRanker:
         if version not in self._rankers:
-            self._rankers[version] = AsyncRanker(self._url, self._model, timeout_s=_TIMEOUT_S, version=version)
+            self._rankers[version] = self._connect(version=version)
         return self._rankers[version]
 
     async def _encoded(self, ranker: AsyncRanker) -> Items:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from polyrank.evaluation.answered import Answerer
     from polyrank.metrics.comparison import Answers
     from polyrank.schema import Schema
+    from polyrank.serving import ClientOptions
     from polyrank.serving.scoring import Scorer
 
 Kind = Literal["run", "bundle", "server"]
@@ -28,13 +30,16 @@ WEIGHTS_FILE, SIGNATURE_FILE = "weights.safetensors", "signature.json"
 
 
 @contextlib.contextmanager
-def answerer(model: str, *, name: str | None = None, timeout_s: float = 60.0) -> "Iterator[Answerer]":
+def answerer(
+    model: str, *, name: str | None = None, timeout_s: float = 60.0, client: "ClientOptions | None" = None
+) -> "Iterator[Answerer]":
     """Open what answers, until the block ends.
 
     Args:
         model: the directory of a run, of a bundle or of a published version, or `host:port` of a server.
         name: of the model; None takes the only one that there is.
         timeout_s: of a server: time for each call of `answer`, in seconds.
+        client: how a server is called; but attempts are made for as long as `timeout_s` leaves time.
 
     Raises:
         ConfigError: `model` is none of these, `name` is that of another model, or `timeout_s` is wrong.
@@ -46,12 +51,14 @@ def answerer(model: str, *, name: str | None = None, timeout_s: float = 60.0) ->
         with _opened_run(model, name) as run:
             yield run
     else:
-        with open_scorer(model, name, timeout_s) as scorer:
+        with open_scorer(model, name, timeout_s, client) as scorer:
             yield _ScorerAnswerer(model, kind, scorer, scorer.signature.schema, scorer.signature.run_id)
 
 
 @contextlib.contextmanager
-def open_scorer(model: str, name: str | None, timeout_s: float) -> "Iterator[Scorer]":
+def open_scorer(
+    model: str, name: str | None, timeout_s: float, client: "ClientOptions | None" = None
+) -> "Iterator[Scorer]":
     """Open a bundle in this process, or a server, until the block ends; as `answerer`."""
     from polyrank.serving import ClientOptions, LocalRanker, Ranker
     from polyrank.serving.addresses import check_timeout
@@ -64,7 +71,8 @@ def open_scorer(model: str, name: str | None, timeout_s: float) -> "Iterator[Sco
             yield local
         return
     # More attempts than fit into the deadline, which so decides alone: they are half the limit apart on average.
-    options = ClientOptions(attempts=1000, backoff_limit_s=max(0.5, timeout_s / 400))
+    patient = {"attempts": 1000, "backoff_limit_s": max(0.5, timeout_s / 400)}
+    options = msgspec.structs.replace(client or ClientOptions(), **patient)
     with Ranker(model, name, timeout_s=timeout_s, options=options) as ranker:
         yield ranker
 

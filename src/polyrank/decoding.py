@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -38,7 +39,7 @@ def decode_toml(content: str | bytes, kind: type[T]) -> T:
 
 def _decoded(decode: Callable[..., Any], content: str | bytes | bytearray, kind: type[T]) -> T:
     try:
-        found: T = decode(content, type=kind)
+        found: T = decode(content, type=kind, dec_hook=_converted)
     except msgspec.DecodeError:
         raise
     except RecursionError as err:
@@ -48,6 +49,11 @@ def _decoded(decode: Callable[..., Any], content: str | bytes | bytearray, kind:
     except ValueError as err:  # Python's limit of the digits of an integer
         raise msgspec.DecodeError(str(err).partition(";")[0]) from err
     return found
+
+
+def _converted(kind: type, value: Any) -> Any:
+    """Make a path of text; msgspec refuses what is returned of another kind than it asks for."""
+    return Path(value) if kind is Path and isinstance(value, str) else value
 
 
 def _text(content: str | bytes) -> str:

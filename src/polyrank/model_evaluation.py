@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from polyrank.evaluation.answered import Answerer
+    from polyrank.serving import ClientOptions
 
 
 def evaluate_model(  # noqa: PLR0913 (each is a choice of the user, by name)
@@ -31,6 +32,7 @@ def evaluate_model(  # noqa: PLR0913 (each is a choice of the user, by name)
     url: str | None = None,
     name: str | None = None,
     timeout_s: float = 60.0,
+    client: "ClientOptions | None" = None,
     options: EvaluationOptions | None = None,
 ) -> Result:
     """Evaluate a model on the rows of files.
@@ -43,6 +45,7 @@ def evaluate_model(  # noqa: PLR0913 (each is a choice of the user, by name)
         url: a server that answers in place of `model`, whose run it must serve.
         name: of the model on its server; None takes the only one that there is.
         timeout_s: time for each call to a server, in seconds.
+        client: how a server is called.
         options: how; None takes the defaults.
 
     Raises:
@@ -62,7 +65,7 @@ def evaluate_model(  # noqa: PLR0913 (each is a choice of the user, by name)
     if url is not None:
         address_of(url)
         own = origin_of(str(model))
-    with answerer(url or str(model), name=name, timeout_s=timeout_s) as found:
+    with answerer(url or str(model), name=name, timeout_s=timeout_s, client=client) as found:
         if own is not None:
             _check_served(f"url {url}", found, str(model), own)
         if validation_of is None:

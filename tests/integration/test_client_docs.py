@@ -13,7 +13,7 @@ from artefacts.pages import DOCS, blocks
 
 from polyrank.export import export_onnx, publish
 from polyrank.schema import Schema
-from polyrank.serving import Server, serve
+from polyrank.serving import ClientOptions, Server, serve
 from polyrank.train import TrainConfig, fit
 
 pytestmark = pytest.mark.triton
@@ -39,7 +39,7 @@ def shop(rows: int) -> pa.Table:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Path]]:
     """A server of the page's schema, and the folder where its bundle is `work/bundle`."""
-    (schema,) = [Schema.from_toml(block.text) for block in blocks(PAGE) if block.language == "toml"]
+    schema = Schema.from_toml(next(block.text for block in blocks(PAGE) if block.language == "toml"))
     folder = tmp_path_factory.mktemp("client_docs")
     run = fit(schema, shop(600), out=folder / "run", config=TrainConfig(epochs=1), progress=False)
     bundle = export_onnx(run.path, out=folder / "work" / "bundle")
@@ -81,9 +81,18 @@ def test_table_of_arguments_of_the_log_has_their_defaults() -> None:
         assert default is None or f"| `{name}` | {default} |" in page
 
 
-def test_table_of_options_has_their_defaults() -> None:
-    from polyrank.serving import ClientOptions
+def test_file_of_options_is_one(tmp_path: Path) -> None:
+    _, text = [block.text for block in blocks(PAGE) if block.language == "toml"]
+    (tmp_path / "client.toml").write_text(text)
+    options = ClientOptions.load(tmp_path / "client.toml")
+    assert (options.attempts, [*options.headers], options.tls.ca) == (
+        3,
+        ["triton-grpc-protocol-control-key"],
+        tmp_path / "ca.pem",
+    )
 
+
+def test_table_of_options_has_their_defaults() -> None:
     options, page = ClientOptions(), PAGE.read_text()
     for name in ("attempts", "parallel"):
         assert f"| `{name}` | {getattr(options, name)} |" in page

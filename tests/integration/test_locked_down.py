@@ -19,6 +19,7 @@ from artefacts.served import load_scores
 from tritonclient import grpc
 from tritonclient.utils import InferenceServerException
 
+from polyrank.__main__ import main
 from polyrank.errors import RequestError
 from polyrank.serving import ClientOptions, Lockdown, ModelControl, Ranker, TlsFiles
 from polyrank.serving.processes import children, command_line
@@ -93,6 +94,47 @@ def test_control_with_its_key_loads(locked: Locked, protocol: int) -> None:
     with ModelControl(locked.urls[protocol], options=locked.options(KEYS.control_headers)) as control:
         control.load("toy")
         assert control.versions("toy") == (1,)
+
+
+def client_toml(folder: Path, headers: dict[str, str], certificate: Path) -> Path:
+    lines = ["[headers]", *(f'{name} = "{key}"' for name, key in headers.items()), "[tls]", f'ca = "{certificate}"']
+    file = folder / "client.toml"
+    file.write_text("\n".join(lines))
+    return file
+
+
+@pytest.mark.parametrize("protocol", [0, 1], ids=["http", "grpc"])
+def test_verbs_have_their_keys_from_a_file(
+    locked: Locked, served: Path, toy_bundle: Path, tmp_path: Path, protocol: int
+) -> None:
+    url, models, rows, name = locked.urls[protocol], locked.models, served / "rows.parquet", f"fresh{protocol}"
+    client = client_toml(tmp_path, KEYS.control_headers, locked.certificate)
+    for verb in (
+        ["publish", toy_bundle, models, "--to", url],
+        ["publish", toy_bundle, models, "--to", url],
+        ["rollback", models, "--url", url],
+        ["verify", url, models],
+        ["score", url, rows, "--out", tmp_path / "scores.parquet"],
+        ["drift", rows, rows, "--model", url],
+        ["loadtest", url, rows, "--rates", 200, "--seconds", 0.5, "--batch", 10],
+    ):
+        assert main([*map(str, verb), "--name", name, "--client", str(client)]) == 0
+
+
+def test_verb_without_a_key_says_what_to_give(
+    locked: Locked, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client = client_toml(tmp_path, {}, locked.certificate)
+    assert main(["verify", locked.urls[1], str(locked.models), "--name", "toy", "--client", str(client)]) == 1
+    assert "; give it with --client, and name the model" in capsys.readouterr().err
+
+
+def test_doctor_sees_a_locked_server_with_its_key(
+    locked: Locked, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client = client_toml(tmp_path, KEYS.control_headers, locked.certificate)
+    main(["doctor", locked.urls[1], "--client", str(client)])
+    assert "ok    model toy         version" in capsys.readouterr().out
 
 
 CLOSED = {

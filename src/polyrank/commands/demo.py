@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from polyrank.errors import DataError, RepositoryError
 from polyrank.files import kinds
 
+from .client import add_client, client_options
 from .output import say
 from .server import show_progress
 
@@ -35,6 +36,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--port", type=int, default=8080, help="of the page; 0 takes a free one (default %(default)s)")
     parser.add_argument("--url", help="host:port of a running server; the embedded one is started when left out")
+    add_client(parser)
     parser.add_argument("--name", help="of the model; the only one that the server has when left out")
     parser.add_argument("--user", metavar="COLUMN", help="names users; the first feature of users when left out")
     parser.add_argument("--item", metavar="COLUMN", help="names items; the first feature of items when left out")
@@ -74,13 +76,14 @@ def _show(args: argparse.Namespace, listener: socket.socket) -> None:
     from polyrank.serving.web.versions import notes_of
 
     with contextlib.ExitStack() as stack:
+        options = client_options(args)
         url = args.url or _started(args.folder, stack)
-        with Ranker(url, args.name) as ranker:
+        with Ranker(url, args.name, options=options) as ranker:
             model, schema = ranker.model, ranker.signature.schema
         logs = Logs(_logs(args.data, schema), schema, user=args.user, item=args.item)
         notes = None if args.url else notes_of(_repository(args.folder), model)
         say(f"ready: {model}, {logs.num_users:,} users, {logs.items.num_rows:,} items at {url_of(listener)}")
-        answer(make_app(Demo(url, model, logs, notes)), listener)
+        answer(make_app(Demo(url, model, logs, notes, options)), listener)
 
 
 def _repository(folder: Path) -> Path:

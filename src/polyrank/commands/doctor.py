@@ -3,6 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from .client import add_client, client_options
 from .output import say
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser("doctor", help="check this machine, and a server, for what may go wrong")
     parser.add_argument("url", nargs="?", metavar="URL", help="host:port of a server, as in localhost:8000")
     parser.add_argument("--accelerator", choices=("cpu", "gpu"), default="cpu", help="what models shall run on")
+    add_client(parser)
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     parser.set_defaults(run=run)
 
@@ -29,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     from polyrank.serving.doctor import examine
 
     found = []
-    for each in examine(args.url, accelerator=args.accelerator):
+    for each in examine(args.url, accelerator=args.accelerator, client=client_options(args)):
         found.append(each)
         if not args.json:
             say(_line(each))

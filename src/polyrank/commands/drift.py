@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from polyrank.answering import answerer
 from polyrank.files import UTF8, check_encoding, check_output, kinds
 
+from .client import add_client, client_options
 from .output import place, rows_place, say, table
 from .progress import RowProgress
 from .wording import options_named
@@ -60,6 +61,7 @@ def _add_scores(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout-s", type=float, default=60.0, help="of a server, for each 65,536 rows, in seconds (default 60)"
     )
+    add_client(parser)
 
 
 def _add_limits(parser: argparse.ArgumentParser) -> None:
@@ -113,7 +115,7 @@ def _schema_and_scores(args: argparse.Namespace) -> "Iterator[tuple[Schema, Scor
         assert schema is not None  # noqa: S101 (`run` has seen to it; this tells the type checker)
         yield schema, scores_in_columns(schema) if args.scores else None
         return
-    with answerer(args.model, name=args.name, timeout_s=args.timeout_s) as opened:
+    with answerer(args.model, name=args.name, timeout_s=args.timeout_s, client=client_options(args)) as opened:
         yield (
             schema or opened.schema,
             Scores(

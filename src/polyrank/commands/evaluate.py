@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from polyrank.files import check_output, kinds
 
+from .client import add_client, client_options
 from .output import place, rows_place, say
 from .progress import RowProgress
 from .weights import task_weights
@@ -87,6 +88,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--encoding", help="of CSV and JSON Lines files (default that of --validation-of, or utf-8)")
     parser.add_argument("--timeout-s", type=float, default=60.0, help="of a call to a server (default 60)")
+    add_client(parser)
     parser.add_argument("--out", "-o", type=Path, help="write all that was found there, as JSON, for polyrank report")
     parser.add_argument("--json", action="store_true", help="print all that was found as JSON")
     parser.set_defaults(run=run, parser=parser)
@@ -107,6 +109,7 @@ def run(args: argparse.Namespace) -> int:
             url=args.url,
             name=args.name,
             timeout_s=args.timeout_s,
+            client=client_options(args),
             options=options,
         )
     if args.out is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from polyrank.files import kinds
 
+from .client import add_client, client_options
 from .output import rows_place, say, table, tell
 from .wording import options_named
 
@@ -48,6 +49,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--timeout-s", type=float, default=5.0, help="of a request (default 5)")
     parser.add_argument("--connections", type=int, default=64, help="open at once (default 64)")
     parser.add_argument("--seed", type=int, default=0, help="of the arrivals (default 0)")
+    add_client(parser)
     parser.add_argument("--picture", type=Path, help="draw latency against load: an .svg, .png or .pdf file")
     parser.add_argument("--json", action="store_true", help="print all that was measured as JSON")
     parser.set_defaults(run=run, parser=parser)
@@ -65,7 +67,7 @@ def _run(args: argparse.Namespace) -> int:
     from polyrank.serving.loadtest import load_target
 
     options = _checked(args)
-    target = load_target(args.url, args.name, _rows(args), options)
+    target = load_target(args.url, args.name, _rows(args, options), options)
     highest, loads = _measured(args, target, options)
     found = _as_json(args, target, loads, highest)
     if args.json:
@@ -89,6 +91,7 @@ def _checked(args: argparse.Namespace) -> "LoadOptions":
         timeout_s=args.timeout_s,
         connections=args.connections,
         seed=args.seed,
+        client=client_options(args),
     )
     for rate in args.rates or ():
         check_rate(rate, options)
@@ -99,11 +102,11 @@ def _checked(args: argparse.Namespace) -> "LoadOptions":
     return options
 
 
-def _rows(args: argparse.Namespace) -> object:
+def _rows(args: argparse.Namespace, options: "LoadOptions") -> object:
     from polyrank.files import Wanted, read_table
     from polyrank.serving import Ranker
 
-    with Ranker(args.url, args.name, timeout_s=args.timeout_s) as ranker:
+    with Ranker(args.url, args.name, timeout_s=args.timeout_s, options=options.client) as ranker:
         schema = ranker.signature.schema
     wanted = Wanted(columns=schema.feature_columns, text=schema.text_columns, integers=schema.integer_columns)
     return read_table(args.rows, wanted)

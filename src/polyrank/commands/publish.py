@@ -5,6 +5,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .client import add_client, client_options
 from .output import place, say
 from .wording import options_named
 
@@ -49,6 +50,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--keep", type=int, metavar="N", help="remove all but the newest N versions and live ones")
     parser.add_argument("--to", metavar="URL", help="host:port of a server, to load and prove it there")
     parser.add_argument("--timeout-s", type=float, default=60.0, help="time for each call of --to (default 60)")
+    add_client(parser)
     parser.set_defaults(run=run)
 
 
@@ -64,7 +66,7 @@ def _run(args: argparse.Namespace) -> int:
 
     choices: dict[str, Any] = {"name": args.name, "options": _options(args), "keep": args.keep}
     with contextlib.ExitStack() as stack:
-        choices["server"] = control(args.to, args.timeout_s, stack)
+        choices["server"] = control(args, args.to, stack)
         if is_remote(args.repository):
             sent = publish_remote(args.bundle, args.repository, **choices)
             say_where(sent, args.to)
@@ -74,16 +76,17 @@ def _run(args: argparse.Namespace) -> int:
     return 0
 
 
-def control(url: str | None, timeout_s: float, stack: contextlib.ExitStack) -> "ModelControl | None":
+def control(args: argparse.Namespace, url: str | None, stack: contextlib.ExitStack) -> "ModelControl | None":
     """Connect to a server, if one is named, until `stack` ends."""
     from polyrank.serving import ModelControl
     from polyrank.serving.addresses import check_timeout
 
-    check_timeout(timeout_s)
+    check_timeout(args.timeout_s)
+    options = client_options(args)
     if url is None:
         return None
 
-    return stack.enter_context(ModelControl(url, timeout_s=timeout_s))
+    return stack.enter_context(ModelControl(url, timeout_s=args.timeout_s, options=options))
 
 
 def say_where(published: "Published | PublishedRemotely", url: str | None) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from polyrank.errors import ConfigError, DataError
 from polyrank.files import kinds
 
+from .client import add_client, client_options
 from .output import rows_place, say, table
 from .weights import task_weights
 from .wording import options_named
@@ -43,6 +44,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--exclude", action="append", default=[], metavar="KEY", help="leave this item out; repeatable")
     parser.add_argument("--name", help="of the model; the only one that the server has when left out")
     parser.add_argument("--timeout-s", type=float, default=10.0, help="time for the call, in seconds (default 10)")
+    add_client(parser)
     parser.add_argument("--json", action="store_true", help="print a JSON object for each item")
     parser.set_defaults(run=run, parser=parser)
 
@@ -57,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     user = _user(args.user)
     with (
         options_named(timeout_s="--timeout-s", top_k="--top-k", weights="--weight"),
-        Ranker(args.url, args.name, timeout_s=args.timeout_s) as ranker,
+        Ranker(args.url, args.name, timeout_s=args.timeout_s, options=client_options(args)) as ranker,
     ):
         items = ranker.items(_items(args.items, args.key, ranker), key=args.key)
         keys = [_typed(key, items.key_type) for key in args.exclude] or None

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 
+from .client import add_client
 from .output import place
 from .publish import control, say_where
 from .wording import options_named
@@ -18,6 +19,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--url", help="host:port of a server, to load and prove it there")
     parser.add_argument("--timeout-s", type=float, default=60.0, help="time for each call of --url (default 60)")
+    add_client(parser)
     parser.set_defaults(run=run)
 
 
@@ -29,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
         options_named(name="--name", to="--to", url="--url", timeout_s="--timeout-s"),
         contextlib.ExitStack() as stack,
     ):
-        server = control(args.url, args.timeout_s, stack)
+        server = control(args, args.url, stack)
         published = rollback(args.repository, name=args.name, to=args.to, server=server)
     say_where(published, args.url)
     return 0

@@ -9,6 +9,7 @@ from polyrank.answering import open_scorer
 from polyrank.errors import ConfigError, DataError, PolyrankError
 from polyrank.files import UTF8, Progress, check_encoding, kinds
 
+from .client import add_client, client_options
 from .output import place, rows_place, say
 from .progress import RowProgress
 from .wording import options_named
@@ -35,6 +36,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--timeout-s", type=float, default=60.0, help="time for each 100,000 rows, in seconds (default 60)"
     )
+    add_client(parser)
     parser.set_defaults(run=run)
 
 
@@ -45,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     encoding = check_encoding("--encoding", args.encoding)
     with contextlib.ExitStack() as stack:
         stack.enter_context(options_named(url="model", name="--name", timeout_s="--timeout-s", keep="--keep"))
-        scorer = stack.enter_context(open_scorer(args.model, args.name, args.timeout_s))
+        scorer = stack.enter_context(open_scorer(args.model, args.name, args.timeout_s, client_options(args)))
         shown = stack.enter_context(contextlib.closing(RowProgress(str(args.rows), quiet=args.quiet)))
         progress = stack.enter_context(_resumable(shown))
         options = ScoringOptions(keep=args.keep, resume=args.resume, encoding=encoding, progress=progress)

@@ -3,6 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from .client import add_client, client_options
 from .output import say, table
 from .wording import options_named
 
@@ -24,6 +25,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--tolerance", type=float, help="largest difference allowed, up to 1; that of the graph when left out"
     )
     parser.add_argument("--timeout-s", type=float, default=10.0, help="time for each call, in seconds (default 10)")
+    add_client(parser)
     parser.add_argument("--json", action="store_true", help="print all that is known as JSON")
     parser.set_defaults(run=run)
 
@@ -38,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
 
     with (
         options_named(timeout_s="--timeout-s", tolerance="--tolerance"),
-        ModelControl(args.url, timeout_s=args.timeout_s) as server,
+        ModelControl(args.url, timeout_s=args.timeout_s, options=client_options(args)) as server,
     ):
         checks = check_live(server, args.bundle, name=args.name, tolerance=args.tolerance)
     if args.json:

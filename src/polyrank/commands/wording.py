@@ -8,6 +8,7 @@ from polyrank.errors import ConfigError, PolyrankError
 
 _WORDS = {
     "raise timeout_s or": "raise --timeout-s or",
+    "give it with ClientOptions(headers=...), and name": "give it with --client, and name",
     "name one: Ranker(url, model)": "name one with --name",
     "score without resuming": "score without --resume",
     "None stands for a missing value": "null stands for a missing value",

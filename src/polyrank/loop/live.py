@@ -59,7 +59,8 @@ def control(loop: Loop) -> "Iterator[ModelControl | None]":
     if publish.server is None:
         yield None
         return
-    from polyrank.serving import ModelControl
+    from polyrank.serving import ClientOptions, ModelControl
 
-    with ModelControl(publish.server, timeout_s=publish.timeout_s) as server:
+    options = None if publish.client is None else ClientOptions.load(loop.path(publish.client))
+    with ModelControl(publish.server, timeout_s=publish.timeout_s, options=options) as server:
         yield server

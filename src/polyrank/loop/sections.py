@@ -214,6 +214,7 @@ class PublishSection(Section, frozen=True, kw_only=True):
         model: name; that of the schema when None.
         server: host:port of a server that reads the repository, to load and prove versions there.
         timeout_s: time for each call to it, in seconds.
+        client: client.toml, with its keys and TLS files; none when None.
         options: serving.toml; the defaults when None.
         keep: newest versions that stay, 2 or above, so that there is one to roll back to; None keeps all.
     """
@@ -222,6 +223,7 @@ class PublishSection(Section, frozen=True, kw_only=True):
     model: str | None = None
     server: str | None = None
     timeout_s: float = 60.0
+    client: str | None = None
     options: str | None = None
     keep: int | None = None
 
