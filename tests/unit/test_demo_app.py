@@ -17,8 +17,8 @@ class Ranker:
 
     live: tuple[str, ...] = ("1",)
 
-    def __init__(self, _url: str, model: str, *, timeout_s: float, version: str | None = None) -> None:
-        assert timeout_s > 0
+    def __init__(self, _url: str, model: str, *, timeout_s: float, options: None, version: str | None = None) -> None:
+        assert (timeout_s > 0, options) == (True, None)
         self._model, self._version = model, version
 
     async def __aenter__(self) -> Self:
