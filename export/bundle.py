@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from polyrank.card import CARD_FILE
 from polyrank.errors import MissingExtraError, RepositoryError
+from polyrank.reasons import first_line
 from polyrank.run_record import RUN_FILE
 from polyrank.signature import TOP_ITEMS, TOP_SCORES, Signature
 
@@ -186,7 +187,7 @@ def require_golden(golden: Golden, model_file: Path, *, shown: Path) -> None:
     except MissingExtraError:
         raise
     except Exception as err:  # onnxruntime's errors have no base of their own
-        raise RepositoryError(f"{shown} does not load: {str(err).splitlines()[0]}") from err
+        raise RepositoryError(f"{shown} does not load: {first_line(err)}") from err
     for name, gap in golden.differences(answers).items():
         if not gap <= golden.tolerance:
             raise RepositoryError(

@@ -17,6 +17,7 @@ from polyrank.models import MultiTaskRanker
 from polyrank.models.answering_module import AnsweringModule
 from polyrank.models.embedding import FusedTable
 from polyrank.models.inference import for_inference
+from polyrank.reasons import first_line
 from polyrank.signature import SIGNATURE_KEY, Signature
 
 from .graphs import LARGE_BYTES, Graph, without_large
@@ -89,7 +90,7 @@ def trace(
                 verbose=False,
             )
     except torch.onnx.OnnxExporterError as err:
-        raise ExportError(f"PyTorch cannot export the model: {str(err).strip().splitlines()[0]}") from err
+        raise ExportError(f"PyTorch cannot export the model: {first_line(err)}") from err
     except ImportError as err:
         raise MissingExtraError("export needs onnxscript; pip install 'polyrank[export,cpu]'") from err
     if program is None:

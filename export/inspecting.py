@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from polyrank.errors import MissingExtraError, RepositoryError
+from polyrank.reasons import first_line
 from polyrank.signature import SIGNATURE_KEY, Signature
 
 from .bundle import GOLDEN_FILE, MODEL_FILE, Bundle, files_of
@@ -82,7 +83,7 @@ def inspect(path: str | Path, *, rows: int = PROFILED_ROWS) -> Inspection:
     except MissingExtraError:
         raise
     except Exception as err:  # onnxruntime's errors have no base of their own
-        raise RepositoryError(f"{file} does not run: {str(err).splitlines()[0]}") from err
+        raise RepositoryError(f"{file} does not run: {first_line(err)}") from err
     return Inspection(
         path=str(file),
         files={each.name: each.stat().st_size for each in files_of(file)},

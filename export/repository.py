@@ -17,6 +17,7 @@ from typing import Any
 
 from polyrank.arguments import instance, path, shown, text
 from polyrank.errors import ConfigError, OutputError, PolyrankError, RepositoryError
+from polyrank.reasons import system_reason
 from polyrank.signature import RAW_SUFFIX
 from polyrank.staging import partial_directory
 from polyrank.triton_config import parsed_config
@@ -237,7 +238,7 @@ def _take_back(staged: Sequence[StagedModel], version: int, server: LiveServer) 
             for model in staged:
                 undoing.callback(model.undo)
     except OSError as err:
-        return f"version {version} could not be taken back: {(err.strerror or str(err)).lower()}"
+        return f"version {version} could not be taken back: {system_reason(err)}"
     return f"version {version} was taken back, " + restore(
         server, {model.place.name: model.was_there for model in staged}
     )
@@ -264,7 +265,7 @@ def writing(place: Path) -> Iterator[None]:
     except shutil.Error as err:  # a tree that was copied in part: (source, target, reason) for each failure
         raise OutputError(f"cannot write {place}: {err.args[0][0][-1]}") from err
     except OSError as err:
-        raise OutputError(f"cannot write {place}: {(err.strerror or str(err)).lower()}") from err
+        raise OutputError(f"cannot write {place}: {system_reason(err)}") from err
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from polyrank.encoder import Batch, Encoder
 from polyrank.errors import RequestError, RowError
+from polyrank.reasons import first_line
 
 from .ranking import Floats, column_of
 from .served import Served
@@ -83,7 +84,7 @@ class BlockRunner:
         try:
             found: list[NDArray[np.float32]] = self._session.run([*self._served.widths], batch.named())
         except Exception as err:  # its errors have no base of their own
-            model, reason = self._served.model, str(err).splitlines()[0]
+            model, reason = self._served.model, first_line(err)
             raise RequestError(f"{model}: ONNX Runtime cannot run the graph: {reason}") from err
         return found
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from polyrank.arguments import instance, integer
 from polyrank.errors import MissingExtraError, RepositoryError
+from polyrank.reasons import first_line
 from polyrank.rows import Rows
 from polyrank.signature import Signature
 
@@ -114,4 +115,4 @@ def _session(file: Path) -> Any:
     try:
         return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
     except Exception as err:  # its errors have no base of their own
-        raise RepositoryError(f"{file} cannot be loaded: {str(err).splitlines()[0]}; export the run anew") from err
+        raise RepositoryError(f"{file} cannot be loaded: {first_line(err)}; export the run anew") from err

@@ -10,6 +10,7 @@ import msgspec
 from polyrank.arguments import instance, integer, is_number, named, shown
 from polyrank.errors import ConfigError
 from polyrank.located import load_toml
+from polyrank.reasons import system_reason
 
 Compression = Literal["none", "gzip", "deflate"]
 
@@ -63,7 +64,7 @@ class TlsFiles(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         try:
             return path.read_bytes()
         except OSError as err:
-            raise ConfigError(f"tls file {path} cannot be read: {(err.strerror or str(err)).lower()}") from err
+            raise ConfigError(f"tls file {path} cannot be read: {system_reason(err)}") from err
 
 
 class ClientOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

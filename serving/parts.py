@@ -12,6 +12,7 @@ import msgspec
 
 from polyrank.decoding import decode_json
 from polyrank.errors import OutputError
+from polyrank.reasons import system_reason
 from polyrank.staging import staged_file
 
 _STATE = "state.json"
@@ -79,9 +80,7 @@ def _locked(folder: Path, out: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as err:
-        raise OutputError(
-            f"cannot write {out}: {(err.strerror or str(err)).lower()}; choose another output file"
-        ) from err
+        raise OutputError(f"cannot write {out}: {system_reason(err)}; choose another output file") from err
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -134,7 +133,7 @@ def _begin(folder: Path, state: State) -> None:
         _remove_ours(folder)
     except OSError as err:
         raise OutputError(
-            f"cannot drop the parts in {folder}: {(err.strerror or str(err)).lower()}; choose another output file"
+            f"cannot drop the parts in {folder}: {system_reason(err)}; choose another output file"
         ) from err
     with staged_file(folder / _STATE) as partial:
         partial.write_bytes(msgspec.json.encode(state))

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 import msgspec
 
 from polyrank.errors import ServerStartError
+from polyrank.reasons import system_reason
 
 
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +49,7 @@ def _bound(host: str, name: str, port: int) -> Iterator[int]:
             if not isinstance(err, OSError) or isinstance(err, socket.gaierror) or err.errno == errno.EADDRNOTAVAIL:
                 raise _no_address(host, err) from err
             raise ServerStartError(
-                f"{name} port {port} on {host} cannot be used ({(err.strerror or str(err)).lower()}); "
+                f"{name} port {port} on {host} cannot be used ({system_reason(err)}); "
                 f"take any free one with --{name}-port 0"
             ) from err
         yield int(listener.getsockname()[1])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from polyrank.errors import ConfigError, DataError
 from polyrank.files import SUFFIXES, UTF8, Location, RemotePath, Wanted, ahead, list_files, scan
+from polyrank.reasons import system_reason
 from polyrank.rows import Rows
 from polyrank.signature import Signature
 from polyrank.staging import staged_file
@@ -117,7 +118,7 @@ def _stamp(file: Location) -> tuple[int, int]:
     try:
         status = file.stat()
     except OSError as err:  # a link to nowhere
-        raise DataError(f"{file} cannot be read: {(err.strerror or str(err)).lower()}") from err
+        raise DataError(f"{file} cannot be read: {system_reason(err)}") from err
     return status.st_size, status.st_mtime_ns
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from polyrank.errors import OutputError
+from polyrank.reasons import system_reason
 
 
 @contextlib.contextmanager
@@ -24,7 +25,7 @@ def locked_folder(folder: Path, purpose: str) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as err:
-        reason = (err.strerror or str(err)).lower()
+        reason = system_reason(err)
         raise OutputError(f"cannot write {folder}: {reason}; choose another folder for the {purpose}") from err
     try:
         _lock(descriptor, folder, purpose)

@@ -16,6 +16,7 @@ from torch.distributed.distributed_c10d import _set_pg_timeout
 from torch.distributed.rendezvous import rendezvous
 
 from polyrank.errors import ConfigError, OtherRankError
+from polyrank.reasons import first_line
 
 from .rounds import own_part
 
@@ -217,7 +218,7 @@ def _joined_store() -> Store:
         dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timedelta(seconds=JOIN_S))
         _set_pg_timeout(WAIT)
     except (RuntimeError, ValueError) as err:
-        reason = str(err).splitlines()[0]
+        reason = first_line(err)
         address = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
         raise ConfigError(f"cannot join the other ranks at {address}: {reason}; start all with torchrun") from err
     found: Store = store

@@ -6,6 +6,7 @@ from typing import Any
 
 from polyrank.errors import MissingExtraError, OutputError
 from polyrank.metrics import Metrics
+from polyrank.reasons import system_reason
 
 
 class Scalars:
@@ -27,7 +28,7 @@ class Scalars:
         try:
             self._writer: Any = SummaryWriter(str(folder))
         except OSError as err:
-            reason = (err.strerror or str(err)).lower()
+            reason = system_reason(err)
             raise OutputError(f"cannot write {folder}: {reason}; choose another folder for --tensorboard") from err
         self.start(0)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from polyrank.caches import cache_folder
 from polyrank.errors import ServerRuntimeError
+from polyrank.reasons import system_reason
 from polyrank.serving.locations import server_folder
 
 from .finding import Finding, gib
@@ -84,9 +85,7 @@ def cache() -> Finding:
     except ServerRuntimeError as err:
         return Finding.fail("cache", str(err), "set POLYRANK_CACHE_DIR")
     except OSError as err:
-        return Finding.fail(
-            "cache", f"{folder} cannot be written: {(err.strerror or str(err)).lower()}", "set POLYRANK_CACHE_DIR"
-        )
+        return Finding.fail("cache", f"{folder} cannot be written: {system_reason(err)}", "set POLYRANK_CACHE_DIR")
     found = f"{gib(usage.free)} free in {folder}"
     if usage.free < LEAST_DISK:
         return Finding.warn("cache", found, "a server's environment takes 0.4 GiB; make room or set POLYRANK_CACHE_DIR")

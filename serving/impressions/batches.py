@@ -1,4 +1,4 @@
-"""Entries to record batches, a row for each item shown."""
+"""Entries to record batches, a row for each list shown."""
 
 import itertools
 import weakref
@@ -19,7 +19,7 @@ from polyrank.impressions import (
     SHOWN_AT,
     TASK_WEIGHTS,
     VERSION,
-    own_fields,
+    nested,
 )
 from polyrank.serving.items import ITEM, Items
 from polyrank.signature import SCORE
@@ -43,7 +43,7 @@ class Batches:
         )
 
     def of(self, entries: "Sequence[Entry]") -> "pa.RecordBatch":
-        """Return the rows of entries of one layout.
+        """Return a row for each of entries of one layout.
 
         Raises:
             Exception: a value is such that no column holds it, or answers have other columns than one another.
@@ -51,14 +51,11 @@ class Batches:
         import pyarrow as pa
 
         answers = pa.concat_tables([entry.answer.replace_schema_metadata(None) for entry in entries])
-        owner = np.repeat(np.arange(len(entries)), [entry.answer.num_rows for entry in entries])
-        # One call for all columns of a kind: the interpreter's lock is free while Arrow takes rows.
-        lists = _lists(entries).take(pa.array(owner))
-        items = self._of_items(entries, answers)
-        columns = _by_name(lists) | _of_rows(entries, answers) | _by_name(items)
-        features = (*entries[0].layout.user, *entries[0].layout.items)
-        fields = [*own_fields(), *(pa.field(name, columns[name].type) for name in features)]
-        return pa.RecordBatch.from_arrays([columns[field.name] for field in fields], schema=pa.schema(fields))
+        counts = np.array([entry.answer.num_rows for entry in entries])
+        features = self._of_items(entries, answers)
+        columns = _of_rows(entries, answers) | dict(zip(features.schema.names, features.columns, strict=True))
+        items = pa.RecordBatch.from_pydict(columns)
+        return nested(_lists(entries), items, counts)
 
     def _of_items(self, entries: "Sequence[Entry]", answers: "pa.Table") -> "pa.RecordBatch":
         """Take the rows of items, for each run of entries that share them at once."""
@@ -102,10 +99,6 @@ def _check_keys(items: Items, answer: "pa.Table", places: NDArray[np.int64]) -> 
                 f"items are not those of the answer: item {place} is {other!r}, and was {key!r}; give those that were "
                 "ranked"
             )
-
-
-def _by_name(batch: "pa.RecordBatch") -> dict[str, Any]:
-    return dict(zip(batch.schema.names, batch.columns, strict=True))
 
 
 def _column(column: Any, kind: "pa.DataType | None", name: str) -> "pa.Array":

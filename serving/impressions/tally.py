@@ -2,10 +2,10 @@
 
 import collections
 import logging
-import os
 import threading
 import time
 
+from polyrank.reasons import first_line, system_reason
 from polyrank.serving.telemetry import Telemetry
 
 _LOG = logging.getLogger(__name__)
@@ -80,5 +80,4 @@ class Tally:
 
 def reason(err: Exception) -> str:
     """Return why the system refused, in its own words; of what is no error of the system, its first line."""
-    number = err.errno if isinstance(err, OSError) else None
-    return (os.strerror(number) if number else (str(err) or type(err).__name__).splitlines()[0]).lower()
+    return system_reason(err) if isinstance(err, OSError) else first_line(err).lower()

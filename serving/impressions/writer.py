@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polyrank.impressions import Journal, check_storable
+from polyrank.reasons import first_line
 
 from .batches import Batches
 from .entries import Backlog, Entry
@@ -107,12 +108,12 @@ class Writer:
         except Exception as err:  # noqa: BLE001 (a value that no column takes must not stop the log)
             self._write_halves(entries, err)
         else:
-            self._tally.wrote(batch.num_rows)
+            self._tally.wrote(_rows(entries))
 
     def _write_halves(self, entries: "Sequence[Entry]", err: Exception) -> None:
         """Write what can be written of entries that cannot be written together."""
         if len(entries) == 1:
-            self._tally.drop(_rows(entries), f"a list cannot be written: {_first_line(err)}")
+            self._tally.drop(_rows(entries), f"a list cannot be written: {first_line(err)}")
             return
         middle = len(entries) // 2
         self._write(entries[:middle])
@@ -150,7 +151,3 @@ class Writer:
 
 def _rows(entries: "Sequence[Entry]") -> int:
     return sum(entry.answer.num_rows for entry in entries)
-
-
-def _first_line(err: Exception) -> str:
-    return (str(err) or type(err).__name__).splitlines()[0]

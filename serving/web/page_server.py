@@ -6,6 +6,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from polyrank.errors import ConfigError
+from polyrank.reasons import system_reason
 
 LOOPBACK = "127.0.0.1"
 
@@ -25,7 +26,7 @@ def listen(port: int) -> socket.socket:
         listener.listen()
     except OSError as err:
         listener.close()
-        reason = (err.strerror or str(err)).lower()
+        reason = system_reason(err)
         raise ConfigError(f"port {port} cannot be listened on: {reason}; choose another, or 0 for a free one") from err
     return listener
 

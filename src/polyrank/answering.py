@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.errors import ConfigError, DataError, RequestError
+from polyrank.reasons import system_reason
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -219,4 +220,4 @@ def origin_of(model: str) -> tuple[str, str | None]:
 
 
 def _read_error(err: OSError) -> str:
-    return f"{Path(err.filename).name} cannot be read ({(err.strerror or str(err)).lower()})"
+    return f"{Path(err.filename).name} cannot be read ({system_reason(err)})"

@@ -10,6 +10,7 @@ from msgspec import inspect
 
 from polyrank.decoding import decode_toml
 from polyrank.errors import ConfigError
+from polyrank.reasons import system_reason
 from polyrank.spelling import suggestion
 
 Struct = TypeVar("Struct", bound=msgspec.Struct)
@@ -29,7 +30,7 @@ def load_toml(path: str | Path, kind: type[Struct], what: str) -> Struct:
     try:
         return decode_toml(Path(path).read_bytes(), kind)
     except OSError as err:
-        raise ConfigError(f"cannot read {what} {path}: {(err.strerror or str(err)).lower()}") from err
+        raise ConfigError(f"cannot read {what} {path}: {system_reason(err)}") from err
     except msgspec.ValidationError as err:
         # A range check of ours arrives wrapped; its own message already says where.
         message = str(err.__cause__) if isinstance(err.__cause__, ConfigError) else located_message(err, kind)

@@ -8,6 +8,7 @@ import msgspec
 from polyrank.arguments import path
 from polyrank.decoding import decode_json
 from polyrank.errors import DataError
+from polyrank.reasons import system_reason
 from polyrank.staging import staged_file
 
 
@@ -69,7 +70,7 @@ class ResultFile:
         try:
             found = decode_json(path("file", file).read_bytes(), cls)
         except OSError as err:
-            raise DataError(f"{file} cannot be read: {(err.strerror or str(err)).lower()}") from err
+            raise DataError(f"{file} cannot be read: {system_reason(err)}") from err
         except msgspec.DecodeError as err:
             remedy = cls.remedy or f"make one with: polyrank {cls.verb}"
             raise DataError(f"{file} is no {cls.noun}: {err}; {remedy}") from err

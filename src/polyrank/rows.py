@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from polyrank.errors import DataError, RowError
+from polyrank.reasons import first_line
 from polyrank.spelling import suggestion
 
 Rows = Any
@@ -82,7 +83,7 @@ def _read_dataset(rows: Any, names: Sequence[str]) -> Any:
     try:
         return rows.to_table(columns=list(names)) if set(names) <= set(rows.schema.names) else rows.head(1)
     except (pa.ArrowException, OSError) as err:
-        raise DataError(f"rows of type {type(rows).__name__} cannot be read: {str(err).splitlines()[0]}") from err
+        raise DataError(f"rows of type {type(rows).__name__} cannot be read: {first_line(err)}") from err
 
 
 def _import_stream(rows: Rows) -> Any:

@@ -10,6 +10,7 @@ from polyrank.encoder import slot_layout
 from polyrank.errors import RepositoryError
 from polyrank.fingerprint import DEFAULT_SEED, HASH_NAME, HASH_VERSION
 from polyrank.halves import Half
+from polyrank.reasons import system_reason
 from polyrank.schema import Schema
 
 SIGNATURE_KEY = "polyrank.signature"
@@ -189,7 +190,7 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
             if newest is not None:
                 raise RepositoryError(f"{bundle} has versions; name one of them, as {bundle / str(newest)}") from err
             raise RepositoryError(
-                f"{bundle} is not a bundle: signature.json cannot be read ({(err.strerror or str(err)).lower()}); make "
+                f"{bundle} is not a bundle: signature.json cannot be read ({system_reason(err)}); make "
                 "one with: polyrank export"
             ) from err
 

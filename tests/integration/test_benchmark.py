@@ -28,6 +28,7 @@ def folded(key: bytes) -> int:
 
 @pytest.mark.native
 @pytest.mark.parametrize("lengths", [[6, 12, 9, 7, 8, 10, 11, 6, 12], [16, 17, 64, 33, 1, 0, 16, 15, 48]])
+@pytest.mark.slow
 def test_floor_reads_every_byte(yardsticks: ModuleType, lengths: list[int]) -> None:
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
     data = np.random.default_rng(0).integers(0, 256, int(offsets[-1]) + 16, np.uint8)

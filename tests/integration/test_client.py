@@ -324,6 +324,7 @@ def test_idle_ranker_notices_a_swap_at_its_next_call(swapped: Path, served: Path
         assert client.version == "2"
 
 
+@pytest.mark.slow
 def test_stopped_server_is_told_at_the_next_call(swapped: Path) -> None:
     with serve(swapped) as server:
         client = Ranker(server.url)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.triton, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.triton, pytest.mark.timeout(900)]
 
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "loop.py"
 SMALL = "--users 40 --items 40 --base-visits 100 --visits 100 --tolerance 1"
@@ -45,7 +45,6 @@ def test_users_click_as_often_as_expected(small: dict[str, Any]) -> None:
         assert day["clicks"] == pytest.approx(day["rates"]["served"], abs=4 * (0.25 / 1_000) ** 0.5)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(1_800)
 def test_loop_that_is_killed_ends_alike(small: dict[str, Any], tmp_path: Path) -> None:
     killed = run(tmp_path / "found.json", f"{SMALL} --cycles 2 --without-newcomers --kills 4")
@@ -58,7 +57,6 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return run(tmp_path_factory.mktemp("full") / "found.json", "")
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(7_200)
 def test_served_lists_come_near_the_oracles(full: dict[str, Any]) -> None:
     first, last = full["days"][0], full["days"][-1]
@@ -69,7 +67,6 @@ def test_served_lists_come_near_the_oracles(full: dict[str, Any]) -> None:
         assert last["rates"]["served"] > last["rates"][rival]
 
 
-@pytest.mark.slow
 def test_new_items_that_are_liked_come_into_lists(full: dict[str, Any]) -> None:
     unseen, *later = [found["loved"]["served"] for found in full["newcomers"]["items"]]
     assert later[0] > 2 * unseen
@@ -77,7 +74,6 @@ def test_new_items_that_are_liked_come_into_lists(full: dict[str, Any]) -> None:
     assert later[-1] > 0.3 * full["newcomers"]["items"][-1]["loved"]["oracle"]
 
 
-@pytest.mark.slow
 def test_lists_for_unknown_users_are_better_than_popular_items(full: dict[str, Any]) -> None:
     rates = full["newcomers"]["cold visits"]["rates"]
     assert rates["served"] > rates["popularity"]

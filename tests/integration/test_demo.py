@@ -130,7 +130,7 @@ def test_report_is_small_enough_to_send(rivals: Rivals) -> None:
     assert (rivals.place / "report.html").stat().st_size < 3_000_000
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_report_does_not_hinder_people(report: Browser, scheme: str) -> None:
     show_at(report, 1280, scheme=scheme)
     assert hindrances(report) == []

@@ -200,6 +200,7 @@ def test_every_control_has_a_name_and_the_page_asks_nobody_else(browser: Browser
     assert {name[: len(page)] for name in loaded} == {page}
 
 
+@pytest.mark.slow
 def test_server_that_is_down_is_told_on_the_page_which_recovers(folder: Path, chromium: Browser) -> None:
     with serve(folder / "model_repository") as server:
         port = int(server.url.rpartition(":")[2])

@@ -114,6 +114,7 @@ def test_shortest_sample_is_enough(tmp_path: Path) -> None:
     assert len(made.golden().outputs["click"]) == 33
 
 
+@pytest.mark.slow
 def test_older_release_is_kept_in_the_signature(tmp_path: Path) -> None:
     make_run(tmp_path / "run", make_schema("one of each"))
     assert export_onnx(tmp_path / "run", out=tmp_path / "bundle", triton="24.09").signature.triton == "24.09"
@@ -322,6 +323,7 @@ def test_verb_exports_and_says_what_for(small_run: Path, tmp_path: Path, capsys:
     )
 
 
+@pytest.mark.slow
 def test_verb_takes_the_newest_release(small_run: Path, tmp_path: Path) -> None:
     assert main(["export", str(small_run), "--out", str(tmp_path / "bundle")]) == 0
     assert Bundle.load(tmp_path / "bundle").signature.triton == "26.07"
@@ -335,6 +337,7 @@ def test_verb_reports_a_refusal_in_one_line(tmp_path: Path, capsys: pytest.Captu
     assert captured.err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_verb_says_the_onnxruntime_it_is_for(
     small_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -107,6 +107,7 @@ def test_module_is_served_as_it_answers(tmp_path: Path) -> None:
     assert ranked.num_rows == 3
 
 
+@pytest.mark.slow
 def test_files_and_tables_give_the_same_bundle(tmp_path: Path) -> None:
     pq.write_table(rows(), tmp_path / "rows.parquet")
     of_file = export_module(Elsewhere(), SCHEMA, tmp_path / "rows.parquet", out=tmp_path / "a")
@@ -129,6 +130,7 @@ def test_id_follows_schema_and_weights(tmp_path: Path) -> None:
     assert len(set(ids)) == 3
 
 
+@pytest.mark.slow
 def test_id_follows_buffers_that_the_state_leaves_out(tmp_path: Path) -> None:
     ids = set()
     for shift in (0.0, 1.0):

@@ -127,6 +127,7 @@ def test_smaller_numbers_are_served(bundle: Bundle, run: Path, tmp_path: Path) -
         np.testing.assert_allclose(scores[name].to_numpy(), values, rtol=0.1, atol=0.05)
 
 
+@pytest.mark.slow
 def test_exploration_names_every_choice_and_the_best(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", str(run), "--explore"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -136,6 +137,7 @@ def test_exploration_names_every_choice_and_the_best(run: Path, capsys: pytest.C
     assert lines[-1].startswith("recommended: embeddings ")
 
 
+@pytest.mark.slow
 def test_exploration_is_json_on_request(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", str(run), "--explore", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)

@@ -23,6 +23,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
+@pytest.mark.slow
 def test_evidence_holds_the_other_version(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["export", str(run), "--out", str(tmp_path / "bundle"), "--triton", "26.06", "--verify-with", VERSION]
     assert main(arguments) == 0

@@ -211,7 +211,7 @@ def write_text(path: Path, megabytes: int) -> None:
                 writer.write_table(pa.concat_tables([text] * megabytes))
 
 
-@pytest.mark.parametrize("name", ["rows.parquet", "rows.csv"])
+@pytest.mark.parametrize("name", [pytest.param("rows.parquet", marks=pytest.mark.slow), "rows.csv"])
 def test_memory_does_not_grow_with_the_file(tmp_path: Path, name: str) -> None:
     arguments = ["--quiet", "fingerprint", name, "--column", "text:text", "--out", "out.parquet"]
     peaks = []

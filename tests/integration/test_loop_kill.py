@@ -67,9 +67,8 @@ def killed_often(process: KilledLoop, shop: Shop, steps: list[int], *, kills: in
     return state_of(shop)
 
 
-@pytest.mark.parametrize(
-    ("kills", "seed"), [(2, 0), *(pytest.param(6, seed, marks=pytest.mark.slow) for seed in range(1, 7))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("kills", "seed"), [(2, 0), *((6, seed) for seed in range(1, 7))])
 def test_loop_that_is_killed_again_and_again_ends_as_one_that_is_not(
     process: KilledLoop, unkilled: tuple[Any, list[int]], tmp_path: Path, kills: int, seed: int
 ) -> None:

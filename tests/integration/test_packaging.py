@@ -21,6 +21,8 @@ EXPORT = "export needs onnx; pip install 'polyrank[export,cpu]'"
 MB = 1_000_000
 NEEDS_X86 = pytest.mark.skipif(platform.machine() != "x86_64", reason="vector instructions and emulator are of x86-64")
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
 
 @pytest.fixture(scope="module")
 def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -212,6 +212,7 @@ def test_directory_or_file_that_is_no_model_is_refused(toy_bundle: Path, models:
     assert contents(models) == before
 
 
+@pytest.mark.slow
 def test_publishers_at_once_make_one_version_each(toy_bundle: Path, models: Path) -> None:
     command = [sys.executable, "-m", "polyrank", "publish", str(toy_bundle), str(models)]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]

@@ -99,6 +99,7 @@ def check_export(toy_run: Path, toy_bundle: Path, places: Path, points: int | No
         assert_no_leftovers(Path(job["place"]).parent)
 
 
+@pytest.mark.slow
 def test_killed_first_publish_is_whole_or_absent(toy_bundle: Path, tmp_path: Path) -> None:
     check_first_publish(toy_bundle, tmp_path, POINTS)
 
@@ -111,7 +112,10 @@ def test_killed_export_is_absent(toy_run: Path, toy_bundle: Path, tmp_path: Path
     check_export(toy_run, toy_bundle, tmp_path, POINTS)
 
 
-@pytest.mark.parametrize(("verb", "outcomes"), [KEEPING, ROLLING_BACK, TAKING_BACK])
+@pytest.mark.parametrize(
+    ("verb", "outcomes"),
+    [KEEPING, *(pytest.param(*change, marks=pytest.mark.slow) for change in (ROLLING_BACK, TAKING_BACK))],
+)
 def test_killed_change_leaves_a_whole_state(
     toy_bundle: Path, tmp_path: Path, verb: str, outcomes: set[tuple[str, ...]]
 ) -> None:

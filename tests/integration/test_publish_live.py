@@ -79,6 +79,7 @@ def test_golden_rows_are_split_into_requests(control: ModelControl, models: Path
     assert publish(toy_bundle, models, name=name, options=options, server=control).differences is not None
 
 
+@pytest.mark.slow
 def test_old_versions_go_after_the_new_one_is_proven(
     control: ModelControl, models: Path, name: str, toy_bundle: Path, other_bundle: Path
 ) -> None:
@@ -185,6 +186,7 @@ def test_rollback_is_live_and_proven(
         assert ranker.signature.schema.name == "toy"
 
 
+@pytest.mark.slow
 def test_both_graphs_of_a_bundle_go_live_and_back_together(
     control: ModelControl, models: Path, name: str, toy_run: Path, tmp_path: Path
 ) -> None:

@@ -253,6 +253,7 @@ def copied(bundle: Path, place: Path) -> Path:
     return Path(shutil.copytree(bundle, place / "copy"))
 
 
+@pytest.mark.slow
 def test_halves_of_two_exports_are_refused(pair: Path, toy_run: Path, models: Path, tmp_path: Path) -> None:
     other = export_onnx(toy_run, out=tmp_path / "other", triton="25.05").path
     mixed = copied(pair, tmp_path)

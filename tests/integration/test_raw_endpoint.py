@@ -173,6 +173,7 @@ def test_wrong_request_leaves_the_others_of_its_batch_alone(serving: Serving) ->
     assert ["error" in each for each in found] == [index % 4 == 0 for index in range(40)]
 
 
+@pytest.mark.slow
 def test_version_with_another_schema_goes_live_without_a_gap(tmp_path: Path) -> None:
     old, new = make_schema_of(ITEM, AGE, name="swapped"), make_schema_of(WORD, AGE, name="swapped")
     first, second = published(tmp_path / "old", old), published(tmp_path / "new", new, seed=3)

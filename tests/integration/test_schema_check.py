@@ -57,6 +57,7 @@ def test_shipped_schema_passes(capsys: pytest.CaptureFixture[str]) -> None:
     assert leaking(capsys) == (0, [])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("name")
 def test_proposal_passes_and_trains() -> None:
     assert main(["--quiet", "schema", "infer", "logs.parquet", "--out", "proposed.toml", *labels()]) == 0

@@ -132,6 +132,7 @@ def test_restarted_triton_has_the_newest_version_and_what_was_loaded_since(tmp_p
             assert not client.is_model_ready("ranker", "1")
 
 
+@pytest.mark.slow
 def test_model_that_was_unloaded_stays_so_after_a_restart(tmp_path: Path) -> None:
     add_model(tmp_path)
     add_model(tmp_path, "gone")
@@ -163,6 +164,7 @@ def test_triton_that_cannot_live_is_given_up(tmp_path: Path) -> None:
     assert remains(folder) == []
 
 
+@pytest.mark.slow
 def test_stop_between_two_tries_is_quick_and_leaves_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     add_model(tmp_path)
     with serve(tmp_path, config=ServerConfig(restarts=9)) as server:
@@ -190,6 +192,7 @@ def test_client_with_patience_sees_no_error_while_triton_is_down(served: Path, t
     np.testing.assert_allclose(seen.answers, np.tile(expected, (len(seen.scores), 1)), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_worker_killed_at_once_is_made_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     add_model(tmp_path)
     with serve(tmp_path) as server:
@@ -223,7 +226,7 @@ def test_model_whose_worker_died_at_its_start_answers_again(tmp_path: Path) -> N
         assert wait_until(lambda: answers(server), 60.0)
 
 
-@pytest.mark.parametrize("config", [None, TWO], ids=["one", "two"])
+@pytest.mark.parametrize("config", [None, pytest.param(TWO, marks=pytest.mark.slow)], ids=["one", "two"])
 def test_killed_worker_is_made_anew(
     tmp_path: Path, config: dict[str, object] | None, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -268,6 +271,7 @@ def test_model_loaded_anew_by_others_is_left_alone(tmp_path: Path, caplog: pytes
         assert "ended" not in caplog.text
 
 
+@pytest.mark.slow
 def test_model_that_is_unloaded_is_not_loaded_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     add_model(tmp_path)
     add_model(tmp_path, "gone", config=TWO)
@@ -280,6 +284,7 @@ def test_model_that_is_unloaded_is_not_loaded_again(tmp_path: Path, caplog: pyte
     assert caplog.text == ""
 
 
+@pytest.mark.slow
 def test_region_of_a_dead_client_is_freed_and_that_of_a_living_one_stays(tmp_path: Path) -> None:
     add_model(tmp_path)
     with serve(tmp_path) as server:
@@ -315,6 +320,7 @@ def test_shared_memory_of_a_killed_ranker_is_freed(toy_bundle: Path, served: Pat
         assert wait_until(lambda: not regions(server))
 
 
+@pytest.mark.slow
 def test_region_of_another_name_is_left_alone(tmp_path: Path) -> None:
     add_model(tmp_path)
     memory = SharedMemory("someone-else", create=True, size=64)

@@ -22,6 +22,7 @@ def start_ensuring() -> "subprocess.Popen[str]":
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.slow
 def test_killed_install_is_made_anew_by_two_at_once_and_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POLYRANK_CACHE_DIR", str(tmp_path / "cache"))
     add_model(tmp_path / "repository")

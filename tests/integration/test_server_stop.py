@@ -211,7 +211,7 @@ def test_two_servers_do_not_touch_each_other(repository: Path) -> None:
         assert ask(first.grpc_url, rows(1, 1))["click"].item() == 1.5
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_command_stops_cleanly_on_a_signal(
     repository: Path, started: list["subprocess.Popen[str]"], number: signal.Signals
 ) -> None:

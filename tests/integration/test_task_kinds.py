@@ -100,8 +100,15 @@ def test_graph_of_a_shape_answers_like_pytorch(options: dict[str, Any], tmp_path
     assert dims == [["batch", width] for task in schema.tasks for width in task.outputs.values()]
 
 
-@pytest.mark.parametrize("method", ["temperature", "platt", "isotonic"])
-@pytest.mark.parametrize("architecture", ["shared_bottom", "esmm"])
+@pytest.mark.parametrize(
+    ("architecture", "method"),
+    [
+        ("shared_bottom", "temperature"),
+        ("esmm", "isotonic"),
+        *(pytest.param("shared_bottom", method, marks=pytest.mark.slow) for method in ("platt", "isotonic")),
+        *(pytest.param("esmm", method, marks=pytest.mark.slow) for method in ("temperature", "platt")),
+    ],
+)
 def test_calibration_is_part_of_the_run_and_of_the_graph(architecture: Any, method: Any, tmp_path: Path) -> None:
     rows = labelled(make_rows(600))
     shape = shape_of({"architecture": architecture, "calibration": method})
@@ -166,7 +173,7 @@ def test_configuration_says_how_many_classes(bundle: Bundle, tmp_path: Path) -> 
 
 
 @pytest.mark.triton
-@pytest.mark.parametrize("architecture", ["ple", "esmm"])
+@pytest.mark.parametrize("architecture", ["ple", pytest.param("esmm", marks=pytest.mark.slow)])
 def test_every_kind_is_trained_and_served_alike(architecture: Any, tmp_path: Path) -> None:
     rows = labelled(make_rows(400))
     config = TrainConfig(epochs=2, batch_size=64, model=shape_of({"architecture": architecture}))

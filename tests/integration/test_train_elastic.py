@@ -86,7 +86,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return weights(place)
 
 
-@pytest.mark.parametrize("rank", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
 def test_ranks_go_on_by_themselves_after_one_is_killed(tmp_path: Path, whole: bytes, rank: int) -> None:
     place = filled(tmp_path, OFTEN)
     torchrun = start(place, "--nproc-per-node", "2", "--max-restarts", "3")

@@ -55,6 +55,7 @@ POINTS = {
     "all written": ("before", "polyrank.staging", "flush_tree"),
     "all flushed": ("after", "polyrank.staging", "flush_tree"),
 }
+IN_EVERY_RUN = {"first epoch done", "weights written", "all written"}
 
 
 @pytest.fixture
@@ -95,14 +96,17 @@ def assert_only_a_partial_is_left_and_swept(place: Path) -> None:
     assert sorted(path.name for path in place.iterdir()) == sorted([*INPUTS, "run"])
 
 
-@pytest.mark.parametrize("point", POINTS.values(), ids=POINTS)
+@pytest.mark.parametrize(
+    "point",
+    [pytest.param(POINTS[name], id=name, marks=() if name in IN_EVERY_RUN else pytest.mark.slow) for name in POINTS],
+)
 def test_killed_training_leaves_no_run(place: Path, point: tuple[str, str, str]) -> None:
     done = subprocess.run([sys.executable, "-c", KILLED, *point, *TRAIN], cwd=place, capture_output=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert_only_a_partial_is_left_and_swept(place)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_training_killed_at_any_moment_leaves_no_run(place: Path, seed: int) -> None:
     (place / "train.toml").write_text(ENDLESS)
     with start(place) as process:
@@ -115,7 +119,11 @@ def test_training_killed_at_any_moment_leaves_no_run(place: Path, seed: int) -> 
 
 @pytest.mark.parametrize(
     ("number", "line"),
-    [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "stopped by SIGTERM"), (signal.SIGHUP, "stopped by SIGHUP")],
+    [
+        (signal.SIGINT, "interrupted"),
+        pytest.param(signal.SIGTERM, "stopped by SIGTERM", marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, "stopped by SIGHUP", marks=pytest.mark.slow),
+    ],
 )
 def test_interrupted_training_leaves_nothing(place: Path, number: signal.Signals, line: str) -> None:
     (place / "train.toml").write_text(ENDLESS)

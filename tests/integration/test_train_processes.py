@@ -161,6 +161,7 @@ def test_killed_ranks_go_on_to_the_same_weights(place: Path, store: TCPStore) ->
     assert not (place / "run.checkpoint").exists()
 
 
+@pytest.mark.slow
 def test_rank_without_the_checkpoint_ends_both(place: Path, store: TCPStore) -> None:
     (place / "train.toml").write_text(RESUMED)
     ranks = start_ranks(place, store, TRAIN, TRAIN)
@@ -189,7 +190,7 @@ def test_signal_to_all_ranks_is_one_line_and_leaves_nothing(place: Path, store: 
     assert_only_inputs_are_left(place)
 
 
-@pytest.mark.parametrize("killed", [0, 1])
+@pytest.mark.parametrize("killed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_rank_that_is_killed_ends_the_other(place: Path, store: TCPStore, killed: int) -> None:
     (place / "train.toml").write_text(ENDLESS)
     ranks = start_ranks(place, store, TRAIN, TRAIN)
@@ -224,6 +225,7 @@ def test_rank_of_another_configuration_ends_both(place: Path, store: TCPStore) -
     assert not list(place.glob("*run*"))
 
 
+@pytest.mark.slow
 def test_rank_of_other_rows_ends_both(place: Path, store: TCPStore) -> None:
     rows = pq.read_table(place / "logs.parquet")
     pq.write_table(rows.take(np.roll(np.arange(len(rows)), 7)), place / "other.parquet")
@@ -235,6 +237,7 @@ def test_rank_of_other_rows_ends_both(place: Path, store: TCPStore) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_damaged_cache_is_made_anew_by_all(place: Path, store: TCPStore) -> None:
     first = outcomes(start_ranks(place, store, TRAIN, TRAIN))
     (cached,) = place.glob("cache/encoded/*.arrow")

@@ -56,6 +56,7 @@ def resident_bytes(folder: Path, name: str, memory_mb: int) -> int:
     return int(output.splitlines()[-1]) * 1024
 
 
+@pytest.mark.slow
 def test_training_takes_the_memory_that_it_is_given(logs: Path) -> None:
     encoding_too = resident_bytes(logs, "first", 16)
     small, large = (resident_bytes(logs, name, size) for name, size in (("small", 16), ("large", 1_024)))

@@ -62,6 +62,7 @@ def test_difference_above_the_tolerance_exits_with_one(
     assert " 1e-12  differs\n" in out
 
 
+@pytest.mark.slow
 def test_bundle_of_another_run_is_told(
     server: Server, toy_schema: Schema, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -25,6 +25,7 @@ def test_blocked_library_cannot_be_imported(name: str) -> None:
 
 
 @pytest.mark.triton
+@pytest.mark.slow
 def test_all_client_tests_pass_without_torch(served: Path) -> None:
     tests = [str(ROOT / "tests" / path) for path in ("integration/test_client.py", "unit/test_client_protocol.py")]
     done = subprocess.run(

@@ -28,7 +28,7 @@ def check_form(name: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("name", FORMS)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(data=st.data())
 def test_form_gives_the_batch_of_arrow(name: str, data: st.DataObject) -> None:
     check_form(name, data)

@@ -64,6 +64,7 @@ def test_all_that_was_found_is_json(capsys: Capture) -> None:
 
 
 @pytest.mark.usefixtures("place")
+@pytest.mark.slow
 def test_runs_are_compared_in_onnx_runtime(capsys: Capture) -> None:
     assert main(["--quiet", *COMPARE, *QUICK]) == 0
     capsys.readouterr()

@@ -23,6 +23,7 @@ from polyrank.signature import SIGNATURE_KEY
 from polyrank.tasks import BinaryTask
 
 LATEST_TARGET = target_of(LATEST)
+IN_EVERY_RUN = {"all kinds and widths", "one of each", "neighbours of identities", "only bags", "crosses", "texts"}
 Exported = tuple[TrainedRanker, onnx.ModelProto]
 
 
@@ -43,7 +44,10 @@ def assert_equal_answers(exported: Exported, batch: Batch) -> None:
         np.testing.assert_allclose(answers[name], values, rtol=1e-5, atol=1e-5)
 
 
-@pytest.fixture(scope="module", params=FEATURES)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=() if name in IN_EVERY_RUN else pytest.mark.slow) for name in FEATURES],
+)
 def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     ranker = make_run(tmp_path_factory.mktemp("graph") / "run", make_schema(request.param))
     return ranker, export(ranker)
@@ -116,7 +120,9 @@ def test_each_task_is_one_named_output_of_one_column(full: Exported) -> None:
     assert {value.type.tensor_type.elem_type for value in outputs} == {TensorProto.FLOAT}
 
 
-@pytest.mark.parametrize("name", ["forward", "type", "training"])
+@pytest.mark.parametrize(
+    "name", ["type", *(pytest.param(name, marks=pytest.mark.slow) for name in ("forward", "training"))]
+)
 def test_task_may_have_a_name_that_torch_uses(name: str, tmp_path: Path) -> None:
     schema = msgspec.structs.replace(make_schema(), tasks=(BinaryTask(name=name, label="is_click"),))
     graph = export(make_run(tmp_path / "run", schema))

@@ -245,7 +245,14 @@ def test_bundle_of_no_use_is_made_anew(shop: Shop, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", ['rows_only = true\nembeddings = "fp16"', 'rows_only = true\nonnxruntime = "1.20"', ""]
+    "settings",
+    [
+        'rows_only = true\nembeddings = "fp16"',
+        *(
+            pytest.param(settings, marks=pytest.mark.slow)
+            for settings in ('rows_only = true\nonnxruntime = "1.20"', "")
+        ),
+    ],
 )
 def test_bundle_of_other_settings_is_made_anew(shop: Shop, settings: str) -> None:
     change(shop, "rows_only = true", settings)

@@ -31,6 +31,7 @@ SIDES = {
     "vectors": ("item", "unit"),
     "every transform": ("depth", "rank"),
 }
+IN_EVERY_RUN = {"all kinds and widths", "crosses", "texts"}
 
 
 def export(
@@ -62,7 +63,10 @@ def assert_parity(ranker: TrainedRanker, graph: onnx.ModelProto, signature: Sign
     return found
 
 
-@pytest.mark.parametrize("features", SIDES)
+@pytest.mark.parametrize(
+    "features",
+    [pytest.param(name, marks=() if name in IN_EVERY_RUN else pytest.mark.slow) for name in SIDES],
+)
 def test_every_kind_of_feature_passes_parity(features: str, tmp_path: Path) -> None:
     ranker, graph, signature = export(tmp_path, features, tasks=EVERY_TASK, combination="product")
     parity = assert_parity(ranker, graph, signature)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polyrank.errors import DataError
+from polyrank.reasons import first_line
 
 from .delimited import AGAIN, Format, read_delimited
 
@@ -76,7 +77,7 @@ def _comments(file: Path) -> int:
         with pa.input_stream(str(file)) as stream:
             return int(stream.read(1) == b"|")
     except OSError as err:
-        raise DataError(f"{file} cannot be read: {str(err).splitlines()[0].lower()}; {AGAIN}") from err
+        raise DataError(f"{file} cannot be read: {first_line(err).lower()}; {AGAIN}") from err
 
 
 def _income_above_50k(income: "pa.ChunkedArray", file: Path, comments: int) -> "pa.ChunkedArray":

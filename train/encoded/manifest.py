@@ -8,6 +8,7 @@ import msgspec
 
 from polyrank.decoding import decode_json
 from polyrank.errors import DataError
+from polyrank.reasons import system_reason
 from polyrank.schema import Schema
 from polyrank.train.config import TrainConfig
 
@@ -53,7 +54,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as err:
-            raise DataError(f"{file} cannot be read: {(err.strerror or str(err)).lower()}") from err
+            raise DataError(f"{file} cannot be read: {system_reason(err)}") from err
         except msgspec.DecodeError as err:
             raise DataError(f"{file} is no list of shards: {err}; {ANEW}") from err
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polyrank.errors import ConfigError, MissingExtraError, OutputError
+from polyrank.reasons import system_reason
 from polyrank.train.locking import locked_folder
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def _load(journal: Path) -> "Study":
         storage = JournalStorage(JournalFileBackend(str(journal)))
         return optuna.create_study(study_name=STUDY, storage=storage, direction="minimize", load_if_exists=True)
     except OSError as err:
-        reason = (err.strerror or str(err)).lower()
+        reason = system_reason(err)
         raise OutputError(f"cannot write {journal}: {reason}; choose another folder for the search") from err
     except (ValueError, KeyError, TypeError, AttributeError) as err:  # what it makes of a line that is none of its own
         raise OutputError(f"{journal} is damaged; remove it, or choose another folder for the search") from err

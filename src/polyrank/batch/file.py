@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from polyrank.errors import DataError, OutputError
-from polyrank.files import UTF8, Location, Progress, first_line
+from polyrank.files import UTF8, Location, Progress
 from polyrank.fingerprint import MISSING
+from polyrank.reasons import first_line
 from polyrank.staging import staged_file
 
 from .columns import Cross, Hashed, HashedColumn, check_unique

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from polyrank.errors import OutputError
+from polyrank.reasons import system_reason
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -33,7 +34,7 @@ def say(text: str, *, end: str = "\n") -> None:
         raise SystemExit(128 + signal.SIGPIPE) from None
     except OSError as err:
         _discard(sys.stdout)
-        reason = (err.strerror or str(err)).lower()
+        reason = system_reason(err)
         raise OutputError(f"cannot write to standard output: {reason}; send it to where there is room") from err
     except UnicodeEncodeError as err:
         raise OutputError(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from polyrank.errors import ConfigError, DataError
 from polyrank.files import kinds
+from polyrank.reasons import system_reason
 
 from .client import add_client, client_options
 from .output import rows_place, say, table
@@ -101,7 +102,7 @@ def _text(path: str) -> str:
     try:
         return sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as err:
-        reason = (err.strerror or str(err)).lower() if isinstance(err, OSError) else "not UTF-8 text"
+        reason = system_reason(err) if isinstance(err, OSError) else "not UTF-8 text"
         raise DataError(f"--user {path} cannot be read: {reason}; give a JSON object or its file") from err
 
 

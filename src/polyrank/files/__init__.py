@@ -2,7 +2,6 @@
 
 from .arrow_file import open_arrow_file as open_arrow_file
 from .csv import QuoteCheck as QuoteCheck
-from .csv import first_line as first_line
 from .csv_integers import integer_text as integer_text
 from .csv_table import empty_as_null as empty_as_null
 from .encoding import UTF8 as UTF8

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from polyrank.errors import DataError
+from polyrank.reasons import first_line
 
 from .csv_types import type_reason
 from .encoding import DECLARE
@@ -96,11 +97,6 @@ def csv_reason(file: Path, name: Location, err: Exception) -> str:
     if found is None and "straddl" in str(err):
         return "a row is larger than the 1 MiB that is sure to be read; shorten it, or give a Parquet file"
     return found or first_line(err)
-
-
-def first_line(err: Exception) -> str:
-    """Return the first line of an error's message, or its kind where it has none."""
-    return str(err).splitlines()[0] if str(err) else type(err).__name__
 
 
 def _quote_message(file: Path, name: Location, found: OpenQuote) -> str:

@@ -7,9 +7,10 @@ from typing import TypeVar
 
 from polyrank.arguments import is_utf8
 from polyrank.errors import DataError
+from polyrank.reasons import first_line
 from polyrank.spelling import suggestion
 
-from .csv import csv_reason, first_line
+from .csv import csv_reason
 from .forms import format_of
 from .remote import Location
 

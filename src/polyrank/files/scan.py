@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from polyrank.errors import DataError, RowError
+from polyrank.reasons import first_line
 
-from .csv import first_line
 from .forms import SUFFIXES, Format, Wanted, format_of
 from .listing import list_files
 from .part import Part

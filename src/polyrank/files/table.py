@@ -3,8 +3,8 @@
 from typing import Any
 
 from polyrank.errors import DataError
+from polyrank.reasons import first_line
 
-from .csv import first_line
 from .forms import Wanted
 from .remote import Location
 from .scan import check_present, scan_parts

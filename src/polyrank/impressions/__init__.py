@@ -15,6 +15,7 @@ from .columns import TASK_WEIGHTS as TASK_WEIGHTS
 from .columns import VERSION as VERSION
 from .columns import own_fields as own_fields
 from .journal import Journal as Journal
+from .lists import nested as nested
 from .packing import Recovered as Recovered
 from .packing import check_storable as check_storable
 from .packing import pack as pack

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .lists import num_rows
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -17,7 +19,7 @@ PREFIX, SUFFIX = ".impressions-", ".journal"
 
 
 class Journal:
-    """An Arrow IPC stream that batches are added to, each whole or not at all.
+    """An Arrow IPC stream that batches are added to, each whole or not at all; `nested` ones take less room.
 
     Its file is locked as long as it is open, which tells others that its writer lives. Not safe to share between
     threads. A child of a fork calls `forget`.
@@ -26,7 +28,7 @@ class Journal:
         path: `.impressions-<UTC time>-<random>.journal`.
         schema: of its batches.
         size: bytes that are in it for good.
-        num_rows: rows that are in it.
+        num_rows: rows of the file that will be made of it.
         opened: `time.monotonic` of its making.
 
     Raises:
@@ -59,7 +61,7 @@ class Journal:
             OSError: the disk is full, or fails.
         """
         self._write(batch.serialize())
-        self.num_rows += batch.num_rows
+        self.num_rows += num_rows(batch)
 
     def flush(self) -> None:
         """Have the disk hold what was written, should the machine stop too.

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from polyrank.reasons import first_line, system_reason
 from polyrank.staging import flush
 
 from .journal import PREFIX, SUFFIX, locked
+from .lists import unnested, unnested_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,7 +64,7 @@ def _recover(journal: Path, found: Recovered) -> None:
     try:
         rows, torn = pack(journal)
     except pa.ArrowException as err:  # as of a journal that something else wrote: others are recovered all the same
-        logger.warning("%s cannot be made a Parquet file, and stays: %s", journal, str(err).splitlines()[0])
+        logger.warning("%s cannot be made a Parquet file, and stays: %s", journal, first_line(err))
         return
     found.files += rows > 0
     found.rows += rows
@@ -80,7 +82,7 @@ def recover_before_reading(place: Path) -> None:
     try:
         recover(place)
     except OSError as err:
-        reason = (err.strerror or str(err)).lower()
+        reason = system_reason(err)
         logger.warning("impressions of writers that died are left out of %s for now: %s", place, reason)
 
 
@@ -120,7 +122,7 @@ def pack(journal: Path) -> tuple[int, int]:
 
 
 def check_storable(schema: "pa.Schema") -> None:
-    """Refuse columns that no Parquet file can hold, before a journal has them.
+    """Refuse columns of a journal that no Parquet file can hold, before it has them.
 
     Raises:
         pa.ArrowException: there is one.
@@ -128,7 +130,7 @@ def check_storable(schema: "pa.Schema") -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    pq.ParquetWriter(pa.BufferOutputStream(), schema).close()
+    pq.ParquetWriter(pa.BufferOutputStream(), unnested_schema(schema)).close()
 
 
 def _finish(packed: Path) -> None:
@@ -151,8 +153,8 @@ def _write(journal: Path, into: Path) -> tuple[int, int]:
     stream, rows = _Stream(journal), 0
     if stream.schema is None:
         return 0, stream.torn_bytes
-    with pq.ParquetWriter(into, stream.schema, compression="zstd") as writer:
-        for group in _groups(stream):
+    with pq.ParquetWriter(into, unnested_schema(stream.schema), compression="zstd") as writer:
+        for group in _groups(each for batch in stream for each in unnested(batch)):
             writer.write_table(pa.Table.from_batches(group))
             rows += sum(batch.num_rows for batch in group)
     if rows == 0:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from polyrank.errors import OutputError
+from polyrank.reasons import system_reason
 
 from .cycles import now
 
@@ -28,7 +29,7 @@ def alone(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as err:
-        raise OutputError(f"cannot write {folder}: {(err.strerror or str(err)).lower()}; see $.loop.folder") from err
+        raise OutputError(f"cannot write {folder}: {system_reason(err)}; see $.loop.folder") from err
     try:
         _claim(descriptor, folder)
         yield

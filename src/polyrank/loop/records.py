@@ -9,6 +9,7 @@ from typing import ClassVar
 import msgspec
 
 from polyrank.errors import DataError
+from polyrank.reasons import system_reason
 from polyrank.result_files import ResultFile
 
 from .findings import AnyFound
@@ -129,4 +130,4 @@ def _readable(file: Path) -> Iterator[None]:
     try:
         yield
     except OSError as err:
-        raise DataError(f"{file} cannot be read: {(err.strerror or str(err)).lower()}") from err
+        raise DataError(f"{file} cannot be read: {system_reason(err)}") from err

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 from polyrank.errors import PolyrankError, StepError
+from polyrank.reasons import system_reason
 
 from .cycles import Cycle, History, now
 from .locking import alone
@@ -126,7 +127,7 @@ def _told(cycle: Cycle, step: Step) -> Iterator[None]:
     try:
         yield
     except (PolyrankError, OSError) as err:
-        reason = f"{err.filename}: {(err.strerror or str(err)).lower()}" if isinstance(err, OSError) else str(err)
+        reason = f"{err.filename}: {system_reason(err)}" if isinstance(err, OSError) else str(err)
         for option, setting in _SETTINGS.items():
             reason = reason.replace(option, setting)
         with contextlib.suppress(PolyrankError):  # what failed may be the disk

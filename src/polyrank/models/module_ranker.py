@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from polyrank.encoder import Batch
 from polyrank.errors import ConfigError
+from polyrank.reasons import first_line
 from polyrank.schema import Schema
 
 from .answering_module import AnsweringModule
@@ -73,7 +74,7 @@ class ModuleRanker(AnsweringModule):
             with torch.inference_mode():
                 found = self.network(*map(_given, tensors(rows)))
         except Exception as err:  # whatever a stranger's code raises
-            reason = str(err).strip().splitlines()[0] if str(err).strip() else type(err).__name__
+            reason = first_line(err)
             raise ConfigError(
                 f"module fails on {len(rows)} encoded rows: {reason}; it is called as module(ids, dense, weights), "
                 "with ids -1 and numbers NaN where a value is missing"

@@ -9,6 +9,7 @@ import msgspec
 from polyrank.decoding import decode_json, decode_toml
 from polyrank.errors import DataError, RepositoryError
 from polyrank.evaluation.results import Result
+from polyrank.reasons import system_reason
 from polyrank.schema import Schema
 from polyrank.signature import Signature
 
@@ -136,4 +137,4 @@ def _bytes(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as err:
-        raise DataError(f"{file} cannot be read: {(err.strerror or str(err)).lower()}") from err
+        raise DataError(f"{file} cannot be read: {system_reason(err)}") from err

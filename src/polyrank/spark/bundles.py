@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from polyrank.errors import OutputError, RepositoryError
+from polyrank.reasons import system_reason
 from polyrank.staging import staged_file
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def ship(context: "SparkContext", bundle: Path) -> str:
     except OutputError:
         raise
     except OSError as err:
-        raise RepositoryError(f"{bundle} cannot be read or copied: {(err.strerror or str(err)).lower()}") from err
+        raise RepositoryError(f"{bundle} cannot be read or copied: {system_reason(err)}") from err
     return f"{archive.name}/{version}"
 
 

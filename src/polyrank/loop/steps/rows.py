@@ -11,7 +11,6 @@ import numpy as np
 from polyrank.attribution import JoinCounts, JoinOptions, join
 from polyrank.errors import DataError
 from polyrank.files import SUFFIXES, Wanted, list_files, read_table
-from polyrank.files.csv import first_line
 from polyrank.files.scan import check_present
 from polyrank.loop.cutting import SECOND, Cut, as_time, first_unlearned, joint_windows, moment, moments_of
 from polyrank.loop.cycles import Cycle, History
@@ -19,6 +18,7 @@ from polyrank.loop.findings import RowsFound, TrainFound
 from polyrank.loop.glimpse import num_since
 from polyrank.loop.live import live_version
 from polyrank.loop.settings import Loop
+from polyrank.reasons import first_line
 from polyrank.schema import Schema
 from polyrank.staging import staged_directory
 from polyrank.times import Times
