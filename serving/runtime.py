@@ -88,7 +88,7 @@ def runtime_folder(accelerator: Accelerator = "cpu") -> Path:
 
 
 def ensure_runtime(*, accelerator: Accelerator = "cpu", libpython_search: Sequence[Path] | None = None) -> Runtime:
-    """Return the environment, making it first when it is absent or half made (about 9 s, 330 MB).
+    """Return the environment, making it first when it is absent or half made (about 13 s, 480 MB).
 
     Args:
         accelerator: Which ONNX Runtime package it holds.

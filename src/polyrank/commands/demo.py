@@ -38,7 +38,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--url", help="host:port of a running server; the embedded one is started when left out")
     add_client(parser)
     parser.add_argument("--name", help="of the model; the only one that the server has when left out")
-    parser.add_argument("--user", metavar="COLUMN", help="names users; the first feature of users when left out")
+    parser.add_argument("--user", metavar="COLUMN", help="names users; the schema's group, or their first feature")
     parser.add_argument("--item", metavar="COLUMN", help="names items; the first feature of items when left out")
     parser.set_defaults(run=run)
 
