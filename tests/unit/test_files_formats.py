@@ -1,11 +1,12 @@
 """Every format of file gives the same rows, and says in one line what is wrong with it."""
 
+import errno
 import gzip
 import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pyarrow as pa
 import pyarrow.csv
@@ -13,8 +14,9 @@ import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 
-from polyrank.errors import DataError
+from polyrank.errors import DataError, OutputError
 from polyrank.files import Wanted, scan
+from polyrank.files.encoding import as_utf8
 from polyrank.train import read_rows as whole_rows
 
 TABLE = pa.table({"user": [1, 2, None], "city": ["Köln", None, "NA"]})
@@ -93,6 +95,33 @@ def test_errors_of_text_in_another_encoding_name_the_file(read_rows: Callable[..
         read_rows(tmp_path / "a.csv", encoding="latin-1")
     with pytest.raises(DataError, match=rf"^{tmp_path}/a.csv: line 2 is not ascii text; declare another encoding$"):
         read_rows(tmp_path / "a.csv", encoding="ascii")
+
+
+@pytest.mark.parametrize("name", ["a.csv.gz", "a.jsonl.gz"])
+def test_damaged_file_of_a_declared_encoding_is_named(
+    read_rows: Callable[..., pa.Table], tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).write_bytes(gzip.compress(LINES)[:30])
+    with pytest.raises(DataError, match=rf"^{tmp_path}/{name} cannot be read: [^\n]+$"):
+        read_rows(tmp_path / name, encoding="latin-1")
+
+
+def test_text_without_the_mark_of_its_encoding_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes("user\n1\n".encode("utf-16-le"))
+    with pytest.raises(DataError, match=rf"^{tmp_path}/a.csv: line 1 is not utf-16 text; declare another encoding$"):
+        scanned_rows(tmp_path / "a.csv", encoding="utf-16")
+
+
+def test_no_room_for_a_copy_in_utf8_names_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.csv").write_bytes(b"user\n1\n")
+
+    def opened(path: Path, mode: str) -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path), mode)
+
+    monkeypatch.setattr("polyrank.files.encoding.Path.open", opened)
+    message = r"^cannot write .*polyrank-.*: no space left on device; set TMPDIR to a folder with room$"
+    with pytest.raises(OutputError, match=message), as_utf8(tmp_path / "a.csv", "latin-1", tmp_path / "a.csv"):
+        pass
 
 
 def test_byte_order_mark_is_no_part_of_a_name(read_rows: Callable[..., pa.Table], tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import secrets
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import fsspec
 import numpy as np
@@ -172,7 +172,7 @@ def test_no_room_for_a_copy_names_the_folder(url: str, monkeypatch: pytest.Monke
         raise OSError(errno.ENOSPC, "No space left on device", copy)
 
     monkeypatch.setattr(MemoryFileSystem, "get_file", full)
-    with pytest.raises(OutputError, match=r"^cannot write .*: No space left on device; set TMPDIR to a folder with "):
+    with pytest.raises(OutputError, match=r"^cannot write .*: no space left on device; set TMPDIR to a folder with "):
         read_table(place, Wanted())
 
 
@@ -311,6 +311,16 @@ def test_file_url_is_a_path_of_this_machine() -> None:
 def test_unknown_protocol_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"^nowhere://logs is no URL that fsspec knows: "):
         location("nowhere://logs")
+
+
+def test_store_that_cannot_be_connected_to_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_url: str) -> NoReturn:
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+
+    monkeypatch.setattr("fsspec.core.url_to_fs", refuse)
+    message = r"^ftp://me:\*\*\*@host/logs cannot be reached: .*refused; check the address and the network$"
+    with pytest.raises(DataError, match=message):
+        location("ftp://me:secret@host/logs")
 
 
 def test_missing_fsspec_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

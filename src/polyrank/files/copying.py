@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from polyrank.errors import OutputError
+from polyrank.reasons import system_reason
 
 from .remote import Location, RemotePath
 
@@ -34,6 +35,11 @@ def _fetch(file: RemotePath, copy: Path) -> None:
     except OSError as err:
         if err.filename is None or not str(err.filename).startswith(str(copy.parent)):
             raise
-        raise OutputError(f"cannot write {copy.parent}: {err.strerror}; set TMPDIR to a folder with room") from err
+        raise no_room(copy.parent, err) from err
     if size is not None and copy.stat().st_size != size:
         raise ConnectionError(f"it ended after {copy.stat().st_size:,} of {size:,} bytes")
+
+
+def no_room(folder: Path, err: OSError) -> OutputError:
+    """Return the error of a copy that cannot be written to a folder of temporary files."""
+    return OutputError(f"cannot write {folder}: {system_reason(err)}; set TMPDIR to a folder with room")

@@ -22,6 +22,7 @@ PAUSES_S = (0.5, 2.0)
 """Before a read that failed is tried again; stores retry on their own besides."""
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(::|://)")
+_HERE = "file://"
 _PASSWORD = re.compile(r"(//[^/@:]*):[^/@]*@")
 _SIGNATURE = re.compile(r"(?i)([?&](?:x-(?:amz|goog)-)?(?:signature|credential|security-token|sig|token)=)[^&#\s]*")
 """What opens a signed address of S3, Google Cloud Storage, Azure, and others."""
@@ -49,12 +50,13 @@ class RemotePath:
 
         Raises:
             ConfigError: it is no URL that fsspec knows.
+            DataError: the store cannot be reached.
             MissingExtraError: fsspec, or the package for the kind of store, is not installed.
         """
         return cls(url, *open_store(url, "reading"))
 
     def __str__(self) -> str:
-        return _shown(self.url)
+        return shown_url(self.url)
 
     @property
     def name(self) -> str:
@@ -174,13 +176,18 @@ def location(place: str | Path | RemotePath) -> Location:
 
     Raises:
         ConfigError: it is no URL that fsspec knows.
+        DataError: the store cannot be reached.
         MissingExtraError: fsspec, or the package for the kind of store, is not installed.
     """
     if not isinstance(place, str):
         return place
-    if place.startswith("file://"):
-        return Path(unquote(place.removeprefix("file://")))
-    return RemotePath.of(place) if _URL.match(place) else Path(place)
+    return RemotePath.of(place) if _URL.match(place) and not place.startswith(_HERE) else local_path(place)
+
+
+def local_path(place: str | Path) -> Path:
+    """Return a path of this machine, which may be a `file://` URL."""
+    text = str(place)
+    return Path(unquote(text.removeprefix(_HERE)) if text.startswith(_HERE) else text)
 
 
 def open_store(url: str, doing: str) -> tuple[Any, str]:
@@ -192,9 +199,10 @@ def open_store(url: str, doing: str) -> tuple[Any, str]:
 
     Raises:
         ConfigError: it is no URL that fsspec knows.
+        DataError: the store is of a kind that connects at once, and cannot be reached.
         MissingExtraError: fsspec, or the package for the kind of store, is not installed.
     """
-    shown = _shown(url)
+    shown = shown_url(url)
     try:
         import fsspec
     except ImportError as err:
@@ -205,10 +213,13 @@ def open_store(url: str, doing: str) -> tuple[Any, str]:
         raise MissingExtraError(f"{doing} {shown} needs another package: {err}") from err
     except ValueError as err:
         raise ConfigError(f"{shown} is no URL that fsspec knows: {err}") from err
+    except Exception as err:  # each store has errors of its own
+        raise DataError(f"{shown} cannot be reached: {_reason(err)}; check the address and the network") from err
     return system, str(path)
 
 
-def _shown(url: str) -> str:
+def shown_url(url: str) -> str:
+    """Return a URL, or a text that has some, without passwords and signatures."""
     return _SIGNATURE.sub(r"\1***", _PASSWORD.sub(r"\1:***@", url))
 
 
@@ -236,4 +247,4 @@ def _raise_cause(err: FileNotFoundError) -> None:
 
 
 def _reason(err: BaseException) -> str:
-    return _shown(" ".join(str(err).split())) or type(err).__name__
+    return shown_url(" ".join(str(err).split())) or type(err).__name__
