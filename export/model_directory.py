@@ -12,6 +12,8 @@ from polyrank.arguments import path, text
 from polyrank.arguments import shown as short
 from polyrank.decoding import decode_json
 from polyrank.errors import RepositoryError
+from polyrank.files import local_path
+from polyrank.reasons import system_reason
 
 from .bundle import MODEL_FILE
 from .serving_options import ServingOptions
@@ -51,10 +53,12 @@ class VersionRecord(msgspec.Struct, frozen=True, kw_only=True):
         """
         try:
             return cls.parse((version / RECORD_FILE).read_bytes(), version / RECORD_FILE)
-        except OSError as err:
+        except FileNotFoundError as err:
             raise RepositoryError(
                 f"{version} has no {RECORD_FILE}: an earlier Polyrank published it; publish its bundle again"
             ) from err
+        except OSError as err:
+            raise RepositoryError(f"{version / RECORD_FILE} cannot be read: {system_reason(err)}") from err
 
     @classmethod
     def parse(cls, text: bytes, shown: object) -> Self:
@@ -104,7 +108,7 @@ def local_folder(repository: str | Path) -> Path:
     path("repository", repository)
     if is_remote(repository):
         raise RepositoryError(f"{repository} is a URL, a folder is expected; publish_remote sends a bundle to a URL")
-    return Path(str(repository).removeprefix("file://")).resolve()
+    return local_path(repository).resolve()
 
 
 def version_numbers(names: Iterable[str]) -> list[int]:

@@ -19,7 +19,7 @@ from polyrank.arguments import instance, path, shown, text
 from polyrank.errors import ConfigError, OutputError, PolyrankError, RepositoryError
 from polyrank.reasons import system_reason
 from polyrank.signature import RAW_SUFFIX
-from polyrank.staging import partial_directory
+from polyrank.staging import flush, partial_directory
 from polyrank.triton_config import parsed_config
 
 from .bundle import MODEL_FILE, SIGNATURE_FILE, Bundle
@@ -149,8 +149,10 @@ def requested(
     Raises:
         As `publish`.
     """
-    if keep is not None and (not isinstance(keep, int) or keep < 1):
-        raise ConfigError(f"keep must be 1 or above, got {shown(keep)}; leave it out to keep all versions")
+    if keep is not None and (not isinstance(keep, int) or isinstance(keep, bool) or keep < 1):
+        raise ConfigError(
+            f"keep must be an integer of 1 or above, got {shown(keep)}; leave it out to keep all versions"
+        )
     if name is not None:
         text("name", name)
     if options is not None:
@@ -215,6 +217,7 @@ def _apply(staged: Sequence[StagedModel]) -> None:
         for model in staged:
             model.apply()
             undoing.callback(model.undo)
+        flush(staged[0].place.parent)
         undoing.pop_all()
 
 
@@ -251,6 +254,7 @@ def _drop(servables: Sequence[Servable], repository: Path, version: int, keep: i
                 model = _staged(repository / each.name, stack)
                 model.build_without_old(keep)
                 model.apply()
+                flush(repository)
         except (PolyrankError, OSError) as err:
             raise OutputError(f"{each.name} version {version} is live, but older ones were not removed: {err}") from err
 

@@ -67,9 +67,8 @@ class StagedModel:
         flush_tree(self.built.parent)
 
     def apply(self) -> None:
-        """Put the built directory in place; what was there is kept until the stage is removed."""
+        """Put the built directory in place; what was there is kept until the stage is removed. The caller flushes."""
         exchange(self.built, self.place)
-        flush(self.place.parent)
 
     def undo(self) -> None:
         """Put back what was in place; the number of the version is spent all the same.

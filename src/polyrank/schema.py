@@ -195,7 +195,7 @@ def _check_names(schema: Schema) -> None:
     for index, task in enumerate(schema.tasks):
         _check_task(index, task)
     _check_outputs(schema)
-    for field in ("group", "sample_weight"):
+    for field in ("time", "group", "sample_weight"):
         if getattr(schema, field) == "":
             raise SchemaError(f"$.{field} must not be empty")
     _check_leaks(schema)

@@ -166,7 +166,11 @@ def _claim(target: Path, stack: contextlib.ExitStack) -> Path:
 def _sweep(target: Path) -> list[str]:
     """Remove what writers of `target` that died have left; name the stages of those that live, and hold their locks."""
     living = []
+    # As _claim names them: a wider pattern would take the stage of `run.1` for one of `run`.
+    name = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{16}}\.[\w-]{{8}}{re.escape(PARTIAL_SUFFIX)}")
     for stale in target.parent.glob(f".{glob.escape(target.name)}.*{PARTIAL_SUFFIX}"):
+        if not name.fullmatch(stale.name):
+            continue
         try:
             descriptor = os.open(stale, os.O_RDONLY | os.O_DIRECTORY)
         except OSError:

@@ -1,5 +1,6 @@
 """A bundle becomes the next version of a model, whole, or the repository stays as it was."""
 
+import errno
 import json
 import os
 import shutil
@@ -7,7 +8,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import onnx
 import pytest
@@ -50,6 +51,20 @@ def config_of(models: Path, name: str = "toy") -> Any:
 def contents(folder: Path) -> dict[str, bytes | None]:
     """Return every file with its bytes and every directory, hidden ones included."""
     return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
+
+
+def test_exchange_that_is_not_flushed_is_undone(
+    toy_bundle: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(toy_bundle, models)
+
+    def fail(place: Path) -> NoReturn:
+        raise OSError(errno.EIO, "Input/output error", str(place))
+
+    monkeypatch.setattr("polyrank.export.repository.flush", fail)
+    with pytest.raises(OutputError, match=r"^cannot write .*: input/output error"):
+        publish(toy_bundle, models)
+    assert model_directory.versions(models / "toy") == [1]
 
 
 def test_first_version_is_one(toy_bundle: Path, models: Path) -> None:

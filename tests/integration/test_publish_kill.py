@@ -150,7 +150,7 @@ def test_export_survives_a_kill_at_every_step(toy_run: Path, toy_bundle: Path, t
 
 
 def test_leftovers_of_a_killed_export_are_swept(toy_run: Path, tmp_path: Path) -> None:
-    (tmp_path / ".bundle.abc.partial").mkdir()
-    (tmp_path / ".bundle.abc.partial" / "model.onnx").write_bytes(b"half")
+    (tmp_path / ".bundle.18a0000000000000.abcdefgh.partial").mkdir()
+    (tmp_path / ".bundle.18a0000000000000.abcdefgh.partial" / "model.onnx").write_bytes(b"half")
     export_onnx(toy_run, out=tmp_path / "bundle")
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]

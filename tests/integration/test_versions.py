@@ -116,7 +116,8 @@ def test_file_of_the_owner_stays_when_versions_are_dropped(toy_bundle: Path, mod
 
 @pytest.mark.parametrize("keep", [0, -1])
 def test_keeping_no_version_is_refused(toy_bundle: Path, models: Path, keep: int) -> None:
-    with pytest.raises(ConfigError, match=rf"^keep must be 1 or above, got {keep}; leave it out to keep all versions$"):
+    message = rf"^keep must be an integer of 1 or above, got {keep}; leave it out to keep all versions$"
+    with pytest.raises(ConfigError, match=message):
         publish(toy_bundle, models, keep=keep)
     assert not models.exists()
 

@@ -44,8 +44,8 @@ def test_model_is_named_after_the_schema_unless_it_is_named(tmp_path: Path) -> N
 
 
 def test_repository_may_be_an_address_of_a_folder(tmp_path: Path) -> None:
-    text = changed('"models"', f'"file://{tmp_path}/elsewhere"')
-    assert Loop.load(Shop.open(tmp_path, text).settings).repository == tmp_path / "elsewhere"
+    text = changed('"models"', f'"file://{tmp_path}/else%20where"')
+    assert Loop.load(Shop.open(tmp_path, text).settings).repository == tmp_path / "else where"
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,9 @@ from polyrank.triton_config import read_config
         ({"repository": None}, r"^repository must be (a path|text, without lone surrogates), got None$"),
         ({"name": 5}, r"^name must be text, without lone surrogates, got 5$"),
         ({"options": "serving.toml"}, r"^options must be ServingOptions, got 'serving\.toml'$"),
-        ({"keep": "2"}, r"^keep must be 1 or above, got '2'; leave it out to keep all versions$"),
-        ({"keep": 2.5}, r"^keep must be 1 or above, got 2\.5; leave it out to keep all versions$"),
+        ({"keep": "2"}, r"^keep must be an integer of 1 or above, got '2'; leave it out to keep all versions$"),
+        ({"keep": True}, r"^keep must be an integer of 1 or above, got True; leave it out to keep all versions$"),
+        ({"keep": 2.5}, r"^keep must be an integer of 1 or above, got 2\.5; leave it out to keep all versions$"),
         ({"server": "localhost:8001"}, r"^server must be a ModelControl, got 'localhost:8001'$"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
@@ -56,7 +57,10 @@ def test_argument_of_going_back_is_refused(call: Callable[[], object], message: 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["publish", "a", "b", "--keep", "0"], "--keep must be 1 or above, got 0; leave it out to keep all versions"),
+        (
+            ["publish", "a", "b", "--keep", "0"],
+            "--keep must be an integer of 1 or above, got 0; leave it out to keep all versions",
+        ),
         (["publish", "a", "b", "--threads", "0"], "--threads must be in [1, 1025), got 0"),
         (["rollback", "b", "--name", "a", "--to", "0"], "--to must be an integer in [1, 2**63), got 0"),
     ],

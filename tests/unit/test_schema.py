@@ -225,6 +225,7 @@ WRONG = {
         NAME + VECTOR + "projection = 0\n" + TASK,
         "$.features[0].projection must be in [1, 16384], got 0 (feature 'place')",
     ),
+    "empty time": ('time = ""\n' + GOOD, "$.time must not be empty"),
     "empty group": ('group = ""\n' + GOOD, "$.group must not be empty"),
     "empty weight column": ('sample_weight = ""\n' + GOOD, "$.sample_weight must not be empty"),
     "unknown key": ("colour = 1\n" + GOOD, "$: object contains unknown field colour"),

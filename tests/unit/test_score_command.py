@@ -205,7 +205,7 @@ def test_wrong_row_is_not_gone_on_from(
 
 def test_file_that_a_kill_left_half_written_is_dropped(toy_bundle: Path, tmp_path: Path) -> None:
     pq.write_table(toy_table(5), tmp_path / "rows.parquet")
-    stage = tmp_path / "scores.parquet.parts" / ".part-000000000000.parquet.0123.abc.partial"
+    stage = tmp_path / "scores.parquet.parts" / ".part-000000000000.parquet.18a0000000000000.abcdefgh.partial"
     stage.mkdir(parents=True)
     (stage / "part-000000000000.parquet").touch()
     command = ["score", str(toy_bundle), str(tmp_path / "rows.parquet"), "--out", str(tmp_path / "scores.parquet")]

@@ -8,6 +8,8 @@ import pytest
 from polyrank.errors import OutputError
 from polyrank.staging import flush_tree, partial_directory, refuse_existing, staged_directory, staged_file
 
+DEAD = "18a0000000000000.abcdefgh.partial"
+
 
 def hidden(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.name.startswith("."))
@@ -127,22 +129,22 @@ def test_failed_rename_is_one_line(tmp_path: Path) -> None:
 
 
 def test_leftover_of_a_dead_writer_is_swept(tmp_path: Path) -> None:
-    (tmp_path / ".run.dead.partial").mkdir()
-    (tmp_path / ".run.dead.partial" / "weights").touch()
+    (tmp_path / f".run.{DEAD}").mkdir()
+    (tmp_path / f".run.{DEAD}" / "weights").touch()
     with partial_directory(tmp_path / "run") as stage:
         assert hidden(tmp_path) == [stage.name]
 
 
 def test_leftover_is_swept_whatever_the_name(tmp_path: Path) -> None:
-    (tmp_path / ".run[1]*.dead.partial").mkdir()
+    (tmp_path / f".run[1]*.{DEAD}").mkdir()
     with partial_directory(tmp_path / "run[1]*") as stage:
         assert hidden(tmp_path) == [stage.name]
 
 
 def test_leftover_of_another_target_is_kept(tmp_path: Path) -> None:
-    (tmp_path / ".other.dead.partial").mkdir()
+    (tmp_path / f".other.{DEAD}").mkdir()
     with partial_directory(tmp_path / "ru*"), partial_directory(tmp_path / "*"):
-        assert ".other.dead.partial" in hidden(tmp_path)
+        assert f".other.{DEAD}" in hidden(tmp_path)
 
 
 def test_work_of_a_living_writer_is_kept(tmp_path: Path) -> None:
@@ -250,8 +252,14 @@ def test_second_writer_that_wants_to_be_alone_is_refused(tmp_path: Path) -> None
         pass
 
 
+def test_writer_of_a_longer_name_is_no_other_writer(tmp_path: Path) -> None:
+    with staged_directory(tmp_path / "run.1", alone=True), staged_directory(tmp_path / "run", alone=True):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "run.1"]
+
+
 def test_leftovers_of_the_dead_refuse_nobody(tmp_path: Path) -> None:
-    (tmp_path / ".run.abc.partial").mkdir()
+    (tmp_path / f".run.{DEAD}").mkdir()
     with staged_directory(tmp_path / "run", alone=True):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["run"]

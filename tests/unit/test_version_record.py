@@ -1,5 +1,7 @@
 """version.json: what a rollback goes by, so that it leads nowhere else."""
 
+from pathlib import Path
+
 import pytest
 
 from polyrank.errors import RepositoryError
@@ -18,6 +20,12 @@ def test_record_names_its_models() -> None:
 def test_name_that_leads_elsewhere_is_refused(name: str) -> None:
     with pytest.raises(RepositoryError, match=r"^model name must be letters, digits, '_' or '-'"):
         VersionRecord.parse(written(f'["toy","{name}"]'), "version.json")
+
+
+def test_record_that_cannot_be_read_says_why(tmp_path: Path) -> None:
+    (tmp_path / "version.json").mkdir()
+    with pytest.raises(RepositoryError, match=rf"^{tmp_path}/version\.json cannot be read: is a directory$"):
+        VersionRecord.load(tmp_path)
 
 
 def test_record_without_a_model_is_refused() -> None:

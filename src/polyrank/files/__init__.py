@@ -30,8 +30,10 @@ from .reading import guarded as guarded
 from .reading import readable as readable
 from .remote import Location as Location
 from .remote import RemotePath as RemotePath
+from .remote import local_path as local_path
 from .remote import location as location
 from .remote import open_store as open_store
+from .remote import shown_url as shown_url
 from .scan import Piece as Piece
 from .scan import Progress as Progress
 from .scan import ahead as ahead

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from polyrank.errors import ConfigError
+from polyrank.files import local_path
 from polyrank.located import load_toml
 from polyrank.metrics import metric_names
 from polyrank.schema import Schema
@@ -87,7 +88,7 @@ class Loop:
     @property
     def repository(self) -> Path:
         """The model repository."""
-        return self.path(self.settings.publish.repository.removeprefix("file://"))
+        return self.path(str(local_path(self.settings.publish.repository)))
 
     @property
     def model(self) -> str:
