@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank import arguments
 from polyrank.card import CARD_FILE
 from polyrank.errors import MissingExtraError, RepositoryError
 from polyrank.reasons import first_line
@@ -62,17 +63,15 @@ class Bundle:
         """Open a bundle directory.
 
         Raises:
+            ConfigError: `path` is none.
             RepositoryError: a file is missing or damaged, or a link leads out of the directory.
         """
-        path = Path(path)
+        path = arguments.path("path", path)
         _require_own(path)
         for name in (MODEL_FILE, SIGNATURE_FILE, GOLDEN_FILE):
             if not (path / name).is_file():
                 raise RepositoryError(f"{path} is not a bundle: {name} is missing; make one with: polyrank export")
-        try:
-            return cls(path, Signature.from_json((path / SIGNATURE_FILE).read_bytes()))
-        except RepositoryError as err:
-            raise RepositoryError(f"{path / SIGNATURE_FILE}: {err}") from err
+        return cls(path, Signature.load(path))
 
     @property
     def model_file(self) -> Path:

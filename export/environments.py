@@ -12,8 +12,10 @@ import venv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from polyrank.arguments import text
 from polyrank.caches import cache_folder
 from polyrank.errors import ExportError
+from polyrank.reasons import system_reason
 
 MARKER = ".complete"
 FIRST_WITH_NUMPY_2 = (1, 19)
@@ -32,15 +34,23 @@ def python_with(version: str) -> Path:
         version: `major.minor`, which takes its newest patch, or `major.minor.patch`.
 
     Raises:
-        ExportError: it is no version, or cannot be installed.
+        ConfigError: it is no text.
+        ExportError: it is no version, cannot be installed, or the cache folder cannot be written.
     """
+    text("verified_with", version)
     if not re.fullmatch(r"[0-9]+\.[0-9]+(\.[0-9]+)?", version):
         raise ExportError(f"verified_with must be a version of ONNX Runtime such as 1.24 or 1.24.4, got {version!r}")
     name = f"{version}-py{sys.version_info.major}{sys.version_info.minor}"
     folder = cache_folder() / "onnxruntime" / name
-    with _locked(folder.with_name(f"{name}.lock")):
-        if not (folder / MARKER).exists():
-            _make(folder, version)
+    try:
+        with _locked(folder.with_name(f"{name}.lock")) as lock:
+            if not (folder / MARKER).exists():
+                _make(folder, version, lock)
+    except OSError as err:
+        raise ExportError(
+            f"cannot make an environment for ONNX Runtime {version} in {folder}: {system_reason(err)}; set "
+            f"POLYRANK_CACHE_DIR to a folder with room"
+        ) from err
     return folder / "bin" / "python"
 
 
@@ -58,31 +68,39 @@ def run_python(python: Path, *arguments: str) -> None:
     Raises:
         ExportError: it fails; the message has its last line.
     """
-    _run([str(python), "-I", *arguments], "the model does not answer there")
+    try:
+        _run([str(python), "-I", *arguments], "the model does not answer there")
+    except OSError as err:
+        raise ExportError(
+            f"{python} cannot be run: {system_reason(err)}; remove its environment, and export again"
+        ) from err
 
 
-def _make(folder: Path, version: str) -> None:
+def _make(folder: Path, version: str, lock: int) -> None:
     specs = specs_of(version)
     _log.info("installing %s in %s", " and ".join(specs), folder)
     shutil.rmtree(folder, ignore_errors=True)
     try:
         venv.create(folder, with_pip=True)
-    except (OSError, subprocess.CalledProcessError) as err:
+    except subprocess.CalledProcessError as err:
         raise ExportError(f"cannot make an environment for ONNX Runtime {version} in {folder}: {err}") from err
     options = ("-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--only-binary=:all:")
     try:
-        _run([str(folder / "bin" / "python"), "-I", *options, *specs], f"ONNX Runtime {version} cannot be installed")
+        python = str(folder / "bin" / "python")
+        _run([python, "-I", *options, *specs], f"ONNX Runtime {version} cannot be installed", lock)
     except ExportError:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     (folder / MARKER).touch()
 
 
-def _run(command: Sequence[str], what: str) -> None:
+def _run(command: Sequence[str], what: str, *locks: int) -> None:
+    """Run a command; it inherits `locks`, so that nobody makes anew what an orphaned pip still writes."""
     environment = {key: value for key, value in os.environ.items() if key not in _UNWANTED}
     done = subprocess.run(  # noqa: S603 - an interpreter of ours, with our own arguments
         command,
         env=environment,
+        pass_fds=locks,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -101,12 +119,12 @@ def _last_line(output: str) -> str:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold the lock file at `path`, waiting for whoever has it."""
+def _locked(path: Path) -> Iterator[int]:
+    """Hold the lock file at `path`, waiting for whoever has it; yield its descriptor."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)

@@ -9,12 +9,13 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from polyrank.errors import PolyrankError
+from polyrank.errors import ExportError
 from polyrank.models import TrainedRanker
 from polyrank.models.trained import load_trained_rows, predict
 from polyrank.signature import Precision
 
 from .answers import Answers, open_session, run_session
+from .exporting import sign
 from .graph import build_graph
 from .graphs import Graph
 from .parity import difference
@@ -66,14 +67,17 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
         return max(self.losses, key=lambda entry: entry.loss, default=None)
 
 
-def explore(ranker: TrainedRanker, run: Path, target: Target, sign: Any) -> list[Choice]:
+def explore(ranker: TrainedRanker, run: Path, target: Target) -> list[Choice]:
     """Try every choice; that of 32 bits comes first. Sessions take turns, so that all meet the same machine.
 
     Args:
         ranker: the trained ranker.
         run: its directory.
         target: what to export for.
-        sign: describes a ranker for a target, as `bundle.sign` does.
+
+    Raises:
+        ExportError: the model cannot be exported.
+        MissingExtraError: onnxruntime is not installed.
     """
     graph = build_graph(ranker, target, sign(ranker, target))
     before = predict(ranker.model, ranker.sample)
@@ -107,7 +111,7 @@ def _graphs(graph: Graph, ranker: TrainedRanker, run: Path) -> Iterator[tuple[Pr
         for prune_rows in prunes:
             try:
                 own, done = reduced(graph, msgspec.structs.replace(choice, prune_rows=prune_rows), ranker, run)
-            except PolyrankError:  # a number that does not fit
+            except ExportError:  # a number that does not fit
                 continue
             if done not in seen:
                 seen.add(done)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import polyrank
+from polyrank.arguments import instance, path, text
 from polyrank.card import CARD_FILE
 from polyrank.encoder import dense_layout
 from polyrank.errors import ParityError
@@ -71,6 +72,14 @@ class ExportOptions:
     precision: Precision = dataclasses.field(default_factory=Precision)
     requests: RequestOptions | None = dataclasses.field(default_factory=RequestOptions)
 
+    def __post_init__(self) -> None:
+        """Check types."""
+        for name in ("triton", "onnxruntime", "verified_with"):
+            if getattr(self, name) is not None:
+                text(name, getattr(self, name))
+        instance("precision", self.precision, Precision, "Precision(...)")
+        instance("requests", self.requests, RequestOptions | None, "RequestOptions(...)")
+
 
 def export_onnx(
     run: str | Path, *, out: str | Path, triton: str | None = None, options: ExportOptions | None = None
@@ -84,12 +93,14 @@ def export_onnx(
         options: target, verification and precision; None takes the newest release and 32 bits.
 
     Raises:
+        ConfigError: an argument is of a wrong type.
         ExportError: target or version are unknown, or the model cannot be exported.
         ParityError: a graph answers unlike the model; the evidence is in `<out>.failed/parity.json`.
         DataError: `run` is no run directory.
         OutputError: `out` exists or cannot be written.
     """
-    options, out, run = options or ExportOptions(), Path(out), Path(run)
+    options, out, run = options or ExportOptions(), path("out", out), path("run", run)
+    instance("options", options, ExportOptions, "ExportOptions(...)")
     options = options if triton is None else dataclasses.replace(options, triton=triton)
     target = resolve_target(options.triton, options.onnxruntime)
     refuse_existing(out)

@@ -12,6 +12,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from polyrank.errors import RepositoryError
+from polyrank.reasons import system_reason
+
 LARGE_BYTES = 2**20
 """Weights of this size lie beside the graph."""
 
@@ -83,6 +86,29 @@ class Graph:
                     entry.external_data.add(key="offset", value=str(offset))
                     entry.external_data.add(key="length", value=str(array.nbytes))
         path.write_bytes(model.SerializeToString())
+
+
+def load_graph(file: Path, remedy: str) -> onnx.ModelProto:
+    """Read an ONNX file, without weights that lie beside it.
+
+    Args:
+        file: the file.
+        remedy: what messages end with.
+
+    Raises:
+        RepositoryError: it cannot be read, is no ONNX file, or holds no graph.
+    """
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load(file, format="protobuf", load_external_data=False)
+    except OSError as err:
+        raise RepositoryError(f"{file} cannot be read: {system_reason(err)}; {remedy}") from err
+    except DecodeError as err:
+        raise RepositoryError(f"{file} is damaged: not an ONNX file; {remedy}") from err
+    if not model.graph.node:
+        raise RepositoryError(f"{file} is damaged: it holds no graph; {remedy}")
+    return model
 
 
 def outside(name: str, dtype: int, shape: tuple[int, ...], location: str) -> onnx.TensorProto:

@@ -10,12 +10,13 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
+from polyrank import arguments
 from polyrank.errors import MissingExtraError, RepositoryError
 from polyrank.reasons import first_line
 from polyrank.signature import SIGNATURE_KEY, Signature
 
 from .bundle import GOLDEN_FILE, MODEL_FILE, Bundle, files_of
-from .graphs import item_bytes
+from .graphs import item_bytes, load_graph
 from .profiling import NodeTime, profile
 
 PROFILED_ROWS = 100
@@ -73,10 +74,11 @@ def inspect(path: str | Path, *, rows: int = PROFILED_ROWS) -> Inspection:
         rows: to profile at once.
 
     Raises:
+        ConfigError: `path` is none.
         RepositoryError: there is none, it is damaged, or ONNX Runtime does not run it.
     """
-    file = _model_file(Path(path))
-    model = _read(file)
+    file = _model_file(arguments.path("path", path))
+    model = load_graph(file, "name another file")
     inputs = _rows(file, model, rows)
     try:
         nodes = profile(file, inputs)
@@ -105,18 +107,6 @@ def _model_file(path: Path) -> Path:
     if not file.is_file():
         raise RepositoryError(f"{file} does not exist; name an ONNX file, a bundle, or a version of a model repository")
     return file
-
-
-def _read(file: Path) -> onnx.ModelProto:
-    from google.protobuf.message import DecodeError
-
-    try:
-        model = onnx.load(file, format="protobuf", load_external_data=False)
-    except DecodeError as err:
-        raise RepositoryError(f"{file} is damaged: not an ONNX file") from err
-    if not model.graph.node:
-        raise RepositoryError(f"{file} is damaged: it holds no graph")
-    return model
 
 
 def _signature(model: onnx.ModelProto) -> Signature | None:

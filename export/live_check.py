@@ -8,9 +8,10 @@ from typing import Protocol
 
 import numpy as np
 
-from polyrank.arguments import is_number, shown
+from polyrank.arguments import is_number, path, shown
 from polyrank.errors import ConfigError, RepositoryError
 from polyrank.signature import RAW_SUFFIX, REQUEST_SUFFIX, Signature
+from polyrank.triton_config import CONFIG_FILE, published_version
 
 from .bundle import MODEL_FILE, Bundle
 from .live_server import LiveServer, golden_requests, joined_answers
@@ -83,14 +84,14 @@ def check_live(
         A check for each graph of the bundle.
 
     Raises:
-        ConfigError: `tolerance` is not above 0 and at most 1.
+        ConfigError: `bundle` is no path, or `tolerance` is not above 0 and at most 1.
         RepositoryError: there is no such bundle, or the server serves another run than it is of.
         PolyrankError: the server does not answer.
     """
     if tolerance is not None and not (is_number(tolerance) and 0 < tolerance <= 1):
         raise ConfigError(f"tolerance must be above 0 and at most 1, got {shown(tolerance)}")
     checks = []
-    for model, version, golden in _served(server, Path(bundle), name):
+    for model, version, golden in _served(server, path("bundle", bundle), name):
         served = golden.signature if _is_raw(model, golden.path) else server.signature(model)
         if served.run_id != golden.signature.run_id:
             raise RepositoryError(
@@ -133,15 +134,15 @@ def _served(server: KnownServer, path: Path, name: str | None) -> Iterator[tuple
     """Yield each model to check, the version that answers, and where its golden rows are."""
     if (path / MODEL_FILE).is_file():
         bundle = Bundle.load(path)
-        is_version = path.name.isdigit()
-        model = name or (path.parent.name if is_version else bundle.signature.schema.name)
-        yield model, int(path.name) if is_version else _newest(server, model), bundle
+        version = published_version(path)
+        model = name or (bundle.signature.schema.name if version is None else path.absolute().parent.name)
+        yield model, _newest(server, model) if version is None else version, bundle
         if bundle.requests is not None:
             other = model + REQUEST_SUFFIX
             yield other, _newest(server, other), bundle.requests
         return
-    folders = [path] if (path / "config.pbtxt").is_file() else sorted(path.glob("*"))
-    models = [each for each in folders if (each / "config.pbtxt").is_file() and name in (None, each.name)]
+    folders = [path] if (path / CONFIG_FILE).is_file() else sorted(path.glob("*"))
+    models = [each for each in folders if (each / CONFIG_FILE).is_file() and name in (None, each.name)]
     if not models:
         wanted = "" if name is None else f" named {name!r}"
         raise RepositoryError(f"{path} holds no bundle and no published model{wanted}; make one with: polyrank export")

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from polyrank.arguments import instance
+from polyrank.arguments import instance, path
 from polyrank.encoder import Batch, Encoder
 from polyrank.errors import ConfigError, ExportError
 from polyrank.files import Wanted, location, scan
@@ -60,7 +60,8 @@ def export_module(
         DataError: rows do not fit the schema, or there are none.
         OutputError: `out` exists or cannot be written.
     """
-    options, out = options or ExportOptions(), Path(out)
+    options, out = options or ExportOptions(), path("out", out)
+    instance("options", options, ExportOptions, "ExportOptions(...)")
     instance("schema", schema, Schema, "a Schema, such as Schema.load(path)")
     if rows is None:
         raise ConfigError("rows must be a table, a frame, a list of dicts or files, got None")

@@ -9,32 +9,26 @@ There is no lock: of two publishers at once one may overwrite the other. Let one
 
 import contextlib
 import dataclasses
+import logging
 import posixpath
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from polyrank.arguments import text
-from polyrank.errors import ConfigError, OutputError, PolyrankError, RepositoryError
-from polyrank.files import open_store
-from polyrank.triton_config import CONFIG_FILE, parsed_config
+from polyrank.errors import OutputError, PolyrankError, RepositoryError
+from polyrank.files import open_store, shown_url
 
-from .bundle import MODEL_FILE, SIGNATURE_FILE, Bundle
+from .bundle import Bundle
 from .live_server import LiveServer, require_absent, require_live, restore
-from .model_directory import (
-    HIGHEST_FILE,
-    RECORD_FILE,
-    VersionRecord,
-    live_versions,
-    parsed_highest,
-    version_numbers,
-)
+from .remote_model import RemoteModel
 from .repository import beside, requested
 from .servable import Servable
 from .serving_options import ServingOptions
-from .staged_model import kept_versions, prove_version, require_same_wire, write_version
+from .staged_model import prove_version, write_version
 from .together import require_together
+
+logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +38,7 @@ class PublishedRemotely:
     Attributes:
         model: name of the model.
         version: number of the version.
-        url: `<repository>/<model>/<version>`.
+        url: `<repository>/<model>/<version>`, without a password or signature.
         differences: as of `Published`.
         requests: as of `Published`.
         raw: as of `Published`.
@@ -94,7 +88,9 @@ def publish_remote(
     with _writing(repository), tempfile.TemporaryDirectory() as scratch:
         names = [each.name for each in servables]
         require_together(
-            names, lambda model: RemoteModel(system, posixpath.join(root, model)).newest_record(), where=repository
+            names,
+            lambda model: RemoteModel(system, posixpath.join(root, model)).newest_record(),
+            where=shown_url(repository),
         )
         models = [RemoteModel(system, posixpath.join(root, each)) for each in names]
         version = 1 + max(model.highest() for model in models)
@@ -108,19 +104,17 @@ def publish_remote(
         folders = [Path(scratch, each) for each in names]
         found = _go_live(models, servables, version, folders, configs, server)
         if keep is not None:
-            for model in models:
-                model.drop(keep)
+            _drop(models, names, version, keep)
+    place = shown_url(repository).rstrip("/")
     first, *others = (
-        PublishedRemotely(
-            each, version, f"{repository.rstrip('/')}/{each}/{version}", None if found is None else found[each]
-        )
+        PublishedRemotely(each, version, f"{place}/{each}/{version}", None if found is None else found[each])
         for each in names
     )
     return dataclasses.replace(first, **beside(others))
 
 
 def _go_live(
-    models: "Sequence[RemoteModel]",
+    models: Sequence[RemoteModel],
     servables: Sequence[Servable],
     version: int,
     folders: Sequence[Path],
@@ -145,11 +139,7 @@ def _go_live(
         is_asked = True
         return {each.name: require_live(server, each, version) for each in servables}
     except BaseException as err:
-        is_back = False
-        with contextlib.suppress(Exception):  # each store has errors of its own
-            for model, old in zip(models, before, strict=False):
-                model.take_back(version, old)
-            is_back = True
+        is_back = _take_back(models, before, version)
         if server is None or not is_asked or not isinstance(err, PolyrankError):
             raise
         if not is_back:
@@ -158,141 +148,25 @@ def _go_live(
         raise RepositoryError(f"{err}; version {version} was taken back, {state}") from err
 
 
-class RemoteModel:
-    """The folder of a model in an object store.
-
-    Args:
-        system: an fsspec file system.
-        path: of the folder there.
-    """
-
-    def __init__(self, system: Any, path: str) -> None:
-        self._system = system
-        self._path = path
-
-    def versions(self) -> list[int]:
-        """List the version numbers, ascending, half-uploaded ones included."""
-        self._system.invalidate_cache()
-        if not self._system.exists(self._path):
-            return []
-        return version_numbers(
-            posixpath.basename(each.rstrip("/")) for each in self._system.ls(self._path, detail=False)
-        )
-
-    def whole_versions(self) -> list[int]:
-        """List the version numbers, ascending, of which all files are there: the model comes last."""
-        return [number for number in self.versions() if self._system.exists(self._at(str(number), MODEL_FILE))]
-
-    def highest(self) -> int:
-        """Return the highest number that a version of the model ever had, 0 when it had none."""
-        return max([*self.versions(), parsed_highest(self._read(HIGHEST_FILE) or "", self._at(HIGHEST_FILE))])
-
-    def newest_record(self) -> VersionRecord | None:
-        """Read the record of the newest version; None where there is no version, or none of ours.
-
-        Raises:
-            RepositoryError: it cannot be read.
-        """
-        found = self.whole_versions()
-        file = posixpath.join(str(found[-1] if found else 0), RECORD_FILE)
-        text = self._read(file)
-        return None if text is None else VersionRecord.parse(text.encode(), self._at(file))
-
-    def read_config(self) -> str | None:
-        """Read `config.pbtxt`; None where there is none."""
-        return self._read(CONFIG_FILE)
-
-    def write_config(self, text: str | None) -> None:
-        """Replace `config.pbtxt`, or remove it."""
-        if text is not None:
-            self._write(CONFIG_FILE, text)
-        elif self.read_config() is not None:
-            self._system.rm_file(self._at(CONFIG_FILE))
-
-    def upload(self, folder: Path, version: int) -> None:
-        """Send the files of a version, none of which is live yet."""
-        self._write(HIGHEST_FILE, f"{version}\n")
-        names = sorted((each.name for each in folder.iterdir()), key=lambda each: (each == MODEL_FILE, each))
-        for name in names:
-            self._send(folder / name, self._at(str(version), name))
-
-    def config(self, servable: Servable, version: int) -> str:
-        """Write the configuration under which a version will be live.
-
-        Raises:
-            ConfigError: it would not be.
-            RepositoryError: other versions that would be live take or give other tensors.
-        """
-        options, found = servable.record.options, [*self.whole_versions(), version]
-        live = options.specific_versions or tuple(found[-options.latest_versions :])
-        if version not in live or not {*live} <= {*found}:
-            raise ConfigError(
-                f"specific_versions must name version {version}, which is published, and versions that exist, "
-                f"got {', '.join(map(str, live))}"
-            )
-        for other in sorted({*live} - {version}):
-            text = self._read(posixpath.join(str(other), SIGNATURE_FILE))
-            require_same_wire(servable, version, other, None if text is None else text.encode())
-        config = parsed_config(servable.config, CONFIG_FILE)
-        config.version_policy.specific.versions[:] = sorted(live)
-        return _text_of(config)
-
-    def drop(self, keep: int) -> None:
-        """Remove versions that are neither among the newest nor live."""
-        found = self.whole_versions()
-        config = parsed_config(self.read_config() or "", self._at(CONFIG_FILE))
-        kept = kept_versions(found, live_versions(config, found), keep)
-        for version in sorted({*self.versions()} - kept):
-            self._system.rm(self._at(str(version)), recursive=True)
-
-    def take_back(self, version: int, config: str | None) -> None:
-        """Bring back the configuration that was there before a version, and remove what was sent of that."""
-        self.write_config(config)
-        if version in self.versions():
-            self._system.rm(self._at(str(version)), recursive=True)
-
-    def pin(self) -> str | None:
-        """Have the configuration in place name the versions that are live, so that a new folder is not one.
-
-        Returns:
-            The configuration; None where there is none.
-        """
-        text = self.read_config()
-        if text is None:
-            return None
-        config = parsed_config(text, self._at(CONFIG_FILE))
-        if config.version_policy.WhichOneof("policy_choice") != "specific":
-            live = live_versions(config, self.whole_versions())
-            config.version_policy.specific.versions.extend(sorted(live))
-            text = _text_of(config)
-            self.write_config(text)
-        return text
-
-    def _send(self, file: Path, target: str) -> None:
-        self._system.put_file(str(file), target)
-        self._system.invalidate_cache()
-        size = self._system.info(target)["size"]
-        if size != file.stat().st_size:
-            raise RepositoryError(f"{target} has {size} bytes after its upload, {file.stat().st_size} were sent; retry")
-
-    def _read(self, name: str) -> str | None:
-        self._system.invalidate_cache()
+def _take_back(models: Sequence[RemoteModel], before: Sequence[str | None], version: int) -> bool:
+    """Undo a version of every model whose configuration from before is known; say whether all of it was undone."""
+    failed = 0
+    for model, old in zip(models, before, strict=False):
         try:
-            return bytes(self._system.cat_file(self._at(name))).decode()
-        except FileNotFoundError:
-            return None
-
-    def _write(self, name: str, text: str) -> None:
-        self._system.pipe_file(self._at(name), text.encode())
-
-    def _at(self, *names: str) -> str:
-        return posixpath.join(self._path, *names)
+            model.take_back(version, old)
+        except Exception as err:  # noqa: BLE001 (each store has errors of its own)
+            failed += 1
+            logger.warning("%s: version %d could not be taken back: %s", model.path, version, _reason(err))
+    return failed == 0
 
 
-def _text_of(config: Any) -> str:
-    from google.protobuf import text_format
-
-    return str(text_format.MessageToString(config))
+def _drop(models: Sequence[RemoteModel], names: Sequence[str], version: int, keep: int) -> None:
+    for model, name in zip(models, names, strict=True):
+        try:
+            model.drop(keep)
+        except Exception as err:  # each store has errors of its own
+            why = f"{name} version {version} is live, but older ones were not removed: {_reason(err)}"
+            raise OutputError(why) from err
 
 
 @contextlib.contextmanager
@@ -302,5 +176,8 @@ def _writing(repository: str) -> Iterator[None]:
     except PolyrankError:
         raise
     except Exception as err:  # each store has errors of its own
-        reason = " ".join(str(err).split()) or type(err).__name__
-        raise OutputError(f"cannot write {repository}: {reason}") from err
+        raise OutputError(f"cannot write {shown_url(repository)}: {_reason(err)}") from err
+
+
+def _reason(err: Exception) -> str:
+    return shown_url(" ".join(str(err).split())) or type(err).__name__

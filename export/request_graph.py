@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from torch import Tensor, nn
 
+from polyrank.arguments import integer
 from polyrank.encoder import Batch
 from polyrank.errors import ExportError
 from polyrank.halves import Half, halves_of
@@ -43,8 +44,8 @@ class RequestOptions:
         """Check ranges."""
         if self.combination not in ("sum", "product"):
             raise ExportError(f"combination must be 'sum' or 'product', got {self.combination!r}")
-        if self.top_k is not None and not 1 <= self.top_k < 2**31:
-            raise ExportError(f"top_k must be in [1, 2**31), got {self.top_k}")
+        if self.top_k is not None:
+            integer("top_k", self.top_k, range(1, 2**31), "[1, 2**31)")
 
 
 def request_of(schema: Schema, options: RequestOptions) -> Request | None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from polyrank.errors import RepositoryError
 from polyrank.halves import halves_of
 
+from .answers import open_session
 from .bundle import Bundle
 
 Tensors = dict[str, NDArray[Any]]
@@ -51,11 +52,7 @@ def request_speed(bundle: Bundle, num_items: int, *, turns: int = 200) -> Reques
 
 
 def _call(bundle: Bundle, tensors: Tensors) -> Callable[[], object]:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(bundle.model_file, options, providers=["CPUExecutionProvider"])
+    session = open_session(bundle.model_file, threads=1)
     return lambda: session.run(None, tensors)
 
 

@@ -14,7 +14,7 @@ from polyrank.run_record import RUN_FILE, RunRecord
 from polyrank.signature import RAW_SUFFIX, REQUEST_SUFFIX, Signature
 
 from .bundle import DATA_FILE, GOLDEN_FILE, MODEL_FILE, PARITY_FILE, SIGNATURE_FILE, Bundle, Golden
-from .graphs import has_own_data, tensors_of
+from .graphs import has_own_data, load_graph, tensors_of
 from .model_config import config_pbtxt, signature_text
 from .model_directory import VersionRecord, require_model_name
 from .raw_model import raw_config_pbtxt, raw_golden
@@ -107,16 +107,10 @@ def read_graph(bundle: Bundle) -> onnx.ModelProto:
     """Read the graph of a bundle.
 
     Raises:
-        RepositoryError: it is no ONNX file, its signature is not the bundle's, or it keeps weights elsewhere.
+        RepositoryError: it cannot be read, is no ONNX file, its signature is not the bundle's, or it keeps weights
+            elsewhere.
     """
-    from google.protobuf.message import DecodeError
-
-    try:
-        graph = onnx.load(bundle.model_file, format="protobuf", load_external_data=False)
-    except DecodeError as err:
-        raise RepositoryError(f"{bundle.model_file} is damaged: not an ONNX file; export the run anew") from err
-    if not graph.graph.node:
-        raise RepositoryError(f"{bundle.model_file} is damaged: it holds no graph; export the run anew")
+    graph = load_graph(bundle.model_file, "export the run anew")
     for tensor in tensors_of(graph.graph):
         if not has_own_data(tensor, DATA_FILE):
             raise RepositoryError(f"{bundle.model_file} keeps weights outside of {DATA_FILE}; export the run anew")

@@ -19,9 +19,14 @@ _ARENAS = re.compile(r"(cpu|gpu):[0-9]+(;(cpu|gpu):[0-9]+)*")
 
 
 def _require_range(name: str, value: int, low: int, high: int) -> None:
-    if not isinstance(value, int) or not low <= value < high:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value < high:
         limit = "2**31" if high == 2**31 else high  # as it is known, not in ten digits
         raise ConfigError(f"{name} must be in [{low}, {limit}), got {shown(value)}")
+
+
+def _require_numbers(name: str, values: object) -> None:
+    if not isinstance(values, list | tuple) or not all(type(value) is int for value in values):
+        raise ConfigError(f"{name} must be a list of integers, got {shown(values)}")
 
 
 class InstanceGroup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -42,6 +47,7 @@ class InstanceGroup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         _require_range("instances.count", self.count, 1, MAX_INSTANCES + 1)
         if self.gpus and self.kind != "gpu":
             raise ConfigError(f"instances.gpus go with kind 'gpu', got kind {self.kind!r}; leave them out")
+        _require_numbers("instances.gpus", self.gpus)
         if min(self.gpus, default=0) < 0 or len(set(self.gpus)) < len(self.gpus):
             raise ConfigError(f"instances.gpus must be different numbers from 0, got {list(self.gpus)}")
 
@@ -139,6 +145,7 @@ class ServingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         self._require_sizes("preferred_batch_sizes", self.preferred_batch_sizes)
         if self.warm_up != "ladder":
             self._require_sizes("warm_up", self.warm_up)
+        _require_numbers("specific_versions", self.specific_versions)
         if min(self.specific_versions, default=1) < 1:
             raise ConfigError(f"specific_versions must be 1 or above, got {list(self.specific_versions)}")
         if self.specific_versions and self.latest_versions != 1:
@@ -166,6 +173,7 @@ class ServingOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         return load_toml(path, cls, "serving options")
 
     def _require_sizes(self, name: str, sizes: Sequence[int]) -> None:
+        _require_numbers(name, sizes)
         for size in sizes:
-            if not isinstance(size, int) or not 1 <= size <= self.max_batch_size:
+            if not 1 <= size <= self.max_batch_size:
                 raise ConfigError(f"{name} must be in [1, {self.max_batch_size}] (max_batch_size), got {shown(size)}")

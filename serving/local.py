@@ -12,6 +12,7 @@ from polyrank.errors import MissingExtraError, RepositoryError
 from polyrank.reasons import first_line
 from polyrank.rows import Rows
 from polyrank.signature import Signature
+from polyrank.triton_config import published_version
 
 from .blocks import BLOCK_ROWS, BlockRunner, Pending
 from .closing import Closing
@@ -100,8 +101,7 @@ def served_by(bundle: Path) -> Served:
     signature = Signature.load(bundle)
     if signature.request is not None:
         raise RepositoryError(f"{bundle} takes one user with many items, and no rows; name the bundle it lies in")
-    version = bundle.name if bundle.name.isdigit() else ""
-    return Served(signature.schema.name, version, signature, BLOCK_ROWS)
+    return Served(signature.schema.name, str(published_version(bundle) or ""), signature, BLOCK_ROWS)
 
 
 def _session(file: Path) -> Any:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import inspect
 
+from polyrank import arguments
 from polyrank.decoding import decode_toml
 from polyrank.errors import ConfigError
 from polyrank.reasons import system_reason
@@ -25,10 +26,10 @@ def load_toml(path: str | Path, kind: type[Struct], what: str) -> Struct:
     """Read a TOML file of a struct, called `what` when it cannot be read.
 
     Raises:
-        ConfigError: the file cannot be read, is not TOML, or holds a wrong key or value.
+        ConfigError: `path` is none; the file cannot be read, is not TOML, or holds a wrong key or value.
     """
     try:
-        return decode_toml(Path(path).read_bytes(), kind)
+        return decode_toml(arguments.path("path", path).read_bytes(), kind)
     except OSError as err:
         raise ConfigError(f"cannot read {what} {path}: {system_reason(err)}") from err
     except msgspec.ValidationError as err:

@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 
 import msgspec
 
+from polyrank import arguments
 from polyrank.decoding import decode_toml
 from polyrank.errors import MissingExtraError, SchemaError
 from polyrank.feature_rules import resolved_features
@@ -27,6 +28,7 @@ from polyrank.features import (
     TextFeature,
 )
 from polyrank.located import located_message
+from polyrank.reasons import system_reason
 from polyrank.tasks import BinaryTask, Task
 
 _TENSORS = ("ids", "weights", "dense")
@@ -57,13 +59,14 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """Read a TOML file.
 
         Raises:
+            ConfigError: `path` is none.
             SchemaError: the file cannot be read, is not TOML, or breaks a rule; the message holds the TOML path.
         """
         try:
-            text = Path(path).read_text(encoding="utf-8")
+            text = arguments.path("path", path).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as err:
-            reason = err.strerror if isinstance(err, OSError) else "not UTF-8 text"
-            raise SchemaError(f"cannot read schema {path}: {(reason or str(err)).lower()}") from err
+            reason = system_reason(err) if isinstance(err, OSError) else "not UTF-8 text"
+            raise SchemaError(f"cannot read schema {path}: {reason}") from err
         try:
             return cls.from_toml(text)
         except SchemaError as err:
@@ -71,7 +74,13 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     @classmethod
     def from_toml(cls, text: str) -> Self:
-        """Parse TOML text; see `load`."""
+        """Parse TOML text; see `load`.
+
+        Raises:
+            ConfigError: `text` is none.
+            SchemaError: as `load`.
+        """
+        arguments.instance("text", text, str | bytes, "TOML text")
         try:
             schema = decode_toml(text, cls)
         except msgspec.ValidationError as err:

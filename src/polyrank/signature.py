@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 import msgspec
 
+from polyrank import arguments
 from polyrank.decoding import decode_json
 from polyrank.encoder import slot_layout
 from polyrank.errors import RepositoryError
@@ -159,8 +160,10 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
         """Read a signature.
 
         Raises:
+            ConfigError: `text` is none.
             RepositoryError: the text is no signature, or a format or hash that this version does not know.
         """
+        arguments.instance("text", text, str | bytes, "JSON text")
         try:
             signature = decode_json(text, cls)
         except msgspec.DecodeError as err:
@@ -176,14 +179,16 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
         return signature
 
     @classmethod
-    def load(cls, bundle: Path) -> Self:
+    def load(cls, bundle: str | Path) -> Self:
         """Read the signature of a bundle, or of a published version.
 
         Raises:
+            ConfigError: `bundle` is no path.
             RepositoryError: it cannot be read, or as `from_json`.
         """
+        bundle = arguments.path("bundle", bundle)
         try:
-            return cls.from_json((bundle / "signature.json").read_bytes())
+            text = (bundle / "signature.json").read_bytes()
         except OSError as err:
             names = (each.parent.name for each in bundle.glob("*/signature.json"))
             newest = max((int(name) for name in names if name.isdecimal()), default=None)
@@ -193,6 +198,10 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
                 f"{bundle} is not a bundle: signature.json cannot be read ({system_reason(err)}); make "
                 "one with: polyrank export"
             ) from err
+        try:
+            return cls.from_json(text)
+        except RepositoryError as err:
+            raise RepositoryError(f"{bundle / 'signature.json'}: {err}") from err
 
 
 def side_of(half: Half) -> Side:

@@ -7,11 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.arguments import shown
+from polyrank.canonical.arrow import unpacked
 from polyrank.errors import DataError, RowError
 from polyrank.rows import Column, is_missing
 from polyrank.schema import Schema
 
 _AS_TEXT = "2026-07-01T12:00:00+02:00"
+_KINDS = "whole numbers, timestamps, dates or ISO 8601 text"
 
 
 class Times:
@@ -32,7 +34,8 @@ class Times:
 
         name = self._schema.time
         if isinstance(column, list):
-            raise DataError(f"time column {name!r} {_mixture(column)}; integers or timestamps of one kind expected")
+            raise DataError(f"time column {name!r} {_mixture(column)}; times of one kind expected")
+        column = unpacked(column)
         if column.null_count:
             row = pc.index(column.is_null(), value=True).as_py()
             raise RowError(f"time column {name!r} is missing", row, "; a time split needs every time")
@@ -52,7 +55,7 @@ class Times:
         elif pa.types.is_date(kind):
             column = column.cast(pa.timestamp("s"))
         elif not pa.types.is_timestamp(kind):
-            raise DataError(f"time column {self._schema.time!r} holds {kind}; integers or timestamps expected")
+            raise DataError(f"time column {self._schema.time!r} holds {kind}; {_KINDS} expected")
         return pc.cast(column, pa.timestamp(self._schema.time_unit, tz=column.type.tz), safe=False).cast(pa.int64())
 
     def _parsed(self, column: Any) -> Any:

@@ -1,11 +1,19 @@
 """config.pbtxt, which says how Triton runs a model, as Triton's own message."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 from polyrank.errors import RepositoryError
 
 CONFIG_FILE = "config.pbtxt"
+
+
+def published_version(folder: Path) -> int | None:
+    """Return which version of a model a folder is: one named by a number, beside its configuration; None of others."""
+    folder = folder.absolute()
+    is_version = re.fullmatch(r"[1-9][0-9]*", folder.name) and (folder.parent / CONFIG_FILE).is_file()
+    return int(folder.name) if is_version else None
 
 
 def read_config(model: Path) -> Any:

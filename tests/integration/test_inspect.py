@@ -104,7 +104,7 @@ def test_absent_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("content", "fault"), [(b"\xff" * 50, "not an ONNX file"), (b"", "it holds no graph")])
 def test_damaged_file_is_refused(content: bytes, fault: str, tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(content)
-    with pytest.raises(RepositoryError, match=rf"/model\.onnx is damaged: {fault}$"):
+    with pytest.raises(RepositoryError, match=rf"/model\.onnx is damaged: {fault}; name another file$"):
         inspect(tmp_path / "model.onnx")
 
 

@@ -5,7 +5,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import fsspec
 import pytest
@@ -16,6 +16,8 @@ from polyrank.__main__ import main
 from polyrank.errors import ConfigError, MissingExtraError, OutputError, RepositoryError
 from polyrank.export import Bundle, ExportOptions, ServingOptions, export_onnx, publish, publish_remote
 from polyrank.export.bundle import check_golden
+from polyrank.export.remote import _take_back
+from polyrank.export.remote_model import RemoteModel
 from polyrank.serving import ModelControl, Ranker, serve
 from polyrank.triton_config import parsed_config
 
@@ -190,6 +192,40 @@ def test_half_an_upload_is_told(url: str, toy_bundle: Path, monkeypatch: pytest.
         publish_remote(toy_bundle, url)
     assert live_in(url) == [1]
     assert versions_in(url) == {"1"}
+
+
+def test_version_is_live_where_older_ones_are_not_removed(
+    url: str, toy_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drop(*_: object) -> NoReturn:
+        raise ConnectionError("reset by peer")
+
+    monkeypatch.setattr(RemoteModel, "drop", drop)
+    message = r"^toy version 1 is live, but older ones were not removed: reset by peer$"
+    with pytest.raises(OutputError, match=message):
+        publish_remote(toy_bundle, url, keep=1)
+    assert live_in(url) == [1]
+
+
+def test_password_of_a_repository_is_not_shown(toy_bundle: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("polyrank.export.remote.open_store", lambda *_: fsspec.core.url_to_fs(url))
+    published = publish_remote(toy_bundle, "ftp://me:secret@host/models")
+    assert published.url == "ftp://me:***@host/models/toy/1"
+
+
+def test_every_model_is_taken_back_though_one_fails(caplog: pytest.LogCaptureFixture) -> None:
+    done = []
+
+    class Model(RemoteModel):
+        def take_back(self, version: int, config: str | None) -> None:
+            if config == "broken":
+                raise ConnectionError("reset by peer")
+            done.append((self.path, version))
+
+    models = [Model(None, "toy"), Model(None, "toy_rank")]
+    assert not _take_back(models, ["broken", None], 3)
+    assert done == [("toy_rank", 3)]
+    assert caplog.messages == ["toy: version 3 could not be taken back: reset by peer"]
 
 
 def test_unknown_kind_of_store_is_refused(toy_bundle: Path) -> None:

@@ -121,7 +121,10 @@ def test_name_of_another_model_is_refused(every_run: Path, every_bundle: Path) -
 
 def test_damaged_bundle_is_told(tmp_path: Path) -> None:
     (tmp_path / "signature.json").write_text("{}")
-    with pytest.raises(RepositoryError, match=r"^the model's signature cannot be read"), answerer(str(tmp_path)):
+    with (
+        pytest.raises(RepositoryError, match=rf"^{tmp_path}/signature\.json: the model's signature cannot be read"),
+        answerer(str(tmp_path)),
+    ):
         pass
 
 

@@ -1,9 +1,11 @@
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from polyrank.errors import ExportError
-from polyrank.export.environments import python_with, specs_of
+from polyrank.export.environments import python_with, run_python, specs_of
 
 
 @pytest.mark.parametrize("version", ["", "1", "latest", "1.24.4.1", "v1.24", "1.24; rm -rf /", "../1.24"])
@@ -24,6 +26,41 @@ def test_what_is_no_version_is_refused(version: str) -> None:
 )
 def test_pip_is_asked_for_the_version_and_a_numpy_it_loads_beside(version: str, specs: tuple[str, ...]) -> None:
     assert specs_of(version) == specs
+
+
+def test_cache_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("POLYRANK_CACHE_DIR", str(tmp_path / "file"))
+    message = (
+        r"^cannot make an environment for ONNX Runtime 1\.24 in .*/file/.*: (not a directory|file exists); set "
+        r"POLYRANK_CACHE_DIR to a folder with room$"
+    )
+    with pytest.raises(ExportError, match=message):
+        python_with("1.24")
+
+
+def test_pip_inherits_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inherited = []
+
+    def run(_: object, **options: Any) -> subprocess.CompletedProcess[str]:
+        inherited.extend(str(Path(f"/proc/self/fd/{lock}").readlink()) for lock in options["pass_fds"])
+        return subprocess.CompletedProcess([], 0, "")
+
+    def create(folder: Path, **_: object) -> None:
+        folder.mkdir()
+
+    monkeypatch.setenv("POLYRANK_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr("polyrank.export.environments.venv.create", create)
+    monkeypatch.setattr("polyrank.export.environments.subprocess.run", run)
+    environment = python_with("1.24").parent.parent
+    assert inherited == [str(environment.with_name(f"{environment.name}.lock"))]
+
+
+def test_interpreter_that_is_gone_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(
+        ExportError, match=rf"^{tmp_path}/python cannot be run: no such file or directory; remove its env"
+    ):
+        run_python(tmp_path / "python", "-c", "pass")
 
 
 def test_finished_environment_is_taken_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

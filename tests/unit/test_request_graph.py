@@ -9,7 +9,7 @@ import pytest
 from artefacts.runs import EVERY_TASK, FEATURES, SMALL, TASKS, make_run, make_schema, make_sided_schema
 from numpy.testing import assert_allclose
 
-from polyrank.errors import ExportError
+from polyrank.errors import ConfigError, ExportError
 from polyrank.export.answers import open_session
 from polyrank.export.exporting import sign
 from polyrank.export.parity import Parity, parity_of
@@ -127,9 +127,11 @@ def test_schema_of_one_side_has_no_requests() -> None:
     ("options", "message"),
     [
         ({"combination": "max"}, r"^combination must be 'sum' or 'product', got 'max'$"),
-        ({"top_k": 0}, r"^top_k must be in \[1, 2\*\*31\), got 0$"),
+        ({"top_k": 0}, r"^top_k must be an integer in \[1, 2\*\*31\), got 0$"),
+        ({"top_k": 2.5}, r"^top_k must be an integer in \[1, 2\*\*31\), got 2\.5$"),
+        ({"top_k": "5"}, r"^top_k must be an integer in \[1, 2\*\*31\), got '5'$"),
     ],
 )
 def test_wrong_options_are_refused(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ExportError, match=message):
+    with pytest.raises((ConfigError, ExportError), match=message):
         RequestOptions(**options)

@@ -143,6 +143,20 @@ WRONG: dict[str, tuple[Any, str]] = {
     ),
     "no tolerance": (lambda: ServingOptions(tolerance=0.0), "tolerance must be in (0, 1), got 0.0"),
     "tolerance of no number": (lambda: ServingOptions(tolerance=float("nan")), "tolerance must be in (0, 1), got nan"),
+    "threads as a truth value": (lambda: ServingOptions(threads=True), "threads must be in [1, 1025), got True"),
+    "warm-up as a number": (lambda: ServingOptions(warm_up=8), "warm_up must be a list of integers, got 8"),  # type: ignore[arg-type]
+    "versions as a number": (
+        lambda: ServingOptions(specific_versions=5),  # type: ignore[arg-type]
+        "specific_versions must be a list of integers, got 5",
+    ),
+    "sizes of no integers": (
+        lambda: ServingOptions(preferred_batch_sizes=(8, 2.5)),  # type: ignore[arg-type]
+        "preferred_batch_sizes must be a list of integers, got (8, 2.5)",
+    ),
+    "GPUs as text": (
+        lambda: InstanceGroup(kind="gpu", gpus="01"),  # type: ignore[arg-type]
+        "instances.gpus must be a list of integers, got '01'",
+    ),
     "threads as text": (lambda: ServingOptions(threads="2"), "threads must be in [1, 1025), got '2'"),  # type: ignore[arg-type]
     "tolerance as text": (lambda: ServingOptions(tolerance="x"), "tolerance must be in (0, 1), got 'x'"),  # type: ignore[arg-type]
     "no instance group": (

@@ -1,6 +1,7 @@
 """What `polyrank.spark` does without a Spark: SQL, kernels and archives; tests/warehouse runs the rest."""
 
 import dataclasses
+import shutil
 import sys
 import zipfile
 from collections.abc import Callable
@@ -210,6 +211,17 @@ def test_bundle_is_shipped_once_for_each_content(toy_bundle: Path, tmp_path: Pat
         archive.extractall(tmp_path / place.parent)
     with LocalRanker(tmp_path / place) as ranker, LocalRanker(toy_bundle) as original:
         assert (ranker.version, ranker.signature) == (original.version, original.signature)
+
+
+def test_shipped_version_is_still_that_version(toy_bundle: Path, tmp_path: Path) -> None:
+    shutil.copytree(toy_bundle, tmp_path / "toy" / "7")
+    (tmp_path / "toy" / "config.pbtxt").touch()
+    context = Context("version")
+    place = ship(context, tmp_path / "toy" / "7")  # type: ignore[arg-type]
+    with zipfile.ZipFile(context.archives[0]) as archive:
+        archive.extractall(tmp_path / Path(place).parent)
+    with LocalRanker(tmp_path / place) as ranker:
+        assert ranker.version == "7"
 
 
 def test_bundle_without_files_is_refused(tmp_path: Path) -> None:

@@ -127,11 +127,11 @@ def test_side_without_two_rows_is_refused(moments: list[int], config: dict[str, 
             pa.chunked_array([["2026-07-01"], ["2026-07-01T00:00:00Z"]]),
             "time column 'at' holds '2026-07-01T00:00:00Z' at row 2; times without a zone, as in row 1, expected",
         ),
-        (pa.array([True]), "time column 'at' holds bool; integers or timestamps expected"),
-        ([1, "2"], "time column 'at' holds '2' (str) at row 2 beside int; integers or timestamps of one kind expected"),
+        (pa.array([True]), "time column 'at' holds bool; whole numbers, timestamps, dates or ISO 8601 text expected"),
+        ([1, "2"], "time column 'at' holds '2' (str) at row 2 beside int; times of one kind expected"),
         (
             columns_of([{"at": NOON}, {"at": NOON.replace(tzinfo=None)}], ["at"])["at"],
-            "time column 'at' holds 2026-07-01 12:00:00 (datetime without zone) at row 2 beside datetime with zone; i",
+            "time column 'at' holds 2026-07-01 12:00:00 (datetime without zone) at row 2 beside datetime with zone; t",
         ),
         (
             columns_of(pd.DataFrame({"at": [NOON.replace(tzinfo=None), None, NOON]}, dtype=object), ["at"])["at"],
@@ -145,6 +145,25 @@ def test_side_without_two_rows_is_refused(moments: list[int], config: dict[str, 
 def test_wrong_times_are_refused(column: Any, message: str) -> None:
     with pytest.raises(DataError, match=f"^{re.escape(message)}"):
         Times(schema_with(time="at")).read(column)
+
+
+TEXTS = pa.array(["2026-07-01T00:00:00Z", "2026-07-02T00:00:00Z"])
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        TEXTS.cast(pa.string_view()),
+        TEXTS.dictionary_encode(),
+        pa.chunked_array([TEXTS.dictionary_encode()]),
+        pa.DictionaryArray.from_arrays(pa.array([0, 1]), TEXTS.cast(pa.string_view())),
+        TEXTS.cast(pa.timestamp("s", "UTC")).dictionary_encode(),
+    ],
+    ids=lambda column: str(column.type),
+)
+def test_views_and_dictionaries_are_read_as_what_they_hold(column: Any) -> None:
+    expected = [int(dt.datetime(2026, 7, day, tzinfo=dt.UTC).timestamp()) * 1000 for day in (1, 2)]
+    assert Times(schema_with(time="at")).read(column).tolist() == expected
 
 
 def test_zone_of_the_first_piece_holds_for_later_ones() -> None:

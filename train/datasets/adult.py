@@ -6,6 +6,8 @@ UCI Machine Learning Repository, data set 2, CC BY 4.0.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from polyrank.arguments import path
+
 from .census_rows import equals, read_people
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ def load(folder: str | Path) -> "pa.Table":
     import pyarrow as pa
 
     types = {name: pa.int64() if name in INTEGERS else pa.string() for name in COLUMNS}
-    table = read_people(Path(folder), "adult", types, home=HOME)
+    table = read_people(path("folder", folder), "adult", types, home=HOME)
     return table.append_column("never_married", equals(table["marital_status"], "Never-married"))
 
 

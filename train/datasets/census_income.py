@@ -6,6 +6,8 @@ UCI Machine Learning Repository, data set 117, CC BY 4.0.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from polyrank.arguments import path
+
 from .census_rows import equals, read_people
 
 if TYPE_CHECKING:
@@ -88,7 +90,7 @@ def load(folder: str | Path) -> "pa.Table":
     import pyarrow as pa
 
     types = {name: pa.int64() if name in INTEGERS else pa.string() for name in COLUMNS}
-    table = read_people(Path(folder), "census-income", types | {"instance_weight": pa.float64()}, home=HOME)
+    table = read_people(path("folder", folder), "census-income", types | {"instance_weight": pa.float64()}, home=HOME)
     return table.append_column("never_married", equals(table["marital_stat"], "Never married"))
 
 

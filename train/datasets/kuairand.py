@@ -6,6 +6,7 @@ Gao et al., KuaiRand: An Unbiased Sequential Recommendation Dataset with Randoml
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from polyrank.arguments import path
 from polyrank.errors import DataError
 from polyrank.train.sources import read_rows
 
@@ -26,7 +27,7 @@ def load(folder: str | Path) -> "pa.Table":
     Raises:
         DataError: a file is missing or damaged, or names a user or video that its table lacks.
     """
-    folder = Path(folder)
+    folder = path("folder", folder)
     needed = ("time_ms", "user_id", "video_id", "play_time_ms", "duration_ms")
     table = _read(folder / "interactions.parquet", *needed).sort_by("time_ms")
     table = attach(table, _read(folder / "users.parquet", "user_id"), "user_id")

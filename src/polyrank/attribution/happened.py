@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.canonical.arrow import unpacked
 from polyrank.errors import RowError
 from polyrank.fingerprint import MISSING, fingerprint, fingerprint_cross
 from polyrank.impressions import REQUEST_ID
@@ -146,6 +147,7 @@ def _rest(table: "pa.Table", names: Sequence[str]) -> Keys:
 def _as_texts(column: Any) -> Any:
     import pyarrow as pa
 
+    column = unpacked(column)
     kind = column.type
     plain = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_string(kind)
     if plain or pa.types.is_large_string(kind):

@@ -57,6 +57,14 @@ def decoded(column: Any) -> Any:
     return pa.chunked_array([_without_views(chunk.dictionary).take(chunk.indices) for chunk in column.chunks])
 
 
+def unpacked(column: Any) -> Any:
+    """Return a column as a ChunkedArray out of its dictionaries and views of text, if it has any."""
+    import pyarrow as pa
+
+    column = decoded(import_arrow(column))
+    return column.cast(pa.large_string()) if pa.types.is_string_view(column.type) else column
+
+
 def shown(array: Any, row: int) -> object:
     """Return the value at `row` for a message, its type's name where Python has no such value."""
     try:

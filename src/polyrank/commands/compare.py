@@ -99,15 +99,12 @@ def _with_costs(found: "Comparison") -> "Comparison":
 
 
 def _onnx_answerer(run: Path, folder: Path) -> "Answerer":
-    import onnxruntime
-
     from polyrank.export import ExportOptions, export_onnx
+    from polyrank.export.answers import open_session
 
     out = Path(tempfile.mkdtemp(dir=folder)) / "bundle"
     bundle = export_onnx(run, out=out, options=ExportOptions(requests=None))
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = 1, 3
-    session = onnxruntime.InferenceSession(str(bundle.model_file), options, providers=["CPUExecutionProvider"])
+    session = open_session(bundle.model_file, threads=1)
     return lambda batch: session.run(None, batch.named())
 
 

@@ -95,12 +95,11 @@ def _explore(args: argparse.Namespace) -> int:
     import msgspec
 
     from polyrank.export.exploring import BATCH_SIZES, explore, recommended
-    from polyrank.export.exporting import sign
     from polyrank.export.releases import resolve_target
     from polyrank.models import TrainedRanker
 
     target = resolve_target(args.triton, args.onnxruntime)
-    choices = explore(TrainedRanker.load(args.run_directory), args.run_directory, target, sign)
+    choices = explore(TrainedRanker.load(args.run_directory), args.run_directory, target)
     best = recommended(choices)
     if args.json:
         report = {"choices": choices, "recommended": best.precision}

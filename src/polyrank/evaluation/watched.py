@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from polyrank.canonical.arrow import unpacked
 from polyrank.errors import DataError
 from polyrank.features import CategoricalFeature
 from polyrank.schema import Schema
@@ -36,7 +37,7 @@ class WatchedColumns:
             ConfigError: a column that was asked for is of a type whose values part no rows.
         """
         for name, pieces in list(self._pieces.items()):
-            column = rows.column(name).combine_chunks()
+            column = unpacked(rows.column(name)).combine_chunks()
             check_parting(name, column.type)
             if name in self._values and not self._is_of_few(name, column):
                 del self._pieces[name]

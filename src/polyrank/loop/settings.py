@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
+from polyrank import arguments
 from polyrank.errors import ConfigError
 from polyrank.files import local_path
 from polyrank.located import load_toml
@@ -64,7 +65,7 @@ class Loop:
             ConfigError: the file cannot be read, is not TOML, or holds a wrong key or value.
             SchemaError: the schema is wrong, or names no time column.
         """
-        path = Path(path)
+        path = arguments.path("path", path)
         settings = load_toml(path, Settings, "loop settings")
         home = path.parent
         schema = Schema.load(home / settings.loop.schema)

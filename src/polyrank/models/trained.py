@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from polyrank.arguments import path
 from polyrank.decoding import decode_toml
 from polyrank.encoder import Batch, Encoder
 from polyrank.errors import DataError
@@ -66,12 +67,14 @@ class TrainedRanker:
     labels: NDArray[np.float32] | None = None
 
     @classmethod
-    def load(cls, run: Path) -> "TrainedRanker":
+    def load(cls, run: str | Path) -> "TrainedRanker":
         """Read a run directory.
 
         Raises:
+            ConfigError: `run` is no path.
             DataError: `run` is no complete run directory, or its files do not fit one another.
         """
+        run = path("run", run)
         if run.name.endswith(PARTIAL_SUFFIX):
             raise DataError(f"{run} is what an interrupted training left; train it anew: polyrank train")
         for name in (SCHEMA_FILE, CONFIG_FILE, WEIGHTS_FILE, SAMPLE_FILE):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from polyrank.errors import OutputError, RepositoryError
 from polyrank.reasons import system_reason
 from polyrank.staging import staged_file
+from polyrank.triton_config import CONFIG_FILE, published_version
 
 if TYPE_CHECKING:
     from pyspark import SparkContext
@@ -41,13 +42,16 @@ def ship(context: "SparkContext", bundle: Path) -> str:
         OutputError: there is no room for the archive in the folder of temporary files.
     """
     files = [bundle / "signature.json", *sorted(bundle.glob("model.onnx*"))]
-    version = bundle.name if bundle.name.isdigit() else _UNVERSIONED
+    version = str(published_version(bundle) or _UNVERSIONED)
     try:
         name = f"polyrank-{_digest(files)}-{version}"
         archive = _folder(context.applicationId) / f"{name}.zip"
         if not archive.exists():
             with staged_file(archive) as partial:
-                _pack(files, version, partial)
+                packed = {f"{version}/{file.name}": file for file in files}
+                if version != _UNVERSIONED:  # by which a ranker there knows that it is a version
+                    packed[CONFIG_FILE] = bundle.absolute().parent / CONFIG_FILE
+                _pack(packed, partial)
         if archive not in _added:
             context.addArchive(archive.as_uri())
             _added.add(archive)
@@ -64,11 +68,11 @@ def _folder(application: str) -> Path:
     return Path(_folders[application].name)
 
 
-def _pack(files: list[Path], folder: str, archive: Path) -> None:
+def _pack(files: dict[str, Path], archive: Path) -> None:
     # Stored as they are: weights do not get smaller, and take minutes to be packed.
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:
-        for file in files:
-            packed.write(file, f"{folder}/{file.name}")
+        for name, file in files.items():
+            packed.write(file, name)
 
 
 def shipped(place: str) -> "LocalRanker":

@@ -7,6 +7,7 @@ data stay where they are.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from polyrank.arguments import path
 from polyrank.train.datasets.delimited import AGAIN
 from polyrank.train.datasets.joins import attach
 
@@ -32,7 +33,7 @@ def load(folder: str | Path) -> "pa.Table":
         DataError: the folder is none of MovieLens, a file is missing or damaged, or a rating names a user or movie that
             its file lacks.
     """
-    folder = Path(folder)
+    folder = path("folder", folder)
     form = recognise(folder)
     order = [(name, "ascending") for name in ("time_s", "user_id", "movie_id")]
     table = _with_labels(form.read_ratings(folder)).sort_by(order)
