@@ -110,18 +110,35 @@ def _sample(schema: Schema, rows: Rows | str | Path, *, with_labels: bool) -> tu
         DataError: there is no row, or one does not fit the schema.
     """
     names = schema.training_columns if with_labels else schema.feature_columns
-    if isinstance(rows, str | Path):
-        wanted = Wanted(columns=names, text=schema.text_columns, integers=schema.integer_columns)
-        piece = next(scan(location(rows), wanted))
+    if not isinstance(rows, str | Path):
+        return _encoded(schema, rows, names, SAMPLE_ROWS, with_labels=with_labels)
+    wanted = Wanted(columns=names, text=schema.text_columns, integers=schema.integer_columns)
+    parts, left = [], SAMPLE_ROWS
+    for piece in scan(location(rows), wanted):
         with piece.named():
-            return _encoded(schema, piece.table[:SAMPLE_ROWS], names, with_labels=with_labels)
-    return _encoded(schema, rows[:SAMPLE_ROWS], names, with_labels=with_labels)
+            parts.append(_encoded(schema, piece.table, names, left, with_labels=with_labels))
+        left -= len(parts[-1][0])
+        if left == 0:
+            break
+    return _joined([batch for batch, _ in parts]), _stacked([labels for _, labels in parts])
+
+
+def _joined(batches: Sequence[Batch]) -> Batch:
+    ids, dense = ([getattr(batch, name) for batch in batches] for name in ("ids", "dense"))
+    return Batch(np.concatenate(ids), np.concatenate(dense), _stacked([batch.weights for batch in batches]))
+
+
+def _stacked(arrays: Sequence[NDArray[np.float32] | None]) -> NDArray[np.float32] | None:
+    """Join arrays of rows; all of them are None where a schema has no such."""
+    found = [array for array in arrays if array is not None]
+    return np.concatenate(found) if found else None
 
 
 def _encoded(
-    schema: Schema, rows: Rows, names: Sequence[str], *, with_labels: bool
+    schema: Schema, rows: Rows, names: Sequence[str], most: int, *, with_labels: bool
 ) -> tuple[Batch, NDArray[np.float32] | None]:
-    columns = columns_of(rows, names)
+    """Encode rows, of which the first `most` count."""
+    columns = {name: column[:most] for name, column in columns_of(rows, names).items()}
     return Encoder(schema).encode_columns(columns), label_matrix(schema, columns) if with_labels else None
 
 

@@ -31,8 +31,8 @@ class NodeTime(msgspec.Struct, frozen=True, kw_only=True):
     share: float
 
 
-def profile(model: Path, inputs: Mapping[str, NDArray[Any]], *, threads: int = 1) -> tuple[NodeTime, ...]:
-    """Run a graph 50 times on the CPU, and return the nodes that take longest first.
+def profile(model: Path, inputs: Mapping[str, NDArray[Any]]) -> tuple[NodeTime, ...]:
+    """Run a graph 50 times on one core, and return the nodes that take longest first.
 
     Raises:
         MissingExtraError: onnxruntime is not installed.
@@ -43,21 +43,13 @@ def profile(model: Path, inputs: Mapping[str, NDArray[Any]], *, threads: int = 1
         raise MissingExtraError("profiling needs onnxruntime; pip install 'polyrank[export,cpu]'") from err
     with tempfile.TemporaryDirectory() as folder:
         options = onnxruntime.SessionOptions()
-        options.log_severity_level, options.intra_op_num_threads = 3, threads
+        options.log_severity_level, options.intra_op_num_threads = 3, 1
         options.enable_profiling, options.profile_file_prefix = True, str(Path(folder, "profile"))
         session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
         for _ in range(WARM_UP + RUNS):
             session.run(None, dict(inputs))
         events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
     return _by_node(events)
-
-
-def by_operator(nodes: tuple[NodeTime, ...]) -> dict[str, float]:
-    """Add the times up by kind of operator, in microseconds, the longest first."""
-    found: dict[str, float] = collections.defaultdict(float)
-    for node in nodes:
-        found[node.operator] += node.time_us
-    return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
 def _by_node(events: list[dict[str, Any]]) -> tuple[NodeTime, ...]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from typing import Literal, get_args
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -206,6 +206,3 @@ Task = BinaryTask | RegressionTask | OrdinalTask | MulticlassTask | CountTask
 def kind_of(task: Task) -> str:
     """Return the kind, as it is written in the schema."""
     return str(type(task).__struct_config__.tag)
-
-
-TASK_KINDS: tuple[str, ...] = tuple(str(kind.__struct_config__.tag) for kind in get_args(Task))

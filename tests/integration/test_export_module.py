@@ -9,6 +9,7 @@ import fsspec
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.dataset
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 import polyrank as pr
 from polyrank.errors import ConfigError, DataError, ExportError, ParityError, PolyrankError
 from polyrank.export import ExportOptions, export_module
+from polyrank.export.modules import SAMPLE_ROWS, _sample
 from polyrank.signature import Precision
 
 ITEMS = 50
@@ -114,6 +116,27 @@ def test_files_and_tables_give_the_same_bundle(tmp_path: Path) -> None:
     of_table = export_module(Elsewhere(), SCHEMA, rows(), out=tmp_path / "b")
     assert of_file.model_file.read_bytes() == of_table.model_file.read_bytes()
     assert of_file.signature == of_table.signature
+
+
+def test_files_give_as_many_rows_as_are_asked_for(tmp_path: Path) -> None:
+    pq.write_table(rows(150), tmp_path / "a.parquet")
+    pq.write_table(rows(5000)[150:], tmp_path / "b.parquet")
+    sample, labels = _sample(SCHEMA, tmp_path, with_labels=True)
+    whole = pa.concat_tables([rows(150), rows(5000)[150:]])
+    expected_sample, expected_labels = _sample(SCHEMA, whole, with_labels=True)
+    assert len(sample) == SAMPLE_ROWS
+    np.testing.assert_array_equal(sample.ids, expected_sample.ids)
+    np.testing.assert_array_equal(sample.dense, expected_sample.dense)
+    np.testing.assert_array_equal(labels, expected_labels)
+
+
+def test_rows_that_cannot_be_sliced_are_read(tmp_path: Path) -> None:
+    pq.write_table(rows(20), tmp_path / "a.parquet")
+    data = pyarrow.dataset.dataset(tmp_path)
+    sample, _ = _sample(SCHEMA, data.scanner().to_reader(), with_labels=False)
+    assert len(sample) == 20
+    with pytest.raises(DataError, match=r"^rows must be a pyarrow table, a pandas or polars frame or a list of dicts"):
+        _sample(SCHEMA, 7, with_labels=False)  # type: ignore[arg-type]
 
 
 def test_id_follows_schema_and_weights(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from polyrank.errors import SchemaError
 from polyrank.schema import Schema
 from polyrank.tasks import (
     MAX_CLASSES,
-    TASK_KINDS,
     BinaryTask,
     CountTask,
     MulticlassTask,
@@ -31,8 +30,8 @@ FEATURE = '[[features]]\nname = "user"\nkind = "categorical"\ndtype = "int64"\nn
 
 
 def test_every_kind_has_a_name() -> None:
-    assert TASK_KINDS == ("binary", "regression", "ordinal", "multiclass", "count")
-    assert [kind_of(task) for task in (CLICK, PLAIN, STARS, GENRE, PLAYS)] == list(TASK_KINDS)
+    found = [kind_of(task) for task in (CLICK, PLAIN, STARS, GENRE, PLAYS)]
+    assert found == ["binary", "regression", "ordinal", "multiclass", "count"]
 
 
 @pytest.mark.parametrize(
