@@ -40,7 +40,7 @@ def test_cache_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch: p
 
 
 def test_pip_inherits_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    inherited = []
+    inherited: list[str] = []
 
     def run(_: object, **options: Any) -> subprocess.CompletedProcess[str]:
         inherited.extend(str(Path(f"/proc/self/fd/{lock}").readlink()) for lock in options["pass_fds"])
