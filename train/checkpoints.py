@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from polyrank.errors import DataError, OutputError
+from polyrank.errors import DataError, OtherTrainingError, OutputError
 from polyrank.schema import Schema
 
 from .checkpoint_file import Checkpoint, read_checkpoint, read_values, write_checkpoint
@@ -103,7 +103,8 @@ class Checkpoints:
         """Return the checkpoint to go on from; None where there is none, or it is not to be used.
 
         Raises:
-            DataError: it is damaged, or that of another training; the message names what differs.
+            DataError: it is damaged.
+            OtherTrainingError: it is that of another training; the message names what differs.
         """
         if not self._is_used:
             return None
@@ -137,7 +138,7 @@ def _read_matching(path: Path, identity: dict[str, Any]) -> Checkpoint:
     difference = _difference(found.values["identity"], identity, "")
     if difference is not None:
         where, there, here = difference
-        raise DataError(
+        raise OtherTrainingError(
             f"checkpoint {path} is of another training: {where} is {there} there and {here} here; train with what it "
             f"was made of, or remove it"
         )

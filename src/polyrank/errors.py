@@ -51,6 +51,10 @@ class DivergedError(DataError):
     """A training has left the finite numbers: lower its learning rates."""
 
 
+class OtherTrainingError(DataError):
+    """A checkpoint is of another training: train with what it was made of, or remove it."""
+
+
 class OutputError(PolyrankError, OSError):
     """A result cannot be written: choose another place, or make room."""
 

@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from polyrank.impressions import Journal
+
 SCHEMA = """
 name = "shop"
 time = "time_ms"
@@ -136,3 +138,21 @@ class Shop:
         for what, table in (("impressions", pa.table(shown)), ("outcomes", outcomes)):
             (self.folder / what).mkdir(exist_ok=True)
             pq.write_table(table, self.folder / what / name)
+
+
+def leave_journal(impressions: Path) -> None:
+    """Put in the place of a file of impressions the journal of a writer that died."""
+    table = pq.read_table(impressions)
+    impressions.unlink()
+    journal = Journal(impressions.parent, table.schema, 0.0)
+    for batch in table.to_batches():
+        journal.append(batch)
+    journal.flush()
+    journal.forget()
+
+
+def with_items(shop: Shop) -> None:
+    """Give the loop a table of items, which impressions have it all without."""
+    pq.write_table(pa.table({"item_id": np.arange(ITEMS)}), shop.folder / "items.parquet")
+    text = shop.settings.read_text()
+    shop.settings.write_text(text.replace('outcomes = "outcomes"', 'outcomes = "outcomes"\nitems = "items.parquet"'))

@@ -88,6 +88,24 @@ def test_wrong_options_are_refused_in_a_line(options: tuple[str, ...], message: 
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ("--shares", "control=one"),
+            "--shares must be NAME=SHARE,..., such as control=1,treatment=1, got 'control=one'",
+        ),
+        (("--size", "-0.01"), "--size must be above 0 and finite, got -0.01"),
+    ],
+)
+def test_sizes_and_shares_are_checked_before_rows_are_read(
+    options: tuple[str, ...], message: str, capsys: Capture
+) -> None:
+    Path("rows.parquet").unlink()
+    assert ab(*options) == 1
+    assert capsys.readouterr().err == f"polyrank: {message}\n"
+
+
 def test_shares_of_interleaved_lists_are_wrong_usage(capsys: Capture) -> None:
     with pytest.raises(SystemExit) as ended:
         ab("--interleaved", "--size", "1")

@@ -67,7 +67,9 @@ def test_all_rows_after_now_are_refused(tmp_path: Path) -> None:
 
 
 def test_rows_from_after_their_end_are_refused() -> None:
-    with pytest.raises(ConfigError, match="since must be before until, got 2026-01-01 00:00:09"):
+    with pytest.raises(
+        ConfigError, match="since must be before until, 2026-01-01 00:00:09 UTC, got 2026-01-01 00:00:09 UTC"
+    ):
         join(SHOP, "impressions", "outcomes", JoinOptions(since=at(9), until=at(9)))
 
 

@@ -112,6 +112,27 @@ def test_clicks_are_weighed_by_their_place(tmp_path: Path) -> None:
     assert table["weight"].to_pylist() == [1.0, 2.0, 1.0, 4.0]
 
 
+def test_rows_without_a_click_need_no_place_to_weigh(tmp_path: Path) -> None:
+    POSITIONS.save(tmp_path / "positions.json")
+    impressions = shown([("r", 1, item, 0) for item in (7, 8)])
+    impressions = impressions.set_column(
+        impressions.column_names.index("rank"), "rank", pa.array([1, None], pa.int32())
+    )
+    options = JoinOptions(positions=tmp_path / "positions.json", until=at(9_000))
+    assert join(WEIGHED, *write(tmp_path, impressions, CLICK), options).table["weight"].to_pylist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(("rank", "held"), [(None, "is missing"), (0, "holds 0")])
+def test_click_whose_place_is_not_known_is_refused(tmp_path: Path, rank: int | None, held: str) -> None:
+    POSITIONS.save(tmp_path / "positions.json")
+    impressions = ONE.set_column(ONE.column_names.index("rank"), "rank", pa.array([rank], pa.int32()))
+    options = JoinOptions(positions=tmp_path / "positions.json", until=at(9_000))
+    with pytest.raises(
+        DataError, match=f"column 'rank' {held} for a click on what was shown at 2026-01-01 .*; places from 1 expected"
+    ):
+        join(WEIGHED, *write(tmp_path, impressions, CLICK), options)
+
+
 def test_without_positions_rows_weigh_alike(tmp_path: Path) -> None:
     assert join(WEIGHED, *write(tmp_path, ONE, CLICK)).table["weight"].to_pylist() == [1.0]
 
@@ -201,7 +222,7 @@ REFUSED = {
         shown([("r", 1, 7, 0)], place=[1]),
         CLICK,
         {"position": "place"},
-        "impressions have a column 'place', which a join gives with positions; leave it out",
+        "impressions have a column 'place', which a join gives with position; leave it out",
     ),
     "time in another unit": (
         ONE,

@@ -188,6 +188,19 @@ def test_printing_and_writing_exclude_one_another(repository: Path, capsys: pyte
     assert "argument --write-deploy: not allowed with argument --print-docker" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "given", ["--locked-down", "--model=ranker", "--grpc-port=9001", "--tls-key=k.pem", "--triton-option=a=1"]
+)
+def test_option_that_written_files_would_lack_is_refused(
+    given: str, repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["serve", str(repository), "--write-deploy", str(tmp_path / "deploy"), given])
+    option = given.split("=", maxsplit=1)[0]
+    assert f"argument {option}: not allowed with --write-deploy; leave it out" in capsys.readouterr().err
+    assert not (tmp_path / "deploy").exists()
+
+
 def test_folder_that_exists_is_not_written_into(repository: Path, tmp_path: Path) -> None:
     (tmp_path / "deploy").mkdir()
     (tmp_path / "deploy" / "mine").touch()

@@ -262,3 +262,10 @@ def test_share_of_unknown_error_rests_on_one_row() -> None:
 @pytest.mark.parametrize(("share", "exact"), [(1 + 2.0**-52, 1.0), (-(2.0**-60), 0.0)])
 def test_share_that_is_rounded_beyond_one_is_one(share: float, exact: float) -> None:
     assert share_interval(share, 1e-17, 0.95, rows=20, units=20) == share_interval(exact, 0.0, 0.95, rows=20, units=20)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_classes_that_even_each_other_out_have_no_error(seed: int) -> None:
+    hits = np.random.default_rng(seed).normal(size=12)
+    groups, positive = np.tile(np.arange(12), 2), np.repeat([True, False], 12)
+    assert class_error(np.concatenate([hits, -hits]), groups, positive) == pytest.approx(0, abs=1e-7)

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from polyrank.errors import DataError, RequestError
 from polyrank.evaluation import reading
+from polyrank.evaluation.keys import Keys, keys_of
 from polyrank.evaluation.options import EvaluationOptions
-from polyrank.evaluation.reading import Keys, ReadRows, keys_of, known_values, read_rows
+from polyrank.evaluation.reading import ReadRows, known_values, read_rows
 from polyrank.files import Piece, Wanted
 from polyrank.labels import groups
 from polyrank.metrics.evaluation import group_codes
@@ -36,7 +37,9 @@ def read(
 ) -> ReadRows:
     options = options or few()
     rows = written(folder, *pieces)
-    return read_rows(Formula(schema), rows, options, keys_of(schema, options), evaluated=marks)
+    return read_rows(
+        Formula(schema), rows, options, keys_of(schema, user=options.user, item=options.item), evaluated=marks
+    )
 
 
 def changed(table: pa.Table, **columns: Any) -> pa.Table:
@@ -285,7 +288,7 @@ def test_answer_that_is_no_number_is_told_with_its_row(tmp_path: Path, task: str
 
     rows, marks = written(tmp_path, *PIECES), np.arange(200) % 5 == 0
     with pytest.raises(DataError) as caught:
-        read_rows(Formula(SCHEMA, broken), rows, few(), keys_of(SCHEMA, few()), evaluated=marks)
+        read_rows(Formula(SCHEMA, broken), rows, few(), keys_of(SCHEMA), evaluated=marks)
     assert str(caught.value) == (
         f"{rows}/1.parquet: the answer for task {task!r} is {value} at row 36; a finite number expected: "
         "correct the row's features, or train anew with a lower learning rate"
@@ -327,15 +330,15 @@ def test_csv_files_are_read_in_their_encoding(tmp_path: Path) -> None:
 
 
 def test_users_are_the_groups_unless_named() -> None:
-    assert keys_of(SCHEMA, few()) == Keys("user", "item")
-    assert keys_of(schema_of(CLICK, extra='group = "session"'), few()) == Keys("session", "item")
-    assert keys_of(SCHEMA, few(user="country", item="hour")) == Keys("country", "hour")
+    assert keys_of(SCHEMA) == Keys("user", "item")
+    assert keys_of(schema_of(CLICK, extra='group = "session"')) == Keys("session", "item")
+    assert keys_of(SCHEMA, user="country", item="hour") == Keys("country", "hour")
 
 
 def test_users_without_groups_are_the_first_feature_of_users() -> None:
-    assert keys_of(schema_of(CLICK), few()) == Keys("user", "item")
+    assert keys_of(schema_of(CLICK)) == Keys("user", "item")
 
 
 def test_schema_without_such_features_names_nobody() -> None:
     schema = schema_of(CLICK, features='{ name = "price", kind = "numeric" }')
-    assert keys_of(schema, few()) == Keys(None, None)
+    assert keys_of(schema) == Keys(None, None)

@@ -1,5 +1,6 @@
 """`polyrank loop`: what it prints, writes and exits with."""
 
+import errno
 import json
 import re
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from artefacts.loop_cycles import record, rows_found
 from artefacts.shop_logs import LOOP, SCHEMA, Shop
 
 from polyrank.__main__ import main
-from polyrank.errors import OutputError, RepositoryError, StepError
+from polyrank.errors import OutputError, RepositoryError, ServerUnavailableError, StepError
 from polyrank.located import load_toml
 from polyrank.loop import Cycle, Loop, Settings, follow, run_loop
 from polyrank.loop.findings import DriftFound
@@ -258,6 +259,26 @@ def test_damaged_record_is_one_line(shop: Shop, capsys: pytest.CaptureFixture[st
     cycle.file("rows").write_text("[]")
     assert loop(shop.settings.name) == 1
     assert capsys.readouterr().err.startswith("polyrank: loop/cycles/000001/01-rows.json is no record of a step: ")
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [
+        (ServerUnavailableError("No server answers at a:1; start it"), "No server answers at a:1; start it"),
+        (OSError(errno.ENOSPC, "No space left on device"), "no space left on device"),
+        (OSError(errno.EIO, "Input/output error", "rows"), "rows: input/output error"),
+    ],
+)
+def test_failures_are_told_in_their_own_words(
+    failure: OSError, reason: str, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(RowsStep, "run", refused)
+    with pytest.raises(StepError) as failed:
+        list(run_loop(Loop.load(shop.settings)))
+    assert str(failed.value) == f"cycle 1, rows: {reason}"
 
 
 def test_failures_name_settings_and_no_option(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from artefacts.loop_cycles import hour, record, rows_found, train_found
-from artefacts.shop_logs import BEGIN_S, LOOP, Shop
+from artefacts.shop_logs import BEGIN_S, LOOP, Shop, leave_journal, with_items
 
 from polyrank.attribution import JoinOptions, join
 from polyrank.errors import DataError
@@ -133,6 +133,19 @@ def test_rows_of_the_hold_out_alone_do_not_train(tmp_path: Path) -> None:
 def test_missing_files_are_waited_for(tmp_path: Path) -> None:
     shop = Shop.open(tmp_path)
     assert waits(shop).startswith(f"impressions: {tmp_path}/impressions does not exist; give a file")
+
+
+def test_impressions_of_a_writer_that_died_are_taken(shop: Shop) -> None:
+    before = found(shop).new
+    leave_journal(next((shop.folder / "impressions").iterdir()))
+    assert found(shop).new == before
+
+
+def test_record_of_rows_names_items_and_positions_too(shop: Shop) -> None:
+    with_items(shop)
+    result = run(shop)
+    assert isinstance(result, Done)
+    assert [path.name for path in result.inputs] == ["impressions", "outcomes", "items.parquet"]
 
 
 def test_next_cycle_begins_where_the_last_one_ended(shop: Shop) -> None:

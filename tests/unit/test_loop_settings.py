@@ -156,6 +156,25 @@ def test_schema_without_a_time_column_is_refused(tmp_path: Path) -> None:
         Loop.load(shop.settings)
 
 
+USER = next(line for line in SCHEMA.splitlines() if 'name = "user_id"' in line)
+
+
+def without_users(shop: Shop) -> Shop:
+    (shop.folder / "schema.toml").write_text(SCHEMA.replace('group = "user_id"', "").replace(USER, ""))
+    return shop
+
+
+def test_watched_tasks_need_a_column_of_users(tmp_path: Path) -> None:
+    shop = without_users(Shop.open(tmp_path))
+    with pytest.raises(ConfigError, match=r"\$\.rows\.user must name the column of users, by whom tasks are watched: "):
+        Loop.load(shop.settings)
+
+
+@pytest.mark.parametrize(("old", "new"), [("[train]", 'user = "user_id"\n[train]'), ("[watch]", "[watch]\ntasks = []")])
+def test_users_may_be_named_or_nothing_watched(tmp_path: Path, old: str, new: str) -> None:
+    assert Loop.load(without_users(Shop.open(tmp_path, changed(old, new))).settings).model == "shop"
+
+
 def test_schema_that_is_missing_is_named(tmp_path: Path) -> None:
     shop = Shop.open(tmp_path)
     (tmp_path / "schema.toml").unlink()

@@ -36,6 +36,9 @@ from polyrank.loop.steps.rollback import RollbackStep
 from polyrank.loop.steps.train import TrainStep, start_of
 from polyrank.loop.steps.verify import VerifyStep
 from polyrank.models import TrainedRanker
+from polyrank.run_record import CONFIG_FILE
+from polyrank.train import TrainConfig
+from polyrank.train.checkpoints import checkpoint_path
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +90,10 @@ def change(shop: Shop, old: str, new: str, file: str = "loop.toml") -> None:
     text = (shop.folder / file).read_text()
     assert old in text
     (shop.folder / file).write_text(text.replace(old, new))
+
+
+def cut_off(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def move_prices(shop: Shop) -> None:
@@ -166,6 +173,21 @@ def test_run_that_is_there_is_not_trained_again(shop: Shop) -> None:
 def test_run_of_other_settings_is_trained_anew(shop: Shop) -> None:
     change(shop, "batch_size = 64", "batch_size = 128", "train.toml")
     assert rerun(shop, TrainStep(), TrainFound).run_id != recorded(shop, TrainFound).run_id
+
+
+def test_checkpoint_of_other_settings_is_trained_anew(shop: Shop) -> None:
+    run = folder(shop) / "run"
+    shutil.rmtree(run)
+    change(shop, "epochs = 2", "epochs = 4", "train.toml")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("polyrank.train.run._write", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            rerun(shop, TrainStep(), TrainFound)
+    assert checkpoint_path(run).is_file()
+    change(shop, "epochs = 4", "epochs = 2", "train.toml")
+    assert rerun(shop, TrainStep(), TrainFound).outcome == "trained"
+    assert TrainConfig.load(run / CONFIG_FILE).epochs == 2
+    assert not checkpoint_path(run).exists()
 
 
 def test_version_of_no_run_of_the_loop_is_trained_cold_beside(shop: Shop) -> None:
@@ -301,6 +323,12 @@ def test_version_whose_files_changed_is_not_proven(shop: Shop) -> None:
         rerun(shop, VerifyStep(), VerifyFound)
 
 
+def test_version_that_is_not_live_any_more_is_not_proven(shop: Shop) -> None:
+    publish(folder(shop) / "bundle", shop.folder / "models")
+    found = rerun(shop, VerifyStep(), VerifyFound)
+    assert (found.outcome, found.ends, found.reason) == ("superseded", True, "version 3 is live, and not version 2")
+
+
 def test_server_that_answers_otherwise_is_not_proven(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     check = LiveCheck(
         model="shop",
@@ -316,11 +344,12 @@ def test_server_that_answers_otherwise_is_not_proven(shop: Shop, monkeypatch: py
     server = types.SimpleNamespace(url="localhost:8000")
     monkeypatch.setattr("polyrank.loop.steps.verify.control", lambda _loop: contextlib.nullcontext(server))
     monkeypatch.setattr("polyrank.export.check_live", lambda *_, **__: [check])
-    with pytest.raises(
-        ParityError,
-        match=r"shop version 2 at localhost:8000: output 'buy' differs by 2\.5e-01 \(limit 1e-05\); go back with",
-    ):
+    with pytest.raises(ParityError) as refused:
         rerun(shop, VerifyStep(), VerifyFound)
+    assert str(refused.value) == (
+        "shop version 2 at localhost:8000: output 'buy' differs by 2.5e-01 (limit 1e-05); go back with: "
+        f"polyrank rollback {shop.folder}/models --name shop --url localhost:8000"
+    )
 
 
 def test_damaged_version_that_is_live_is_named(shop: Shop) -> None:
@@ -345,7 +374,7 @@ def test_version_of_somebody_else_is_not_rolled_back(shop: Shop) -> None:
     publish(folder(shop) / "bundle", shop.folder / "models")
     found = rerun(shop, RollbackStep(), RollbackFound)
     assert (found.outcome, found.ends, found.version) == ("superseded", True, 3)
-    assert found.reason == "version 3 is live by now, which this loop did not publish"
+    assert found.reason == "version 3 is live, and not version 2"
 
 
 def test_next_cycle_after_a_rollback_starts_from_the_older_run(shop: Shop) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from artefacts.loop_cycles import hour, publish_found, publish_twice, record, rows_found, shop_bundle, with_repository
-from artefacts.shop_logs import LOOP, Shop
+from artefacts.shop_logs import LOOP, Shop, leave_journal, with_items
 
 from polyrank.errors import DataError
 from polyrank.export import rollback
@@ -161,6 +161,28 @@ def test_version_that_was_never_shown_compares_with_nothing(tmp_path: Path, repo
 def test_first_version_stays(shop: Shop) -> None:
     watched = found(shop, before=None)
     assert (watched.outcome, watched.reason) == ("kept", "there is no version before it to compare with")
+
+
+def test_classes_alone_leave_nothing_to_watch(shop: Shop) -> None:
+    schema = shop.folder / "schema.toml"
+    schema.write_text(schema.read_text().replace('kind = "binary"', 'kind = "multiclass", num_classes = 2'))
+    watched = found(shop)
+    assert (watched.outcome, watched.ends, watched.compared) == ("kept", True, "nothing")
+    assert watched.reason == "there is no task to watch; labels of classes have no mean"
+
+
+def test_impressions_of_a_writer_that_died_are_watched(shop: Shop) -> None:
+    shop.show(hours=(4, 8), rows=800, version=2, seed=1)
+    leave_journal(next((shop.folder / "impressions").glob("*-2-*")))
+    assert found(shop).impressions > 600
+
+
+def test_record_of_a_watch_names_the_items_too(shop: Shop) -> None:
+    with_items(shop)
+    shop.show(hours=(4, 8), rows=800, version=2, seed=1)
+    result = watch(shop)
+    assert isinstance(result, Done)
+    assert [path.name for path in result.inputs] == ["impressions", "outcomes", "items.parquet"]
 
 
 def test_version_that_is_not_live_any_more_is_not_watched(shop: Shop) -> None:

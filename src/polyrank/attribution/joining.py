@@ -138,7 +138,8 @@ class _Join:
         self._until = None if options.until is None else instant("until", options.until, schema.time_unit)
         self._since = EARLIEST if options.since is None else instant("since", options.since, schema.time_unit)
         if self._until is not None and self._since >= self._until:
-            raise ConfigError(f"since must be before until, got {as_datetime(self._since):%Y-%m-%d %H:%M:%S} UTC")
+            since, until = (f"{as_datetime(each):%Y-%m-%d %H:%M:%S} UTC" for each in (self._since, self._until))
+            raise ConfigError(f"since must be before until, {until}, got {since}")
 
     def plan(self, impressions: Location, outcomes: Location, progress: Progress) -> _Plan:
         files = Impressions(self._schema, impressions, self._keys)

@@ -4,8 +4,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from polyrank.errors import DataError
-from polyrank.evaluation.options import EvaluationOptions
-from polyrank.evaluation.reading import keys_of
+from polyrank.evaluation.keys import keys_of
 from polyrank.files import Location, Progress, Wanted, check_columns, heads, scan
 from polyrank.impressions import RANK, REQUEST_ID, SHOWN_AT
 from polyrank.schema import Schema
@@ -44,7 +43,7 @@ def join_keys(schema: Schema, options: JoinOptions, encoding: str) -> JoinKeys:
     Raises:
         DataError: the schema has no categorical feature of items, and no column of them is named.
     """
-    keys = keys_of(schema, EvaluationOptions(user=options.user, item=options.item))
+    keys = keys_of(schema, user=options.user, item=options.item)
     if keys.item is None:
         raise DataError("schema has no categorical feature of items; name the column of items, --item in the shell")
     named = [keys.item, *([] if keys.user is None else [keys.user])]

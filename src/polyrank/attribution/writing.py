@@ -61,11 +61,9 @@ class Labeller:
         weight = None if self._positions is None else self._schema.sample_weight
         # A feature of the place is asked with one place for all items, and learned with the one that each was shown at.
         asked = {RANK, *columns_of_halves(self._schema)[0]}
-        for column in (None if self._position in asked else self._position, weight):
+        for name, column in (("position", None if self._position in asked else self._position), ("positions", weight)):
             if column is not None and column in present:
-                raise DataError(
-                    f"impressions have a column {column!r}, which a join gives with positions; leave it out"
-                )
+                raise DataError(f"impressions have a column {column!r}, which a join gives with {name}; leave it out")
 
     def add(self, rows: "pa.Table", times: Instants, labels: LabelColumns) -> "pa.Table":
         """Return the rows [N] with all columns; labels are float32 [N] each."""
@@ -104,9 +102,28 @@ class Labeller:
         """
         weights = np.ones(rows.num_rows, np.float32)
         if self._positions is not None:
-            clicked = labels[self._label] == 1
-            weights[clicked] = self._positions.weights(np.asarray(numbers(rows[RANK], RANK), np.int64))[clicked]
+            clicked = np.flatnonzero(labels[self._label] == 1)
+            weights[clicked] = self._positions.weights(_places(rows, clicked))
         return weights
+
+
+def _places(rows: "pa.Table", clicked: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return where clicked rows were shown, int64 [clicked].
+
+    Raises:
+        DataError: it is missing, or not from 1.
+    """
+    shown = rows.select([RANK, SHOWN_AT]).take(clicked)
+    found = numbers(shown[RANK], RANK)
+    wrong = ~(found >= 1)
+    if wrong.any():
+        row = int(wrong.argmax())
+        held = "is missing" if np.isnan(found[row]) else f"holds {found[row]:g}"
+        raise DataError(
+            f"column {RANK!r} {held} for a click on what was shown at {shown[SHOWN_AT][row]}; places from 1 expected, "
+            "by which positions weigh clicks"
+        )
+    return found.astype(np.int64)
 
 
 def _ordered(schema: Schema, columns: dict[str, Any]) -> dict[str, Any]:

@@ -74,11 +74,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _compared(args: argparse.Namespace, schema: "Schema") -> "tuple[Any, list[str]]":
-    from polyrank.experiments import compare, comparison_lines, comparison_rows, with_shares
+    from polyrank.experiments import check_size, compare, comparison_lines, comparison_rows, with_shares
 
+    if args.size is not None:
+        check_size(args.size)
+    shares = None if args.shares is None else dict(map(_share, args.shares.split(",")))
     found = compare(schema, _rows(args, schema), **_asked(args))
-    if args.shares is not None:
-        found = with_shares(found, dict(map(_share, args.shares.split(","))))
+    if shares is not None:
+        found = with_shares(found, shares)
     return found, [table(comparison_rows(found)), "", *comparison_lines(found, args.size)]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from polyrank.errors import OutputError
+from polyrank.errors import ConfigError, OutputError
 from polyrank.reasons import system_reason
 
 if TYPE_CHECKING:
@@ -80,13 +80,15 @@ def rows_place(text: str) -> "Location":
     """Return where rows are: a path, or a URL of a store.
 
     Raises:
-        argparse.ArgumentTypeError: it is empty.
-        ConfigError: it is no URL that fsspec knows.
+        argparse.ArgumentTypeError: it is empty, or no URL that fsspec knows.
         MissingExtraError: fsspec, or the package for the kind of store, is not installed.
     """
     from polyrank.files import location
 
-    return location(place(text))
+    try:
+        return location(place(text))
+    except ConfigError as err:  # as a `ValueError` argparse would show what was typed, a password included
+        raise argparse.ArgumentTypeError(str(err)) from err
 
 
 def parquet_file(text: str) -> Path:

@@ -18,6 +18,23 @@ if TYPE_CHECKING:
     from polyrank.serving.server_config import ServerConfig
     from polyrank.serving.triton_options import ServerTls
 
+_OF_A_START = (
+    *(
+        "model",
+        "host",
+        "http_port",
+        "grpc_port",
+        "metrics_port",
+        "ready_timeout_s",
+        "log_file",
+        "accelerator",
+        "restarts",
+    ),
+    *("hang_s", "grace_s", "tls_certificate", "tls_key", "tls_ca", "locked_down", "control_key_file"),
+    *("inference_key_file", "log_verbose", "triton_option"),
+)
+"""Options that no file for Docker Compose or Kubernetes takes over."""
+
 _NUMBERS = ("http_port", "grpc_port", "metrics_port", "ready_timeout_s", "restarts", "hang_s", "grace_s", "log_verbose")
 
 
@@ -56,7 +73,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="NAME=VALUE",
         help="pass an option to Triton, such as http-thread-count=16; repeatable",
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
 
 
 def _add_container(parser: argparse.ArgumentParser) -> None:
@@ -112,12 +129,22 @@ def _deploy(args: argparse.Namespace) -> int:
     from polyrank.serving.container import docker_command, triton_release
     from polyrank.serving.deployment import write_deployment
 
+    if args.write_deploy is not None:
+        _refuse_dropped(args)
     release = args.triton_release or triton_release(args.repository, args.model)
     if args.print_docker:
         say(docker_command(args.repository, args.model, _config(args), release))
     if args.write_deploy is not None:
         say(write_deployment(args.write_deploy, args.repository, release))
     return 0
+
+
+def _refuse_dropped(args: argparse.Namespace) -> None:
+    """Refuse an option that the files would be without: they would serve otherwise than was asked for."""
+    for name in _OF_A_START:
+        if getattr(args, name) != args.parser.get_default(name):
+            option = f"--{name.replace('_', '-')}"
+            args.parser.error(f"argument {option}: not allowed with --write-deploy; leave it out, and change the files")
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -15,9 +15,10 @@ from .answered import AnsweredRows, Answerer, single_answer_tasks
 from .curves import calibration_curve, distribution, group_areas
 from .findings import CalibrationBin, Distribution, GroupAreas, Importances
 from .importance import LabelledRows, importances
+from .keys import keys_of
 from .options import EvaluationOptions
 from .ordering import ordering, trade_offs
-from .reading import ReadRows, keys_of, read_rows
+from .reading import ReadRows, read_rows
 from .recommending import recommendations
 from .results import Model, Result, Rows
 from .slicing import slices
@@ -50,7 +51,8 @@ def evaluate_files(
     """
     options = options or EvaluationOptions()
     start = time.monotonic()
-    schema, keys = answerer.schema, keys_of(answerer.schema, options)
+    schema = answerer.schema
+    keys = keys_of(schema, user=options.user, item=options.item)
     names = [task.name for task in single_answer_tasks(schema)]
     weights = score_weights(answerer.name, names, options.weights) if names or options.weights else {}
     read = read_rows(answerer, data, options, keys, evaluated=evaluated)

@@ -106,7 +106,8 @@ def class_error(influence: Floats, groups: NDArray[np.int64] | None, positive: N
     units = numbered(groups, len(influence))
     hits, misses = (np.bincount(units, influence * side) for side in (positive, ~positive))
     factors = [_unbiased(num_units(groups, side)) for side in (positive, ~positive, positive | ~positive)]
-    return math.sqrt(float(np.dot(factors, [hits @ hits, misses @ misses, 2 * hits @ misses])))
+    variance = float(np.dot(factors, [hits @ hits, misses @ misses, 2 * hits @ misses]))
+    return math.sqrt(max(0.0, variance))  # of classes that even each other out it is 0 but for rounding
 
 
 def numbered(groups: NDArray[np.int64] | None, count: int) -> NDArray[np.int64]:

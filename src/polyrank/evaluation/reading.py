@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from polyrank.encoder import Encoder
 from polyrank.errors import DataError
-from polyrank.features import CategoricalFeature
 from polyrank.files import SUFFIXES, UTF8, Location, Piece, Wanted, ahead, format_of, heads, list_files, scan
 from polyrank.files.scan import check_present
 from polyrank.halves import columns_of_halves
@@ -21,6 +20,7 @@ from polyrank.times import Times
 
 from .answered import AnsweredRows, Answerer, check_finite
 from .collecting import LastRows, SampledRows
+from .keys import Keys
 from .options import EvaluationOptions
 from .table_loads import TableLoads
 from .watched import WatchedColumns
@@ -59,24 +59,6 @@ class ReadRows:
     sample: SampledRows
     loads: TableLoads
     times: tuple[str, str] | None
-
-
-@dataclasses.dataclass(frozen=True)
-class Keys:
-    """The columns that name users and items; None where none does."""
-
-    user: str | None
-    item: str | None
-
-
-def keys_of(schema: Schema, options: EvaluationOptions) -> Keys:
-    """Choose the columns that name users and items."""
-    return Keys(options.user or schema.group or _first(schema, "user"), options.item or _first(schema, "item"))
-
-
-def _first(schema: Schema, side: str) -> str | None:
-    found = (each.name for each in schema.features if isinstance(each, CategoricalFeature) and each.side == side)
-    return next(found, None)
 
 
 def read_rows(

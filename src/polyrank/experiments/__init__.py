@@ -12,6 +12,7 @@ from .results import Comparison as Comparison
 from .results import Difference as Difference
 from .results import SampleRatio as SampleRatio
 from .results import TaskComparison as TaskComparison
+from .results import check_size as check_size
 from .text import comparison_lines as comparison_lines
 from .text import comparison_rows as comparison_rows
 from .text import wins_rows as wins_rows

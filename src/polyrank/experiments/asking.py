@@ -6,8 +6,7 @@ import msgspec
 
 from polyrank.arguments import inner_share
 from polyrank.errors import ConfigError
-from polyrank.evaluation.options import EvaluationOptions
-from polyrank.evaluation.reading import keys_of
+from polyrank.evaluation.keys import keys_of
 from polyrank.impressions import ARM
 from polyrank.schema import Schema
 from polyrank.tasks import MulticlassTask
@@ -41,7 +40,7 @@ def asked_of(schema: Schema, *, by: str, user: str | None, confidence: float) ->
         ConfigError: `confidence` is out of range, no column of users is known, or no task has a mean.
     """
     inner_share("confidence", confidence)
-    user = keys_of(schema, EvaluationOptions(user=user)).user
+    user = keys_of(schema, user=user).user
     if user is None:
         raise ConfigError("user must be named, since the schema has no group and no categorical feature of users")
     tasks = tuple(task for task in schema.tasks if not isinstance(task, MulticlassTask))

@@ -164,11 +164,20 @@ class Comparison(ResultFile, msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             ConfigError: `size` is not above 0 and finite.
         """
-        if not is_number(size) or not 0 < size < math.inf:
-            raise ConfigError(f"size must be above 0 and finite, got {shown(size)}")
+        check_size(size)
         if difference.detectable is None:
             return None
         return math.ceil(difference.users * (difference.detectable / size) ** 2)
+
+
+def check_size(size: object) -> None:
+    """Refuse what is no size of a difference.
+
+    Raises:
+        ConfigError: it is not above 0 and finite.
+    """
+    if not is_number(size) or not 0 < size < math.inf:
+        raise ConfigError(f"size must be above 0 and finite, got {shown(size)}")
 
 
 def detectable(error: float, confidence: float) -> float:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from polyrank.metrics import Interval
 
 from .interleaving import Interleaving, Wins
-from .results import FEW_USERS, POWER, ArmMean, Comparison, Difference, TaskComparison
+from .results import FEW_USERS, POWER, ArmMean, Comparison, Difference, TaskComparison, check_size
 
 HEADER = ("task", "arm", "users", "impressions", "mean", "difference", "interval", "relative", "interval", "p", "")
 
@@ -30,7 +30,12 @@ def comparison_lines(comparison: Comparison, size: float | None = None) -> Itera
     Args:
         comparison: of arms.
         size: a difference as a share of the baseline's mean, to say how many users show it; None says nothing of it.
+
+    Raises:
+        ConfigError: `size` is not above 0 and finite.
     """
+    if size is not None:
+        check_size(size)
     yield from _warnings(comparison)
     for task in comparison.tasks:
         for difference in task.differences:

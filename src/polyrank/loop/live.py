@@ -47,6 +47,13 @@ def newest_live(versions: "Sequence[VersionInfo]") -> "VersionInfo | None":
     return next((each for each in versions if each.is_live), None)
 
 
+def superseded(live: "VersionInfo | None", version: int) -> str | None:
+    """Say what is live in the place of a version; None while that is."""
+    if live is not None and live.version == version:
+        return None
+    return f"{'no version' if live is None else f'version {live.version}'} is live, and not version {version}"
+
+
 def folder_of(loop: Loop, version: int) -> Path:
     """Return where a version lies, a bundle too."""
     return loop.repository / loop.model / str(version)

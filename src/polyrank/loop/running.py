@@ -127,12 +127,20 @@ def _told(cycle: Cycle, step: Step) -> Iterator[None]:
     try:
         yield
     except (PolyrankError, OSError) as err:
-        reason = f"{err.filename}: {system_reason(err)}" if isinstance(err, OSError) else str(err)
+        reason = _reason(err)
         for option, setting in _SETTINGS.items():
             reason = reason.replace(option, setting)
         with contextlib.suppress(PolyrankError):  # what failed may be the disk
             _count_failure(cycle, step, reason)
         raise StepError(f"cycle {cycle.number}, {step.name}: {reason}") from err
+
+
+def _reason(err: PolyrankError | OSError) -> str:
+    """Return why; several of our errors are an `OSError` too, and have their own words."""
+    if isinstance(err, PolyrankError):
+        return str(err)
+    place = "" if err.filename is None else f"{err.filename}: "
+    return f"{place}{system_reason(err)}"
 
 
 def _count_failure(cycle: Cycle, step: Step, reason: str) -> None:

@@ -8,6 +8,7 @@ from typing import Self
 
 from polyrank import arguments
 from polyrank.errors import ConfigError
+from polyrank.evaluation.keys import keys_of
 from polyrank.files import local_path
 from polyrank.located import load_toml
 from polyrank.metrics import metric_names
@@ -104,18 +105,27 @@ class Loop:
     @property
     def watched_tasks(self) -> tuple[Task, ...]:
         """Tasks whose outcomes are watched."""
-        found = _chosen(self.schema, self.settings.watch.tasks)
-        return tuple(task for task in found if not isinstance(task, MulticlassTask))
+        return _watched(self.settings, self.schema)
 
 
 def _chosen(schema: Schema, names: Sequence[str] | None) -> tuple[Task, ...]:
     return tuple(task for task in schema.tasks if names is None or task.name in names)
 
 
+def _watched(settings: Settings, schema: Schema) -> tuple[Task, ...]:
+    found = _chosen(schema, settings.watch.tasks)
+    return tuple(task for task in found if not isinstance(task, MulticlassTask))
+
+
 def _faults(settings: Settings, schema: Schema) -> Iterator[str]:
     """Yield what does not go with the schema."""
     if schema.time is None:
         yield f"$.loop.schema {settings.loop.schema} names no time column, which orders rows; add time = '...' to it"
+    if _watched(settings, schema) and keys_of(schema, user=settings.rows.user).user is None:
+        yield (
+            f"$.rows.user must name the column of users, by whom tasks are watched: {settings.loop.schema} has no "
+            "group and no categorical feature of users; or watch none with tasks = [] in [watch]"
+        )
     tasks = {task.name: task for task in schema.tasks}
     named = {
         "rows.windows": settings.rows.windows,

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from polyrank.errors import ConfigError, DataError, RowError
 from polyrank.evaluation.influence import numbered
-from polyrank.evaluation.options import EvaluationOptions
-from polyrank.evaluation.reading import keys_of
+from polyrank.evaluation.keys import keys_of
 from polyrank.impressions import RANK_SCORE, SCORES
 from polyrank.labels import groups, label_matrix
 from polyrank.metrics.evaluation import group_codes
@@ -58,7 +57,7 @@ def wanted_of(schema: Schema, options: PositionOptions) -> PositionColumns:
     Raises:
         ConfigError: the schema has no such task, or users and items are not known.
     """
-    keys = keys_of(schema, EvaluationOptions(user=options.user, item=options.item))
+    keys = keys_of(schema, user=options.user, item=options.item)
     for name, key in (("user", keys.user), ("item", keys.item)):
         if key is None:
             raise ConfigError(f"{name} must be named, since the schema has no categorical feature of {name}s")

@@ -2,7 +2,7 @@
 
 from polyrank.loop.cycles import Cycle, History
 from polyrank.loop.findings import PublishFound, RollbackFound
-from polyrank.loop.live import control, folder_of, newest_live, versions_of
+from polyrank.loop.live import control, folder_of, newest_live, superseded, versions_of
 from polyrank.loop.settings import Loop
 
 from .protocol import Done
@@ -27,8 +27,9 @@ class RollbackStep:
             if live is not None and live.version > published.version and live.origin == origin:
                 load_again(loop, live, server)
                 return _done(loop, live.version, origin, live.run_id)
-            if live is None or live.version != published.version:
-                return _superseded(None if live is None else live.version)
+            if (other := superseded(live, published.version)) is not None:
+                version = None if live is None else live.version
+                return Done(RollbackFound(outcome="superseded", reason=other, ends=True, version=version))
             sent = rollback(loop.repository, name=loop.model, to=published.before, server=server)
         return _done(loop, sent.version, origin, None if before is None else before.run_id)
 
@@ -43,9 +44,3 @@ def _done(loop: Loop, version: int, origin: int | None, run_id: str | None) -> D
         run_id=run_id,
     )
     return Done(found, (), (folder_of(loop, version),))
-
-
-def _superseded(live: int | None) -> Done:
-    now = "no version" if live is None else f"version {live}"
-    reason = f"{now} is live by now, which this loop did not publish"
-    return Done(RollbackFound(outcome="superseded", reason=reason, ends=True, version=live))

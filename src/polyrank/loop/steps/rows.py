@@ -12,6 +12,7 @@ from polyrank.attribution import JoinCounts, JoinOptions, join
 from polyrank.errors import DataError
 from polyrank.files import SUFFIXES, Wanted, list_files, read_table
 from polyrank.files.scan import check_present
+from polyrank.impressions import recover_before_reading
 from polyrank.loop.cutting import SECOND, Cut, as_time, first_unlearned, joint_windows, moment, moments_of
 from polyrank.loop.cycles import Cycle, History
 from polyrank.loop.findings import RowsFound, TrainFound
@@ -39,6 +40,7 @@ class RowsStep:
     def run(self, cycle: Cycle, history: History) -> Done | Waiting:
         """Join and write; wait while there are too few."""
         loop, rows = cycle.loop, cycle.loop.settings.rows
+        recover_before_reading(loop.path(rows.impressions))
         begins = max(history.ends(), default=None)
         if (missing := missing_files(loop)) is not None and (rows.base is None or begins is not None):
             return Waiting(missing)
@@ -57,7 +59,7 @@ class RowsStep:
                 f"{learned:,} of {rows.min_rows:,}"
             )
         _write(cycle.rows, new, earlier)
-        inputs = [loop.path(each) for each in (rows.impressions, rows.outcomes)] if missing is None else []
+        inputs = joined_files(loop) if missing is None else []
         inputs += [] if base is None or rows.base is None else [loop.path(rows.base)]
         return Done(found, tuple(inputs), (cycle.rows,))
 
@@ -174,6 +176,13 @@ def _all_due(schema: Schema, rows: "pa.Table", windows: dict[str, float]) -> dat
         return datetime.max.replace(tzinfo=UTC)
     unit = timedelta(seconds=1)  # times are in the schema's unit, rounded down
     return as_time(int(moments_of(schema, rows).max())) + timedelta(seconds=max(windows.values())) + unit
+
+
+def joined_files(loop: Loop) -> list[Path]:
+    """Return all that a join reads."""
+    rows = loop.settings.rows
+    named = (rows.impressions, rows.outcomes, rows.items, rows.positions)
+    return [loop.path(each) for each in named if each is not None]
 
 
 def join_options(loop: Loop, since: datetime | None) -> JoinOptions:

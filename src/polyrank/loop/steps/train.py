@@ -1,9 +1,13 @@
 """Train: from the weights of the run that is live, on rows older than the hold-out."""
 
+import functools
+import logging
 import math
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from polyrank.errors import OtherTrainingError
 from polyrank.files import Wanted, read_table
 from polyrank.loop.cutting import Cut
 from polyrank.loop.cycles import WEIGHTS_FILE, Cycle, History
@@ -14,6 +18,11 @@ from polyrank.run_record import CONFIG_FILE, METRICS_FILE, RunRecord
 
 from .protocol import Done
 
+if TYPE_CHECKING:
+    from polyrank.train import TrainConfig
+
+logger = logging.getLogger(__name__)
+
 
 class TrainStep:
     """Trains, and goes on from a checkpoint where an attempt was cut off."""
@@ -22,7 +31,7 @@ class TrainStep:
 
     def run(self, cycle: Cycle, history: History) -> Done:
         """Train, unless the run is there."""
-        from polyrank.train import TrainConfig, fit
+        from polyrank.train import TrainConfig
 
         loop, settings = cycle.loop, cycle.loop.settings.train
         config = TrainConfig() if settings.config is None else TrainConfig.load(loop.path(settings.config))
@@ -30,19 +39,34 @@ class TrainStep:
         if (cycle.run / METRICS_FILE).is_file() and TrainConfig.load(cycle.run / CONFIG_FILE) != config:
             shutil.rmtree(cycle.run)  # of an attempt that was cut off before its record, and other settings since
         if not (cycle.run / METRICS_FILE).is_file():
-            cut = Cut.of(loop.schema, cycle.found(RowsFound))
-            rows = cut.training(read_table(cycle.rows, Wanted()))
-            fit(
-                loop.schema,
-                rows,
-                out=cycle.run,
-                config=config,
-                resume=True,
-                warm_start=start,
-                progress=loop.shows_progress,
-            )
+            _train(cycle, config, start)
         inputs = [cycle.rows] + [loop.path(each) for each in (loop.settings.loop.schema, settings.config) if each]
         return Done(_found(cycle, why), (*inputs, *([] if start is None else [start / WEIGHTS_FILE])), (cycle.run,))
+
+
+def _train(cycle: Cycle, config: "TrainConfig", start: Path | None) -> None:
+    """Train, from the first step where an attempt that was cut off had another configuration or start."""
+    from polyrank.train import fit
+    from polyrank.train.checkpoints import checkpoint_path
+
+    loop = cycle.loop
+    rows = Cut.of(loop.schema, cycle.found(RowsFound)).training(read_table(cycle.rows, Wanted()))
+    train = functools.partial(
+        fit,
+        loop.schema,
+        rows,
+        out=cycle.run,
+        config=config,
+        resume=True,
+        warm_start=start,
+        progress=loop.shows_progress,
+    )
+    try:
+        train()
+    except OtherTrainingError as err:
+        logger.warning("training begins anew: %s", err)
+        checkpoint_path(cycle.run).unlink()
+        train()
 
 
 def start_of(loop: Loop, history: History) -> tuple[Path | None, str]:

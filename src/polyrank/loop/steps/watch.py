@@ -1,15 +1,16 @@
 """Watch: what users make of the version, beside the version before."""
 
 from polyrank.attribution import join
+from polyrank.impressions import recover_before_reading
 from polyrank.loop.cutting import as_time
 from polyrank.loop.cycles import Cycle, History
 from polyrank.loop.findings import PublishFound, RowsFound, TaskWatch, WatchFound
 from polyrank.loop.glimpse import num_with
-from polyrank.loop.live import live_version
+from polyrank.loop.live import live_version, superseded
 from polyrank.loop.traffic import Traffic, chosen_traffic
 
 from .protocol import Done, Waiting
-from .rows import join_options, missing_files
+from .rows import join_options, joined_files, missing_files
 
 
 class WatchStep:
@@ -20,23 +21,24 @@ class WatchStep:
     def run(self, cycle: Cycle, history: History) -> Done | Waiting:  # noqa: ARG002 (that of every step)
         """Compare the outcomes of both versions, once there are enough of the new one."""
         loop, published = cycle.loop, cycle.found(PublishFound)
-        live = live_version(loop)
-        if live is None or live.version != published.version:
-            now = "no version" if live is None else f"version {live.version}"
-            return _stays("superseded", f"{now} is live, and not version {published.version}")
+        if (other := superseded(live_version(loop), published.version)) is not None:
+            return _stays("superseded", other)
         if published.before is None:
             return _stays("kept", "there is no version before it to compare with")
+        if not loop.watched_tasks:
+            return _stays("kept", "there is no task to watch; labels of classes have no mean")
+        rows = loop.settings.rows
+        recover_before_reading(loop.path(rows.impressions))
         if (missing := missing_files(loop)) is not None:
             return Waiting(missing)
         least = loop.settings.watch.min_impressions
         if (shown := num_with(loop, published.version)) < least:
             return Waiting(f"impressions of version {published.version}: {shown:,} of {least:,}")
-        rows = loop.settings.rows
         impressions, outcomes = loop.path(rows.impressions), loop.path(rows.outcomes)
         joined = join(loop.schema, impressions, outcomes, join_options(loop, cycle.found(RowsFound).since))
         traffic = Traffic.of(loop, joined, (published.version, published.before))
         waits = _waits(traffic, published)
-        return waits or Done(_found(traffic, published), (impressions, outcomes))
+        return waits or Done(_found(traffic, published), tuple(joined_files(loop)))
 
 
 def _waits(traffic: Traffic, published: PublishFound) -> Waiting | None:
