@@ -89,6 +89,7 @@ def test_model_that_is_not_exported_is_measured_in_pytorch(capsys: Capture, monk
     ("arguments", "line"),
     [
         ([*COMPARE, "--architectures", "mmeo"], "got 'mmeo'; did you mean 'mmoe'?\n"),
+        ([*COMPARE, "--seeds", "0"], "polyrank: --seeds must be in [1, 1000], got 0\n"),
         (["compare", "nowhere", "other"], "nowhere is not a run directory: schema.toml is missing; train one with: "),
     ],
 )
@@ -107,6 +108,8 @@ def test_mistake_is_one_line(arguments: list[str], line: str, capsys: Capture) -
         (["compare", "a", "b", "--schema", "schema.toml"], "with --schema give the rows once"),
         (["compare", "a", "--schema", "schema.toml"], "--out is missing: the folder of the runs"),
         (["compare", "a", "b", "--out", "runs"], "--out goes with --schema, which trains models"),
+        (["compare", "a", "b", "--seeds", "5"], "--seeds goes with --schema, which trains models"),
+        (["compare", "a", "b", "--architectures", "ple"], "--architectures goes with --schema, which trains models"),
     ],
 )
 def test_wrong_usage_exits_with_two(arguments: list[str], line: str, capsys: Capture) -> None:

@@ -1,5 +1,6 @@
 """Rows at a URL are those of the same files on this machine, and never come as a whole where a format has parts."""
 
+import argparse
 import errno
 import secrets
 import sys
@@ -16,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
+from polyrank.commands.output import rows_place
 from polyrank.errors import ConfigError, DataError, MissingExtraError, OutputError
 from polyrank.files import SUFFIXES, RemotePath, Wanted, list_files, location, read_table, remote, scan
 from polyrank.files.remote_file import TAIL_BYTES
@@ -321,6 +323,11 @@ def test_store_that_cannot_be_connected_to_is_one_line(monkeypatch: pytest.Monke
     message = r"^ftp://me:\*\*\*@host/logs cannot be reached: .*refused; check the address and the network$"
     with pytest.raises(DataError, match=message):
         location("ftp://me:secret@host/logs")
+
+
+def test_option_shows_no_secret_of_a_url_that_it_refuses() -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match=r"^nowhere://me:\*\*\*@logs is no URL that fsspec knows: "):
+        rows_place("nowhere://me:secret@logs")
 
 
 def test_missing_fsspec_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

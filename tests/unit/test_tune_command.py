@@ -35,6 +35,9 @@ def test_best_trial_is_printed_and_its_file_trains(capsys: Capture) -> None:
     assert printed.err == ""
     assert " of 2: click.auc 0." in printed.out.splitlines()[0]
     assert "  hidden_dims = 8" in printed.out.splitlines()
+    assert printed.out.endswith(
+        "; train with: polyrank train logs.parquet --schema schema.toml --config search/best.toml\n"
+    )
     best = ["train", "logs.parquet", "--schema", "schema.toml", "--config", "search/best.toml", "--out", "run"]
     assert main(["--quiet", *best]) == 0
 
@@ -49,8 +52,20 @@ def test_trials_are_json(capsys: Capture) -> None:
 def test_unknown_metric_is_one_line(capsys: Capture) -> None:
     assert main([*TUNE, "--metric", "click.acu"]) == 1
     said = capsys.readouterr().err
-    assert said.startswith("polyrank: metric 'click.acu' is none of this schema; did you mean 'click.auc'?")
+    assert said.startswith("polyrank: --metric 'click.acu' is none of this schema; did you mean 'click.auc'?")
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("--trials", "0"), "--trials must be in [1, 1000000], got 0"),
+        (("--timeout-s", "0"), "--timeout-s must be above 0 and finite, got 0.0"),
+    ],
+)
+def test_numbers_out_of_range_are_named_as_typed(given: tuple[str, ...], message: str, capsys: Capture) -> None:
+    assert main([*TUNE, "--metric", "click.auc", *given]) == 1
+    assert capsys.readouterr().err == f"polyrank: {message}\n"
 
 
 def test_missing_metric_is_wrong_usage(capsys: Capture) -> None:

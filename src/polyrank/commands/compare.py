@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .output import place, rows_place, say
+from .wording import options_named
 
 if TYPE_CHECKING:
     from polyrank.train.comparing import Answerer, Comparison
@@ -62,18 +63,19 @@ def _trainings(args: argparse.Namespace) -> "Comparison":
     if args.out is None:
         args.parser.error("--out is missing: the folder of the runs")
     names = tuple(name.strip() for name in args.architectures.split(","))
-    comparison = ComparisonConfig(architectures=names, seeds=args.seeds)
     config = TrainConfig() if args.config is None else TrainConfig.load(args.config)
-    return compare(
-        Schema.load(args.schema), args.data[0], out=args.out, config=config, comparison=comparison, cache=args.cache
-    )
+    with options_named(architectures="--architectures", seeds="--seeds"):
+        comparison = ComparisonConfig(architectures=names, seeds=args.seeds)
+        return compare(
+            Schema.load(args.schema), args.data[0], out=args.out, config=config, comparison=comparison, cache=args.cache
+        )
 
 
 def _runs(args: argparse.Namespace) -> "Comparison":
     from polyrank.train.comparing import compare_runs
 
-    for name in ("config", "out"):
-        if getattr(args, name) is not None:
+    for name in ("config", "out", "architectures", "seeds"):
+        if getattr(args, name) != args.parser.get_default(name):
             args.parser.error(f"--{name} goes with --schema, which trains models")
     return compare_runs(args.data, args.rows, cache=args.cache)
 

@@ -1,9 +1,11 @@
 """`polyrank tune`: search for a better configuration."""
 
 import argparse
+import shlex
 from pathlib import Path
 
 from .output import rows_place, say
+from .wording import options_named
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -31,21 +33,23 @@ def run(args: argparse.Namespace) -> int:
     from polyrank.train import TrainConfig
     from polyrank.train.tuning import tune
 
-    found = tune(
-        Schema.load(args.schema),
-        args.data,
-        metric=args.metric,
-        out=args.out,
-        config=TrainConfig() if args.config is None else TrainConfig.load(args.config),
-        trials=args.trials,
-        timeout_s=args.timeout_s,
-        cache=args.cache,
-    )
+    with options_named(metric="--metric", trials="--trials", timeout_s="--timeout-s"):
+        found = tune(
+            Schema.load(args.schema),
+            args.data,
+            metric=args.metric,
+            out=args.out,
+            config=TrainConfig() if args.config is None else TrainConfig.load(args.config),
+            trials=args.trials,
+            timeout_s=args.timeout_s,
+            cache=args.cache,
+        )
     if args.json:
         say(msgspec.json.encode(msgspec.to_builtins(found, enc_hook=str)).decode())
         return 0
     say(f"trial {found.best.number} of {len(found.trials)}: {args.metric} {found.best.value:.6f}")
     for name, value in found.best.values.items():
         say(f"  {name} = {value:.6g}" if isinstance(value, float) else f"  {name} = {value}")
-    say(f"configuration in {found.config}; train with: polyrank train --config {found.config}")
+    train = ["polyrank", "train", str(args.data), "--schema", str(args.schema), "--config", str(found.config)]
+    say(f"configuration in {found.config}; train with: {shlex.join(train)}")
     return 0
