@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from polyrank.errors import PolyrankError
+
 from .calls import Call, Question, Reply, Transport
 from .endpoints import Endpoint, Endpoints
-from .failures import Failure, Kind, as_error, deadline_error
+from .failures import Failure, Kind, as_error, deadline_error, silence_error
 from .options import ClientOptions
 from .telemetry import Telemetry
 from .transports import open_transport
@@ -147,7 +149,7 @@ class Caller:
         is_safe = failure.kind in _SAFE or (failure.kind is Kind.NOT_READY and (job.is_known or has_another))
         left_s = deadline.left_s()
         if not is_safe or attempt >= self._attempts() or (left_s == 0.0 and attempt == 1):
-            raise as_error(failure, place, deadline.timeout_s, attempt) from failure
+            raise self._given_up(failure, place, deadline, attempt) from failure
         another = self.endpoints.choose(avoid=endpoint)
         is_fresh = has_another and another is not endpoint and another.is_up(time.monotonic())
         pause_s = 0.0 if is_fresh else self.pause_s(attempt)
@@ -163,6 +165,14 @@ class Caller:
         if deadline.left_s() < _NO_TIME_S:
             raise deadline_error(failure, place, deadline.timeout_s, attempt) from failure
         return another
+
+    def _given_up(self, failure: Failure, place: str, deadline: Deadline, attempt: int) -> PolyrankError:
+        """Return the error of a call that is tried no more."""
+        left_s = deadline.left_s()
+        if failure.kind is not Kind.TIMED_OUT or left_s < _NO_TIME_S:
+            return as_error(failure, place, deadline.timeout_s, attempt)
+        remedy = "attempts" if self._options.attempt_timeout_s is None else "attempt_timeout_s or attempts"
+        return silence_error(place, attempt, left_s, remedy)
 
     def _attempts(self) -> int:
         """Return how often a call is tried: less where no server ever answered, since the address may be wrong."""
@@ -184,14 +194,15 @@ class Caller:
         return await self._once(job, deadline, self.endpoints.choose(avoid=endpoint))
 
     async def _once(self, job: "_Job[T]", deadline: Deadline, endpoint: Endpoint) -> Answered[T]:
-        timeout_s = self._timeout_s(deadline, endpoint)
-        if timeout_s == 0.0:
+        own = Deadline(self._timeout_s(deadline, endpoint))
+        if own.timeout_s == 0.0:
             raise Failure(Kind.TIMED_OUT, "no answer in time")
         if (refusal := endpoint.refusal()) is not None:
             raise refusal
         endpoint.begin()
         try:
-            answer = await job.run(await self._transport(endpoint, timeout_s), timeout_s)
+            transport = await self._transport(endpoint, own.timeout_s)
+            answer = await job.run(transport, own.left_s())
         except Failure as failure:
             endpoint.failed(failure)
             raise

@@ -88,8 +88,6 @@ CONFIG = Question("GET", "/v2/models/{model}/config", "ModelConfig", _MODEL)
 INDEX = Question("POST", "/v2/repository/index", "RepositoryIndex")
 LOAD = Question("POST", "/v2/repository/models/{model}/load", "RepositoryModelLoad", _CONTROLLED)
 UNLOAD = Question("POST", "/v2/repository/models/{model}/unload", "RepositoryModelUnload", _CONTROLLED)
-REGISTER = Question("POST", "/v2/systemsharedmemory/region/{name}/register", "SystemSharedMemoryRegister")
-UNREGISTER = Question("POST", "/v2/systemsharedmemory/region/{name}/unregister", "SystemSharedMemoryUnregister")
 
 
 class Transport(Protocol):

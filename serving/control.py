@@ -1,24 +1,19 @@
 """`ModelControl`: has a running server load, unload and prove models."""
 
 from collections.abc import Mapping
-from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.raw_inputs import serialized
 from polyrank.signature import Signature
 
-from .addresses import address_of, check_timeout
-from .caller import Caller, Deadline
-from .calls import CONFIG, LOAD, METADATA, MODEL_READY, UNLOAD, Call, Question
+from .addresses import check_timeout
+from .calls import CONFIG, LOAD, METADATA, MODEL_READY, UNLOAD, Call
 from .closing import Closing
-from .endpoints import Endpoints
+from .one_server import OneServer
 from .options import ClientOptions
 from .served import signature_in
-from .telemetry import Telemetry
-from .waiting import Blocking, finish
 
 
 class ModelControl(Closing):
@@ -29,7 +24,8 @@ class ModelControl(Closing):
     Args:
         url: of the server, as `Ranker` takes it.
         timeout_s: time for each call, a load included, in seconds, above 0.
-        options: headers and TLS; each call is tried once, since a load that is under way may still end well.
+        options: headers, TLS and compression; each call is tried once, since a load that is under way may still end
+            well.
 
     Raises:
         ConfigError: `url` or `timeout_s` is wrong.
@@ -38,10 +34,7 @@ class ModelControl(Closing):
     def __init__(self, url: str, *, timeout_s: float = 60.0, options: ClientOptions | None = None) -> None:
         check_timeout(timeout_s)
         self.url = url
-        self._timeout_s = timeout_s
-        options = msgspec.structs.replace(options or ClientOptions(), attempts=1)
-        self._endpoints = Endpoints([address_of(url)])
-        self._caller = Caller(self._endpoints, options, Blocking(1), Telemetry())
+        self._server = OneServer(url, timeout_s, options)
 
     def serves(self, model: str, version: int) -> bool:
         """Say whether a version answers.
@@ -50,7 +43,7 @@ class ModelControl(Closing):
             ServerUnavailableError: no server answers.
             DeadlineExceededError: the answer did not come in time.
         """
-        return bool(self._ask(MODEL_READY, model=model, version=str(version))["ready"])
+        return bool(self._server.ask(MODEL_READY, model=model, version=str(version))["ready"])
 
     def versions(self, model: str) -> tuple[int, ...]:
         """Return the versions of a model that answer, ascending.
@@ -60,7 +53,7 @@ class ModelControl(Closing):
             ServerUnavailableError: no server answers.
             DeadlineExceededError: the answer did not come in time.
         """
-        return tuple(sorted(map(int, self._ask(METADATA, model=model).get("versions", []))))
+        return tuple(sorted(map(int, self._server.ask(METADATA, model=model).get("versions", []))))
 
     def signature(self, model: str) -> Signature:
         """Return what a server says of the newest version of a model.
@@ -70,7 +63,7 @@ class ModelControl(Closing):
             RepositoryError: it has one of another version of Polyrank.
             PolyrankError: as `versions`.
         """
-        return signature_in(self._ask(CONFIG, model=model), f"{model} at {self.url}")
+        return signature_in(self._server.ask(CONFIG, model=model), f"{model} at {self.url}")
 
     def max_batch_size(self, model: str) -> int:
         """Return how many rows a request takes; 0 where it is not made of rows.
@@ -78,7 +71,7 @@ class ModelControl(Closing):
         Raises:
             PolyrankError: as `versions`.
         """
-        return int(self._ask(CONFIG, model=model).get("max_batch_size", 0))
+        return int(self._server.ask(CONFIG, model=model).get("max_batch_size", 0))
 
     def load(self, model: str) -> None:
         """Load a model as it lies in the server's repository, and return when its live versions answer.
@@ -88,7 +81,7 @@ class ModelControl(Closing):
             DeadlineExceededError: the model was not loaded in time.
             RequestError: the model does not load, or the server is not in explicit mode.
         """
-        self._ask(LOAD, model=model)
+        self._server.ask(LOAD, model=model)
 
     def unload(self, model: str) -> None:
         """Serve a model no longer.
@@ -96,12 +89,12 @@ class ModelControl(Closing):
         Raises:
             PolyrankError: as `load`.
         """
-        self._ask(UNLOAD, model=model)
+        self._server.ask(UNLOAD, model=model)
 
     def answer(
         self, model: str, version: int, inputs: Mapping[str, NDArray[np.generic]]
     ) -> dict[str, NDArray[np.float32]]:
-        """Answer one request with one version; float32 [B, C] by output name, without outputs that came back empty.
+        """Answer one request with one version; float32 [B, C] by output name.
 
         Raises:
             ServerUnavailableError: no server answers, or it does not serve the version.
@@ -112,13 +105,8 @@ class ModelControl(Closing):
             name: serialized(tensor) if tensor.dtype.hasobject else np.ascontiguousarray(tensor)
             for name, tensor in inputs.items()
         }
-        call = Call(model, tensors, version=str(version))
-        deadline = Deadline(self._timeout_s)
-        return finish(self._caller.infer(call, deadline, self._endpoints.choose())).answer.tensors
+        return self._server.infer(Call(model, tensors, version=str(version))).tensors
 
     def close(self) -> None:
         """Close the connection."""
-        finish(self._caller.close())
-
-    def _ask(self, question: Question, **values: str) -> dict[str, Any]:
-        return finish(self._caller.ask(question, values, Deadline(self._timeout_s), self._endpoints.choose())).answer
+        self._server.close()

@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from .regions import SHARED_MEMORY
+
 TICK_S = 0.05
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux keeps shared memory
 # Triton logs this once no request is in flight. Unloading takes a second for each instance after it and saves nothing.
 DRAINED = b"All models are stopped, unloading models"
 

@@ -115,6 +115,21 @@ def as_error(failure: Failure, place: str, timeout_s: float, attempts: int = 1) 
     return error
 
 
+def silence_error(place: str, attempts: int, left_s: float, remedy: str) -> DeadlineExceededError:
+    """Return the error of a call whose last attempt got no answer in its own time, before the deadline.
+
+    Args:
+        place: model and address, to begin the message with.
+        attempts: how often it was tried.
+        left_s: until the deadline, in seconds.
+        remedy: the options that give it more time.
+    """
+    tried = "its only attempt" if attempts == 1 else f"any of {attempts} attempts"
+    return DeadlineExceededError(
+        f"{place}: no answer in time in {tried}, {left_s:.2g} s before the deadline; raise {remedy}"
+    )
+
+
 def deadline_error(failure: Failure, place: str, timeout_s: float, attempts: int) -> DeadlineExceededError:
     """Return the error of a call whose time ended while it was tried again and again."""
     return DeadlineExceededError(

@@ -13,7 +13,7 @@ from .processes import process
 
 PREFIX = "polyrank-client-"
 _NAME = re.compile(rf"{PREFIX}(?P<pid>[1-9]\d*)-(?P<start_ticks>\d+)-[0-9a-f]+")
-_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (where Linux keeps shared memory)
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (where Linux keeps shared memory)
 
 
 def region_name() -> str:
@@ -41,4 +41,4 @@ def remove_orphan(key: str) -> None:
     """
     name = key.removeprefix("/")
     if is_orphan(name):
-        (_SHARED_MEMORY / name).unlink(missing_ok=True)
+        (SHARED_MEMORY / name).unlink(missing_ok=True)

@@ -5,23 +5,21 @@ removed as soon as both have it, so that a client that is killed leaves no file.
 region is unregistered: by the client, or by an embedded server that sees that the client is gone.
 """
 
-import collections
 import contextlib
 import mmap
 import os
+import threading
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .regions import region_name
+from .regions import SHARED_MEMORY, region_name
 
 SHORTEST = 1 << 16
 """Bytes of a request below which a socket is as fast (`benchmarks/serve.py latency`)."""
 
-_FOLDER = Path("/dev/shm")  # noqa: S108 (where Linux keeps shared memory)
 _ALIGNMENT = 64
 
 
@@ -45,7 +43,7 @@ class Region:
     def __init__(self, size: int) -> None:
         self.name = region_name()
         self.size = 1 << max(size - 1, 1).bit_length()
-        self._file = _FOLDER / self.name
+        self._file = SHARED_MEMORY / self.name
         descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             os.posix_fallocate(descriptor, 0, self.size)  # a full shared memory is an error here, not a signal later
@@ -90,36 +88,47 @@ def room_for(tensors: Mapping[str, NDArray[Any]]) -> int:
 
 
 class Regions:
-    """Regions that one server has registered, for requests one after another; each is of one request at a time."""
+    """Regions that one server has registered, for requests one after another; each is of one request at a time.
+
+    Safe to share between threads.
+
+    Args:
+        kept: how many idle ones are kept at most.
+    """
 
     def __init__(self, kept: int) -> None:
-        self._idle: collections.deque[Region] = collections.deque(maxlen=kept)
-        self._process = os.getpid()
+        self._kept, self._is_closed = kept, False
+        self._begin()
 
     def take(self, size: int) -> Region | None:
         """Return an idle region of this size; None where there is none."""
-        if self._process != os.getpid():  # after a fork they are the parent's
-            self._idle.clear()
-            self._process = os.getpid()
-        for _ in range(len(self._idle)):
-            try:
-                region = self._idle.pop()
-            except IndexError:  # another thread was faster
-                return None
-            if region.size >= size:
-                return region
-            self._idle.appendleft(region)
+        with self._own():
+            for place in reversed(range(len(self._idle))):  # what was used last is in the processor's caches
+                if self._idle[place].size >= size:
+                    return self._idle.pop(place)
         return None
 
     def give_back(self, region: Region) -> bool:
-        """Keep a region for the next request; say whether there was room for it."""
-        if len(self._idle) == self._idle.maxlen:
-            return False
-        self._idle.append(region)
-        return True
+        """Keep a region for the next request; say whether it is kept: not of a client that is closed, or has enough."""
+        with self._own():
+            is_kept = not self._is_closed and len(self._idle) < self._kept
+            if is_kept:
+                self._idle.append(region)
+        return is_kept
 
-    def drain(self) -> list[Region]:
-        """Return all idle regions, which are no longer kept."""
-        found = list(self._idle)
-        self._idle.clear()
+    def close(self) -> list[Region]:
+        """Keep no region any more, and return those that were kept."""
+        with self._own():
+            self._is_closed = True
+            found, self._idle = self._idle, []
         return found
+
+    def _own(self) -> threading.Lock:
+        """Return the lock; a child of a fork begins anew, since lock and regions are the parent's."""
+        if self._process != os.getpid():
+            self._begin()
+        return self._lock
+
+    def _begin(self) -> None:
+        self._idle: list[Region] = []
+        self._lock, self._process = threading.Lock(), os.getpid()

@@ -13,6 +13,7 @@ from polyrank.caches import cache_folder
 from polyrank.errors import ServerRuntimeError
 from polyrank.reasons import system_reason
 from polyrank.serving.locations import server_folder
+from polyrank.serving.regions import SHARED_MEMORY
 
 from .finding import Finding, gib
 
@@ -20,7 +21,6 @@ LEAST_MEMORY = 2 * 2**30
 LEAST_DISK = 2**30
 LEAST_SHARED = 256 * 2**20
 LEAST_FILES = 1024
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (where Linux keeps shared memory)
 _MACHINES = ("x86_64", "aarch64")
 _TIMEOUT_S = 5.0
 

@@ -4,16 +4,10 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import msgspec
-
 from polyrank.errors import PolyrankError, RepositoryError, RequestError
-from polyrank.serving.addresses import address_of
-from polyrank.serving.caller import Caller, Deadline
 from polyrank.serving.calls import CONFIG, INDEX, SERVER_READY, Question
-from polyrank.serving.endpoints import Endpoints
+from polyrank.serving.one_server import OneServer
 from polyrank.serving.options import ClientOptions
-from polyrank.serving.telemetry import Telemetry
-from polyrank.serving.waiting import Blocking, finish
 from polyrank.signature import RAW_BACKEND, SIGNATURE_KEY, Signature
 
 from .finding import Finding
@@ -26,28 +20,6 @@ _TOLERANCE_S = 2.0
 _PORTS = "check the port: 8000 is that for HTTP, 8001 for gRPC and 8002 for metrics by default"
 
 
-class _Server:
-    """A server that questions are put to.
-
-    Args:
-        url: of the server, as `Ranker` takes it.
-        options: how it is called: each question once.
-    """
-
-    def __init__(self, url: str, options: ClientOptions) -> None:
-        self._endpoints = Endpoints([address_of(url)])
-        once = msgspec.structs.replace(options, attempts=1)
-        self._caller = Caller(self._endpoints, once, Blocking(1), Telemetry())
-
-    def ask(self, question: Question, **values: str) -> dict[str, Any]:
-        """Return its answer."""
-        return finish(self._caller.ask(question, values, Deadline(TIMEOUT_S), self._endpoints.choose())).answer
-
-    def close(self) -> None:
-        """Close the connection."""
-        finish(self._caller.close())
-
-
 def findings(url: str, client: ClientOptions | None = None) -> Iterator[Finding]:
     """Look at a server.
 
@@ -58,7 +30,7 @@ def findings(url: str, client: ClientOptions | None = None) -> Iterator[Finding]
     Raises:
         ConfigError: It is no address.
     """
-    server = _Server(url, client or ClientOptions())
+    server = OneServer(url, TIMEOUT_S, client)
     try:
         yield from _server(server, url)
     except PolyrankError as err:
@@ -67,7 +39,7 @@ def findings(url: str, client: ClientOptions | None = None) -> Iterator[Finding]
         server.close()
 
 
-def _server(server: _Server, url: str) -> Iterator[Finding]:
+def _server(server: OneServer, url: str) -> Iterator[Finding]:
     try:
         about = server.ask(_ABOUT)
     except RequestError as err:  # it is there, and no port of a server that serves models
@@ -88,7 +60,7 @@ def _server(server: _Server, url: str) -> Iterator[Finding]:
         yield from _model(server, entry)
 
 
-def _model(server: _Server, entry: Mapping[str, str]) -> Iterator[Finding]:
+def _model(server: OneServer, entry: Mapping[str, str]) -> Iterator[Finding]:
     model, state, reason = entry["name"], entry.get("state", ""), entry.get("reason", "")
     name = f"model {model}"
     if state == "READY":

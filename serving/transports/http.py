@@ -18,7 +18,7 @@ import msgspec
 from polyrank.decoding import decode_json
 from polyrank.errors import ConfigError
 from polyrank.serving.addresses import Address
-from polyrank.serving.calls import REGISTER, UNREGISTER, Call, Question, Reply
+from polyrank.serving.calls import Call, Question, Reply
 from polyrank.serving.failures import Failure, Kind
 from polyrank.serving.options import ClientOptions
 from polyrank.serving.shared_memory import SHORTEST, Region, Regions, room_for
@@ -28,6 +28,8 @@ from .http_reading import Answer, talk
 from .streams import AsyncStream, BlockingStream, Stream
 
 _FORGET_S = 1.0
+_REGISTER = "/v2/systemsharedmemory/region/{name}/register"
+_UNREGISTER = "/v2/systemsharedmemory/region/{name}/unregister"
 
 
 class HttpTransport:
@@ -50,12 +52,14 @@ class HttpTransport:
         """Answer one request; see `Transport`."""
         if self._regions is None or (size := room_for(call.tensors)) < SHORTEST:
             return await self._infer(call, None, timeout_s)
+        end = time.monotonic() + timeout_s
         region = self._regions.take(size) or await self._registered(size, timeout_s)
         if region is None:
-            return await self._infer(call, None, timeout_s)
+            return await self._infer(call, None, end - time.monotonic())
         is_kept = False
         try:
-            reply = await self._infer(call, messages.Shared(region.name, region.write(call.tensors)), timeout_s)
+            shared = messages.Shared(region.name, region.write(call.tensors))
+            reply = await self._infer(call, shared, end - time.monotonic())
             is_kept = self._regions.give_back(region)
         except Failure as failure:
             if "shared memory region" not in failure.text:
@@ -65,7 +69,8 @@ class HttpTransport:
         finally:
             if not is_kept:
                 await self._forget(region)
-        return await self._infer(call, None, timeout_s)  # the server has started anew and knows no region
+        # The server has started anew and knows no region.
+        return await self._infer(call, None, end - time.monotonic())
 
     async def _registered(self, size: int, timeout_s: float) -> Region | None:
         """Return a region that the server knows; None where one of them has no shared memory to give."""
@@ -75,7 +80,7 @@ class HttpTransport:
             return None
         body = msgspec.json.encode({"key": region.key, "offset": 0, "byte_size": region.size})
         try:
-            answer = await self.exchange("POST", REGISTER.path.format(name=region.name), [body], timeout_s)
+            answer = await self.exchange("POST", _REGISTER.format(name=region.name), [body], timeout_s)
         except BaseException:
             region.close()
             raise
@@ -89,7 +94,7 @@ class HttpTransport:
         """Unmap a region here, and in the server, if that still answers."""
         region.close()
         with contextlib.suppress(Failure):
-            await self.exchange("POST", UNREGISTER.path.format(name=region.name), [], _FORGET_S)
+            await self.exchange("POST", _UNREGISTER.format(name=region.name), [], _FORGET_S)
 
     async def _infer(self, call: Call, shared: messages.Shared | None, timeout_s: float) -> Reply:
         header, tensors = messages.infer_body(call, shared)
@@ -117,11 +122,12 @@ class HttpTransport:
     async def close(self) -> None:
         """Close idle connections; those in use are closed when they come back."""
         if self._regions is not None:
-            for region in self._regions.drain():
+            for region in self._regions.close():
                 await self._forget(region)
         self._kept = 0
-        while self._idle:
-            self._idle.pop().close()
+        with contextlib.suppress(IndexError):  # a request in another thread may take the last one
+            while True:
+                self._idle.pop().close()
 
     async def exchange(
         self,

@@ -96,6 +96,32 @@ def test_slow_attempt_is_given_up_for_another(score: Score) -> None:
     assert 0.2 < time.monotonic() - start < 1.5
 
 
+@both_ways
+@pytest.mark.parametrize(("attempts", "told"), [(1, "its only attempt"), (2, "any of 2 attempts")])
+def test_end_of_the_last_attempt_is_not_called_the_deadline(score: Score, attempts: int, told: str) -> None:
+    server = ScriptedHttp(infer=lambda _request: Answer(delay_s=1.0))
+    options = ClientOptions(attempts=attempts, backoff_s=0.001, attempt_timeout_s=0.1)
+    message = rf": no answer in time in {told}, \d[.\d]* s before the deadline; raise attempt_timeout_s or attempts$"
+    with server.listening() as url, pytest.raises(DeadlineExceededError, match=message):
+        score([url], options)
+
+
+def test_half_of_the_time_for_a_stranger_is_not_called_the_deadline() -> None:
+    message = r": no answer in time in its only attempt, 0\.\d+ s before the deadline; raise attempts$"
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        place = f"http://127.0.0.1:{mute.getsockname()[1]}"
+        with pytest.raises(DeadlineExceededError, match=message):
+            Ranker([place, place], "fake", options=ClientOptions(attempts=1), timeout_s=0.6)
+
+
+@both_ways
+def test_finding_the_protocol_takes_from_the_time_of_the_first_call(score: Score) -> None:
+    answers = {"/v2/health/ready": Answer([http()], delay_s=0.25)}
+    server = ScriptedHttp(answers=answers | {"/v2/models/fake": Answer([http(b"{}")], delay_s=0.25)})
+    with server.listening() as url, pytest.raises(DeadlineExceededError, match=r"deadline of 0\.4 s passed"):
+        score([url], timeout_s=0.4)
+
+
 def test_waits_are_drawn_evenly_below_a_doubling_limit() -> None:
     options = ClientOptions(backoff_s=0.1, backoff_limit_s=0.5)
     caller = Caller(Endpoints([address_of("localhost:1")]), options, Blocking(1), Telemetry())
