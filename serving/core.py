@@ -37,15 +37,12 @@ from .ranking import (
 from .served import ITEMS_IN_A_REQUEST, Served
 from .served_models import ServedModels, check_version
 from .telemetry import Telemetry
-from .waiting import Asynchronous, AsyncSignal, Blocking, BlockingSignal
+from .waiting import Asynchronous, AsyncSignal, Blocking, BlockingSignal, computed
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from .impressions import ImpressionLog
-
-_LONG = 20_000
-"""Rows that take milliseconds to encode, which asyncio's loop should not wait for."""
 
 
 class Wish(NamedTuple):
@@ -183,7 +180,9 @@ class RankerCore:
         row = user_row(user)
         await self.connect(deadline)
         known = items if isinstance(items, Items) else await self.items(items, None)
-        excluded = None if wish.exclude is None else known.places_of(wish.exclude)
+        excluded = None
+        if (exclude := wish.exclude) is not None:
+            excluded = await computed(self._waiting, len(known), lambda: known.places_of(exclude))
         with self._telemetry.call("rank", self.model) as record:
             asked = _Asked(row, known, wish.weights, deadline, name)
             served, answers = await self._ranked(asked)
@@ -216,7 +215,8 @@ class RankerCore:
 
     async def _by_request(self, asked: "_Asked") -> tuple[Served, Answers]:
         async def send(served: Served, endpoint: Endpoint) -> Sent:
-            user, batch = user_batch(served, asked.row), asked.items.crossed(served, asked.row)
+            user = user_batch(served, asked.row)
+            batch = await computed(self._waiting, len(asked.items), lambda: asked.items.crossed(served, asked.row))
             weights = task_weights(served, asked.weights)
             parts = ((len(part), request_tensors(user, part, weights)) for part in parts_of(batch, ITEMS_IN_A_REQUEST))
             to = _To(endpoint, asked.deadline, asked.request_id)
@@ -228,7 +228,10 @@ class RankerCore:
     async def _by_rows(self, asked: "_Asked") -> tuple[Served, Answers]:
         async def send(served: Served, endpoint: Endpoint) -> Sent:
             task_weights(served, asked.weights)
-            batch = tiled(served, user_batch(served, asked.row), asked.items.crossed(served, asked.row))
+            user, items = user_batch(served, asked.row), asked.items
+            batch = await computed(
+                self._waiting, len(items), lambda: tiled(served, user, items.crossed(served, asked.row))
+            )
             parts = ((len(part), part.named()) for part in parts_of(batch, served.max_rows))
             to = _To(endpoint, asked.deadline, asked.request_id)
             return batch, await self._infer(served, parts, served.widths, to)
@@ -238,9 +241,8 @@ class RankerCore:
         return served, answers | {SCORE: weighted_sum(served, answers, task_weights(served, asked.weights))}
 
     async def _encode(self, served: Served, rows: Rows) -> Batch:
-        if hasattr(rows, "__len__") and len(rows) <= _LONG:
-            return served.encoder.encode(rows)
-        return await self._waiting.compute(lambda: served.encoder.encode(rows))
+        count = len(rows) if hasattr(rows, "__len__") else None
+        return await computed(self._waiting, count, lambda: served.encoder.encode(rows))
 
     async def _infer(
         self,

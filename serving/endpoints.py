@@ -141,6 +141,3 @@ class Endpoints:
         fewest = min(endpoint.in_flight for endpoint in up)
         least = [endpoint for endpoint in up if endpoint.in_flight == fewest]
         return least[turn % len(least)]
-
-    def __str__(self) -> str:
-        return ", ".join(endpoint.address.place for endpoint in self.all)

@@ -102,12 +102,25 @@ def make_folder(runtime: Runtime) -> tuple[Path, int]:
     parent = server_folder() / "servers"
     parent.mkdir(parents=True, exist_ok=True)
     _clear_dead(parent)
-    folder = parent / f"{os.getpid()}-{secrets.token_hex(4)}"
-    folder.mkdir(mode=0o700)
-    lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    _copy_backends(runtime, folder / "backends")
+    folder, lock = _locked_new(parent)
+    try:
+        _copy_backends(runtime, folder / "backends")
+    except BaseException:
+        remove_leftovers(folder)
+        os.close(lock)
+        raise
     return folder, lock
+
+
+def _locked_new(parent: Path) -> tuple[Path, int]:
+    while True:
+        folder = parent / f"{os.getpid()}-{secrets.token_hex(4)}"
+        folder.mkdir(mode=0o700)
+        lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (folder / _LOCK).exists():  # another start may take it for a dead one's in the instant before the lock holds
+            return folder, lock
+        os.close(lock)
 
 
 def _copy_backends(runtime: Runtime, backends: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from polyrank.arguments import instance, integer
-from polyrank.errors import MissingExtraError, RepositoryError
+from polyrank.errors import ConfigError, MissingExtraError, RepositoryError
 from polyrank.reasons import first_line
 from polyrank.rows import Rows
 from polyrank.signature import Signature
@@ -39,7 +39,7 @@ class LocalRanker(Closing):
         threads = len(os.sched_getaffinity(0)) if threads is None else threads
         threads = integer("threads", threads, range(1, 1025), "[1, 1024]")
         instance("bundle", bundle, str | os.PathLike, "the directory of a bundle")
-        path = Path(bundle)
+        path, self._is_closed = Path(bundle), False
         self._served = served_by(path)
         self._runner = BlockRunner(self._served, _session(path / "model.onnx"))
         self._pool = concurrent.futures.ThreadPoolExecutor(threads, "polyrank-local")
@@ -65,6 +65,7 @@ class LocalRanker(Closing):
         Raises:
             DataError: no rows, a feature's column is missing, or a value does not fit its feature.
             RequestError: ONNX Runtime cannot run the graph.
+            ConfigError: the ranker is closed.
         """
         return self.start(rows).result()
 
@@ -76,9 +77,12 @@ class LocalRanker(Closing):
 
         Raises:
             DataError: rows that are no Arrow table are wrong.
+            ConfigError: the ranker is closed.
         """
         import pyarrow as pa
 
+        if self._is_closed:
+            raise ConfigError("the ranker is closed; make a new one")
         source = rows if isinstance(rows, pa.Table) and len(rows) > 0 else self._served.encoder.encode(rows)
         answers = [np.empty((len(source), width), np.float32) for width in self._served.widths.values()]
         blocks = [
@@ -88,6 +92,7 @@ class LocalRanker(Closing):
 
     def close(self) -> None:
         """Free the graph."""
+        self._is_closed = True
         self._pool.shutdown(cancel_futures=True)
         self._runner.close()
 

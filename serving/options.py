@@ -50,7 +50,7 @@ class TlsFiles(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             if self.certificate is not None:
                 context.load_cert_chain(self.certificate, self.key)
         except OSError as err:  # ssl.SSLError too
-            raise ConfigError(f"tls files cannot be used: {err.strerror or err}; give PEM files ({self})") from err
+            raise ConfigError(f"tls files cannot be used: {system_reason(err)}; give PEM files ({self})") from err
         return context
 
     def read(self, path: Path | None) -> bytes | None:

@@ -14,9 +14,10 @@ from polyrank.errors import DataError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MODEL, VERSION, REQUEST_ID, WEIGHTS = (
-    f"polyrank.{name}" for name in ("model", "version", "request_id", "task_weights")
+MODEL, VERSION, RUN_ID, REQUEST_ID, WEIGHTS = (
+    f"polyrank.{name}" for name in ("model", "version", "run_id", "request_id", "task_weights")
 )
+"""Keys of the metadata of scores; the last two are of rankings alone."""
 
 
 class Origin(NamedTuple):

@@ -19,18 +19,22 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     metrics: int
 
 
-def choose_ports(host: str, wanted: Ports) -> Ports:
+def choose_ports(host: str, wanted: Ports, *, http_host: str | None = None) -> Ports:
     """Return `wanted` with each 0 replaced by a port that is free now.
 
     Args:
         host: Address to listen on.
         wanted: Ports asked for.
+        http_host: Address to listen on for HTTP; None takes `host`.
 
     Raises:
         ServerStartError: The host is no address of this machine, or a port asked for cannot be listened on.
     """
     with ExitStack() as held:  # all three stay bound until the last is chosen, so that no two are equal
-        chosen = {name: held.enter_context(_bound(host, name, port)) for name, port in _named(wanted).items()}
+        chosen = {
+            name: held.enter_context(_bound((http_host or host) if name == "http" else host, name, port))
+            for name, port in _named(wanted).items()
+        }
     return Ports(**chosen)
 
 
@@ -56,7 +60,7 @@ def _bound(host: str, name: str, port: int) -> Iterator[int]:
 
 
 def _no_address(host: str, err: Exception) -> ServerStartError:
-    reason = (getattr(err, "strerror", None) or str(err)).lower()
+    reason = system_reason(err) if isinstance(err, OSError) else str(err).lower()
     return ServerStartError(
         f"host {host!r} is no IPv4 address of this machine ({reason}); take 127.0.0.1 to be reached from here alone, "
         f"or 0.0.0.0 for every address that it has"

@@ -1,5 +1,6 @@
 """What Linux says of processes. Needs the standard library alone."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,18 +52,38 @@ def children(parent: int) -> list[int]:
 
 def listens(pid: int, port: int) -> bool:
     """Say whether a process listens at a TCP port: whether what answers there is that process, and no other."""
+    return _has_any(pid, _listeners(pid, port))
+
+
+def listener(port: int) -> int | None:
+    """Return the process that listens at a TCP port; None where one does that is not ours to see, or none."""
+    sockets = _listeners(os.getpid(), port)
+    numbers = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    return next((number for number in numbers if _has_any(number, sockets)), None)
+
+
+def _listeners(pid: int, port: int) -> set[str]:
+    """Return the sockets that listen at a port in the network of a process, as its files lead to them."""
     try:
-        entries = list(Path(f"/proc/{pid}/fd").iterdir())
         # There is no tcp6 where IPv6 is switched off.
         tables = [file.read_text().splitlines()[1:] for file in Path(f"/proc/{pid}/net").glob("tcp*")]
     except OSError:  # it is gone
+        return set()
+    lines = (line.split() for table in tables for line in table)
+    found = ((words[1], words[3], words[9]) for words in lines)
+    return {
+        f"socket:[{inode}]"
+        for local, state, inode in found
+        if state == _LISTENING and int(local.rpartition(":")[2], 16) == port
+    }
+
+
+def _has_any(pid: int, sockets: set[str]) -> bool:
+    """Say whether a process has one of these files open."""
+    try:
+        return bool(sockets) and any(_target(entry) in sockets for entry in Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:  # it is gone, or not ours to see
         return False
-    files = {_target(entry) for entry in entries}
-    for local, state, inode in ((words[1], words[3], words[9]) for table in tables for words in map(str.split, table)):
-        is_there = state == _LISTENING and int(local.rpartition(":")[2], 16) == port
-        if is_there and f"socket:[{inode}]" in files:
-            return True
-    return False
 
 
 def _target(link: Path) -> str:

@@ -120,7 +120,7 @@ def best(score: Floats, top_k: int | None, excluded: NDArray[np.int64] | None) -
 
     Args:
         score: float32 (N,).
-        top_k: how many; None all.
+        top_k: how many, 1 or more; None all.
         excluded: places that are left out.
     """
     if excluded is not None and len(excluded):
@@ -131,8 +131,6 @@ def best(score: Floats, top_k: int | None, excluded: NDArray[np.int64] | None) -
     falling = -score
     if top_k is None or top_k >= len(score):
         return np.argsort(falling, kind="stable")
-    if top_k == 0:
-        return np.empty(0, np.int64)
     limit = np.partition(falling, top_k - 1)[top_k - 1]
     if np.isnan(limit):
         return np.argsort(falling, kind="stable")[:top_k]

@@ -46,10 +46,13 @@ class ServerLog:
         self._start = path.stat().st_size if path.exists() else 0
 
     def text(self) -> str:
-        """Return what this start has written so far."""
-        with self.path.open("rb") as stream:
-            stream.seek(self._start)
-            return stream.read().decode(errors="replace")
+        """Return what this start has written so far; nothing of a log that was removed."""
+        try:
+            with self.path.open("rb") as stream:
+                stream.seek(self._start)
+                return stream.read().decode(errors="replace")
+        except FileNotFoundError:
+            return ""
 
     def load_failure(self) -> str | None:
         """Return which model failed to load and why, in one line; None when none did."""
@@ -70,7 +73,8 @@ class ServerLog:
         lines = [line for line in text.splitlines() if line.strip(" ;")]
         if errors and fatal and fatal[-1].endswith(_NO_CAUSE):
             fatal = []
-        return self.load_failure() or _first((fatal or errors or lines or ["it wrote nothing"])[-1])
+        silence = "it wrote nothing" if self.path.exists() else "its log was removed"
+        return self.load_failure() or _first((fatal or errors or lines or [silence])[-1])
 
 
 def _first(message: str) -> str:

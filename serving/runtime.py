@@ -6,7 +6,7 @@ Triton's Python backend gives empty outputs with numpy 2, without an error, so i
 import hashlib
 import json
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +14,7 @@ import msgspec
 
 from polyrank.decoding import decode_json
 from polyrank.errors import ServerRuntimeError
+from polyrank.reasons import system_reason
 
 from .installer import MARKER, build, locked
 from .libpython import VERSION, libpython_folder
@@ -100,8 +101,8 @@ def ensure_runtime(*, accelerator: Accelerator = "cpu", libpython_search: Sequen
     libpython = libpython_folder(libpython_search)
     path = runtime_folder(accelerator)
     if not (path / MARKER).exists():
-        _make(path, accelerator, only_if_absent=True)
-    return _checked(path, PINS[accelerator], libpython)
+        _make(path, accelerator, (path / MARKER).exists)
+    return _checked(path, accelerator, libpython)
 
 
 def check_runtime(*, accelerator: Accelerator = "cpu", libpython_search: Sequence[Path] | None = None) -> Runtime:
@@ -113,8 +114,8 @@ def check_runtime(*, accelerator: Accelerator = "cpu", libpython_search: Sequenc
     libpython = libpython_folder(libpython_search)
     path = runtime_folder(accelerator)
     if not (path / MARKER).exists():
-        raise ServerRuntimeError(f"server runtime {path} is not installed; run `polyrank server install`")
-    return _checked(path, PINS[accelerator], libpython)
+        raise _unusable(path, accelerator, "not installed")
+    return _checked(path, accelerator, libpython)
 
 
 def install_runtime(
@@ -132,41 +133,55 @@ def install_runtime(
     """
     libpython = libpython_folder(libpython_search)
     path = runtime_folder(accelerator)
-    if not force:
-        try:
-            return _checked(path, PINS[accelerator], libpython)
-        except ServerRuntimeError:  # what is wrong with it is cured by making it anew
-            pass
-    _make(path, accelerator, only_if_absent=False)
-    return _checked(path, PINS[accelerator], libpython)
+    if force or not _is_complete(path, accelerator, libpython):
+        _make(path, accelerator, lambda: not force and _is_complete(path, accelerator, libpython))
+    return _checked(path, accelerator, libpython)
 
 
-def _make(path: Path, accelerator: Accelerator, *, only_if_absent: bool) -> None:
+def _make(path: Path, accelerator: Accelerator, is_made: Callable[[], bool]) -> None:
     try:
         with locked(path.with_name(f"{path.name}.lock")) as lock:
-            if only_if_absent and (path / MARKER).exists():  # another process made it while this one waited
-                return
-            build(path, PINS[accelerator], lock=lock)
+            if not is_made():  # by another process while this one waited; a server may run from it by now
+                build(path, PINS[accelerator], lock=lock)
     except OSError as err:
         raise ServerRuntimeError(
-            f"server runtime {path} cannot be written: {err.strerror or err}; make room or set POLYRANK_CACHE_DIR"
+            f"server runtime {path} cannot be written: {system_reason(err)}; make room or set POLYRANK_CACHE_DIR"
         ) from err
 
 
-def _checked(path: Path, pins: Mapping[str, str], libpython: Path) -> Runtime:
-    _check_versions(path, _marked_versions(path), pins)
+def _is_complete(path: Path, accelerator: Accelerator, libpython: Path) -> bool:
+    try:
+        _checked(path, accelerator, libpython)
+    except ServerRuntimeError:  # what is wrong with it is cured by making it anew
+        return False
+    return True
+
+
+def _checked(path: Path, accelerator: Accelerator, libpython: Path) -> Runtime:
+    try:
+        _check(path, PINS[accelerator])
+    except _UnusableError as err:
+        raise _unusable(path, accelerator, str(err)) from err
+    return Runtime(path=path, libpython=libpython, versions=dict(PINS[accelerator]))
+
+
+class _UnusableError(Exception):
+    """What is wrong with an environment. Never leaves this module."""
+
+
+def _check(path: Path, pins: Mapping[str, str]) -> None:
+    _check_versions(_marked_versions(path), pins)
     for file in (_triton(path) / "bin" / "tritonserver", *_python_backend(path)):
         if not file.is_file():
-            raise _unusable(path, f"broken: {file.name} is missing")
-    _check_versions(path, _installed_versions(path, pins), pins)
-    return Runtime(path=path, libpython=libpython, versions=dict(pins))
+            raise _UnusableError(f"broken: {file.name} is missing")
+    _check_versions(_installed_versions(path, pins), pins)
 
 
 def _marked_versions(path: Path) -> dict[str, str]:
     try:
         return decode_json((path / MARKER).read_bytes(), dict[str, str])
     except (OSError, msgspec.DecodeError) as err:
-        raise _unusable(path, f"broken: {MARKER} is unreadable") from err
+        raise _UnusableError(f"broken: {MARKER} is unreadable") from err
 
 
 def _installed_versions(path: Path, pins: Mapping[str, str]) -> dict[str, str]:
@@ -174,20 +189,21 @@ def _installed_versions(path: Path, pins: Mapping[str, str]) -> dict[str, str]:
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own environment
     except OSError as err:
-        raise _unusable(path, f"broken: bin/python does not run ({err.strerror})") from err
+        raise _UnusableError(f"broken: bin/python does not run ({system_reason(err)})") from err
     if done.returncode != 0:
-        raise _unusable(path, f"broken: {(done.stderr.strip().splitlines() or ['bin/python fails'])[-1]}")
+        raise _UnusableError(f"broken: {(done.stderr.strip().splitlines() or ['bin/python fails'])[-1]}")
     return msgspec.json.decode(done.stdout, type=dict[str, str])
 
 
-def _check_versions(path: Path, found: Mapping[str, str], pins: Mapping[str, str]) -> None:
+def _check_versions(found: Mapping[str, str], pins: Mapping[str, str]) -> None:
     for name, version in pins.items():
         if found.get(name) != version:
-            raise _unusable(path, f"outdated: {name} is {found.get(name, 'absent')}, {version} is needed")
+            raise _UnusableError(f"outdated: {name} is {found.get(name, 'absent')}, {version} is needed")
 
 
-def _unusable(path: Path, what: str) -> ServerRuntimeError:
-    return ServerRuntimeError(f"server runtime {path} is {what}; run `polyrank server install`")
+def _unusable(path: Path, accelerator: Accelerator, what: str) -> ServerRuntimeError:
+    option = "" if accelerator == "cpu" else f" --accelerator {accelerator}"
+    return ServerRuntimeError(f"server runtime {path} is {what}; run `polyrank server install{option}`")
 
 
 def _packages(path: Path) -> Path:

@@ -10,6 +10,7 @@ from polyrank.errors import ConfigError, OutputError
 from polyrank.files import Location, check_output
 from polyrank.staging import staged_file
 
+from .origins import VERSION
 from .parts import folder_of, part_file
 
 if TYPE_CHECKING:
@@ -78,8 +79,8 @@ def join(parts: Sequence[Path], out: Path) -> Scored:
     import pyarrow.parquet as pq
 
     schemas = [pq.read_schema(part) for part in parts]
-    versions = dict.fromkeys((schema.metadata or {}).get(b"polyrank.version", b"") for schema in schemas)
-    metadata = {**(schemas[0].metadata or {}), b"polyrank.version": b",".join(versions)}
+    versions = dict.fromkeys((schema.metadata or {}).get(VERSION.encode(), b"") for schema in schemas)
+    metadata = {**(schemas[0].metadata or {}), VERSION.encode(): b",".join(versions)}
     # Pieces of a CSV file may differ in the types of kept columns.
     schema = pa.unify_schemas([each.remove_metadata() for each in schemas], promote_options="permissive")
     dictionaries = None if _is_csv(out) else _repeating(parts[0])

@@ -13,6 +13,8 @@ from polyrank.features import CrossFeature
 from polyrank.halves import Half, halves_of, item_features
 from polyrank.signature import RAW_SUFFIX, SIGNATURE_KEY, Signature
 
+from .origins import MODEL, RUN_ID, VERSION
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -104,11 +106,7 @@ class Served:
     @functools.cached_property
     def metadata(self) -> dict[str, str]:
         """Whose scores are: model, version and training run."""
-        return {
-            "polyrank.model": self.model,
-            "polyrank.version": self.version,
-            "polyrank.run_id": self.signature.run_id,
-        }
+        return {MODEL: self.model, VERSION: self.version, RUN_ID: self.signature.run_id}
 
     def like(self, other: "Served") -> "Served":
         """Return this version with what another of the same wire has prepared already."""

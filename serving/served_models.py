@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 
 from polyrank.errors import ConfigError, ModelNotReadyError, RequestError, ServerUnavailableError
-from polyrank.signature import REQUEST_SUFFIX
+from polyrank.signature import RAW_SUFFIX, REQUEST_SUFFIX
 
 from .caller import Caller, Deadline
 from .calls import CONFIG, INDEX, METADATA
@@ -142,7 +142,7 @@ class ServedModels:
 
 
 def _base(name: str) -> str:
-    for suffix in (REQUEST_SUFFIX, "_raw", "_fingerprint"):
+    for suffix in (REQUEST_SUFFIX, RAW_SUFFIX):
         if name.endswith(suffix):
             return name.removesuffix(suffix)
     return name

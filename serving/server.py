@@ -15,6 +15,7 @@ from typing import IO, Self
 
 from polyrank.arguments import instance, path
 from polyrank.errors import ServerStartError
+from polyrank.reasons import system_reason
 
 from .devices import devices, devices_line
 from .ending import end_group, remove_leftovers
@@ -25,20 +26,12 @@ from .readiness import ServerLog, is_ready
 from .runtime import Runtime, ensure_runtime
 from .servable import backends, servable_models
 from .server_config import ServerConfig, seconds, triton_words
-from .supervisor import Orders
+from .supervising import reachable, start_supervisor
 
 __all__ = ["Server", "ServerConfig", "serve"]
 
 _log = logging.getLogger(__name__)
 
-_PACKAGES = Path(__file__).parents[2]
-"""The folder that holds `polyrank`; the supervisor's interpreter looks there last, and uses nothing else of it."""
-_SUPERVISE = """
-import sys
-sys.path.append(sys.argv[1])
-from polyrank.serving.supervisor import main
-sys.exit(main(sys.argv[2:]))
-"""
 _POLL_S = 0.05
 _PROGRESS_S = 2.0
 _STOP_MARGIN_S = 10.0
@@ -61,7 +54,7 @@ class Server:
         self._config = config
         self._log = ServerLog(launch.log_file)
         self._end = ""
-        self._supervisor = _start_supervisor(launch, config, lock)
+        self._supervisor = start_supervisor(launch, config, lock)
         self.pid = self._supervisor.pid  # until it says that it started Triton
         if self._supervisor.stdout is not None:
             self._take(self._supervisor.stdout.readline())
@@ -70,17 +63,17 @@ class Server:
     @property
     def grpc_url(self) -> str:
         """`host:port` of the gRPC endpoint."""
-        return f"{_reachable(self._launch.host)}:{self._launch.ports.grpc}"
+        return f"{reachable(self._launch.host)}:{self._launch.ports.grpc}"
 
     @property
     def url(self) -> str:
         """URL of the HTTP endpoint, the faster one for our client."""
-        return f"http://{_reachable(self._launch.http_host)}:{self._launch.ports.http}"
+        return f"http://{reachable(self._launch.http_host)}:{self._launch.ports.http}"
 
     @property
     def metrics_url(self) -> str:
         """URL of the Prometheus metrics."""
-        return f"http://{_reachable(self._launch.host)}:{self._launch.ports.metrics}/metrics"
+        return f"http://{reachable(self._launch.host)}:{self._launch.ports.metrics}/metrics"
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -179,7 +172,7 @@ class Server:
         """
         start = told = time.monotonic()
         names = ", ".join(self.models)
-        host, port = _reachable(self._launch.http_host), self._launch.ports.http
+        host, port = reachable(self._launch.http_host), self._launch.ports.http
         # Another server that took the port in this moment answers for the same models.
         while not (listens(self.pid, port) and is_ready(host, port, self.models)):
             now = time.monotonic()
@@ -232,18 +225,19 @@ def serve(
 
 def _start(runtime: Runtime, repository: Path, names: tuple[str, ...], config: ServerConfig) -> Server:
     wanted = Ports(http=config.http_port, grpc=config.grpc_port, metrics=config.metrics_port)
-    ports = choose_ports(config.host, wanted)
+    http_host = "127.0.0.1" if config.is_http_local else config.host
+    ports = choose_ports(config.host, wanted, http_host=http_host)
     try:
         log_file = (config.log_file or new_log_file()).absolute()
         folder, lock = make_folder(runtime)
     except OSError as err:
-        raise ServerStartError(f"the server did not start: {err.strerror or err} ({err.filename})") from err
+        raise ServerStartError(f"the server did not start: {system_reason(err)} ({err.filename})") from err
     launch = Launch(
         runtime=runtime,
         repository=repository,
         models=names,
         host=config.host,
-        http_host="127.0.0.1" if config.is_http_local else config.host,
+        http_host=http_host,
         ports=ports,
         log_file=log_file,
         folder=folder,
@@ -258,46 +252,3 @@ def _start(runtime: Runtime, repository: Path, names: tuple[str, ...], config: S
         server.stop(grace_s=0.0)
         raise
     return server
-
-
-def _start_supervisor(launch: Launch, config: ServerConfig, lock: int) -> "subprocess.Popen[bytes]":
-    """Start the supervisor in a session of its own, so that Ctrl-C reaches the caller alone."""
-    try:
-        launch.log_file.parent.mkdir(parents=True, exist_ok=True)
-        with launch.log_file.open("ab") as log:
-            return subprocess.Popen(  # noqa: S603 - our own script and command
-                [*_supervisor_command(launch, config), *launch.command()],
-                bufsize=0,  # a buffer would be written once more, to a closed pipe, when it is closed
-                env=launch.environment(),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                pass_fds=(lock,),
-                start_new_session=True,
-            )
-    except OSError as err:
-        remove_leftovers(launch.folder)
-        raise ServerStartError(f"the server did not start: {err.strerror or err} ({err.filename})") from err
-    finally:
-        os.close(lock)
-
-
-def _supervisor_command(launch: Launch, config: ServerConfig) -> list[str]:
-    orders = Orders(
-        folder=str(launch.folder),
-        log=str(launch.log_file),
-        repository=str(launch.repository),
-        http_host=_reachable(launch.http_host),
-        http_port=launch.ports.http,
-        restarts=config.restarts,
-        hang_s=config.hang_s,
-        ready_timeout_s=config.ready_timeout_s,
-        grace_s=config.grace_s,
-        headers=config.lockdown.control_headers if config.lockdown else {},
-    )
-    return [str(launch.runtime.python), "-I", "-S", "-c", _SUPERVISE, str(_PACKAGES), orders.to_json()]
-
-
-def _reachable(host: str) -> str:
-    """Return an address at which a server that listens on `host` is reached from this machine."""
-    return "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - a comparison

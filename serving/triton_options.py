@@ -9,6 +9,7 @@ import msgspec
 
 from polyrank.arguments import instance, text
 from polyrank.errors import ConfigError
+from polyrank.reasons import system_reason
 
 _KEY = re.compile(r"[a-z][a-z0-9-]*")
 _OURS = {
@@ -63,7 +64,7 @@ class ServerTls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
                 context.load_verify_locations(self.ca)
         except (OSError, ValueError) as err:  # what `ssl` raises is an OSError too
             names = ", ".join(str(each) for each in (self.certificate, self.key, self.ca) if each is not None)
-            reason = str(getattr(err, "strerror", None) or err).lower()
+            reason = system_reason(err) if isinstance(err, OSError) else str(err).lower()
             raise ConfigError(f"tls files {names} cannot be used: {reason}; give PEM files that fit together") from err
 
     @property

@@ -15,6 +15,9 @@ from typing import Any, Protocol, TypeVar
 
 from polyrank.errors import ConfigError
 
+_LONG = 20_000
+"""Rows that take milliseconds to encode, which asyncio's loop should not wait for."""
+
 T = TypeVar("T")
 Work = Callable[[], Coroutine[Any, Any, T]]
 
@@ -111,6 +114,11 @@ class Waiting(Protocol):
     def close(self) -> None:
         """End its threads."""
         ...
+
+
+async def computed(waiting: Waiting, rows: int | None, work: Callable[[], T]) -> T:
+    """Compute something about so many rows: of few at once, of many or None as `Waiting.compute` does."""
+    return work() if rows is not None and rows <= _LONG else await waiting.compute(work)
 
 
 class Blocking:

@@ -1,4 +1,4 @@
-"""Looks at a machine and at a server, and says what is wrong and what to do. Changes nothing."""
+"""Looks at a machine and at a server, and says what is wrong and what to do. Changes nothing but the cache folder."""
 
 from collections.abc import Iterator
 

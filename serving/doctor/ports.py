@@ -6,12 +6,11 @@ from pathlib import Path
 
 from polyrank.errors import ServerRuntimeError
 from polyrank.serving.locations import server_folder
-from polyrank.serving.processes import command_line
+from polyrank.serving.processes import command_line, listener
 
 from .finding import Finding
 
 PORTS = {"http": 8000, "grpc": 8001, "metrics": 8002}
-_LISTENING = "0A"
 
 
 def findings(ports: Mapping[str, int] = PORTS) -> Iterator[Finding]:
@@ -28,7 +27,7 @@ def _port(name: str, port: int) -> Finding:
     title = f"{name} port"
     if _is_free(port):
         return Finding.ok(title, f"{port} is free")
-    pid = holder(port)
+    pid = listener(port)
     words = command_line(pid) if pid is not None else []
     if _is_ours(words):
         return Finding.ok(title, f"{port} is used by an embedded server (Triton, process {pid})")
@@ -38,10 +37,10 @@ def _port(name: str, port: int) -> Finding:
 
 
 def _is_free(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind(("127.0.0.1", port))
+            probe.bind(("127.0.0.1", port))
         except OSError:
             return False
         return True
@@ -53,27 +52,3 @@ def _is_ours(words: list[str]) -> bool:
     except ServerRuntimeError:  # a cache where no server can live
         return False
     return any(word.startswith(f"--backend-directory={folder}/") for word in words)
-
-
-def holder(port: int) -> int | None:
-    """Return the process that listens on a port; None where that of another user does, or nobody."""
-    sockets = {f"socket:[{number}]" for number in _listeners(port)}
-    for folder in Path("/proc").glob("[0-9]*/fd"):
-        try:
-            if any(str(each.readlink()) in sockets for each in folder.iterdir()):
-                return int(folder.parent.name)
-        except OSError:  # gone by now, or not ours to see
-            continue
-    return None
-
-
-def _listeners(port: int) -> list[str]:
-    """Return the numbers of the sockets that listen on a port."""
-    found = []
-    for table in ("tcp", "tcp6"):
-        file = Path("/proc/net") / table
-        for line in file.read_text().splitlines()[1:] if file.exists() else []:
-            words = line.split()
-            if words[3] == _LISTENING and int(words[1].rpartition(":")[2], 16) == port:
-                found.append(words[9])
-    return found

@@ -38,9 +38,7 @@ class Batches:
     """Makes record batches; keeps the columns of items in the form in which it takes rows of them."""
 
     def __init__(self) -> None:
-        self._known: weakref.WeakKeyDictionary[Items, dict[tuple[str, ...], pa.RecordBatch]] = (
-            weakref.WeakKeyDictionary()
-        )
+        self._known: weakref.WeakKeyDictionary[Items, dict[object, pa.RecordBatch]] = weakref.WeakKeyDictionary()
 
     def of(self, entries: "Sequence[Entry]") -> "pa.RecordBatch":
         """Return a row for each of entries of one layout.
@@ -73,11 +71,11 @@ class Batches:
     def _columns(self, items: Items, layout: "Layout") -> "pa.RecordBatch":
         import pyarrow as pa
 
-        kept = self._known.setdefault(items, {})
-        if layout.items not in kept:
-            columns = [_column(items.column(name), layout.types.get(name), name) for name in layout.items]
-            kept[layout.items] = pa.RecordBatch.from_arrays(columns, layout.items)
-        return kept[layout.items]
+        kept, place = self._known.setdefault(items, {}), layout.item_types
+        if place not in kept:
+            columns = [_column(items.column(name), kind, name) for name, kind in place]
+            kept[place] = pa.RecordBatch.from_arrays(columns, layout.items)
+        return kept[place]
 
 
 def _check_keys(items: Items, answer: "pa.Table", places: NDArray[np.int64]) -> None:

@@ -52,6 +52,11 @@ class Layout:
         """The type of each column of features, as values that are no Arrow columns take it."""
         return column_types(self._schema)
 
+    @functools.cached_property
+    def item_types(self) -> "tuple[tuple[str, pa.DataType | None], ...]":
+        """Names of columns of items, each with its type as in `types`; None of one that is no feature."""
+        return tuple((name, self.types.get(name)) for name in self.items)
+
 
 class Layouts:
     """The layouts that were needed so far."""

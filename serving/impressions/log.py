@@ -149,6 +149,7 @@ class ImpressionLog(Closing):
             return
         if self._is_closed:
             self._tally.drop(rows, "the log is closed")
+            self._tally.report()  # no thread of the log does so any more
             return
         kept = {name: _copied(row[name]) for name in layout.user if name in row}
         places = None if ranks is None else tuple(ranks)

@@ -8,6 +8,7 @@ import msgspec
 from polyrank.errors import DataError
 from polyrank.impressions import ARM as ARM_COLUMN
 from polyrank.serving.items import ITEM
+from polyrank.serving.origins import REQUEST_ID
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -100,7 +101,7 @@ def interleaved(
     arms = pa.array([list(answers)[team] for team, _ in drafted], pa.string())
     kept = {arm: _text(answer) for arm, answer in answers.items()}
     table = both.take(pa.array(places, pa.int64())).append_column(ARM_COLUMN, arms)
-    metadata = {"polyrank.request_id": _text(first)["polyrank.request_id"], ARMS: msgspec.json.encode(kept)}
+    metadata = {REQUEST_ID: _text(first)[REQUEST_ID], ARMS: msgspec.json.encode(kept)}
     return table.replace_schema_metadata(metadata)
 
 

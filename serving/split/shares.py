@@ -34,7 +34,8 @@ class Shares:
     def __init__(self, shares: Mapping[str, float], salt: str, user: str) -> None:
         instance("shares", shares, Mapping, "a dict of numbers by arm")
         for arm, share in shares.items():
-            text("a name in shares", arm)
+            if not text("a name in shares", arm):
+                raise ConfigError("a name in shares must be text of a character or more, got ''")
             if not is_number(share) or not 0 <= share <= 1:
                 raise ConfigError(f"shares[{arm!r}] must be a number from 0 to 1, got {shown(share)}")
         total = math.fsum(shares.values())

@@ -26,6 +26,7 @@ from polyrank.errors import (
 from polyrank.serving.async_client import AsyncRanker
 from polyrank.serving.items import ITEM, Items
 from polyrank.serving.options import ClientOptions
+from polyrank.serving.origins import origin_of
 from polyrank.serving.served import Served
 from polyrank.signature import SCORE
 from polyrank.tasks import kind_of
@@ -100,7 +101,7 @@ class Demo:
         user, top_k = self._logs.of_user(_text(asked, "user")).features, _count(asked)
         weights = {name.removeprefix(_WEIGHT): _number(asked, name) for name in asked if name.startswith(_WEIGHT)}
         version = asked.get("version")
-        ranker = self._ranker(version)
+        ranker = await self._ranker(version)
         try:
             items = await self._encoded(ranker)
             start = time.perf_counter()
@@ -112,7 +113,7 @@ class Demo:
         rows = found.to_pylist()
         facts = self._logs.facts([row[ITEM] for row in rows])
         top = [told | _scores(row, ranker) for told, row in zip(facts, rows, strict=True)]
-        answered = found.schema.metadata[b"polyrank.version"].decode()
+        answered = origin_of(found).version
         return {"version": answered, "latency_ms": latency_ms, "items": len(items), "top": top}
 
     async def close(self) -> None:
@@ -138,7 +139,9 @@ class Demo:
                 self._retired.append(self._rankers.pop(version))
             raise _NotLiveError(f"version must be one that is live, which are {', '.join(live)}, got {version!r}")
 
-    def _ranker(self, version: str | None) -> AsyncRanker:
+    async def _ranker(self, version: str | None) -> AsyncRanker:
+        if version is not None and version not in self._rankers:
+            await self._require_live(version)
         if version not in self._rankers:
             self._rankers[version] = self._connect(version=version)
         return self._rankers[version]

@@ -111,8 +111,10 @@ class _ScorerAnswerer:
         return str(self.scorer.signature.precision)
 
     def answer(self, rows: "pa.Table") -> "Answers":
+        from polyrank.serving.origins import RUN_ID
+
         scores = self.scorer.score(rows)
-        found = scores.schema.metadata[b"polyrank.run_id"].decode()
+        found = scores.schema.metadata[RUN_ID.encode()].decode()
         if found != self.run_id:
             raise RequestError(
                 f"{self.name} at {self.source}: version {self.version} of another run, {found}, went live meanwhile; "

@@ -76,7 +76,7 @@ def test_port_taken_at_the_last_moment_is_chosen_anew(
         free = choose_ports("127.0.0.1", Ports(http=0, grpc=0, metrics=0))
         taken = {each: getattr(free, each) for each in ("http", "grpc", "metrics")} | {name: other.getsockname()[1]}
         choices = iter([Ports(**taken), free])
-        monkeypatch.setattr(server_module, "choose_ports", lambda _host, _wanted: next(choices))
+        monkeypatch.setattr(server_module, "choose_ports", lambda *_, **__: next(choices))
         with serve(tmp_path) as server:
             assert server.url.endswith(str(free.http))
 
@@ -85,7 +85,7 @@ def test_answers_of_another_server_at_its_port_do_not_count(tmp_path: Path, monk
     add_model(tmp_path)
     with serve(tmp_path) as first:
         taken = Ports(http=port_of(first.url), grpc=port_of(first.grpc_url), metrics=port_of(first.metrics_url))
-        monkeypatch.setattr(server_module, "choose_ports", lambda _host, _wanted: taken)  # as both do at once
+        monkeypatch.setattr(server_module, "choose_ports", lambda *_, **__: taken)  # as both do at once
         with pytest.raises(ServerStartError, match=r"the server did not start: .*already in use"):
             serve(tmp_path)
         assert ask(first.grpc_url, rows(4, 1))["click"].item() == 4.5
@@ -114,7 +114,7 @@ def test_log_goes_to_the_end_of_the_file_asked_for(tmp_path: Path) -> None:
 
 def test_log_file_that_is_a_folder_is_refused(tmp_path: Path) -> None:
     add_model(tmp_path)
-    with pytest.raises(ServerStartError, match=r"did not start: Is a directory \(.*ranker\)$"):
+    with pytest.raises(ServerStartError, match=r"did not start: is a directory \(.*ranker\)$"):
         serve(tmp_path, config=ServerConfig(log_file=tmp_path / "ranker"))
 
 
@@ -124,5 +124,5 @@ def test_cache_that_cannot_hold_the_servers_folder_is_told(tmp_path: Path, monke
     monkeypatch.setattr(server_module, "ensure_runtime", lambda **_options: runtime)
     (tmp_path / "cache").touch()
     monkeypatch.setenv("POLYRANK_CACHE_DIR", str(tmp_path / "cache"))
-    with pytest.raises(ServerStartError, match=r"did not start: Not a directory \(.*cache/logs\)$"):
+    with pytest.raises(ServerStartError, match=r"did not start: not a directory \(.*cache/logs\)$"):
         serve(tmp_path)

@@ -65,7 +65,7 @@ def test_certificate_and_key_come_together() -> None:
 @pytest.mark.parametrize("scheme", ["https", "grpcs"])
 def test_file_that_is_missing_is_told(scheme: str, tmp_path: Path) -> None:
     options = ClientOptions(tls=TlsFiles(ca=tmp_path / "none.pem"))
-    with pytest.raises(ConfigError, match=r"^tls files cannot be used: No such file or directory; give PEM files"):
+    with pytest.raises(ConfigError, match=r"^tls files cannot be used: no such file or directory; give PEM files"):
         Ranker(f"{scheme}://localhost:1", "fake", options=options)
 
 

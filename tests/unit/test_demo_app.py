@@ -83,6 +83,21 @@ def test_version_that_is_not_live_is_not_found(demo: Demo) -> None:
     assert asked(demo, "/api/rank?user=7&version=9") == (404, {"error": error})
 
 
+def test_no_client_is_made_for_versions_that_are_not_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    class Counted(Ranker):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            made.append(options.get("version"))
+
+    monkeypatch.setattr(app_module, "AsyncRanker", Counted)
+    demo = Demo("localhost:8000", "pair", Logs())  # type: ignore[arg-type]
+    for version in range(2, 6):
+        assert asked(demo, f"/api/rank?user=7&version={version}")[0] == 404
+    assert set(made) == {None}
+
+
 def test_version_that_comes_back_may_be_asked_again(demo: Demo) -> None:
     assert asked(demo, "/api/rank?user=7&version=1") == (503, {"error": "version 1 of pair is not live"})
 

@@ -57,6 +57,13 @@ def test_rows_beyond_the_queue_are_dropped_and_counted(
     assert f"{dropped:,} impressions are lost: more than 100 wait to be written; raise queue_rows" in caplog.text
 
 
+def test_rows_after_close_are_warned_of(log: ImpressionLog, items: Items, caplog: pytest.LogCaptureFixture) -> None:
+    log.close()
+    log.shown(shown.answer(items), user=shown.USER, items=items)
+    assert log.dropped == 3
+    assert "3 impressions are lost: the log is closed" in caplog.text
+
+
 @pytest.mark.parametrize("small_disk", ["256k"], indirect=True)
 def test_full_disk_drops_rows_and_keeps_those_before(small_disk: Path, items: Items) -> None:
     with ImpressionLog(small_disk / "log", flush_s=0.01) as log:

@@ -10,7 +10,7 @@ import pytest
 from toy import toy_table
 
 from polyrank.encoder import Encoder
-from polyrank.errors import DataError, RowError
+from polyrank.errors import ConfigError, DataError, RowError
 from polyrank.schema import Schema
 from polyrank.serving import LocalRanker
 from polyrank.signature import Signature
@@ -86,3 +86,10 @@ def test_closing_leaves_out_what_is_not_begun(toy_bundle: Path, rows: pa.Table) 
         pending = ranker.start(pa.concat_tables([rows] * 50))
     with pytest.raises(CancelledError):
         pending.result()
+
+
+def test_use_after_close_is_told(toy_bundle: Path, rows: pa.Table) -> None:
+    ranker = LocalRanker(toy_bundle, threads=1)
+    ranker.close()
+    with pytest.raises(ConfigError, match=r"^the ranker is closed; make a new one$"):
+        ranker.score(rows)

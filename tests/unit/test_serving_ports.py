@@ -31,6 +31,14 @@ def test_busy_port_is_named_with_the_option(name: str) -> None:
             choose_ports(HOST, wanted)
 
 
+def test_port_for_http_is_tried_at_its_own_address() -> None:
+    with socket.create_server(("127.0.0.2", 0)) as other:
+        wanted = Ports(http=other.getsockname()[1], grpc=0, metrics=0)
+        assert choose_ports("127.0.0.2", wanted, http_host=HOST).http == wanted.http
+        with pytest.raises(ServerStartError, match=r"^http port \d+ on 127\.0\.0\.2 cannot be used"):
+            choose_ports(HOST, wanted, http_host="127.0.0.2")
+
+
 @pytest.mark.parametrize(
     ("host", "reason"),
     [

@@ -49,6 +49,15 @@ def test_lines_of_earlier_starts_do_not_count(tmp_path: Path) -> None:
     assert seen.text() == LOADING
 
 
+def test_log_that_was_removed_is_told(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(LOAD_FAILURE)
+    seen = ServerLog(log)
+    log.unlink()
+    assert seen.text() == ""
+    assert seen.cause() == "its log was removed"
+
+
 def test_nothing_listening_is_not_ready() -> None:
     assert not is_ready("127.0.0.1", 1, ("ranker",))
 

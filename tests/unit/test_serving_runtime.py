@@ -1,7 +1,8 @@
+import contextlib
 import json
 import logging
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -94,7 +95,7 @@ def test_failing_import_is_told_in_one_line(runtime: Path, libpython: list[Path]
 
 def test_interpreter_that_does_not_run_is_broken(runtime: Path, libpython: list[Path]) -> None:
     (runtime / "bin" / "python").unlink()
-    with pytest.raises(ServerRuntimeError, match=r"is broken: bin/python does not run \(No such file"):
+    with pytest.raises(ServerRuntimeError, match=r"is broken: bin/python does not run \(no such file"):
         ensure_runtime(libpython_search=libpython)
 
 
@@ -120,6 +121,30 @@ def test_other_version_really_installed_is_outdated(runtime: Path, libpython: li
 def test_check_says_that_nothing_is_installed(cache: Path, libpython: list[Path]) -> None:
     with pytest.raises(ServerRuntimeError, match=f"{cache}.* is not installed; run `polyrank server install`"):
         check_runtime(libpython_search=libpython)
+
+
+def test_environment_for_gpus_is_installed_with_its_option(cache: Path, libpython: list[Path]) -> None:
+    with pytest.raises(ServerRuntimeError, match=f"{cache}.*; run `polyrank server install --accelerator gpu`$"):
+        check_runtime(accelerator="gpu", libpython_search=libpython)
+    runtime_folder("gpu").mkdir(parents=True)
+    (runtime_folder("gpu") / MARKER).touch()
+    with pytest.raises(ServerRuntimeError, match=r"unreadable; run `polyrank server install --accelerator gpu`$"):
+        ensure_runtime(accelerator="gpu", libpython_search=libpython)
+
+
+def test_runtime_that_another_process_just_made_is_taken(
+    runtime: Path, libpython: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (runtime / MARKER).unlink()
+
+    @contextlib.contextmanager
+    def waited(_path: Path) -> Iterator[int]:
+        (runtime / MARKER).write_text(json.dumps(PINS["cpu"]))
+        yield 0
+
+    monkeypatch.setattr("polyrank.serving.runtime.locked", waited)
+    monkeypatch.setattr("polyrank.serving.runtime.build", lambda *_: pytest.fail("it is built again"))
+    assert install_runtime(libpython_search=libpython).path == runtime
 
 
 @pytest.mark.parametrize("act", [ensure_runtime, check_runtime, install_runtime])
@@ -157,7 +182,7 @@ def test_unwritable_cache_is_told_with_its_path(
     (tmp_path / "file").touch()
     monkeypatch.setenv("POLYRANK_CACHE_DIR", str(tmp_path / "file"))
     with pytest.raises(
-        ServerRuntimeError, match=r"cannot be written: Not a directory; make room or set POLYRANK_CACHE"
+        ServerRuntimeError, match=r"cannot be written: not a directory; make room or set POLYRANK_CACHE"
     ):
         ensure_runtime(libpython_search=libpython)
 

@@ -98,6 +98,9 @@ def test_registration_takes_from_the_time_of_its_request(name: str) -> None:
     register = Answer([http()], delay_s=0.25)
     answers = {f"/v2/systemsharedmemory/region/{name}/register": register}
     server = ScriptedHttp(infer=lambda _request: Answer([scores(3)], delay_s=0.25), answers=answers)
-    with server.listening() as url, Ranker(url, "fake", options=OPTIONS) as ranker:
-        with pytest.raises(DeadlineExceededError, match=r"deadline of 0\.4 s passed"):
-            ranker.score(ROWS, timeout_s=0.4)
+    with (
+        server.listening() as url,
+        Ranker(url, "fake", options=OPTIONS) as ranker,
+        pytest.raises(DeadlineExceededError, match=r"deadline of 0\.4 s passed"),
+    ):
+        ranker.score(ROWS, timeout_s=0.4)

@@ -202,6 +202,7 @@ def test_async_split_does_the_same(tmp_path: Path) -> None:
         ({"shares": {"control": 0.9, "now": 0.1}}, "shares names no arm 'now': control, new; did you mean 'new'?"),
         ({"shares": [0.5, 0.5]}, "shares must be a dict of numbers by arm, got list"),
         ({"salt": "\ud800"}, "salt must be text, without lone surrogates, got "),
+        ({"shares": {"control": 1.0, "": 0.0}}, "a name in shares must be text of a character or more, got ''"),
         ({"shares": {"old": 0.5, "\ud800": 0.5}}, "a name in shares must be text, without lone surrogates"),
         ({"salt": ""}, "salt must be text of a character or more, got ''"),
         ({"user": 7}, "user must be text, without lone surrogates, got 7"),

@@ -3,7 +3,8 @@
 
 It serves any `<model>/<version>/model.onnx` whose config says `backend: "onnxruntime"`, with the config of the official
 C++ backend: tensor names, batching, instance groups, and what `_session_options` and `_run_options` read.
-The server's private runtime environment runs this file; nothing of Polyrank is importable there.
+The server's private runtime environment runs this file, in which Polyrank is not installed; `backends/polyrank` puts it
+beside a copy of the encoder.
 """
 
 from __future__ import annotations

@@ -53,6 +53,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace) -> int:
     """Rank, and print a line for each item."""
     from polyrank.serving import Ranker
+    from polyrank.serving.origins import origin_of
 
     weights = task_weights(args.weight, args.parser)
     if args.exclude and args.key is None:
@@ -69,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         for row in found.to_pylist():
             say(json.dumps(row, default=str))
     else:
-        say(f"{ranker.model} version {found.schema.metadata[b'polyrank.version'].decode()}, {len(items):,} items\n")
+        say(f"{ranker.model} version {origin_of(found).version}, {len(items):,} items\n")
         say(table([found.column_names, *([_cell(value) for value in row.values()] for row in found.to_pylist())]))
     return 0
 
