@@ -10,6 +10,9 @@ from polyrank.schema import Schema
 
 MAX_SAMPLE_BYTES = 256 * 2**20
 
+FITTED = ("mean", "std", "minimum", "maximum", "knots", "levels")
+"""Of a numeric feature; of a bucketized one with quantiles it is its boundaries."""
+
 
 class NumberSample:
     """Numbers of training rows: all, or a random part of them where they would take more than `MAX_SAMPLE_BYTES`."""
@@ -109,4 +112,5 @@ def _fit_quantiles(feature: NumericFeature, present: NDArray[np.float64]) -> Num
 
 
 def _noise(present: NDArray[np.float64]) -> float:
-    return 1e-6 * max(1.0, float(np.abs(present).max()))
+    """Return how far apart numbers of 32 bits may be, and mean the same."""
+    return max(1e-6 * float(np.abs(present).max()), float(np.finfo(np.float32).tiny))

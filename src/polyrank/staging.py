@@ -19,6 +19,7 @@ from pathlib import Path
 from polyrank.errors import OutputError
 
 PARTIAL_SUFFIX = ".partial"
+_ELSEWHERE = "choose another output directory"
 _OPEN_FILES = re.compile(r"/proc/[0-9]+(/task/[0-9]+)?/fd")
 _MAX_LINKS = 40  # as many as Linux follows
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -52,19 +53,23 @@ def staged_directory(target: Path, *, alone: bool = False) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def staged_file(target: Path) -> Iterator[Path]:
+def staged_file(target: Path, *, advice: str = _ELSEWHERE) -> Iterator[Path]:
     """Yield the path of a file to write, which takes the place of `target` when the block ends well.
 
     A file that is already there stays whole until then.
+
+    Args:
+        target: the file.
+        advice: how to write elsewhere, as the error says it where the target cannot be written.
 
     Raises:
         OutputError: `target` is a directory, a device or a stream, or names no file, or it cannot be written.
     """
     real = real_file(target)
-    with partial_directory(real, shown=target) as stage:
+    with partial_directory(real, shown=target, advice=advice) as stage:
         file = stage / target.name
         yield file
-        with _writing(target):
+        with _writing(target, advice):
             flush(file)
             file.replace(real)
             flush(real.parent)
@@ -90,16 +95,18 @@ def real_file(target: Path) -> Path:
 
 
 @contextlib.contextmanager
-def partial_directory(target: Path, *, shown: Path | None = None, alone: bool = False) -> Iterator[Path]:
+def partial_directory(
+    target: Path, *, shown: Path | None = None, alone: bool = False, advice: str = _ELSEWHERE
+) -> Iterator[Path]:
     """Yield a locked hidden directory beside `target`; whatever is still there when the block ends is removed.
 
     With `alone`, another writer at work on `target` is an `OutputError`.
 
     An `OSError` inside the block that says of the machine that its disk or its open files are at an end becomes an
-    `OutputError` that names `shown`, or `target`.
+    `OutputError` that names `shown`, or `target`, and says `advice`.
     """
     with contextlib.ExitStack() as stack:
-        with _writing(shown or target):
+        with _writing(shown or target, advice):
             target.parent.mkdir(parents=True, exist_ok=True)
             _sweep(target)
             stage = _claim(target, stack)
@@ -114,7 +121,7 @@ def partial_directory(target: Path, *, shown: Path | None = None, alone: bool = 
             raise
         except OSError as err:
             if err.errno in _OF_THE_MACHINE:
-                raise _output_error(shown or target, err) from err
+                raise _output_error(shown or target, err, advice) from err
             raise
 
 
@@ -200,20 +207,20 @@ def _is_stream(target: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _writing(target: Path) -> Iterator[None]:
+def _writing(target: Path, advice: str = _ELSEWHERE) -> Iterator[None]:
     try:
         yield
     except OutputError:
         raise
     except OSError as err:
-        raise _output_error(target, err) from err
+        raise _output_error(target, err, advice) from err
 
 
-def _output_error(target: Path, err: OSError) -> OutputError:
+def _output_error(target: Path, err: OSError, advice: str) -> OutputError:
     # Making a folder where a file lies is "file exists" to the system; the target itself does not exist here.
     code = errno.ENOTDIR if err.errno == errno.EEXIST else err.errno
     reason = os.strerror(code) if code else str(err)
     if err.errno in _TOO_MANY_OPEN:
         return OutputError(f"cannot write {target}: {reason.lower()}; raise their limit with ulimit -n")
     remedy = "free space there" if err.errno in _FULL else "free the way"
-    return OutputError(f"cannot write {target}: {reason.lower()}; choose another output directory or {remedy}")
+    return OutputError(f"cannot write {target}: {reason.lower()}; {advice} or {remedy}")

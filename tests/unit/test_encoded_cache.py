@@ -16,10 +16,12 @@ from numpy.testing import assert_array_equal
 from toy import TOY_TOML, ToyRows
 
 from polyrank.errors import DataError, OutputError
+from polyrank.features import BucketizedFeature, NumericFeature
 from polyrank.schema import Schema
 from polyrank.train import TrainConfig, ValidationConfig, fit
 from polyrank.train.encoded import EncodedRows, RowEncoder
 from polyrank.train.encoded.arrow import from_record_batch, to_record_batch
+from polyrank.train.encoded.identity import made_of
 from polyrank.train.encoded.mapped import DamagedRowsError, MappedStorage
 from polyrank.train.preparing import TrainingData, prepare
 
@@ -238,6 +240,73 @@ def test_files_that_were_not_used_for_long_are_removed(trial: Trial, toy_rows: T
     assert not old.exists()
 
 
+def test_old_files_of_the_user_stay_in_the_cache_folder(trial: Trial) -> None:
+    trial.cache.mkdir()
+    mine = [trial.cache / name for name in ("table.arrow", f"{'0' * 16}-{'0' * 16}.arrow.bak.arrow")]
+    for file in mine:
+        file.touch()
+        os.utime(file, (0, 0))
+    trial.encoded()
+    assert all(file.exists() for file in mine)
+
+
+@pytest.mark.parametrize("method", ["stat", "unlink"])
+def test_old_file_that_another_training_removes_is_passed_over(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    trial.cache.mkdir()
+    old = trial.cache / f"{'0' * 16}-{'0' * 16}.arrow"
+    old.touch()
+    os.utime(old, (0, 0))
+    usual = getattr(Path, method)
+
+    def too_late(path: Path, **options: Any) -> Any:
+        if path == old:
+            usual(path, **options)
+            raise PermissionError(1, "Operation not permitted", str(path))
+        return usual(path, **options)
+
+    monkeypatch.setattr(Path, method, too_late)
+    assert trial.encoded() == 300
+
+
+def test_error_of_the_rows_keeps_its_own_advice(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    message = "cannot write /tmp/copy: no space left on device; set TMPDIR to a folder with room"
+
+    def full(*_: object) -> None:
+        raise OutputError(message)
+
+    monkeypatch.setattr("polyrank.train.encoded.cache.scan", full)
+    with pytest.raises(OutputError, match=f"^{message}$"):
+        trial.encoded()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"kind": NumericFeature, "transform": ("standardize",), "mean": 1.0, "std": 2.0},
+        {"kind": NumericFeature, "transform": ("minmax",), "minimum": 1.0, "maximum": 2.0},
+        {"kind": NumericFeature, "transform": ("quantile",), "knots": (0.5,), "levels": (0.5,)},
+        {"kind": BucketizedFeature, "quantiles": 3, "boundaries": (0.5,)},
+    ],
+    ids=["moments", "range", "knots", "boundaries"],
+)
+def test_what_training_fits_does_not_change_how_rows_are_encoded(toy_schema: Schema, fields: dict[str, Any]) -> None:
+    kind, fitted = fields["kind"], {name: value for name, value in fields.items() if name != "kind"}
+    given = {name: value for name, value in fitted.items() if name in ("transform", "quantiles")}
+    before, after = (
+        made_of(msgspec.structs.replace(toy_schema, features=(kind(name="at", **chosen),)), SMALL)
+        for chosen in (given, fitted)
+    )
+    assert before == after
+
+
+def test_boundaries_that_are_given_stay_in_the_description(toy_schema: Schema) -> None:
+    features = (BucketizedFeature(name="at", boundaries=(0.5,)),)
+    found = made_of(msgspec.structs.replace(toy_schema, features=features), SMALL)
+    assert list(found["schema"]["features"][0]["boundaries"]) == [0.5]
+
+
 def test_row_of_an_error_counts_from_the_start_of_its_file(
     tmp_path: Path, toy_schema: Schema, toy_rows: ToyRows
 ) -> None:
@@ -259,7 +328,8 @@ def test_full_disk_is_one_line_and_leaves_nothing(trial: Trial, small_disk: Path
     pq.write_table(toy_rows(5_000), trial.logs)
     trial.cache = small_disk / "cache"
     with pytest.raises(
-        OutputError, match=r"^cannot write .*/cache/.*\.arrow: no space left on device; keep encoded rows "
+        OutputError,
+        match=r"^cannot write .*/cache/.*\.arrow: no space left on device; keep encoded rows elsewhere: --cache DIR, ",
     ):
         trial.encoded()
     assert list(trial.cache.iterdir()) == []

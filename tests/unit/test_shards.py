@@ -15,6 +15,7 @@ from polyrank.schema import Schema
 from polyrank.spark.committing import ATTEMPTS, commit
 from polyrank.spark.writing import write_shard
 from polyrank.train import TrainConfig, ValidationConfig, fit
+from polyrank.train.comparing import compare_runs
 from polyrank.train.encoded.manifest import MANIFEST, difference_of
 from polyrank.train.preparing import prepare
 
@@ -61,6 +62,12 @@ def test_training_gives_the_weights_of_training_on_files(tmp_path: Path, toy_row
         for data in ("rows.parquet", "shards")
     ]
     assert runs[0].run_id == runs[1].run_id
+
+
+def test_runs_are_compared_on_the_shards_they_were_trained_on(shards: Path, tmp_path: Path, toy_schema: Schema) -> None:
+    for name in ("a", "b"):
+        fit(toy_schema, shards, out=tmp_path / name, config=CONFIG, progress=False)
+    assert compare_runs([tmp_path / "a", tmp_path / "b"], shards).rows == 30
 
 
 def test_command_trains_on_shards(shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

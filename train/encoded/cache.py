@@ -1,7 +1,9 @@
 """Encoded rows on disk: an Arrow file for each data set and way of encoding it, which later runs map into memory."""
 
+import contextlib
 import logging
 import os
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +24,8 @@ from .rows import EncodedRows
 
 KEPT_WAYS = 3
 KEPT_DAYS = 30
+
+_NAME = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}\.arrow")
 
 logger = logging.getLogger(__name__)
 
@@ -49,14 +53,10 @@ def cached_rows(
     if (stored := MappedStorage.open(target, found)) is not None:
         logger.info("encoded rows come from %s", target)
         return stored
-    try:
-        with staged_file(target) as file:
-            write_rows(file, found, _encoded(schema, data, config, progress))
-            if fingerprints(files) != found["files"]:
-                raise DataError(f"{data} changed while it was read; train when its writer is done")
-    except OutputError as err:
-        reason = str(err).rpartition("; ")[0]
-        raise OutputError(f"{reason}; keep encoded rows elsewhere: --cache DIR, or cache=DIR of fit") from err
+    with staged_file(target, advice="keep encoded rows elsewhere: --cache DIR, or cache=DIR of fit") as file:
+        write_rows(file, found, _encoded(schema, data, config, progress))
+        if fingerprints(files) != found["files"]:
+            raise DataError(f"{data} changed while it was read; train when its writer is done")
     _clear(folder, target)
     logger.info("encoded rows are kept in %s", target)
     written = MappedStorage.open(target, found)
@@ -96,10 +96,18 @@ def _encoded(
 
 
 def _clear(folder: Path, target: Path) -> None:
-    """Remove what was not used for long, and all but the newest ways to encode one data set."""
-    used = {file: file.stat().st_mtime for file in folder.glob("*.arrow")}
+    """Remove what was not used for long, and all but the newest ways to encode one data set.
+
+    Files of other names are the user's. Another training may remove the same files meanwhile.
+    """
+    used: dict[Path, float] = {}
+    for file in folder.glob("*.arrow"):
+        if _NAME.fullmatch(file.name):
+            with contextlib.suppress(OSError):
+                used[file] = file.stat().st_mtime
     old = [file for file, when in used.items() if time.time() - when > KEPT_DAYS * 86_400]
     data = target.name.partition("-")[0]
     ways = sorted((file for file in used if file.name.startswith(data)), key=lambda file: used[file], reverse=True)
     for file in {*old, *ways[KEPT_WAYS:]}:
-        file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a file of somebody else
+            file.unlink()

@@ -12,6 +12,7 @@ import msgspec
 from polyrank.files import Location, RemotePath
 from polyrank.schema import Schema
 from polyrank.train.config import TrainConfig
+from polyrank.train.statistics import FITTED
 
 FORMAT = 1
 """Raised whenever the same rows come to be encoded, or laid out in the file, in another way."""
@@ -23,11 +24,16 @@ _NOT_ENCODED = ("embedding_dim", "side")
 
 
 def made_of(schema: Schema, config: TrainConfig) -> dict[str, Any]:
-    """Describe how rows are encoded: all of the schema but what only the model looks at, and what decides the split."""
+    """Describe how rows are encoded: all of the schema but what only the model looks at, and what decides the split.
+
+    What training fits on the rows is left out too: a run's schema has it, and that of the same rows before does not.
+    """
     described = msgspec.to_builtins(schema.resolved())
     for feature in described["features"]:
         for name in _NOT_ENCODED:
             feature.pop(name, None)
+        fitted = (*FITTED, "boundaries") if feature.get("quantiles") is not None else FITTED
+        feature.update({name: None for name in fitted if name in feature})
     for task in described["tasks"]:
         task.pop("weight")
     return {

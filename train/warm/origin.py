@@ -17,11 +17,10 @@ from polyrank.models import ModelConfig, MultiTaskRanker, TrainedRanker
 from polyrank.models.embedding import FusedTable
 from polyrank.models.ranker import Inputs
 from polyrank.schema import Schema
+from polyrank.train.statistics import FITTED
 
 from .labels import SHARED, Part, input_names, labelled_parts
 from .tables import own_tables, take_rows
-
-_FITTED = ("mean", "std", "minimum", "maximum", "knots", "levels")
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +106,7 @@ def _kept(feature: Feature, older: Feature | None) -> Feature:
     if type(feature) is not type(older):
         return feature
     if isinstance(feature, NumericFeature):
-        fitted = {name: getattr(older, name) for name in _FITTED}
+        fitted = {name: getattr(older, name) for name in FITTED}
         same = all(getattr(feature, name) == getattr(older, name) for name in ("transform", "clip", "quantiles"))
         return msgspec.structs.replace(feature, **fitted) if same else feature
     if isinstance(feature, BucketizedFeature) and feature.quantiles is not None:
