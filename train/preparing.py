@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,6 @@ from .base_rates import BaseRates
 from .config import TrainConfig
 from .encoded import (
     DamagedRowsError,
-    MappedStorage,
     MemoryStorage,
     RowEncoder,
     Selection,
@@ -35,6 +35,7 @@ from .statistics import NumberSample, fit_statistics
 from .warnings import warn_one_class
 
 Progress = Callable[[int], object]
+Found = TypeVar("Found")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,22 +89,45 @@ def prepare(
     config.model.chained_tasks(schema)  # this and the next refuse before rows are read
     require_table_memory(schema, config)
     if not isinstance(data, str | Path | RemotePath):
-        storage: Storage = MemoryStorage(RowEncoder(schema, config.validation).encode(data))
-        return _split(schema, storage, config)
+        return _split(schema, MemoryStorage(RowEncoder(schema, config.validation).encode(data)), config)
     path = location(data)
     if isinstance(path, Path) and (shards := open_shards(path, schema, config)) is not None:
-        return _split_files(schema, path, shards, config)
+        return _named(path, lambda: _split(schema, shards, config))
 
-    def stored() -> MappedStorage:
-        return processes.in_turn(lambda: cached_rows(schema, path, config, cache, progress))
+    def split() -> TrainingData:
+        stored = processes.in_turn(lambda: cached_rows(schema, path, config, cache, progress))
+        return _named(path, lambda: _split(schema, stored, config))
 
     found = None
     with contextlib.suppress(DamagedRowsError):
-        found = _split_files(schema, path, stored(), config)
+        found = split()
     if processes.any(found is None):  # what was damaged is encoded anew, which all wait for
-        found = _split_files(schema, path, stored(), config)
+        found = split()
     assert found is not None  # noqa: S101 (tells the type checker)
     return found
+
+
+def validation_rows(schema: Schema, data: Location, config: TrainConfig, *, cache: Path | None = None) -> Selection:
+    """Return the encoded rows of files that a training on them validates on, with nothing fitted; see `prepare`.
+
+    Raises:
+        DataError: the data cannot be read, or do not fit the schema; the message names the file.
+        OutputError: `cache` cannot be written.
+    """
+    schema = schema.resolved()
+    shards = open_shards(data, schema, config) if isinstance(data, Path) else None
+
+    def validating() -> Selection:
+        stored = shards or cached_rows(schema, data, config, cache, lambda _rows: None)
+        for index in range(len(stored.lengths)):
+            stored.piece(index)  # says what is damaged
+            stored.release()
+        return _named(data, lambda: Selection(stored, _validates(schema, stored, config)[0]))
+
+    try:
+        return validating()
+    except DamagedRowsError:
+        return validating()
 
 
 def with_base_rates(data: TrainingData, config: ModelConfig) -> TrainingData:
@@ -139,9 +163,10 @@ def require_table_memory(schema: Schema, config: TrainConfig) -> None:
     require_memory(schema, "training", copies=copies * tables, row_numbers=row_numbers * tables, advice=advice)
 
 
-def _split_files(schema: Schema, data: Location, stored: Storage, config: TrainConfig) -> TrainingData:
+def _named(data: Location, found: Callable[[], Found]) -> Found:
+    """Return what is found in the rows of files; what is wrong with them is told with their name."""
     try:
-        return _split(schema, stored, config)
+        return found()
     except DamagedRowsError:
         raise
     except DataError as err:
@@ -149,11 +174,15 @@ def _split_files(schema: Schema, data: Location, stored: Storage, config: TrainC
 
 
 def _split(schema: Schema, storage: Storage, config: TrainConfig) -> TrainingData:
-    validates, generator = _held_out(schema, config, _split_keys(storage), sum(storage.lengths))
+    validates, generator = _validates(schema, storage, config)
     train, validation = Selection(storage, ~validates), Selection(storage, validates)
     rates = BaseRates(schema, config.model)
     fitted, mean = _fitted(schema, train, generator, rates)
     return TrainingData(fitted, train, validation, mean, rates.logits(), rates.label_shares())
+
+
+def _validates(schema: Schema, storage: Storage, config: TrainConfig) -> tuple[NDArray[np.bool_], np.random.Generator]:
+    return _held_out(schema, config, _split_keys(storage), sum(storage.lengths))
 
 
 def validation_marks(schema: Schema, data: Location, config: TrainConfig) -> NDArray[np.bool_]:

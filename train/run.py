@@ -16,7 +16,7 @@ from polyrank.errors import ConfigError
 from polyrank.files import Location
 from polyrank.metrics import Bootstrap, Evaluation, Metrics
 from polyrank.models import TrainedRanker
-from polyrank.models.trained import TRAINED_ROWS_FILE, content_hash, save_trained_rows
+from polyrank.models.trained import TRAINED_ROWS_FILE, content_hash, require_run, save_trained_rows
 from polyrank.room import require_disk
 from polyrank.rows import Rows
 from polyrank.schema import Schema, toml_text
@@ -110,11 +110,13 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
     config, target = config or TrainConfig(), Path(out)
     schema = weighted(schema, config.task_weights)
     older = None if warm_start is None else Path(warm_start)
-    with joined() as processes:
+    with joined() as processes, contextlib.ExitStack() as opened:
         _refuse_early(schema, target, config, processes, resume=resume, older=older)
         resume = resume or processes.share(is_of_this_job(target))
         older_id = None if older is None else TrainedRanker.load(older).run_id
-        scalars = Scalars(Path(tensorboard)) if tensorboard is not None and processes.is_first else None
+        scalars = None
+        if tensorboard is not None and processes.is_first:
+            scalars = opened.enter_context(contextlib.closing(Scalars(Path(tensorboard))))
         with (
             staged_directory(target, alone=True) if processes.is_first else contextlib.nullcontext() as stage,
             told_of(target, is_first=processes.is_first),
@@ -189,13 +191,15 @@ def calibrate_and_validate(
     """Fit the calibration of the model that is kept, in place, and measure its answers."""
     with torch_threads(config.threads):
         calibrate(training.model, data.validation, processes)
-        return validate(training.model, data, training.at.epoch, intervals, processes)
+        return validate(training.model, data, training.kept["epoch"], intervals, processes)
 
 
 def _refuse_early(
     schema: Schema, target: Path, config: TrainConfig, processes: Processes, *, resume: bool, older: Path | None
 ) -> None:
     """Refuse what cannot end well, before hours of encoding."""
+    if older is not None:
+        require_run(older)
     if older is not None and config.rare_ids.min_count > 0 and not (older / TRAINED_ROWS_FILE).is_file():
         raise ConfigError(
             f"$.rare_ids.min_count = {config.rare_ids.min_count} would forget ids that the new rows lack, since "

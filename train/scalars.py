@@ -10,7 +10,7 @@ from polyrank.reasons import system_reason
 
 
 class Scalars:
-    """Writes event files into a folder while a training runs.
+    """Writes event files into a folder while a training runs, until it is closed.
 
     Args:
         folder: is made where it is missing; a later training of the same folder adds its own file.
@@ -46,3 +46,7 @@ class Scalars:
         for name, value in named.items():
             self._writer.add_scalar(name, value, steps)
         self._writer.flush()
+
+    def close(self) -> None:
+        """Close the file, and end the thread that writes it."""
+        self._writer.close()

@@ -76,6 +76,13 @@ class Shuffler:
         """Return how many rows a batch of an epoch has, on all ranks together; steps count from 0."""
         return min(self._batch_size, len(self._rows) - step * self._batch_size)
 
+    def rows_before(self, epoch: int, step: int) -> int:
+        """Return how many rows train before a step of an epoch; epochs count from 1, steps from 0."""
+        return (epoch - 1) * self._rows_of(self.steps_per_epoch) + self._rows_of(step)
+
+    def _rows_of(self, steps: int) -> int:
+        return min(steps * self._batch_size, len(self._rows))
+
     def batches(self, epoch: int, first_step: int = 0) -> Iterator[TrainingBatch]:
         """Yield the batches of an epoch, from 1, but for the first `first_step`; of several ranks this one's parts."""
         steps, rest = iter(range(first_step, self.steps_per_epoch)), None

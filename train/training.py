@@ -144,14 +144,14 @@ class Training:
             DataError: a loss or an answer is no longer finite.
         """
         self._start = time.perf_counter() - self.train_s
-        done = (self.at.epoch - 1) * len(self._data.train) + self.at.step * self._config.batch_size
+        done = self.rows.rows_before(self.at.epoch, self.at.step)
         shown = progress and self._processes.is_first
         self._lines = ProgressLines(done, shown=shown)
         if self.scalars is not None:
             self.scalars.start(done)
         with stepping(), _bar(done, shown=shown) as bar:
             while self.at.epoch <= self._config.max_epochs and not self.stopping.is_due:
-                bar.total = self._lines.total = self._expected_epochs() * len(self._data.train)
+                bar.total = self._lines.total = self.rows.rows_before(self._expected_epochs() + 1, 0)
                 self._finish_epoch(bar, checkpoints)
         self.train_s = time.perf_counter() - self._start
         if self.stopping.num_worse:
@@ -204,8 +204,8 @@ class Training:
         entry = {"epoch": self.at.epoch, "steps": self.trainer.num_done, "train_loss": losses, "validation": metrics}
         self.history.append(entry)
         if self.scalars is not None:
-            done, rate = self.trainer.num_done, self.trainer.dense.lr
-            self.scalars.write(done, done * self._config.batch_size, rate, losses, metrics)
+            done, seen = self.trainer.num_done, self.rows.rows_before(self.at.epoch, self.at.step)
+            self.scalars.write(done, seen, self.trainer.dense.lr, losses, metrics)
         is_last = self.at.epoch == self._config.max_epochs and self.at.step == self.rows.steps_per_epoch
         if self._on_validation is not None and not (is_last or self.stopping.is_due):
             self._on_validation(entry)

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from toy import toy_table
 
-from polyrank.errors import ConfigError, DataError
+from polyrank.errors import ConfigError, DataError, SchemaError
 from polyrank.models import ModelConfig
 from polyrank.schema import Schema
 from polyrank.train import TrainConfig, ValidationConfig, fit
@@ -75,6 +75,34 @@ def test_each_run_is_answered_once_on_its_own_threads(
     with torch_threads(2):
         compare_runs(run_folders(compared), tmp_path / "logs.parquet")
     assert threads == [1, 1]
+
+
+def test_runs_are_compared_where_memory_is_too_small_to_train(
+    compared: tuple[Path, Comparison], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pyarrow.parquet as pq
+
+    def refuse(*_: object, **__: object) -> None:
+        raise SchemaError("training needs more memory")
+
+    pq.write_table(toy_table(1000), tmp_path / "logs.parquet")
+    monkeypatch.setattr("polyrank.train.preparing.require_memory", refuse)
+    assert compare_runs(run_folders(compared), tmp_path / "logs.parquet").rows == 100
+
+
+def test_encoded_rows_that_are_damaged_are_made_anew_to_compare(
+    compared: tuple[Path, Comparison], tmp_path: Path
+) -> None:
+    import pyarrow.parquet as pq
+
+    pq.write_table(toy_table(1000), tmp_path / "logs.parquet")
+    before = compare_runs(run_folders(compared), tmp_path / "logs.parquet", cache=tmp_path / "cache")
+    file = next((tmp_path / "cache").glob("*.arrow"))
+    with file.open("r+b") as raw:
+        raw.seek(file.stat().st_size // 2)
+        raw.write(b"\xff\xfe\x01")
+    after = compare_runs(run_folders(compared), tmp_path / "logs.parquet", cache=tmp_path / "cache")
+    assert after.changes == before.changes
 
 
 def test_fewer_than_two_runs_are_refused(compared: tuple[Path, Comparison]) -> None:

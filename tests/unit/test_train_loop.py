@@ -20,6 +20,7 @@ from polyrank.train.compilation import should_compile
 from polyrank.train.encoded import EncodedRows, MemoryStorage, Selection
 from polyrank.train.loop import Trainer
 from polyrank.train.preparing import TrainingData
+from polyrank.train.run import calibrate_and_validate
 from polyrank.train.shuffling import TrainingBatch
 from polyrank.train.training import Training
 
@@ -174,6 +175,16 @@ def test_loss_that_is_not_finite_stops_training() -> None:
     message = r"^training diverged: the loss of task 'rating' is (nan|inf) in epoch \d; lower \$\.optimizer\.lr and "
     with pytest.raises(DataError, match=message):
         train(ranker(RATING), np.ones((64, 1), np.float32), config)
+
+
+def test_answers_of_the_kept_model_that_are_not_finite_name_its_epoch() -> None:
+    config = TrainConfig(epochs=2, batch_size=16)
+    training = training_of(ranker(RATING), np.ones((64, 1), np.float32), config)
+    training.run(progress=False)
+    for weight in training.model.parameters():
+        weight.detach().fill_(np.nan)
+    with pytest.raises(DataError, match=r"are not finite in epoch 2; "):
+        calibrate_and_validate(training, training._data, config)  # noqa: SLF001 (the rows it was made of)
 
 
 def test_progress_bar_counts_rows(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

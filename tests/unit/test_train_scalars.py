@@ -1,4 +1,5 @@
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -22,6 +23,22 @@ def test_event_files_hold_losses_metrics_and_rates(toy_schema: Schema, tmp_path:
     events.Reload()
     assert {"loss/click", "auc/click", "rmse/rating", "lr", "rows_per_s"} <= set(events.Tags()["scalars"])
     assert [event.step for event in events.Scalars("loss/click")] == [5, 10]
+
+
+def test_training_ends_the_thread_that_writes_events(toy_schema: Schema, tmp_path: Path) -> None:
+    before = threading.active_count()
+    fit(toy_schema, toy_table(100), out=tmp_path / "run", tensorboard=tmp_path / "events", progress=False)
+    assert threading.active_count() == before
+
+
+def test_rows_per_second_count_partial_batches_as_they_are(
+    toy_schema: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    monkeypatch.setattr(Scalars, "write", lambda _self, _steps, rows, *_: seen.append(rows))
+    config = TrainConfig(batch_size=64, epochs=2)
+    fit(toy_schema, toy_table(300), out=tmp_path / "run", config=config, tensorboard=tmp_path, progress=False)
+    assert seen == [270, 540]
 
 
 def test_missing_tensorboard_names_the_extra(

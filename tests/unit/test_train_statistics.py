@@ -40,6 +40,13 @@ def test_constant_feature_is_divided_by_one(value: float) -> None:
     assert fitted([value, value, value]).std == 1.0
 
 
+@pytest.mark.parametrize("unit", [1.0, 1e-7, 1e-30])
+def test_small_numbers_that_differ_are_no_constant(unit: float) -> None:
+    values = np.array([0.0, unit, 5 * unit], np.float32)
+    assert fitted(values.tolist(), "standardize").std == pytest.approx(np.std(values.astype(np.float64)), rel=1e-12)
+    assert fitted(values.tolist(), "minmax").maximum == values[2]
+
+
 def test_large_numbers_keep_their_precision() -> None:
     age = fitted([1e7, 1e7 + 1, 1e7 + 2] * 1000, "standardize")
     assert (age.mean, age.std) == (1e7 + 1, 1.0)

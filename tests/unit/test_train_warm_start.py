@@ -335,6 +335,12 @@ def test_minimum_count_counts_after_a_checkpoint_too(of_few_items: Path, tmp_pat
     }
 
 
+def test_minimum_count_of_no_run_says_that_it_is_none(tmp_path: Path) -> None:
+    config = TrainConfig(model=SMALL, rare_ids=RareIdsConfig(min_count=2))
+    with pytest.raises(DataError, match=r"^.*/absent is not a run directory: schema\.toml is missing; train one with"):
+        fit(schema_of(), rows(), out=tmp_path / "run", config=config, warm_start=tmp_path / "absent")
+
+
 def test_minimum_count_would_forget_what_an_older_run_does_not_say(of_few_items: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(of_few_items, tmp_path / "older"))
     (copy / "trained_rows.safetensors").unlink()

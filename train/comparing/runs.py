@@ -17,7 +17,8 @@ from polyrank.models import TrainedRanker
 from polyrank.models.trained import CONFIG_FILE
 from polyrank.schema import Schema
 from polyrank.train.config import TrainConfig
-from polyrank.train.preparing import TrainingData, prepare
+from polyrank.train.encoded import Selection
+from polyrank.train.preparing import validation_rows
 from polyrank.train.run import METRICS_FILE
 from polyrank.train.threads import torch_threads
 from polyrank.train.validation import answer_rows
@@ -117,12 +118,14 @@ def _answered(
 ) -> tuple[int, list[Change]]:
     """Answer the validation rows of each run, and compare the answers."""
     configs = {name: TrainConfig.load(Path(name) / CONFIG_FILE) for name in rankers}
-    sides = {name: prepare(ranker.schema, data, configs[name], cache=cache) for name, ranker in rankers.items()}
-    _require_same_rows(sides)
+    validating = {
+        name: validation_rows(ranker.schema, data, configs[name], cache=cache) for name, ranker in rankers.items()
+    }
+    _require_same_rows(validating)
     answered = {}
     for name, ranker in rankers.items():
         with torch_threads(configs[name].threads):
-            answered[name] = answer_rows(ranker.model, sides[name].validation)
+            answered[name] = answer_rows(ranker.model, validating[name])
     first = next(iter(rankers))
     tasks = [task.name for task in rankers[first].schema.tasks]
     rows, answers = answered[first], {name: [one.answers] for name, one in answered.items()}
@@ -131,10 +134,10 @@ def _answered(
     return len(labels), changes(schema, answers, dataclasses.replace(rows, labels=labels), bootstrap)
 
 
-def _require_same_rows(sides: Mapping[str, TrainingData]) -> None:
-    first, *others = sides
+def _require_same_rows(validating: Mapping[str, Selection]) -> None:
+    first, *others = validating
     for other in others:
-        if not np.array_equal(sides[first].validation.rows, sides[other].validation.rows):
+        if not np.array_equal(validating[first].rows, validating[other].rows):
             raise DataError(
                 f"runs {first} and {other} validate on other rows; compare runs of the same [validation], and of the "
                 f"same seed where the split is random"

@@ -92,8 +92,9 @@ class ModuleRanker(AnsweringModule):
         for name in self.widths:
             in_batch, own = found[name][:1].double().reshape(-1), alone[name].double().reshape(-1)
             if not torch.allclose(in_batch, own, rtol=_ALONE, atol=_ALONE):
+                at = ((in_batch - own).abs() - _ALONE * own.abs()).argmax()
                 raise ConfigError(
-                    f"module answers a row of {name!r} with {own[0]:g} alone and {in_batch[0]:g} among other rows; a "
+                    f"module answers a row of {name!r} with {own[at]:g} alone and {in_batch[at]:g} among other rows; a "
                     "server mixes requests, so that no answer may depend on other rows, nor on chance"
                 )
 

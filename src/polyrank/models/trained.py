@@ -75,11 +75,7 @@ class TrainedRanker:
             DataError: `run` is no complete run directory, or its files do not fit one another.
         """
         run = path("run", run)
-        if run.name.endswith(PARTIAL_SUFFIX):
-            raise DataError(f"{run} is what an interrupted training left; train it anew: polyrank train")
-        for name in (SCHEMA_FILE, CONFIG_FILE, WEIGHTS_FILE, SAMPLE_FILE):
-            if not (run / name).is_file():
-                raise DataError(f"{run} is not a run directory: {name} is missing; train one with: polyrank train")
+        require_run(run)
         schema = Schema.load(run / SCHEMA_FILE)
         try:
             config = decode_toml((run / CONFIG_FILE).read_bytes(), _ModelSection).model
@@ -130,6 +126,19 @@ def _save(path: Path, stored: dict[str, torch.Tensor]) -> None:
         if code is None:
             raise
         raise OSError(int(code[1]), os.strerror(int(code[1])), str(path)) from err
+
+
+def require_run(run: Path) -> None:
+    """Refuse a directory that lacks a file of a run, without reading any.
+
+    Raises:
+        DataError: it does; names the file.
+    """
+    if run.name.endswith(PARTIAL_SUFFIX):
+        raise DataError(f"{run} is what an interrupted training left; train it anew: polyrank train")
+    for name in (SCHEMA_FILE, CONFIG_FILE, WEIGHTS_FILE, SAMPLE_FILE):
+        if not (run / name).is_file():
+            raise DataError(f"{run} is not a run directory: {name} is missing; train one with: polyrank train")
 
 
 def save_trained_rows(run: Path, rows: Mapping[str, torch.Tensor]) -> None:
