@@ -34,7 +34,7 @@ def test_training_ends_the_thread_that_writes_events(toy_schema: Schema, tmp_pat
 def test_rows_per_second_count_partial_batches_as_they_are(
     toy_schema: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = []
+    seen: list[int] = []
     monkeypatch.setattr(Scalars, "write", lambda _self, _steps, rows, *_: seen.append(rows))
     config = TrainConfig(batch_size=64, epochs=2)
     fit(toy_schema, toy_table(300), out=tmp_path / "run", config=config, tensorboard=tmp_path, progress=False)

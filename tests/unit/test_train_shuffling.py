@@ -49,6 +49,14 @@ def test_steps_of_an_epoch_are_known_before(count: int, rows_in_memory: int) -> 
     assert len(list(rows.batches(1))) == rows.steps_per_epoch
 
 
+@pytest.mark.parametrize("count", [100, 103, 101])
+def test_rows_before_a_step_are_those_of_the_batches_before_it(count: int) -> None:
+    rows = shuffler(count)
+    sizes = [batch.num_rows for batch in rows.batches(1)]
+    for step in range(len(sizes) + 1):
+        assert rows.rows_before(3, step) == 2 * sum(sizes) + sum(sizes[:step])
+
+
 @pytest.mark.parametrize("rows_in_memory", [10**6, 130, 64])
 @pytest.mark.parametrize("first_step", [0, 1, 12, 13, 14, 50, 99, 100])
 def test_epoch_goes_on_from_any_step(rows_in_memory: int, first_step: int) -> None:
