@@ -23,7 +23,8 @@ from torchrec.distributed.types import ShardingPlan
 from polyrank.models import TrainedRanker
 from polyrank.models.embedding import FusedTable
 from polyrank.models.trained import tensors
-from polyrank.train.optimizers import EPSILON, RowGradient, RowwiseAdagrad
+from polyrank.train.balancing.adam import EPSILON
+from polyrank.train.optimizers import RowGradient, RowwiseAdagrad
 
 LR = 0.05
 KEY = "0.embedding_bags.table.weight"

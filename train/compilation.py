@@ -1,13 +1,12 @@
 """torch.compile for the layers of a model, where a training is long enough to win by it."""
 
-import logging
 import shutil
 from collections.abc import Callable
 from typing import Any, Literal
 
-from polyrank.models import MultiTaskRanker
+import torch
 
-logger = logging.getLogger(__name__)
+from polyrank.models import MultiTaskRanker
 
 MIN_WORK = 3e14
 """Multiplications and additions of layers, forward and backward, below which `auto` does not compile: about an hour
@@ -34,10 +33,5 @@ def should_compile(model: MultiTaskRanker, num_rows: int, *, wanted: bool | Lite
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function for inputs of one size."""
-    import torch
-
     result: Callable[..., Any] = torch.compile(function, dynamic=False)
     return result
-
-
-__all__ = ["compiled", "layer_work", "should_compile"]

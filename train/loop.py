@@ -62,7 +62,7 @@ class Trainer:
         ]
         self.balancer = build_balancer(config.balancing, tasks, seed=config.seed, processes=processes)
         self._tables = embedding_tables(model)
-        self.dense, self.rows = build_optimizers(model, config.optimizer, threads=config.threads)
+        self.dense, self.table_optimizer = build_optimizers(model, config.optimizer, threads=config.threads)
         decay = config.ema_decay
         self.average = None if decay is None else AverageWeights(self.dense.weights, self._tables, decay)
         self.compiles = compiles
@@ -90,7 +90,7 @@ class Trainer:
         parts = {
             "model": self.model.state_dict(),
             "adamw": self.dense.state(),
-            "rows": self.rows.state(),
+            "rows": self.table_optimizer.state(),
             "balancer": self.balancer.state_dict(),
             "average": {} if self.average is None else self.average.state(),
             "steps": {"done": torch.tensor(self.num_done)},
@@ -101,7 +101,7 @@ class Trainer:
         """Go on from what `state` gave."""
         self.model.load_state_dict(part_of(state, "model"))
         self.dense.load_state(part_of(state, "adamw"))
-        self.rows.load_state(part_of(state, "rows"))
+        self.table_optimizer.load_state(part_of(state, "rows"))
         self.balancer.load_state_dict(part_of(state, "balancer"))
         if self.average is not None:
             self.average.load_state(part_of(state, "average"))
@@ -123,7 +123,7 @@ class Trainer:
             if gradient is not None:
                 if self.average is not None:
                     self.average.before_rows(index, gradient)
-                self.rows.step(index, gradient, rate=rate, scale=scale)
+                self.table_optimizer.step(index, gradient, rate=rate, scale=scale)
         if self.average is not None:
             self.average.after_step()
 

@@ -10,10 +10,8 @@ from polyrank.embedding_rows import coalesce_rows, update_rowwise_adagrad
 from polyrank.models.buckets import BucketTable
 from polyrank.models.embedding import FusedTable
 
+from .balancing.adam import ADAM_BETAS, EPSILON
 from .config_sections import OptimizerConfig
-
-EPSILON = 1e-8
-ADAM_BETAS = (0.9, 0.999)
 
 
 class RowGradient:
@@ -34,11 +32,6 @@ class RowGradient:
     @classmethod
     def coalesced(cls, rows: Tensor, values: Tensor) -> "RowGradient":
         """Add the values (N, D) of equal rows (N,)."""
-        if values.is_cuda:
-            unique, places = torch.unique(rows, return_inverse=True)
-            return cls(
-                unique, torch.zeros(len(unique), values.shape[1], device=values.device).index_add_(0, places, values)
-            )
         found = coalesce_rows(rows.numpy(), values.contiguous().numpy())
         return cls(*map(torch.from_numpy, found))
 
@@ -83,15 +76,9 @@ class RowwiseAdagrad(RowOptimizer):
     @torch.no_grad()
     def step(self, index: int, gradient: RowGradient, *, rate: float = 1.0, scale: float = 1.0) -> None:
         """Step rows of one table."""
-        table, sums, rows, values = self.tables[index], self.sums[index], gradient.rows, gradient.values
-        if not table.is_cuda:
-            arrays = (table.detach().numpy(), sums.numpy(), rows.numpy(), values.numpy())
-            update_rowwise_adagrad(*arrays, lr=self.lr * rate, epsilon=EPSILON, scale=scale, threads=self._threads)
-            return
-        values = values * scale
-        accumulated = sums[rows] + values.square().mean(1)  # (U,)
-        sums[rows] = accumulated
-        table.index_add_(0, rows, values / (accumulated.sqrt() + EPSILON).unsqueeze(1), alpha=-self.lr * rate)
+        tensors = (self.tables[index].detach(), self.sums[index], gradient.rows, gradient.values)
+        arrays = (tensor.numpy() for tensor in tensors)
+        update_rowwise_adagrad(*arrays, lr=self.lr * rate, epsilon=EPSILON, scale=scale, threads=self._threads)
 
     def state(self) -> dict[str, Tensor]:
         """Return the accumulators."""

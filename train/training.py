@@ -159,8 +159,8 @@ class Training:
         if self.trainer.average is not None:
             self.trainer.average.exchange()
         self.stopping.restore(self.model)
-        self.table_rows = count_table_rows(self.model, self.trainer.rows)
-        self.trained_rows = trained_rows(self.model, self.trainer.rows, self.known)
+        self.table_rows = count_table_rows(self.model, self.trainer.table_optimizer)
+        self.trained_rows = trained_rows(self.model, self.trainer.table_optimizer, self.known)
         fold_rare_rows(self.model)
         self.model.eval()
 

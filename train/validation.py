@@ -60,7 +60,7 @@ def _answered(model: MultiTaskRanker, rows: Selection, processes: Processes) -> 
 
 
 def in_order(by_rank: Sequence[Sequence[Block]]) -> list[Block]:
-    """Put the ranks' blocks, of which each had every so-manieth, in the order of the rows."""
+    """Put the blocks of all ranks, which took them in turn, in the order of the rows."""
     turns = itertools.zip_longest(*by_rank)
     return [part for turn in turns for part in turn if part is not None]
 

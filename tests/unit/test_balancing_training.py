@@ -102,7 +102,7 @@ def test_embeddings_train_by_the_combined_gradient() -> None:
     (part,) = trainer.model.inputs
     inputs = part(batch.ids, batch.dense, None)
     losses = trainer.model.losses(trainer.model.network([inputs]), batch.labels)
-    table = trainer.rows.tables[0]
+    table = trainer.table_optimizer.tables[0]
     shared = [*trainer.model.network.shared_parameters()]
     one, two = (
         torch.cat([grad.flatten() for grad in torch.autograd.grad(loss, shared, retain_graph=True)]) for loss in losses

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-BETAS = (0.9, 0.999)
+ADAM_BETAS = (0.9, 0.999)
 EPSILON = 1e-8
 
 
@@ -21,18 +21,13 @@ class TaskAdam:
 
     def step(self, gradient: Tensor, observed: Tensor) -> None:
         """Take a step down a gradient (T,), for the observed tasks, bool (T,)."""
-        first, second = BETAS
+        first, second = ADAM_BETAS
         self.steps = self.steps + observed
         self.means = torch.where(observed, first * self.means + (1 - first) * gradient, self.means)
         self.squares = torch.where(observed, second * self.squares + (1 - second) * gradient.square(), self.squares)
         mean = self.means / (1 - first**self.steps)
         root = (self.squares / (1 - second**self.steps)).sqrt()
         self.values = torch.where(observed, self.values - self.lr * mean / (root + EPSILON), self.values)
-
-    def to(self, device: torch.device) -> None:
-        """Move to where the losses are."""
-        if self.values.device != device:
-            self.load_state_dict({name: tensor.to(device) for name, tensor in self.state_dict().items()})
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return copies of the numbers, their moments and steps."""

@@ -26,11 +26,11 @@ class DynamicWeightAverage(FixedWeights):
 
     def backward(self, losses: Tensor, network: Network, inputs: Sequence[Tensor]) -> None:  # noqa: ARG002 (alike for all)
         """Add gradients; see `Balancer`."""
-        torch.autograd.backward((self.weights.to(losses.device) * self.weighted(losses)).sum())
+        torch.autograd.backward((self.weights * self.weighted(losses)).sum())
 
     def end_epoch(self, mean_losses: Tensor) -> None:
         """Set the weights of the next epoch from the mean losses (T,) of this one and the one before."""
-        losses = mean_losses.detach().cpu().to(self.last.dtype)
+        losses = mean_losses.detach().to(self.last.dtype)
         rates = torch.where((losses > 0) & (self.last > 0), losses / self.last, 1.0)
         self.weights = len(losses) * torch.softmax(rates / self.temperature, 0)
         self.last = losses.clone()

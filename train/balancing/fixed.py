@@ -41,7 +41,7 @@ class FixedWeights:
 
     def weighted(self, losses: Tensor) -> Tensor:
         """Return the losses (T,), each times the weight of its task."""
-        return losses * self.task_weights.to(losses.device)
+        return losses * self.task_weights
 
     def backward(self, losses: Tensor, network: Network, inputs: Sequence[Tensor]) -> None:  # noqa: ARG002 (alike for all)
         """Add gradients; see `Balancer`."""

@@ -39,7 +39,6 @@ class GradientNormalization(FixedWeights):
 
     def backward(self, losses: Tensor, network: Network, inputs: Sequence[Tensor]) -> None:
         """Add gradients, see `Balancer`, and take a step of the weights."""
-        self.weights.to(losses.device)
         losses = self.weighted(losses)
         norms = gradient_norms(losses, network, inputs, self._processes)
         torch.autograd.backward((self.weights.values * losses).sum())
@@ -47,7 +46,7 @@ class GradientNormalization(FixedWeights):
 
     def _learn(self, losses: Tensor, norms: Tensor) -> None:
         observed = norms > 0
-        first = self.first_losses.to(losses.device)
+        first = self.first_losses
         self.first_losses = torch.where(observed & first.isnan(), losses, first)
         before = self.weights.values
         self.weights.step(weight_gradient(before, norms, losses / self.first_losses, self.alpha), observed)

@@ -27,8 +27,7 @@ class UncertaintyWeights(FixedWeights):
 
     def backward(self, losses: Tensor, network: Network, inputs: Sequence[Tensor]) -> None:  # noqa: ARG002 (alike for all)
         """Add gradients, see `Balancer`, and take a step of the log variances."""
-        self.log_variances.to(losses.device)
-        weights = self.factors.to(losses.device) * torch.exp(-self.log_variances.values)
+        weights = self.factors * torch.exp(-self.log_variances.values)
         balanced = weights * self.weighted(losses)
         torch.autograd.backward(balanced.sum())
         self.log_variances.step(0.5 - balanced.detach(), losses.detach() != 0)
