@@ -6,7 +6,8 @@ from .balancing.config import BalancingConfig
 from .config import TrainConfig
 from .config_sections import CheckpointConfig, EarlyStoppingConfig, OptimizerConfig, RareIdsConfig, ValidationConfig
 from .dry_run import Plan, dry_run
-from .run import Run, fit
+from .run import fit
+from .run_files import Run
 from .sources import read_rows
 
 __all__ = [

@@ -15,13 +15,12 @@ from polyrank.schema import Schema
 from .checkpoint_file import Checkpoint, read_checkpoint, read_values, write_checkpoint
 from .config import TrainConfig
 from .config_sections import CheckpointConfig
+from .json_difference import ABSENT, first_difference
 from .preparing import TrainingData
 from .processes import job_id
 
 FORMAT = 2
 """Raised whenever a checkpoint comes to hold other things, or the same steps come to do something else."""
-
-_MISSING = "nothing"
 
 logger = logging.getLogger(__name__)
 
@@ -135,9 +134,9 @@ class Checkpoints:
 
 def _read_matching(path: Path, identity: dict[str, Any]) -> Checkpoint:
     found = read_checkpoint(path)
-    difference = _difference(found.values["identity"], identity, "")
+    difference = first_difference(found.values["identity"], identity)
     if difference is not None:
-        where, there, here = difference
+        where, there, here = difference.path.removeprefix("$."), _shown(difference.there), _shown(difference.here)
         raise OtherTrainingError(
             f"checkpoint {path} is of another training: {where} is {there} there and {here} here; train with what it "
             f"was made of, or remove it"
@@ -145,18 +144,6 @@ def _read_matching(path: Path, identity: dict[str, Any]) -> Checkpoint:
     return found
 
 
-def _difference(there: Any, here: Any, where: str) -> tuple[str, str, str] | None:
-    """Return the first place where two values of JSON differ, and both values."""
-    if isinstance(there, dict) and isinstance(here, dict):
-        pairs = [(f".{key}", there.get(key, _MISSING), here.get(key, _MISSING)) for key in {**there, **here}]
-    elif isinstance(there, list | tuple) and isinstance(here, list | tuple) and len(there) == len(here):
-        pairs = [(f"[{at}]", *both) for at, both in enumerate(zip(there, here, strict=True))]
-    else:
-        return None if there == here else (where.removeprefix("."), _shown(there), _shown(here))
-    found = (_difference(one, other, where + step) for step, one, other in pairs)
-    return next((each for each in found if each is not None), None)
-
-
 def _shown(value: Any) -> str:
-    text = value if value == _MISSING else repr(value)
+    text = "nothing" if value is ABSENT else repr(value)
     return text if len(text) < 40 else f"{text[:40]}..."  # noqa: PLR2004 (enough to tell it by)

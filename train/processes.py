@@ -19,6 +19,7 @@ from polyrank.errors import ConfigError, OtherRankError
 from polyrank.reasons import first_line
 
 from .rounds import own_part
+from .seeds import nth_seed
 
 T = TypeVar("T")
 
@@ -30,7 +31,6 @@ ENCODE_WAIT = timedelta(days=7)
 
 _ERRORS = "polyrank/errors"
 _NAMELESS = "none"  # the default of torchrun's --rdzv-id, where it makes none up itself
-_GOLDEN_RATIO = 0x9E3779B97F4A7C15
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Processes:
 
         It depends on nothing else, so that ranks go on from a checkpoint that the first one wrote.
         """
-        return (seed + (step * self.size + self.rank) * _GOLDEN_RATIO) % 2**63
+        return nth_seed(seed, step * self.size + self.rank)
 
     def add(self, tensor: Tensor) -> Tensor:
         """Add up the tensors of all ranks in place, to the same bits on each.

@@ -2,8 +2,6 @@
 
 import contextlib
 import dataclasses
-import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +9,14 @@ import torch
 from tqdm import tqdm
 
 from polyrank.arguments import instance
-from polyrank.environment import environment
 from polyrank.errors import ConfigError
 from polyrank.files import Location
-from polyrank.metrics import Bootstrap, Evaluation, Metrics
+from polyrank.metrics import Bootstrap, Evaluation
 from polyrank.models import TrainedRanker
-from polyrank.models.trained import TRAINED_ROWS_FILE, content_hash, require_run, save_trained_rows
+from polyrank.models.trained import TRAINED_ROWS_FILE, require_run
 from polyrank.room import require_disk
 from polyrank.rows import Rows
-from polyrank.schema import Schema, toml_text
+from polyrank.schema import Schema
 from polyrank.staging import refuse_existing, staged_directory
 
 from .calibration import calibrate
@@ -27,6 +24,7 @@ from .checkpoints import Checkpoints, checkpoint_path, identity_of, is_of_this_j
 from .config import TrainConfig
 from .preparing import TrainingData, prepare
 from .processes import ALONE, Processes, joined, require_rows_for_all
+from .run_files import Run, write_run
 from .scalars import Scalars
 from .starting import begin, check_choices, go_on
 from .task_weights import weighted
@@ -34,35 +32,6 @@ from .threads import torch_threads
 from .training import OnValidation, Training
 from .validation import validate
 from .warnings import warn_of_chance, warn_undefined
-
-METRICS_FILE = "metrics.json"
-TIMES_FILE = "times.json"
-"""Apart from the metrics, which are the same in every run of the same seed."""
-
-SAMPLE_ROWS = 8192
-"""Validation rows that a run keeps, with their labels, for exports to be compared on."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """A finished training run.
-
-    Attributes:
-        path: the run directory.
-        run_id: content hash of schema, configuration and weights.
-        evaluation: metrics of the validation rows, and what they rest on.
-        epoch: whose weights are kept, from 1; the last, where no validation decides.
-    """
-
-    path: Path
-    run_id: str
-    evaluation: Evaluation
-    epoch: int
-
-    @property
-    def metrics(self) -> Metrics:
-        """All metrics of the validation rows, by task."""
-        return self.evaluation.values
 
 
 def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
@@ -134,7 +103,7 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
             warn_undefined(run.evaluation)
             warn_of_chance(run.evaluation)
             if stage is not None:
-                run = _write(stage, run, prepared, training, config)
+                run = write_run(stage, run, prepared, training, config)
         if processes.is_first:
             checkpoints.remove()
         return processes.share(run)
@@ -153,7 +122,7 @@ def fit_prepared(data: TrainingData, *, out: Path, config: TrainConfig, progress
         run = Run(out, "", _final_evaluation(training, data, config, ALONE), training.kept["epoch"])
         warn_undefined(run.evaluation)
         warn_of_chance(run.evaluation)
-        return _write(stage, run, data, training, config)
+        return write_run(stage, run, data, training, config)
 
 
 def train_model(
@@ -217,19 +186,6 @@ def _bar(what: str, unit: str, *, shown: bool) -> "tqdm[Any]":
     return tqdm(desc=what, unit=unit, unit_scale=True, delay=2.0, disable=None if shown else True)
 
 
-def _write(stage: Path, run: Run, data: TrainingData, training: Training, config: TrainConfig) -> Run:
-    """Write all files of a run, and return it with its id."""
-    sample = data.validation.read((0, min(SAMPLE_ROWS, len(data.validation))))
-    TrainedRanker.save(stage, training.schema, toml_text(config), training.model, sample.batch, sample.labels)
-    if training.origin is None or training.known is not None:  # else rows of an older run are trained, unknown which
-        save_trained_rows(stage, training.trained_rows)
-    run = dataclasses.replace(run, run_id=content_hash(stage))
-    _write_metrics(stage / METRICS_FILE, run, data, training)
-    times = {"train_s": round(training.train_s, 3), "environment": environment()}
-    (stage / TIMES_FILE).write_text(json.dumps(times, indent=2) + "\n", encoding="utf-8")
-    return run
-
-
 def _train(  # noqa: PLR0913 (what a training begins with)
     data: TrainingData,
     config: TrainConfig,
@@ -267,29 +223,3 @@ def _final_evaluation(training: Training, data: TrainingData, config: TrainConfi
     resamples = config.validation.resamples
     intervals = Bootstrap(resamples=resamples, seed=config.seed, headline_only=True) if resamples else None
     return calibrate_and_validate(training, data, config, intervals, processes)
-
-
-def _write_metrics(path: Path, run: Run, data: TrainingData, training: Training) -> None:
-    """Write JSON; an undefined metric is null, since JSON has no NaN."""
-    report = {
-        "run_id": run.run_id,
-        "train_rows": len(data.train),
-        "validation_rows": len(data.validation),
-        "data_digest": data.digest,
-        "validation": run.metrics,
-        "undefined": run.evaluation.undefined,
-        "counts": run.evaluation.counts,
-        "intervals": run.evaluation.intervals,
-        "tables": {name: dataclasses.asdict(rows) for name, rows in training.table_rows.items()},
-        "history": training.history,
-        "kept": {name: training.kept[name] for name in ("epoch", "steps")},
-    } | ({} if training.origin is None else {"warm_start": training.origin})
-    path.write_text(json.dumps(_nan_to_none(report), indent=2, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def _nan_to_none(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _nan_to_none(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_nan_to_none(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value

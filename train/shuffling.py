@@ -15,11 +15,11 @@ from torch import Tensor
 from polyrank.embedding_rows import gather_rows
 
 from .encoded import EncodedRows, Selection
+from .seeds import nth_seed
 
 SHARDS_IN_MEMORY = 64
 """So many places of the data set mix at a time, and so long are the runs of rows that are read in one go."""
 
-_GOLDEN_RATIO = 0x9E3779B97F4A7C15
 _INDEX_BYTES = 8
 
 
@@ -115,7 +115,7 @@ class Shuffler:
         over the rows of the last.
         """
         window_start = 0
-        order = torch.Generator().manual_seed((self._seed + (epoch - 1) * _GOLDEN_RATIO) % 2**63)
+        order = torch.Generator().manual_seed(nth_seed(self._seed, epoch - 1))
         for ranges, following in itertools.pairwise([*self._ranges(order), []]):
             count = sum(stop - start for start, stop in ranges)
             places = torch.randperm(count, generator=order)

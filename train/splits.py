@@ -10,11 +10,9 @@ from polyrank.errors import DataError, RowError
 from polyrank.labels import groups
 from polyrank.rows import Column
 from polyrank.schema import Schema
-from polyrank.times import Times
+from polyrank.times import Times, newest
 
 from .config_sections import ValidationConfig
-
-UNITS_PER_HOUR = {"s": 3_600, "ms": 3_600_000, "us": 3_600_000_000, "ns": 3_600_000_000_000}
 
 
 class SplitKeys:
@@ -102,7 +100,7 @@ def _marks(
         marks[generator.permutation(count)[: max(1, round(count * config.share))]] = True
         return marks
     if kind == "time":
-        return _newest(keys, schema, config)
+        return newest(keys, schema.time_unit, hours=config.hours, share=config.share)
     return _some_groups(keys, config.share, generator) if kind == "group" else keys == 1
 
 
@@ -132,12 +130,3 @@ def _said(column: Column, name: str) -> NDArray[np.int64]:
             held = f"split column {name!r} holds {shown(value)}"
             raise RowError(held, row, "; 'train' or 'validation' expected")
     return np.array([value == "validation" for value in values], np.int64)
-
-
-def _newest(moments: NDArray[np.int64], schema: Schema, config: ValidationConfig) -> NDArray[np.bool_]:
-    """Mark rows above a point in time; rows of one instant stay on one side."""
-    if config.hours is not None:
-        last = int(moments.max()) - round(config.hours * UNITS_PER_HOUR[schema.time_unit])
-    else:
-        last = int(np.quantile(moments, 1.0 - config.share, method="lower"))
-    return np.greater(moments, last)

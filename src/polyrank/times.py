@@ -12,6 +12,9 @@ from polyrank.errors import DataError, RowError
 from polyrank.rows import Column, is_missing
 from polyrank.schema import Schema
 
+UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+"""Units in a second."""
+
 _AS_TEXT = "2026-07-01T12:00:00+02:00"
 _KINDS = "whole numbers, timestamps, dates or ISO 8601 text"
 
@@ -74,6 +77,15 @@ class Times:
             held = f"time column {self._schema.time!r} holds {shown(texts[row])}"
             expected = f" such as {_AS_TEXT}" if is_first and row == 0 else alike
             raise RowError(held, row, f"; times{expected} expected") from err
+
+
+def newest(times: NDArray[np.int64], unit: str, *, hours: float | None, share: float) -> NDArray[np.bool_]:
+    """Mark the times, bool [B], of the last `hours`, or else a `share` of all; equal ones are marked alike."""
+    if hours is not None:
+        last = int(times.max()) - round(hours * (3_600 * UNITS[unit]))
+    else:
+        last = int(np.quantile(times, 1.0 - share, method="lower"))
+    return np.greater(times, last)
 
 
 def _whole(column: Any, schema: Schema) -> Any:

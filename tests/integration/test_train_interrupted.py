@@ -48,10 +48,10 @@ POINTS = {
     "stage just made": ("before", "polyrank.train.run", "prepare"),
     "rows encoded": ("before", "polyrank.train.run", "_train"),
     "first epoch done": ("before", "polyrank.train.training", "validate"),
-    "trained, nothing written": ("before", "polyrank.train.run", "TrainedRanker.save"),
+    "trained, nothing written": ("before", "polyrank.train.run_files", "TrainedRanker.save"),
     "schema written": ("before", "polyrank.models.trained", "save_file"),
     "weights written": ("after", "polyrank.models.trained", "save_file"),
-    "all but metrics written": ("after", "polyrank.train.run", "TrainedRanker.save"),
+    "all but metrics written": ("after", "polyrank.train.run_files", "TrainedRanker.save"),
     "all written": ("before", "polyrank.staging", "flush_tree"),
     "all flushed": ("after", "polyrank.staging", "flush_tree"),
 }

@@ -20,12 +20,12 @@ from polyrank.models import ModelConfig, TrainedRanker
 from polyrank.schema import Schema
 from polyrank.staging import staged_directory
 from polyrank.tasks import OrdinalTask
-from polyrank.train import EarlyStoppingConfig, TrainConfig, ValidationConfig, fit
+from polyrank.train import EarlyStoppingConfig, Run, TrainConfig, ValidationConfig, fit
 from polyrank.train.comparing import Comparison, ComparisonConfig, compare, costs_of, report_text
 from polyrank.train.comparing.differences import changes, joint_interval, t_interval, verdict
 from polyrank.train.comparing.plan import plan
 from polyrank.train.preparing import TrainingData, prepare
-from polyrank.train.run import Run, fit_prepared
+from polyrank.train.run import fit_prepared
 from polyrank.train.training import Training
 from polyrank.train.validation import AnsweredRows
 

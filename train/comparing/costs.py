@@ -12,10 +12,11 @@ import numpy as np
 from polyrank.decoding import decode_json
 from polyrank.encoder import Batch
 from polyrank.models import MultiTaskRanker, TrainedRanker
-from polyrank.models.trained import CONFIG_FILE, predict
+from polyrank.models.trained import predict
+from polyrank.run_record import CONFIG_FILE, METRICS_FILE
 from polyrank.train.config import TrainConfig
 from polyrank.train.optimizers import embedding_tables
-from polyrank.train.run import METRICS_FILE, TIMES_FILE
+from polyrank.train.run_files import TIMES_FILE
 from polyrank.train.threads import torch_threads
 
 BATCH_SIZES = (1, 100, 1000)

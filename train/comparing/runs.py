@@ -14,12 +14,11 @@ from polyrank.files import Location, location
 from polyrank.metrics import Bootstrap, Metric
 from polyrank.metrics.registry import metrics_of
 from polyrank.models import TrainedRanker
-from polyrank.models.trained import CONFIG_FILE
+from polyrank.run_record import CONFIG_FILE, METRICS_FILE
 from polyrank.schema import Schema
 from polyrank.train.config import TrainConfig
 from polyrank.train.encoded import Selection
 from polyrank.train.preparing import validation_rows
-from polyrank.train.run import METRICS_FILE
 from polyrank.train.threads import torch_threads
 from polyrank.train.validation import answer_rows
 

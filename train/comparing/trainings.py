@@ -16,14 +16,15 @@ from polyrank.files import Location
 from polyrank.metrics import Bootstrap
 from polyrank.models import TrainedRanker
 from polyrank.models.chain import Chain, chain_of
-from polyrank.models.trained import CONFIG_FILE, SCHEMA_FILE
+from polyrank.models.trained import SCHEMA_FILE
 from polyrank.rows import Rows
+from polyrank.run_record import CONFIG_FILE, METRICS_FILE
 from polyrank.schema import Schema, toml_text
 from polyrank.train.balancing import build_balancer
 from polyrank.train.config import TrainConfig
 from polyrank.train.locking import locked_folder
 from polyrank.train.preparing import TrainingData, prepare, require_table_memory, with_base_rates
-from polyrank.train.run import METRICS_FILE, fit_prepared
+from polyrank.train.run import fit_prepared
 from polyrank.train.task_weights import weighted
 from polyrank.train.threads import torch_threads
 from polyrank.train.validation import AnsweredRows, answer_rows

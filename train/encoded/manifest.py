@@ -11,12 +11,11 @@ from polyrank.errors import DataError
 from polyrank.reasons import system_reason
 from polyrank.schema import Schema
 from polyrank.train.config import TrainConfig
+from polyrank.train.json_difference import ABSENT, first_difference
 
 from .identity import digest, made_of
 
 MANIFEST = "shards.json"
-
-_ABSENT = object()
 
 ANEW = "encode the rows anew with polyrank.spark.encode"
 
@@ -73,22 +72,13 @@ def described_by(way: dict[str, Any]) -> dict[str, Any]:
     return {"way": digest(way)}
 
 
-def difference_of(written: Any, wanted: Any, path: str = "$") -> str | None:
+def difference_of(written: Any, wanted: Any) -> str | None:
     """Say where two values of JSON first differ, as in `$.name is "a" there and "b" here`; None where they do not."""
-    if written == wanted:
-        return None
-    if isinstance(written, dict) and isinstance(wanted, dict):
-        parts = [
-            (written.get(key, _ABSENT), wanted.get(key, _ABSENT), f"{path}.{key}") for key in {**written, **wanted}
-        ]
-        return next(found for part in parts if (found := difference_of(*part)) is not None)
-    if isinstance(written, list) and isinstance(wanted, list) and len(written) == len(wanted):
-        parts = [(*pair, f"{path}[{place}]") for place, pair in enumerate(zip(written, wanted, strict=True))]
-        return next(found for part in parts if (found := difference_of(*part)) is not None)
-    return f"{path} is {_told(written)} there and {_told(wanted)} here"
+    found = first_difference(written, wanted)
+    return None if found is None else f"{found.path} is {_told(found.there)} there and {_told(found.here)} here"
 
 
 def _told(value: Any) -> str:
-    if value is _ABSENT:
+    if value is ABSENT:
         return "absent"
     return f"{len(value)} long" if isinstance(value, list) else json.dumps(value)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from polyrank.errors import ConfigError
-from polyrank.models.config import MAX_WIDTH
+from polyrank.models.config import MAX_WIDTH, READERS
 from polyrank.schema import Schema
 from polyrank.tasks import Task
 from polyrank.train.config import TrainConfig
@@ -14,9 +14,6 @@ from polyrank.train.task_weights import weighted
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
-
-EXPERTS = ("mmoe", "ple", "stem")
-"""Architectures that `num_experts` says something of."""
 
 CHOSEN = {"hidden_dims": "model", "num_experts": "model", "batch_size": "training"}
 """Fields that are chosen from a list, and whose they are."""
@@ -133,7 +130,8 @@ def _widths(given: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
 
 
 def _numbers_of_experts(config: TrainConfig) -> tuple[int, ...]:
-    return tuple(sorted({2, 4, 8, config.model.num_experts})) if config.model.architecture in EXPERTS else ()
+    reads = config.model.architecture in READERS["num_experts"]
+    return tuple(sorted({2, 4, 8, config.model.num_experts})) if reads else ()
 
 
 def _weight_range(config: TrainConfig, schema: Schema) -> Range | None:

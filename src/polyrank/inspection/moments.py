@@ -7,12 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from polyrank.schema import Schema
-from polyrank.times import Times
+from polyrank.times import UNITS, Times, newest
 
 from .findings import Finding, Side
-
-UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
-"""Units in a second."""
 
 FIRST_YEAR, LAST_YEAR = 1980, 2100
 
@@ -36,12 +33,7 @@ class TimeInspector:
 
     def split(self, hours: float | None, share: float) -> dict[str, Side]:
         """Return both sides, as training splits them: rows of one instant stay together."""
-        times = np.concatenate(self._parts)
-        if hours is not None:
-            last = int(times.max()) - round(hours * 3_600 * UNITS[self.unit])
-        else:
-            last = int(np.quantile(times, 1.0 - share, method="lower"))
-        return self.sides(times > last)
+        return self.sides(newest(np.concatenate(self._parts), self.unit, hours=hours, share=share))
 
     def sides(self, validates: NDArray[np.bool_]) -> dict[str, Side]:
         """Return both sides of a split, with their first and last times; `validates` marks the rows, bool [B]."""

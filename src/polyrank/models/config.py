@@ -19,7 +19,7 @@ CHAINED = ("esmm", "aitm")
 """Architectures of tasks that follow one another, such as click and purchase."""
 
 _LAYERED = ("none", "dcn_v2", "deepfm")
-_READERS: dict[str, tuple[str, ...]] = {
+READERS: dict[str, tuple[str, ...]] = {
     "hidden_dims": _LAYERED,
     "tower_dims": _LAYERED,
     "normalization": _LAYERED,
@@ -108,7 +108,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def unread(self) -> dict[str, tuple[str, ...]]:
         """Return the fields that were set, though neither architecture nor interaction reads them, with what does."""
         own, default = {self.architecture, self.interaction}, type(self)()
-        unread = {field: readers for field, readers in _READERS.items() if own.isdisjoint(readers)}
+        unread = {field: readers for field, readers in READERS.items() if own.isdisjoint(readers)}
         return {field: unread[field] for field in unread if getattr(self, field) != getattr(default, field)}
 
     @property

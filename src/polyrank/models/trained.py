@@ -18,6 +18,7 @@ from polyrank.arguments import path
 from polyrank.decoding import decode_toml
 from polyrank.encoder import Batch, Encoder
 from polyrank.errors import DataError
+from polyrank.run_record import CONFIG_FILE
 from polyrank.schema import Schema
 from polyrank.staging import PARTIAL_SUFFIX
 
@@ -26,7 +27,6 @@ from .config import ModelConfig
 from .ranker import MultiTaskRanker
 
 SCHEMA_FILE = "schema.toml"
-CONFIG_FILE = "config.toml"
 WEIGHTS_FILE = "weights.safetensors"
 SAMPLE_FILE = "sample.safetensors"
 TRAINED_ROWS_FILE = "trained_rows.safetensors"
