@@ -98,7 +98,8 @@ class Regions:
 
     def __init__(self, kept: int) -> None:
         self._kept, self._is_closed = kept, False
-        self._begin()
+        self._idle: list[Region] = []
+        self._lock, self._process = threading.Lock(), os.getpid()
 
     def take(self, size: int) -> Region | None:
         """Return an idle region of this size; None where there is none."""
@@ -126,9 +127,6 @@ class Regions:
     def _own(self) -> threading.Lock:
         """Return the lock; a child of a fork begins anew, since lock and regions are the parent's."""
         if self._process != os.getpid():
-            self._begin()
+            self._idle = []
+            self._lock, self._process = threading.Lock(), os.getpid()
         return self._lock
-
-    def _begin(self) -> None:
-        self._idle: list[Region] = []
-        self._lock, self._process = threading.Lock(), os.getpid()

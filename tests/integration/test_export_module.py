@@ -136,7 +136,7 @@ def test_rows_that_cannot_be_sliced_are_read(tmp_path: Path) -> None:
     sample, _ = _sample(SCHEMA, data.scanner().to_reader(), with_labels=False)
     assert len(sample) == 20
     with pytest.raises(DataError, match=r"^rows must be a pyarrow table, a pandas or polars frame or a list of dicts"):
-        _sample(SCHEMA, 7, with_labels=False)  # type: ignore[arg-type]
+        _sample(SCHEMA, 7, with_labels=False)
 
 
 def test_id_follows_schema_and_weights(tmp_path: Path) -> None:

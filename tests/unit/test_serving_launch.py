@@ -23,7 +23,8 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runtime:
 def test_folder_that_is_cleared_away_before_its_lock_holds_is_made_anew(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lock_now, cleared = fcntl.flock, []
+    lock_now = fcntl.flock
+    cleared: list[Path] = []
 
     def lock_later(file: int, kind: int) -> None:
         if not cleared:

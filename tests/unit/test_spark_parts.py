@@ -217,7 +217,7 @@ def test_shipped_version_is_still_that_version(toy_bundle: Path, tmp_path: Path)
     shutil.copytree(toy_bundle, tmp_path / "toy" / "7")
     (tmp_path / "toy" / "config.pbtxt").touch()
     context = Context("version")
-    place = ship(context, tmp_path / "toy" / "7")  # type: ignore[arg-type]
+    place = ship(context, tmp_path / "toy" / "7")
     with zipfile.ZipFile(context.archives[0]) as archive:
         archive.extractall(tmp_path / Path(place).parent)
     with LocalRanker(tmp_path / place) as ranker:

@@ -9,8 +9,9 @@ from polyrank.halves import columns_of_halves
 from .answered import Answerer
 from .catalogue import Items, Users, catalogue
 from .findings import Catalogue
+from .keys import Keys
 from .options import EvaluationOptions
-from .reading import Keys, ReadRows
+from .reading import ReadRows
 
 MAX_ITEMS = 50_000
 """Of more items so many are drawn."""

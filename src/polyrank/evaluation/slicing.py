@@ -12,9 +12,10 @@ from polyrank.features import CategoricalFeature
 
 from .collecting import LastRows
 from .findings import Slice
+from .keys import Keys
 from .options import EvaluationOptions
 from .parts import Parts, parts_of_column, parts_of_numbers
-from .reading import Keys, ReadRows
+from .reading import ReadRows
 from .slices import Measured, judged, sliced, wholes
 
 KNOWN, NEW = "known", "new"
