@@ -275,7 +275,7 @@ def test_directory_as_a_file_is_named(tmp_path: Path) -> None:
 
 def test_file_that_is_not_utf8_is_named(tmp_path: Path) -> None:
     (tmp_path / "schema.toml").write_bytes(b'name = "\xff"')
-    with pytest.raises(SchemaError, match=r"^cannot read schema .*schema\.toml: not utf-8 text$"):
+    with pytest.raises(SchemaError, match=r"^cannot read schema .*schema\.toml: not UTF-8 text$"):
         Schema.load(tmp_path / "schema.toml")
 
 
