@@ -116,7 +116,7 @@ def test_verbs_have_their_keys_from_a_file(
         ["verify", url, models],
         ["score", url, rows, "--out", tmp_path / "scores.parquet"],
         ["drift", rows, rows, "--model", url],
-        ["loadtest", url, rows, "--rates", 200, "--seconds", 0.5, "--batch", 10],
+        ["loadtest", url, rows, "--rates", 20, "--seconds", 0.5, "--batch", 10],
     ):
         assert main([*map(str, verb), "--name", name, "--client", str(client)]) == 0
 

@@ -90,7 +90,7 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
         write("schema.toml", "colour = 1\n" + TOY_TOML),
         "schema.toml: $: object contains unknown field colour",
     ),
-    "schema that is no text": (write("schema.toml", b"\xff"), "cannot read schema schema.toml: not utf-8 text"),
+    "schema that is no text": (write("schema.toml", b"\xff"), "cannot read schema schema.toml: not UTF-8 text"),
     "tables beyond memory": (
         write(
             "schema.toml",

@@ -180,7 +180,7 @@ def test_checkpoint_of_other_settings_is_trained_anew(shop: Shop) -> None:
     shutil.rmtree(run)
     change(shop, "epochs = 2", "epochs = 4", "train.toml")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("polyrank.train.run._write", cut_off)
+        patch.setattr("polyrank.train.run.write_run", cut_off)
         with pytest.raises(KeyboardInterrupt):
             rerun(shop, TrainStep(), TrainFound)
     assert checkpoint_path(run).is_file()

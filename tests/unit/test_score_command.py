@@ -226,6 +226,7 @@ def test_kept_lists_of_fixed_size_are_columns_of_csv(toy_bundle: Path, tmp_path:
 def test_published_version_goes_by_its_name(toy_bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "ranker").mkdir()
     (tmp_path / "ranker" / "3").symlink_to(toy_bundle)
+    (tmp_path / "ranker" / "config.pbtxt").touch()
     pq.write_table(toy_table(3), tmp_path / "rows.parquet")
     command = ["score", str(tmp_path / "ranker" / "3"), str(tmp_path / "rows.parquet"), "--name", "ranker"]
     assert main([*command, "--out", str(tmp_path / "scores.parquet")]) == 0
