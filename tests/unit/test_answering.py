@@ -62,6 +62,7 @@ def test_bundle_answers_as_the_run_that_it_is_of(every_run: Path, every_bundle: 
 def test_published_version_is_a_bundle_with_a_number(every_bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "ranker").mkdir()
     (tmp_path / "ranker" / "3").symlink_to(every_bundle)
+    (tmp_path / "ranker" / "config.pbtxt").touch()
     with answerer(str(tmp_path / "ranker" / "3"), name="ranker") as opened:
         assert (opened.kind, opened.version) == ("bundle", "3")
 
