@@ -19,18 +19,8 @@ if TYPE_CHECKING:
     from polyrank.serving.triton_options import ServerTls
 
 _OF_A_START = (
-    *(
-        "model",
-        "host",
-        "http_port",
-        "grpc_port",
-        "metrics_port",
-        "ready_timeout_s",
-        "log_file",
-        "accelerator",
-        "restarts",
-    ),
-    *("hang_s", "grace_s", "tls_certificate", "tls_key", "tls_ca", "locked_down", "control_key_file"),
+    *("model", "host", "http_port", "grpc_port", "metrics_port", "ready_timeout_s", "log_file", "accelerator"),
+    *("restarts", "hang_s", "grace_s", "tls_certificate", "tls_key", "tls_ca", "locked_down", "control_key_file"),
     *("inference_key_file", "log_verbose", "triton_option"),
 )
 """Options that no file for Docker Compose or Kubernetes takes over."""
