@@ -152,11 +152,11 @@ def test_verb_says_what_is_wrong_in_one_line(
     assert error.count("\n") == 1
 
 
-def test_weight_that_is_none_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["rank", "localhost:1", "--user", "{}", "--items", "items.parquet", "--weight", "click"])
-    assert caught.value.code == 2
-    assert "--weight must be TASK=NUMBER, as in click=0.5, got 'click'" in capsys.readouterr().err
+@pytest.mark.parametrize("word", ["click", "click=much", "=1"])
+def test_weight_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], word: str) -> None:
+    assert main(["rank", "localhost:1", "--user", "{}", "--items", "items.parquet", "--weight", word]) == 1
+    error = capsys.readouterr().err
+    assert error == f"polyrank: --weight must be TASK=NUMBER, as in click=0.5, got {word!r}\n"
 
 
 def test_copied_repository_verifies_too(server: Server, folder: Path, tmp_path: Path) -> None:

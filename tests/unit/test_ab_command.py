@@ -95,6 +95,10 @@ def test_wrong_options_are_refused_in_a_line(options: tuple[str, ...], message: 
             ("--shares", "control=one"),
             "--shares must be NAME=SHARE,..., such as control=1,treatment=1, got 'control=one'",
         ),
+        (
+            ("--shares", "control=1,treatment=1,control=2"),
+            "--shares names arm 'control' twice; name it once",
+        ),
         (("--size", "-0.01"), "--size must be above 0 and finite, got -0.01"),
     ],
 )

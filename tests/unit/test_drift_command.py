@@ -147,6 +147,8 @@ USAGE = {
     "no schema": ([], "give --schema, or --model, whose schema says what is compared"),
     "both scores": (["--model", "run", "--scores"], "argument --scores: not allowed with argument --model"),
     "a name alone": (["--schema", "schema.toml", "--name", "toy"], "--name goes with --model"),
+    "a time alone": (["--schema", "schema.toml", "--timeout-s", "5"], "--timeout-s goes with --model"),
+    "a client alone": (["--schema", "schema.toml", "--client", "client.toml"], "--client goes with --model"),
 }
 
 

@@ -81,6 +81,7 @@ def test_events_before_since_have_a_column(capsys: Capture) -> None:
     ("options", "message"),
     [
         (("--window", "click"), "--window must be TASK=DURATION, such as click=30m, got 'click'"),
+        (("--window", "click=1h", "--window", "click=2h"), "--window names task 'click' twice; name it once"),
         (("--window", "click=soon"), "--window click must be a duration above 0 and up to 100 years"),
         (("--window", "clik=3s"), "--window must be of tasks of the schema, got 'clik'"),
         (("--window-default", "-1"), "--window-default must be a duration above 0"),

@@ -111,6 +111,11 @@ def test_repository_may_be_an_address_of_a_folder(tmp_path: Path) -> None:
         ),
         (
             "rows_only = true",
+            'rows_only = true\nscore = "product"',
+            "$.export.score is of the graph that $.export.rows_only leaves out; leave one of them out",
+        ),
+        (
+            "rows_only = true",
             'triton = "26.07"\nonnxruntime = "1.24"',
             "$.export.triton and $.export.onnxruntime both say what will serve; leave one of them out",
         ),

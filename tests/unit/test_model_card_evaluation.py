@@ -77,14 +77,15 @@ def test_answers_off_in_the_mean_are_a_caveat(mean: float, is_off: bool) -> None
 
 
 @pytest.mark.parametrize(
-    ("rows", "says"),
+    ("rows", "as_trained", "says"),
     [
-        (77, "are later than those of training, nothing tells.\n"),
-        (10_000, "nothing tells; the run was made of as many, 10,000, and flatters itself"),
+        (77, False, "are later than those of training, nothing tells.\n"),
+        (10_000, False, "nothing tells; the run was made of as many, 10,000, and flatters itself"),
+        (77, True, "nothing tells; the run was made of as many, 77, and flatters itself"),
     ],
 )
-def test_rows_that_training_may_have_seen_are_a_caveat(rows: int, says: str) -> None:
-    data = results.Rows(source="rows.parquet", part="all", rows=rows)
+def test_rows_that_training_may_have_seen_are_a_caveat(rows: int, as_trained: bool, says: str) -> None:  # noqa: FBT001
+    data = results.Rows(source="rows.parquet", part="all", rows=rows, as_trained=as_trained)
     assert says in card_text(facts(), evaluation(data=data))
 
 

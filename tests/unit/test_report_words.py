@@ -79,12 +79,22 @@ def test_rows_that_validated_without_a_choice_do_not_flatter() -> None:
     assert not any("flatter" in sentence.text for sentence in found.sentences)
 
 
-@pytest.mark.parametrize(("rows", "is_said"), [(2_000, True), (1_999, False)])
-def test_rows_that_training_has_likely_seen_are_a_warning(toy_run: Path, rows: int, *, is_said: bool) -> None:
+@pytest.mark.parametrize(
+    ("changes", "is_run_given", "is_said"),
+    [
+        ({"rows": 2_000}, True, True),
+        ({"rows": 1_999}, True, False),
+        ({"rows": 2_000}, False, False),
+        ({"rows": 2_000, "as_trained": True}, False, True),
+    ],
+)
+def test_rows_that_training_has_likely_seen_are_a_warning(
+    toy_run: Path, changes: dict[str, Any], *, is_run_given: bool, is_said: bool
+) -> None:
     (run,) = read_sources([toy_run]).runs
-    data = msgspec.structs.replace(rich_result().data, part="all", rows=rows)
+    data = msgspec.structs.replace(rich_result().data, part="all", **changes)
     result = msgspec.structs.replace(rich_result(run.run_id), data=data)
-    sources = Sources(runs=(run,), evaluations=(Evaluation("evaluation.json", result),))
+    sources = Sources(runs=(run,) * is_run_given, evaluations=(Evaluation("evaluation.json", result),))
     last = answer(sources, GOOD).sentences[-1]
     assert last.text.startswith("The run was made of 2,000 rows too: if these are the same, it was trained") == is_said
     assert (last.command.endswith(" --validation-of RUN"), last.tone == "warning") == (is_said, is_said)

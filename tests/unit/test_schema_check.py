@@ -236,11 +236,20 @@ def test_file_without_rows_is_refused(capsys: Capture) -> None:
 
 @pytest.mark.usefixtures("place")
 @pytest.mark.parametrize(
-    "option", [["--sample-rows", "0"], ["--seed", "-1"], ["--validation-share", "1"], ["--validation-hours", "inf"]]
+    ("name", "value", "limit"),
+    [
+        ("--sample-rows", "0", "a whole number 1 or above"),
+        ("--sample-rows", "many", "a whole number 1 or above"),
+        ("--seed", "-1", "a whole number 0 or above"),
+        ("--validation-share", "1", "a number above 0 and below 1"),
+        ("--validation-hours", "inf", "a number above 0 and finite"),
+        ("--validation-hours", "a day", "a number above 0 and finite"),
+    ],
 )
-def test_wrong_option_is_wrong_usage(option: list[str]) -> None:
+def test_wrong_option_is_wrong_usage(capsys: Capture, name: str, value: str, limit: str) -> None:
     with pytest.raises(SystemExit, match="2"):
-        main(["schema", "check", "schema.toml", "rows.parquet", *option])
+        main(["schema", "check", "schema.toml", "rows.parquet", name, value])
+    assert f"argument {name}: must be {limit}, got {value!r}\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("distinct", "buckets"), [(1, 10), (500, 1_000), (5_000, 20_000)])

@@ -166,6 +166,10 @@ def test_line_without_devices_says_so() -> None:
     ("arguments", "message"),
     [
         (["--triton-option", "http-thread-count"], "--triton-option must be NAME=VALUE, got 'http-thread-count'"),
+        (
+            ["--triton-option=http-thread-count=8", "--triton-option=--http-thread-count=9"],
+            "--triton-option names 'http-thread-count' twice; name it once",
+        ),
         (["--triton-option", "http-port=1"], "triton option http-port is set by the server itself; use --http-port"),
         (["--tls-key", "key.pem"], "TLS needs --tls-certificate and --tls-key, both"),
         (["--tls-ca", "ca.pem"], "TLS needs --tls-certificate and --tls-key, both"),

@@ -26,10 +26,10 @@ def evaluation_caveats(facts: Facts, evaluation: Result) -> Iterator[str]:
 
 def _all_again(facts: Facts, evaluation: Result) -> str:
     """Say that there are as many rows as a training was made of, where there are: they are likely the same."""
-    made_of = None if facts.record is None else facts.record.made_of
-    if made_of is None or evaluation.data.rows != made_of:
+    made_of, rows = None if facts.record is None else facts.record.made_of, evaluation.data.rows
+    if not evaluation.data.as_trained and rows != made_of:
         return ""
-    return f"; the run was made of as many, {made_of:,}, and flatters itself on those that it was trained on"
+    return f"; the run was made of as many, {rows:,}, and flatters itself on those that it was trained on"
 
 
 def _means(evaluation: Result) -> Iterator[str]:

@@ -4,10 +4,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from polyrank.errors import ConfigError
 from polyrank.files import UTF8, check_encoding, check_output, kinds
 
 from .output import rows_place, say, table
+from .pairs import pairs
 from .wording import options_named
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _compared(args: argparse.Namespace, schema: "Schema") -> "tuple[Any, list[st
 
     if args.size is not None:
         check_size(args.size)
-    shares = None if args.shares is None else dict(map(_share, args.shares.split(",")))
+    shares = None if args.shares is None else _shares(args.shares)
     found = compare(schema, _rows(args, schema), **_asked(args))
     if shares is not None:
         found = with_shares(found, shares)
@@ -107,9 +107,6 @@ def _rows(args: argparse.Namespace, schema: "Schema", *more: str) -> Any:
     return read_table(args.rows, Wanted(columns=columns, text=text, integers=schema.integer_columns, encoding=encoding))
 
 
-def _share(text: str) -> tuple[str, float]:
-    name, _, share = text.rpartition("=")
-    try:
-        return name, float(share)
-    except ValueError as err:
-        raise ConfigError(f"shares must be NAME=SHARE,..., such as control=1,treatment=1, got {text!r}") from err
+def _shares(text: str) -> dict[str, float]:
+    form = "NAME=SHARE,..., such as control=1,treatment=1"
+    return pairs("--shares", "arm", form, text.split(","), lambda _, share: float(share))

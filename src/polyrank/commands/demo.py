@@ -2,10 +2,8 @@
 
 import argparse
 import contextlib
-import signal
 import socket
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from polyrank.errors import DataError, RepositoryError
@@ -14,6 +12,7 @@ from polyrank.files import kinds
 from .client import add_client, client_options
 from .output import say
 from .server import show_progress
+from .stopping import until_stopped
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,19 +51,9 @@ def run(args: argparse.Namespace) -> int:
     from polyrank.serving.web.page_server import listen
 
     show_progress()
-    # SIGINT too: a shell without job control starts background jobs with it ignored.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
-    try:
-        with contextlib.closing(listen(args.port)) as listener:
-            _show(args, listener)
-    except KeyboardInterrupt:
-        pass
+    with until_stopped(), contextlib.closing(listen(args.port)) as listener:
+        _show(args, listener)
     return 0
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _show(args: argparse.Namespace, listener: socket.socket) -> None:

@@ -78,8 +78,9 @@ def run(args: argparse.Namespace) -> int:
     """Compare, and print a line for each feature, label and score."""
     if args.schema is None and args.model is None:
         args.parser.error("give --schema, or --model, whose schema says what is compared")
-    if args.name is not None and args.model is None:
-        args.parser.error("--name goes with --model")
+    for name in ("name", "timeout_s", "client"):
+        if args.model is None and getattr(args, name) != args.parser.get_default(name):
+            args.parser.error(f"--{name.replace('_', '-')} goes with --model")
     if args.out is not None:
         inputs = [Path(each) for each in (args.schema, args.model) if each is not None]
         check_output(args.out, rows=[args.reference, args.current], inputs=inputs)

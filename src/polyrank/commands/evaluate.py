@@ -9,8 +9,8 @@ from polyrank.files import check_output, kinds
 
 from .client import add_client, client_options
 from .output import place, rows_place, say
+from .pairs import task_weights
 from .progress import RowProgress
-from .weights import task_weights
 from .wording import options_named
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _checked(args: argparse.Namespace, progress: "StepProgress") -> "EvaluationO
         check_output(args.out, rows=rows, inputs=inputs)
     return EvaluationOptions(
         by=tuple(args.by),
-        weights=task_weights(args.weight, args.parser),
+        weights=task_weights(args.weight),
         k=args.top_k,
         user=args.user,
         item=args.item,

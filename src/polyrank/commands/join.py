@@ -5,10 +5,10 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from polyrank.errors import ConfigError
 from polyrank.files import UTF8, check_encoding, check_output, kinds
 
 from .output import parquet_file, rows_place, say, table
+from .pairs import pairs
 from .progress import RowProgress
 from .wording import options_named
 
@@ -104,16 +104,14 @@ def _options(args: argparse.Namespace) -> "JoinOptions":
 
     names = ("until", "since", "user", "item", "time", "items", "position", "positions")
     return JoinOptions(
-        windows_s=dict(map(_window, args.window)),
+        windows_s=_windows(args.window),
         window_s=seconds("window_s", args.window_default),
         **{name: getattr(args, name) for name in names},
     )
 
 
-def _window(text: str) -> tuple[str, float]:
+def _windows(words: list[str]) -> dict[str, float]:
     from polyrank.attribution import seconds
 
-    task, equals, duration = text.partition("=")
-    if not equals or not task:
-        raise ConfigError(f"windows_s must be TASK=DURATION, such as click=30m, got {text!r}")
-    return task, seconds(f"--window {task}", duration)
+    form = "TASK=DURATION, such as click=30m"
+    return pairs("--window", "task", form, words, lambda task, text: seconds(f"--window {task}", text))

@@ -13,7 +13,7 @@ from polyrank.reasons import system_reason
 
 from .client import add_client, client_options
 from .output import rows_place, say, table
-from .weights import task_weights
+from .pairs import task_weights
 from .wording import options_named
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     from polyrank.serving import Ranker
     from polyrank.serving.origins import origin_of
 
-    weights = task_weights(args.weight, args.parser)
+    weights = task_weights(args.weight)
     if args.exclude and args.key is None:
         raise ConfigError("--exclude needs the key of items; name its column with --key COLUMN")
     user = _user(args.user)

@@ -2,8 +2,10 @@
 
 import argparse
 import contextlib
+import math
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from polyrank.errors import OutputError
 from polyrank.files import UTF8, check_encoding
@@ -11,6 +13,9 @@ from polyrank.staging import staged_file
 
 from .output import rows_place, say
 from .progress import RowProgress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DATA = "the rows: a file, a directory of files, or a quoted pattern such as 'logs/*.parquet', as train takes them"
 ENCODING = "of CSV and JSON Lines files, such as latin-1 (default: utf-8)"
@@ -48,12 +53,29 @@ def _add_check(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "--known", action="append", default=[], metavar="COLUMN", help="its warnings are notes; repeatable"
     )
     check.add_argument(
-        "--sample-rows", type=_count, default=100_000, help="rows to look for leaks in (default: 100000)"
+        "--sample-rows",
+        type=_number(int, "1 or above", lambda value: value >= 1),
+        default=100_000,
+        help="rows to look for leaks in (default: 100000)",
     )
     check.add_argument("--encoding", default=UTF8, help=ENCODING)
-    check.add_argument("--seed", type=_whole, default=0, help="of the sample (default: 0)")
-    check.add_argument("--validation-hours", type=_hours, help="as validation.hours of the training configuration")
-    check.add_argument("--validation-share", type=_share, default=0.1, help="as validation.share (default: 0.1)")
+    check.add_argument(
+        "--seed",
+        type=_number(int, "0 or above", lambda value: value >= 0),
+        default=0,
+        help="of the sample (default: 0)",
+    )
+    check.add_argument(
+        "--validation-hours",
+        type=_number(float, "above 0 and finite", lambda value: 0 < value < float("inf")),
+        help="as validation.hours of the training configuration",
+    )
+    check.add_argument(
+        "--validation-share",
+        type=_number(float, "above 0 and below 1", lambda value: 0 < value < 1),
+        default=0.1,
+        help="as validation.share (default: 0.1)",
+    )
     check.add_argument("--validation-column", metavar="COLUMN", help="as validation.column; instead of the other two")
     check.set_defaults(run=run_check)
 
@@ -108,29 +130,17 @@ def run_json(_: argparse.Namespace) -> int:
     return 0
 
 
-def _whole(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"must be 0 or above, got {value}")
-    return value
+def _number(kind: type[float], limit: str, fits: "Callable[[float], bool]") -> "Callable[[str], float]":
+    """Return what reads a number within a limit."""
 
+    def read(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = math.nan
+        if not fits(value):
+            what = "a whole number" if kind is int else "a number"
+            raise argparse.ArgumentTypeError(f"must be {what} {limit}, got {text!r}")
+        return value
 
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be 1 or above, got {value}")
-    return value
-
-
-def _hours(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be above 0 and finite, got {value}")
-    return value
-
-
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"must be above 0 and below 1, got {value}")
-    return value
+    return read

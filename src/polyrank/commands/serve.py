@@ -1,15 +1,14 @@
 """`polyrank serve`: the embedded Triton server on a model repository, until Ctrl-C or SIGTERM."""
 
 import argparse
-import signal
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from polyrank.errors import ConfigError, ServerUnavailableError
 
 from .output import say
 from .server import show_progress
+from .stopping import until_stopped
 from .wording import options_named
 
 if TYPE_CHECKING:
@@ -103,16 +102,11 @@ def run(args: argparse.Namespace) -> int:
     if args.print_docker or args.write_deploy is not None:
         return _deploy(args)
     show_progress()
-    # SIGINT too: a shell without job control starts background jobs with it ignored.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
-    try:
-        with _start(args) as server:
-            say(_summary(server))
-            server.wait()
-            raise ServerUnavailableError(f"the server ended by itself: {server.failure()}")
-    except KeyboardInterrupt:
-        return 0
+    with until_stopped(), _start(args) as server:
+        say(_summary(server))
+        server.wait()
+        raise ServerUnavailableError(f"the server ended by itself: {server.failure()}")
+    return 0
 
 
 def _deploy(args: argparse.Namespace) -> int:
@@ -137,10 +131,6 @@ def _refuse_dropped(args: argparse.Namespace) -> None:
             args.parser.error(f"argument {option}: not allowed with --write-deploy; leave it out, and change the files")
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
 def _start(args: argparse.Namespace) -> "Server":
     from polyrank.serving.server import serve
 
@@ -157,7 +147,7 @@ def _config(args: argparse.Namespace) -> "ServerConfig":
             accelerator=args.accelerator,
             tls=_tls(args),
             lockdown=_lockdown(args),
-            triton_options=dict(_named(word) for word in args.triton_option),
+            triton_options=_triton_options(args.triton_option),
             **{name: getattr(args, name) for name in _NUMBERS},
         )
 
@@ -196,11 +186,16 @@ def _key(name: str, file: Path) -> str:
     return key
 
 
-def _named(word: str) -> tuple[str, str]:
-    name, equals, value = word.partition("=")
-    if not equals:
-        raise ConfigError(f"--triton-option must be NAME=VALUE, got {word!r}")
-    return name.removeprefix("--"), value
+def _triton_options(words: list[str]) -> dict[str, str]:
+    options: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.removeprefix("--").partition("=")
+        if not equals:
+            raise ConfigError(f"--triton-option must be NAME=VALUE, got {word!r}")
+        if name in options:
+            raise ConfigError(f"--triton-option names {name!r} twice; name it once")
+        options[name] = value
+    return options
 
 
 def _summary(server: "Server") -> str:

@@ -53,6 +53,22 @@ def stoppable() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextlib.contextmanager
+def until_stopped() -> Iterator[None]:
+    """Run the block, which has no end of its own, until a signal asks it to stop: that is no failure.
+
+    Ctrl-C too where it is ignored: a shell without job control starts its background jobs so.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    with contextlib.suppress(KeyboardInterrupt):
+        yield
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 class _Stop:
     """A stop that was requested, or may be."""
 

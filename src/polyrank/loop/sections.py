@@ -200,10 +200,11 @@ class ExportSection(Section, frozen=True, kw_only=True):
             raise ConfigError(
                 "$.export.triton and $.export.onnxruntime both say what will serve; leave one of them out"
             )
-        if self.rows_only and self.top_k is not None:
-            raise ConfigError(
-                "$.export.top_k is of the graph that $.export.rows_only leaves out; leave one of them out"
-            )
+        for name, is_given in (("top_k", self.top_k is not None), ("score", self.score != "sum")):
+            if self.rows_only and is_given:
+                raise ConfigError(
+                    f"$.export.{name} is of the graph that $.export.rows_only leaves out; leave one of them out"
+                )
 
 
 class PublishSection(Section, frozen=True, kw_only=True):

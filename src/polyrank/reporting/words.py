@@ -56,7 +56,7 @@ def _seen(runs: Sequence[Run], result: Result) -> Iterator[Sentence]:
     made_of = [
         run.metrics.train_rows + run.metrics.validation_rows for run in runs if run.run_id == result.model.run_id
     ]
-    if result.data.rows in made_of:
+    if result.data.as_trained or result.data.rows in made_of:
         yield Sentence(
             f"The run was made of {count(result.data.rows, 'row')} too: if these are the same, it was trained on most "
             "of them, and is worse on others. Evaluate those that it was not trained on:",
