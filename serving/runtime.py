@@ -15,8 +15,9 @@ import msgspec
 from polyrank.decoding import decode_json
 from polyrank.errors import ServerRuntimeError
 from polyrank.reasons import system_reason
+from polyrank.virtual_environments import locked
 
-from .installer import MARKER, build, locked
+from .installer import MARKER, build
 from .libpython import VERSION, libpython_folder
 from .locations import server_folder
 

@@ -42,18 +42,16 @@ def test_cache_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch: p
 def test_pip_inherits_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inherited: list[str] = []
 
-    def run(_: object, **options: Any) -> subprocess.CompletedProcess[str]:
+    def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        if "venv" in command:
+            Path(command[-1]).mkdir()
         inherited.extend(str(Path(f"/proc/self/fd/{lock}").readlink()) for lock in options["pass_fds"])
         return subprocess.CompletedProcess([], 0, "")
 
-    def create(folder: Path, **_: object) -> None:
-        folder.mkdir()
-
     monkeypatch.setenv("POLYRANK_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr("polyrank.export.environments.venv.create", create)
-    monkeypatch.setattr("polyrank.export.environments.subprocess.run", run)
+    monkeypatch.setattr("polyrank.virtual_environments.subprocess.run", run)
     environment = python_with("1.24").parent.parent
-    assert inherited == [str(environment.with_name(f"{environment.name}.lock"))]
+    assert inherited == [str(environment.with_name(f"{environment.name}.lock"))] * 2
 
 
 def test_interpreter_that_is_gone_is_one_line(tmp_path: Path) -> None:
