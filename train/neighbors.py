@@ -83,7 +83,7 @@ class _Engagements:
 
 
 def _rows(ids: NDArray[np.int64], slots: Slots) -> NDArray[np.int64]:
-    """Return rows of the embedding table, int64 [B], as the graph does."""
+    """Return rows of the embedding table, int64 [B], as `polyrank.models.embedding.table_rows` does of tensors."""
     values, num_buckets = ids[:, slots.start], slots.feature.num_buckets or 0
     is_identity = isinstance(slots.feature, SharingFeature) and slots.feature.identity
     present = (values >= 0) & (values < num_buckets) if is_identity else values >= 0

@@ -111,8 +111,7 @@ class FusedTable(nn.Module):
         """Return the row of each id, int64 (B, S'), and whether it is one, bool; int64 (B, S) fingerprints."""
         if not self.takes_all_columns:
             ids = ids.index_select(1, self.columns)  # (B, S')
-        present = (ids >= 0) & (ids <= self.lasts) if self.has_identity else ids >= 0
-        return torch.where(present, ids % self.num_buckets + (self.starts + 1), self.starts), present
+        return table_rows(ids, self.num_buckets, self.starts, self.lasts if self.has_identity else None)
 
     def near_tables(self) -> list[NeighborTable]:
         """Return the neighbours of features of this table."""
@@ -156,6 +155,21 @@ class FusedTable(nn.Module):
         target = vectors[:, self.places[feature.target]]
         attended: Tensor = self.attention[self.attending.index(feature.name)](own, present, target)
         return attended
+
+
+def table_rows(
+    ids: Tensor, num_buckets: Tensor | int, starts: Tensor | int, lasts: Tensor | int | None = None
+) -> tuple[Tensor, Tensor]:
+    """Return the row of each id, int64 (B, S), and whether it is one, bool (B, S).
+
+    Args:
+        ids: int64 (B, S) fingerprints, or values that are rows themselves.
+        num_buckets: int64 (S,): each id takes the row of its remainder, after that of "missing".
+        starts: int64 (S,): the rows of "missing", where those of a feature begin.
+        lasts: int64 (S,): the highest ids; those above have no row.
+    """
+    present = ids >= 0 if lasts is None else (ids >= 0) & (ids <= lasts)
+    return torch.where(present, ids % num_buckets + (starts + 1), starts), present
 
 
 def pooled(slots: Slots, vectors: Tensor, present: Tensor, weights: Tensor | None) -> Tensor:

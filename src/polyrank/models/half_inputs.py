@@ -15,7 +15,7 @@ from polyrank.schema import Schema
 from .attention import TargetAttention
 from .buckets import BucketTable
 from .dense import DenseBlock
-from .embedding import Embeddings, FusedTable, feature_runs, pooled
+from .embedding import Embeddings, FusedTable, feature_runs, pooled, table_rows
 from .halves import Halves
 from .numeric import NumericBlock
 from .ranker import Inputs
@@ -122,8 +122,8 @@ class HalfTable(nn.Module):
         if not self.layout or rows.ids is None:
             return None
         ids = rows.ids if self.takes_all else rows.ids.index_select(1, self.id_columns)
-        present = (ids >= 0) & (ids <= self.lasts) if self.table.has_identity else ids >= 0
-        places = torch.where(present, ids % self.num_buckets + (self.starts + 1), self.starts)
+        lasts = self.lasts if self.table.has_identity else None
+        places, present = table_rows(ids, self.num_buckets, self.starts, lasts)
         vectors = functional.embedding(places, self.table.weight)  # (B, S', D)
         blocks = []
         for start, stop, slots in self.runs:
