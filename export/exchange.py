@@ -2,10 +2,14 @@
 
 import ctypes
 import errno
+import logging
 import os
+import tempfile
 from pathlib import Path
 
 from polyrank.errors import RepositoryError
+
+logger = logging.getLogger(__name__)
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -23,6 +27,7 @@ def exchange(new: Path, place: Path) -> None:
         if place.exists():
             _exchange(new, place)
         else:
+            _warn_of_later(new, place)
             new.rename(place)
     except OSError as err:
         if err.errno == errno.EXDEV:
@@ -36,6 +41,19 @@ def exchange(new: Path, place: Path) -> None:
                 f"publish to a repository on a local disk and copy from there"
             ) from err
         raise
+
+
+def _warn_of_later(new: Path, place: Path) -> None:
+    """Say at the first version already that a second cannot come, as on most network file systems."""
+    try:
+        with tempfile.TemporaryDirectory(dir=new.parent) as one, tempfile.TemporaryDirectory(dir=new.parent) as other:
+            _exchange(Path(one), Path(other))
+    except (OSError, RepositoryError):
+        logger.warning(
+            "the file system of %s cannot exchange directories: a further version, or a rollback, will be refused; "
+            "publish to a local disk and copy from there, or each version to a repository of its own",
+            place,
+        )
 
 
 def _exchange(new: Path, place: Path) -> None:

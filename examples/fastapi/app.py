@@ -36,6 +36,7 @@ class Service(NamedTuple):
 
     ranker: pr.AsyncRanker
     items: Items
+    one_item: Items
     log: pr.ImpressionLog
     timeout_s: float
 
@@ -64,9 +65,10 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Connect, encode the catalogue once, and open the log; a process whose server does not answer does not start."""
     url, timeout_s = os.environ.get("TRITON", "localhost:8000").split(","), float(os.environ.get("TIMEOUT_S", "0.2"))
     async with pr.AsyncRanker(url, os.environ.get("MODEL")) as ranker:
-        items = await ranker.items(pq.read_table(os.environ["CATALOG"]), key=os.environ["KEY"])
+        catalog, key = pq.read_table(os.environ["CATALOG"]), os.environ["KEY"]
+        items, one_item = await ranker.items(catalog, key=key), await ranker.items(catalog[:1], key=key)
         with pr.ImpressionLog(os.environ.get("IMPRESSIONS", "impressions")) as log:
-            app.state.service = Service(ranker, items, log, timeout_s)
+            app.state.service = Service(ranker, items, one_item, log, timeout_s)
             yield
 
 
@@ -101,9 +103,10 @@ async def rank(wanted: Wanted, held: Held) -> Ranked:
 
 @app.get("/health")
 async def health(held: Held) -> dict[str, Any]:
-    """Say whether requests are answered: a row of which nothing is known goes the whole way."""
+    """Say whether rankings are answered: an item is ranked for a user of whom nothing is known."""
     ranker = held.ranker
-    await ranker.score([dict.fromkeys(ranker.signature.schema.feature_columns)], timeout_s=held.timeout_s)
+    nobody = dict.fromkeys(ranker.signature.schema.feature_columns)
+    await ranker.rank(nobody, held.one_item, timeout_s=held.timeout_s)
     return {"model": ranker.model, "version": ranker.version, "dropped_impressions": held.log.dropped}
 
 

@@ -73,6 +73,17 @@ def test_file_system_without_exchange_is_refused(
         exchange(new, place)
 
 
+def test_first_version_says_that_a_second_cannot_come(
+    new: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    exchange(new, tmp_path / "model")
+    assert not caplog.text
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_args, **_kwargs: FailingLibc(errno.EINVAL))
+    exchange(tmp_path / "model", tmp_path / "again")
+    assert "a further version, or a rollback, will be refused; publish to a local disk" in caplog.text
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("tmp")] == []
+
+
 def test_library_without_renameat2_is_refused(new: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda *_args, **_kwargs: object())
     with pytest.raises(RepositoryError, match=r"^publishing a further version needs Linux with glibc 2\.28 or newer"):

@@ -72,6 +72,13 @@ def test_commands_name_options_as_they_are_typed(
     assert capsys.readouterr().err == f"polyrank: {message}\n"
 
 
+def test_server_in_the_place_of_a_version_is_told_its_option(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["rollback", "models", "--name", "a", "--to", "localhost:8000"])
+    message = "argument --to: must be a version, such as 3, got 'localhost:8000'; a server goes to --url\n"
+    assert capsys.readouterr().err.endswith(message)
+
+
 @pytest.mark.parametrize(
     ("held", "shown"),
     [("many\n", "'many'"), ("9" * 23, f"'{'9' * 23}'"), ("9" * 40, f"'{'9' * 12}...{'9' * 13}'")],

@@ -15,7 +15,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("repository", type=place, help="the Triton model repository")
     parser.add_argument("--name", required=True, help="name of the model")
     parser.add_argument(
-        "--to", type=int, metavar="VERSION", help="the version to go back to; that before the live one when left out"
+        "--to",
+        type=_number,
+        metavar="VERSION",
+        help="the version to go back to; that before the live one when left out",
     )
     parser.add_argument("--url", help="host:port of a server, to load and prove it there")
     parser.add_argument("--timeout-s", type=float, default=60.0, help="time for each call of --url (default 60)")
@@ -35,3 +38,11 @@ def run(args: argparse.Namespace) -> int:
         published = rollback(args.repository, name=args.name, to=args.to, server=server)
     say_where(published, args.url)
     return 0
+
+
+def _number(text: str) -> int:
+    """Return a version; `polyrank publish --to` takes the server, and so may be meant."""
+    try:
+        return int(text)
+    except ValueError as err:
+        raise argparse.ArgumentTypeError(f"must be a version, such as 3, got {text!r}; a server goes to --url") from err
