@@ -6,25 +6,19 @@ and so never sees the worst ("coordinated omission", G. Tene, "How NOT to Measur
 """
 
 import asyncio
-import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from polyrank.arguments import integer, is_number, shown
-from polyrank.encoder import Batch
+from polyrank.arguments import is_number, shown
 from polyrank.errors import ConfigError
 
-from .addresses import address_of, check_timeout
 from .calls import Call, Transport
-from .client import Ranker
 from .failures import Failure, Kind, as_error
-from .options import ClientOptions
-from .served import Served
-from .transports import open_transport
+from .load_target import LoadOptions, LoadTarget
 
 MAX_RATE = 100_000.0
 MAX_P99_MS = 86_400_000.0
@@ -37,39 +31,6 @@ _PRECISION = 1.05
 """The highest rate is searched until the one found and one that fails are this close."""
 _SLEEPY = 16
 """Up to so many times the first rate, one that fails says nothing of higher ones."""
-
-
-class LoadOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a load test sends.
-
-    Attributes:
-        rows: of each request.
-        seconds: of each rate.
-        warm_up_s: of the first rate, before anything counts.
-        timeout_s: of a request, from its arrival; one without an answer by then is an error.
-        connections: open at once; a request that finds none free waits, which counts.
-        seed: of the arrivals, 0 or above.
-        client: headers, TLS and compression; nothing is sent twice.
-    """
-
-    rows: int = 100
-    seconds: float = 10.0
-    warm_up_s: float = 1.0
-    timeout_s: float = 5.0
-    connections: int = 64
-    seed: int = 0
-    client: ClientOptions = ClientOptions()
-
-    def __post_init__(self) -> None:
-        """Check ranges."""
-        check_timeout(self.timeout_s)
-        integer("rows", self.rows, range(1, 2**20 + 1), f"[1, {2**20}]")
-        integer("connections", self.connections, range(1, 10_001), "[1, 10000]")
-        integer("seed", self.seed, range(2**64), "[0, 2**64)")
-        for name, shortest in (("seconds", 0.1), ("warm_up_s", 0.0)):
-            value = getattr(self, name)
-            if not is_number(value) or not shortest <= value <= 86_400:  # noqa: PLR2004 (a day)
-                raise ConfigError(f"{name} must be in [{shortest:g}, 86400], got {shown(value)}")
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,47 +62,6 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     def holds(self) -> bool:
         """Whether all were answered, about as fast as they arrived."""
         return not self.errors and self.answered >= _KEPT_UP * self.requests / self.seconds
-
-
-@dataclasses.dataclass(frozen=True)
-class LoadTarget:
-    """A model to put load on, and requests for it that are ready to be sent."""
-
-    url: str
-    served: Served
-    calls: Sequence[Call]
-
-    async def connect(self, options: LoadOptions) -> Transport:
-        """Return a transport to it.
-
-        Raises:
-            Failure: the URL does not say which protocol, and no server answers there.
-        """
-        own = msgspec.structs.replace(options.client, parallel=options.connections)
-        return await open_transport(address_of(self.url), own, options.timeout_s, is_async=True)
-
-
-def load_target(url: str, model: str | None, rows: object, options: LoadOptions) -> LoadTarget:
-    """Encode rows as requests, each with the next `options.rows` of them, beginning anew at the end.
-
-    Raises:
-        DataError: there are no rows, or they do not fit the model.
-        ConfigError: a request takes fewer rows.
-        PolyrankError: as `Ranker`.
-    """
-    with Ranker(url, model, timeout_s=options.timeout_s, options=options.client) as ranker:
-        served = ranker.served
-    if options.rows > served.max_rows:
-        raise ConfigError(f"rows must be at most {served.max_rows}, the model's max_batch_size, got {options.rows}")
-    batch = served.encoder.encode(rows)
-    size = options.rows
-    places = np.arange(max(1, len(batch) // size) * size) % len(batch)
-    parts = (batch[places[start : start + size]] for start in range(0, len(places), size))
-    return LoadTarget(url, served, [_call(served, part) for part in parts])
-
-
-def _call(served: Served, part: Batch) -> Call:
-    return Call(served.model, part.named(), tuple(served.widths))
 
 
 def measure(target: LoadTarget, rate: float, options: LoadOptions) -> Load:

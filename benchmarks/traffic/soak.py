@@ -21,7 +21,8 @@ import pyarrow as pa
 from polyrank.errors import PolyrankError
 from polyrank.export import Bundle
 from polyrank.serving import AsyncRanker, ClientOptions, LocalRanker, Server, ServerConfig, serve
-from polyrank.serving.loadtest import LoadOptions, arrivals, highest_rate, load_target
+from polyrank.serving.load_target import LoadOptions, load_target
+from polyrank.serving.loadtest import arrivals, highest_rate
 
 from . import model
 

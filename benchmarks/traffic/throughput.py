@@ -20,7 +20,8 @@ from polyrank.serving import ClientOptions, serve
 from polyrank.serving.addresses import Address
 from polyrank.serving.calls import Call, Question, Reply
 from polyrank.serving.failures import Failure, Kind
-from polyrank.serving.loadtest import Load, LoadOptions, LoadTarget, highest_rate, load_target
+from polyrank.serving.load_target import LoadOptions, LoadTarget, load_target
+from polyrank.serving.loadtest import Load, highest_rate
 from polyrank.serving.served import Served
 from polyrank.serving.transports.http import HttpTransport
 

@@ -16,7 +16,8 @@ from polyrank.__main__ import main
 from polyrank.errors import ConfigError, DeadlineExceededError
 from polyrank.reporting.records import LoadTest
 from polyrank.serving import Server, serve
-from polyrank.serving.loadtest import Load, LoadOptions, LoadTarget, highest_rate, load_target, measure
+from polyrank.serving.load_target import LoadOptions, LoadTarget, load_target
+from polyrank.serving.loadtest import Load, highest_rate, measure
 
 OPTIONS = LoadOptions(rows=10, seconds=1.0, warm_up_s=0.0, timeout_s=0.5)
 

@@ -4,13 +4,15 @@ import pytest
 
 from polyrank.__main__ import main
 from polyrank.errors import ConfigError
-from polyrank.serving.loadtest import LoadOptions, check_rate
+from polyrank.serving.load_target import LoadOptions
+from polyrank.serving.loadtest import check_rate
 
 NOBODY = "localhost:1"
 
 LOAD = {
     "--seed -1": "--seed must be an integer in [0, 2**64), got -1",
     "--batch 0": "--batch must be an integer in [1, 1048576], got 0",
+    "--items 0": "--items must be an integer in [1, 1048576], got 0",
     "--connections 0": "--connections must be an integer in [1, 10000], got 0",
     "--seconds 0": "--seconds must be in [0.1, 86400], got 0.0",
     "--seconds nan": "--seconds must be in [0.1, 86400], got nan",

@@ -319,6 +319,12 @@ def test_highest_rate_is_told_where_it_was_searched() -> None:
     assert found.text == "toy, 100 rows a request: the highest rate with a p99 within 20 ms is 1,450 requests a second."
 
 
+def test_load_of_rankings_is_told_as_such() -> None:
+    found = answer(loaded(loads=load_test()["loads"][-1:], ranks=True), FAST)
+    told = "toy, a user and 100 items a request: not held at 3,200 requests a second."
+    assert found.sentences == (Sentence(told, "warning"),)
+
+
 def test_nothing_given_is_not_known_and_names_commands() -> None:
     found = summary(Sources())
     verbs = ["evaluate", "evaluate", "evaluate", "compare", "export", "loadtest"]

@@ -12,10 +12,11 @@ from .output import rows_place, say, table, tell
 from .wording import options_named
 
 if TYPE_CHECKING:
-    from polyrank.serving.loadtest import Load, LoadOptions, LoadTarget
+    from polyrank.reporting.records import LoadTest
+    from polyrank.serving.load_target import LoadOptions, LoadTarget
+    from polyrank.serving.loadtest import Load
 
 _OPTIONS = {
-    "rows": "--batch",
     "rate": "--rates",
     "p99_ms": "--p99-ms",
     "seconds": "--seconds",
@@ -42,7 +43,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "rows", type=rows_place, help=f"real rows to send, as a file, a directory of files or a pattern: {kinds()}"
     )
     parser.add_argument("--name", help="of the model; the only one that the server has when left out")
-    parser.add_argument("--batch", type=int, default=100, metavar="ROWS", help="rows of each request (default 100)")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--batch", type=int, default=100, metavar="ROWS", help="rows of each request (default 100)")
+    what.add_argument("--items", type=int, metavar="N", help="send rankings instead, each of one user and N items")
     parser.add_argument("--rates", type=float, nargs="+", metavar="N", help="requests per second, one after another")
     parser.add_argument("--p99-ms", type=float, help="find the highest rate whose p99 is within this")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each rate (default 10)")
@@ -59,21 +62,21 @@ def run(args: argparse.Namespace) -> int:
     """Measure, and print a line for each rate."""
     if (args.rates is None) == (args.p99_ms is None):
         args.parser.error("give either --rates, or --p99-ms to search for the highest")
-    with options_named(**_OPTIONS):
+    with options_named(**_OPTIONS, rows="--batch" if args.items is None else "--items"):
         return _run(args)
 
 
 def _run(args: argparse.Namespace) -> int:
-    from polyrank.serving.loadtest import load_target
+    from polyrank.serving.load_target import load_target
 
     options = _checked(args)
     target = load_target(args.url, args.name, _rows(args, options), options)
     highest, loads = _measured(args, target, options)
-    found = _as_json(args, target, loads, highest)
+    found = _as_json(args, target, options, loads, highest)
     if args.json:
         say(found)
     else:
-        _say(args, target, loads, highest)
+        _say(args, found, loads)
     if args.picture is not None:
         draw_loads(found, args.picture)
     is_held = all(load.holds for load in loads) if highest is None else highest > 0
@@ -83,10 +86,12 @@ def _run(args: argparse.Namespace) -> int:
 def _checked(args: argparse.Namespace) -> "LoadOptions":
     """Return the options, all of which are checked before anything is sent."""
     from polyrank.reporting.stills import check_still
-    from polyrank.serving.loadtest import LoadOptions, check_limit, check_rate
+    from polyrank.serving.load_target import LoadOptions
+    from polyrank.serving.loadtest import check_limit, check_rate
 
     options = LoadOptions(
-        rows=args.batch,
+        rows=args.batch if args.items is None else args.items,
+        ranks=args.items is not None,
         seconds=args.seconds,
         timeout_s=args.timeout_s,
         connections=args.connections,
@@ -131,14 +136,17 @@ def _measured(
     return None, loads
 
 
-def _as_json(args: argparse.Namespace, target: "LoadTarget", loads: "list[Load]", highest: float | None) -> str:
+def _as_json(
+    args: argparse.Namespace, target: "LoadTarget", options: "LoadOptions", loads: "list[Load]", highest: float | None
+) -> str:
     import msgspec
 
     found = {
         "model": target.served.model,
         "version": target.served.version,
         "run_id": target.served.signature.run_id,
-        "batch": args.batch,
+        "batch": options.rows,
+        "ranks": options.ranks,
         "seconds": args.seconds,
         "highest_rate": highest,
         "p99_ms": args.p99_ms,
@@ -154,28 +162,34 @@ def draw_loads(found: str, file: Path) -> None:
         DataError: nothing was answered at any rate.
         ConfigError, OutputError, MissingExtraError: as `check_still`.
     """
-    import msgspec
-
     from polyrank.errors import DataError
     from polyrank.reporting.pictures.loads import load_picture
-    from polyrank.reporting.records import LoadTest
     from polyrank.reporting.stills import write_still
 
-    test = msgspec.json.decode(found, type=LoadTest)
+    test = _read(found)
     picture = load_picture(test)
     if picture is None:
         raise DataError("nothing was answered at any rate, so there is nothing to draw")
-    write_still(picture, file, f"{test.model} version {test.version}, {test.batch} rows a request")
+    write_still(picture, file, f"{test.model} version {test.version}, {test.request}")
 
 
-def _say(args: argparse.Namespace, target: "LoadTarget", loads: "list[Load]", highest: float | None) -> None:
-    say(f"{target.served.model} version {target.served.version}, {args.batch} rows a request\n")
+def _read(found: str) -> "LoadTest":
+    import msgspec
+
+    from polyrank.reporting.records import LoadTest
+
+    return msgspec.json.decode(found, type=LoadTest)
+
+
+def _say(args: argparse.Namespace, found: str, loads: "list[Load]") -> None:
+    test = _read(found)
+    say(f"{test.model} version {test.version}, {test.request}\n")
     say(table([_HEAD, *map(_row, sorted(loads, key=lambda load: load.rate))]))
     for reason in dict.fromkeys(reason for load in loads for reason in load.errors):
         say(f"error: {reason}")
-    if highest is not None:
-        rows = highest * args.batch
-        say(f"\nhighest rate with p99 within {args.p99_ms:g} ms: {highest:,.0f} requests/s, {rows:,.0f} rows/s")
+    if test.highest_rate is not None:
+        rows = f"{test.highest_rate * test.batch:,.0f} {'items' if test.ranks else 'rows'}/s"
+        say(f"\nhighest rate with p99 within {args.p99_ms:g} ms: {test.highest_rate:,.0f} requests/s, {rows}")
 
 
 def _row(load: "Load") -> tuple[str, ...]:

@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from .numerals import count
+
 Interval = tuple[float | None, float | None]
 """Lower and upper end; None where there is none."""
 
@@ -125,6 +127,13 @@ class LoadTest(msgspec.Struct, frozen=True, kw_only=True):
     highest_rate: float | None
     p99_ms: float | None
     loads: tuple[Load, ...]
+    ranks: bool = False
+
+    @property
+    def request(self) -> str:
+        """What each request was."""
+        size = f"a user and {count(self.batch, 'item')}" if self.ranks else count(self.batch, "row")
+        return f"{size} a request"
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):

@@ -51,7 +51,7 @@ def load_held(sources: Sources) -> Iterator[Sentence]:
 
 
 def _load_sentences(test: LoadTest) -> Iterator[Sentence]:
-    what = f"{brief(test.model)}, {count(test.batch, 'row')} a request"
+    what = f"{brief(test.model)}, {test.request}"
     held = sorted((load for load in test.loads if load.holds), key=lambda load: load.rate)
     if held:
         yield Sentence(f"{what}: {_told(held[0])}" + (f"; {_told(held[-1])}." if len(held) > 1 else "."), "good")

@@ -23,7 +23,7 @@ def load_picture(test: LoadTest) -> Picture | None:
     first, last, failed = loads[0], loads[-1], sum(not load.holds for load in loads)
     return Picture(
         title=f"{brief(test.model)}: latency against load",
-        caption=f"{count(test.batch, 'row')} a request, {rounded(test.seconds)} s of each rate; both scales are of "
+        caption=f"{test.request}, {rounded(test.seconds)} s of each rate; both scales are of "
         "powers. Requests arrive at random, and latency counts from arrival to answer."
         + (" A cross marks a rate that was not held." if failed else ""),
         alt=f"Lines over {count(len(loads), 'rate')}. At {first.rate:,.0f} requests a second p99 is "

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from polyrank.reporting import facts
 from polyrank.reporting.blocks import Block, Gallery, Heading, Section, Table, Words
 from polyrank.reporting.bringing import EXPORT, LOADTEST
-from polyrank.reporting.numerals import brief, change, count, numeral, tiny
+from polyrank.reporting.numerals import brief, change, numeral, tiny
 from polyrank.reporting.pictures.loads import load_picture, loads_table
 from polyrank.reporting.pictures.parity import parity_picture
 from polyrank.reporting.records import LoadTest, Parity
@@ -74,7 +74,7 @@ def load_section(sources: Sources) -> Section:
 
 def _loaded(test: LoadTest) -> Iterator[Block]:
     version = "" if test.version is None else f" version {brief(test.version)}"
-    yield Words(f"{brief(test.model)}{version} of run {brief(test.run_id)}, {count(test.batch, 'row')} a request.")
+    yield Words(f"{brief(test.model)}{version} of run {brief(test.run_id)}, {test.request}.")
     picture = load_picture(test)
     yield loads_table(test) if picture is None else Gallery((picture,))
     reasons = list(dict.fromkeys(reason for load in test.loads for reason in load.errors))
