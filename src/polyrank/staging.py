@@ -160,9 +160,8 @@ def _claim(target: Path, stack: contextlib.ExitStack) -> Path:
         began = f"{time.time_ns():016x}"
         stage = target.parent / f".{target.name}.{began}.{secrets.token_urlsafe(6)}{PARTIAL_SUFFIX}"
         stack.callback(shutil.rmtree, stage, ignore_errors=True)
-        stage.mkdir(mode=0o700)
+        stage.mkdir()
         with contextlib.suppress(FileNotFoundError):
-            stage.chmod(0o755)
             lock = os.open(stage, os.O_RDONLY | os.O_DIRECTORY)
             stack.callback(os.close, lock)
             fcntl.flock(lock, fcntl.LOCK_EX)

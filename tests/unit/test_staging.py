@@ -186,10 +186,15 @@ def test_stage_swept_before_its_lock_is_made_anew(tmp_path: Path, monkeypatch: p
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
-def test_stage_is_readable_by_others(tmp_path: Path) -> None:
-    with staged_directory(tmp_path / "run"):
-        pass
-    assert (tmp_path / "run").stat().st_mode & 0o777 == 0o755
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o755), (0o027, 0o750), (0o002, 0o775)])
+def test_directory_is_for_whom_the_umask_lets_in(tmp_path: Path, umask: int, mode: int) -> None:
+    before = os.umask(umask)
+    try:
+        with staged_directory(tmp_path / "run"):
+            pass
+    finally:
+        os.umask(before)
+    assert (tmp_path / "run").stat().st_mode & 0o777 == mode
 
 
 def test_every_file_and_folder_is_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -148,6 +148,14 @@ def test_other_refusals_of_safetensors_pass(run: Path, toy_run: Path, monkeypatc
         TrainedRanker.save(run, loaded.schema, "", loaded.model, loaded.sample)
 
 
+@pytest.mark.parametrize(("folder", "file"), [(0o755, 0o644), (0o750, 0o640)])
+def test_weights_are_for_whom_their_folder_lets_in(toy_run: Path, tmp_path: Path, folder: int, file: int) -> None:
+    loaded, run = TrainedRanker.load(toy_run), tmp_path / "run"
+    run.mkdir(mode=folder)
+    TrainedRanker.save(run, loaded.schema, "", loaded.model, loaded.sample)
+    assert {path.stat().st_mode & 0o777 for path in run.glob("*.safetensors")} == {file}
+
+
 def test_wrong_shape_in_a_run_is_refused(run: Path) -> None:
     text = (run / "config.toml").read_text()
     (run / "config.toml").write_text(text.replace("dropout = 0.0", "dropout = 2.0"))

@@ -119,7 +119,7 @@ def _apart(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 def _save(path: Path, stored: dict[str, torch.Tensor]) -> None:
     try:
         save_file(stored, path)
-        path.chmod(0o644)  # safetensors makes it for the owner alone; a run is for whoever exports it
+        path.chmod(path.parent.stat().st_mode & 0o666)  # safetensors makes it for the owner alone, whatever the umask
     except SafetensorError as err:
         # The system's error, such as a full disk, is only in its text.
         code = re.search(r"os error (\d+)", str(err))
