@@ -43,7 +43,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, P
     folder = tmp_path_factory.mktemp("client_docs")
     run = fit(schema, shop(600), out=folder / "run", config=TrainConfig(epochs=1), progress=False)
     bundle = export_onnx(run.path, out=folder / "work" / "bundle")
-    publish(bundle, folder / "models", name="shop")
+    for name in ("shop", "shop-new"):
+        publish(bundle, folder / "models", name=name)
     with serve(folder / "models") as running:
         yield running, folder
 
