@@ -49,7 +49,7 @@ def limits(found: Measured, assumed: Assumptions) -> list[Limit]:
             lambda each: each.ranks_h,
             assumed.night_hours,
             f"the same on {several}",
-            "more machines or GPUs, or a sample of the rows without an event",
+            "more machines, or a sample of the rows without an event",
         ),
         (
             lambda each: each.table_gb,
