@@ -1,4 +1,4 @@
-"""KuaiRand-Pure, one week of short-video logs: interactions joined with users and videos.
+"""KuaiRand-Pure, six days of short-video logs: interactions joined with users and videos.
 
 Gao et al., KuaiRand: An Unbiased Sequential Recommendation Dataset with Randomly Exposed Videos, CIKM 2022.
 """

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 DOWNLOADS = {
-    "kuairand": ("one week of KuaiRand-Pure, short-video logs", "examples/kuairand has them"),
+    "kuairand": ("six days of KuaiRand-Pure, short-video logs", "examples/kuairand has them"),
     "movielens": (
         "MovieLens 100k, 1M, 25M or latest",
         "unpack a download of https://grouplens.org/datasets/movielens",
