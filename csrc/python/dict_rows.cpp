@@ -104,7 +104,7 @@ class DictCross final : public DictGroup {
       if (status == KeyStatus::kUnusual) {
         return false;
       }
-      is_missing |= status == KeyStatus::kMissing;
+      is_missing |= status == KeyStatus::kAbsent;
       state = status == KeyStatus::kPresent ? xxh64(readers_[part].key(), state) : state;
     }
     row.ids[placed_.slot] = is_missing ? kMissing : to_fingerprint(state);
@@ -128,7 +128,7 @@ class DictNGrams final : public DictGroup {
       return ngrams_.write(reader_.key(), slots);
     }
     std::fill(slots.begin(), slots.end(), kMissing);
-    return status == KeyStatus::kMissing;
+    return status == KeyStatus::kAbsent;
   }
 
  private:

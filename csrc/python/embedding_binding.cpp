@@ -22,7 +22,7 @@ namespace {
 namespace py = pybind11;
 
 using Floats = NumberArray<float>;
-using Rows = NumberArray<std::int64_t>;
+using RowArray = NumberArray<std::int64_t>;
 
 // Fewer are done before a second thread has started.
 constexpr std::size_t kMinRowsOfThread = 32768;
@@ -43,7 +43,7 @@ void check_threads(std::size_t num_threads) {
   }
 }
 
-void check_rows(const Rows& rows, const Floats& table) {
+void check_rows(const RowArray& rows, const Floats& table) {
   const auto values = rows.values();
   const std::size_t at = first_out_of_range(values, table.size());
   if (at < values.size()) {
@@ -71,7 +71,7 @@ void check_apart(const NumberArray<T>& written, const NumberArray<U>& other, con
 void gather(const py::object& given_table, const py::object& given_rows, const py::object& given_out,
             std::size_t num_threads) {
   const Floats table(given_table, "table", 2);
-  const Rows rows(given_rows, "rows", 1);
+  const RowArray rows(given_rows, "rows", 1);
   Floats out(given_out, "out", 2, true);
   check_threads(num_threads);
   check_width(table);
@@ -104,7 +104,7 @@ class Pooling {
     }
   }
 
-  [[nodiscard]] const Rows& rows() const noexcept { return rows_; }
+  [[nodiscard]] const RowArray& rows() const noexcept { return rows_; }
   [[nodiscard]] const Floats* factors() const noexcept { return factors_.empty() ? nullptr : factors_.data(); }
   [[nodiscard]] std::size_t num_vectors() const noexcept { return widths_.size(); }
   [[nodiscard]] PooledRows batch() const { return batch(0, rows_.size()); }
@@ -115,7 +115,7 @@ class Pooling {
   }
 
  private:
-  Rows rows_;
+  RowArray rows_;
   std::vector<Floats> factors_;  // one, or none
   const std::vector<std::uint32_t>& widths_;
 };
@@ -171,7 +171,7 @@ py::tuple spread(const py::object& given_gradients, const py::object& given_rows
 }
 
 py::tuple coalesce(const py::object& given_rows, const py::object& given_values) {
-  const Rows rows(given_rows, "rows", 1);
+  const RowArray rows(given_rows, "rows", 1);
   const Floats values(given_values, "values", 2);
   check_width(values);
   values.check_size(rows.size(), "as rows has");
@@ -196,7 +196,7 @@ void update(const py::object& given_table, const py::object& given_sums, const p
             const py::object& given_values, float lr, float epsilon, float scale, std::size_t num_threads) {
   Floats table(given_table, "table", 2, true);
   Floats sums(given_sums, "sums", 1, true);
-  const Rows rows(given_rows, "rows", 1);
+  const RowArray rows(given_rows, "rows", 1);
   const Floats values(given_values, "values", 2);
   check_threads(num_threads);
   check_width(table);

@@ -59,7 +59,7 @@ KeyStatus KeyReader::read(PyObject* value) {
     return utf8_of(value, text) ? read_text(text) : KeyStatus::kUnusual;
   }
   if (value == Py_None) {
-    return KeyStatus::kMissing;
+    return KeyStatus::kAbsent;
   }
   if (PyLong_CheckExact(value)) {
     std::int64_t integer = 0;
@@ -82,7 +82,7 @@ KeyStatus KeyReader::read_text(std::string_view text) noexcept {
     return keep(text);
   }
   if (how_.tokens.has_texts() && how_.tokens.contains(text)) {
-    return KeyStatus::kMissing;
+    return KeyStatus::kAbsent;
   }
   const ParsedDecimal parsed = parse_decimal(text);
   return parsed.status == DecimalStatus::kInteger ? read_integer(parsed.value) : KeyStatus::kUnusual;
@@ -90,7 +90,7 @@ KeyStatus KeyReader::read_text(std::string_view text) noexcept {
 
 KeyStatus KeyReader::read_integer(std::int64_t value) noexcept {
   if (how_.tokens.has_integers() && how_.tokens.contains(value)) {
-    return KeyStatus::kMissing;
+    return KeyStatus::kAbsent;
   }
   std::size_t length = sizeof value;
   if (how_.dtype == Dtype::kInt64) {
@@ -106,7 +106,7 @@ KeyStatus KeyReader::read_integer(std::int64_t value) noexcept {
 
 KeyStatus KeyReader::read_float(double value) noexcept {
   if (std::isnan(value)) {
-    return KeyStatus::kMissing;
+    return KeyStatus::kAbsent;
   }
   const bool is_exact = std::abs(value) <= kMaxExact && std::trunc(value) == value;
   return is_exact ? read_integer(static_cast<std::int64_t>(value)) : KeyStatus::kUnusual;
@@ -114,7 +114,7 @@ KeyStatus KeyReader::read_float(double value) noexcept {
 
 KeyStatus KeyReader::keep(std::string_view bytes) noexcept {
   if (how_.tokens.has_texts() && how_.tokens.contains(bytes)) {
-    return KeyStatus::kMissing;
+    return KeyStatus::kAbsent;
   }
   key_ = {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()};
   return KeyStatus::kPresent;

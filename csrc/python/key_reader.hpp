@@ -12,7 +12,7 @@ namespace polyrank {
 
 enum class KeyStatus : std::uint8_t {
   kPresent,
-  kMissing,
+  kAbsent,
   kUnusual,  ///< a value that has no canonical form, or one that Python reads more slowly
 };
 
