@@ -11,6 +11,7 @@ or in which one failed, goes on from there as long as code and processor are the
 
 A figure is held to that of the last commit, if it is of the same kind of processor. It is slower when it is so by more
 than noise: a share that suite/benchmarks.toml gives, or how far its rounds lie apart, where that is known and more.
+It is gone where a speed or a time stood and none stands now, as of a server that holds no rate any more.
 """
 
 import argparse
@@ -67,7 +68,7 @@ def _measured(chosen: list[Benchmark], arguments: argparse.Namespace) -> int:
     if not failed:
         session.forget(found)
     print(comparing.told(compared))
-    return int(failed > 0 or (arguments.check and any(each.slower for each in compared)))
+    return int(failed > 0 or (arguments.check and any(each.is_worse for each in compared)))
 
 
 def _listed(chosen: list[Benchmark]) -> list[list[str]]:
@@ -86,7 +87,9 @@ def _arguments() -> argparse.Namespace:
     actions.add_argument("--dry", action="store_true", help="leave pages and pictures as they are")
     actions.add_argument("--quick", action="store_true", help="small sizes, in place of all data too; writes nothing")
     actions.add_argument("--list", action="store_true", help="say what there is, and run nothing")
-    parser.add_argument("--check", action="store_true", help="exit with 1 if a figure is slower by more than noise")
+    parser.add_argument(
+        "--check", action="store_true", help="exit with 1 if a figure is slower by more than noise, or gone"
+    )
     for name, what in wanting.DATA.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=Path, metavar="FOLDER", help=what)
     return parser.parse_args()

@@ -1,4 +1,4 @@
-"""What was found beside what is committed: the pages with both, and the figures that are slower by more than noise."""
+"""What was found beside what is committed: pages with what was found, and the figures that are slower or gone."""
 
 import dataclasses
 import re
@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from contests import report
 
 from . import pages
-from .catalogue import Benchmark
-from .figures import Change, changes, figures, slower
+from .catalogue import Benchmark, Place
+from .figures import Change, Figure, changes, figures, slower, without_twin
 from .running import FailedError, Outcome
 from .tables import tables_of
 
@@ -18,21 +18,30 @@ Found = Sequence[tuple[Benchmark, Outcome]]
 _STAMP = re.compile(r"^Measured on (.+?), \d+ cores\b", re.MULTILINE)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Compared:
     """A benchmark beside what is committed of it.
 
     Attributes:
         name: of the benchmark.
-        count: of the figures that both have.
+        count: of the committed figures.
         slower: those that are slower by more than noise.
+        gone: those that are no speed or time any more.
+        new: how many figures are not committed, and so compared with nothing.
         elsewhere: the processors that committed figures are of, where those are others; they are not compared.
     """
 
     name: str
     count: int
     slower: list[Change]
+    gone: list[Figure]
+    new: int
     elsewhere: frozenset[str]
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether a figure is slower or gone."""
+        return bool(self.slower or self.gone)
 
 
 def measured_on(text: str) -> str:
@@ -89,17 +98,37 @@ def compared(benchmark: Benchmark, outcome: Outcome, committed: Mapping[str, str
         committed: pages by name.
     """
     both: list[Change] = []
-    elsewhere = set()
+    gone: list[Figure] = []
+    elsewhere, new = set(), 0
     for place, lines in zip(benchmark.places, outcome.tables, strict=False):
-        text = pages.held(committed[place.page], place.name, benchmark.script, place.page)
+        # The last commit may have no such place, or one without figures: then all are new.
+        text = next(iter(pages.all_held(committed[place.page], place.name, benchmark.script)), "")
         if not place.columns:
             continue
-        if measured_on(text) != outcome.machine.cpu:
+        if text and measured_on(text) != outcome.machine.cpu:
             elsewhere.add(measured_on(text) or "a processor that is not named")
             continue
-        before = [each for table in tables_of(text) for each in figures(table, place.columns, place.ours)]
-        both += changes(before, figures(lines, place.columns, place.ours))
-    return Compared(benchmark.name, len(both), slower(both, benchmark.noise, outcome.spreads), frozenset(elsewhere))
+        before, now = _committed_figures(text, place), figures(lines, place.columns, place.ours)
+        both += changes(before, now)
+        gone += without_twin(before, now)
+        new += len(without_twin(now, before))
+    return Compared(
+        name=benchmark.name,
+        count=len(both) + len(gone),
+        slower=slower(both, benchmark.noise, outcome.spreads),
+        gone=gone,
+        new=new,
+        elsewhere=frozenset(elsewhere),
+    )
+
+
+def _committed_figures(text: str, place: Place) -> list[Figure]:
+    """Return the figures of a committed place, where a table may lack a column that is compared since."""
+    found = []
+    for table in tables_of(text):
+        columns = {name: unit for name, unit in place.columns.items() if name in table[0]}
+        found += figures(table, columns, place.ours)
+    return found
 
 
 def all_compared(found: Found) -> list[Compared]:
@@ -116,14 +145,16 @@ def told(found: list[Compared]) -> str:
             [each.name, f"{one.now.row}: {one.now.column}", one.before.text, one.now.text, f"{one.change:+.0%}"]
             for one in each.slower
         ]
+        lines += [[each.name, f"{one.row}: {one.column}", one.text, "gone", "-"] for one in each.gone]
     parts = [
         f"{each.name}: committed figures are of {', '.join(sorted(each.elsewhere))}" for each in found if each.elsewhere
     ]
     if parts:
         parts = [f"This is {report.cpu_model()}; nothing is compared with figures of another processor:", *parts, ""]
+    if new := sum(each.new for each in found):
+        parts.append(f"figures that the last commit has not, compared with nothing: {new}")
     count = sum(each.count for each in found)
     if len(lines) > 1:
-        return "\n".join(
-            [*parts, f"slower by more than noise, {len(lines) - 1} of {count} figures:", "", report.aligned(lines)]
-        )
+        said = f"slower by more than noise, or gone, {len(lines) - 1} of {count} figures:"
+        return "\n".join([*parts, said, "", report.aligned(lines)])
     return "\n".join([*parts, f"none of {count} figures is slower by more than noise"])

@@ -20,7 +20,7 @@ class Figure:
     """A speed or a time of a table.
 
     Attributes:
-        row: the cells that say of what, as far as the first figure.
+        row: the cells that say of what: those before the first column that is compared, but for speeds and times.
         column: its heading.
         text: as it stands there.
         seconds: of a time; of a speed what one of its units takes.
@@ -70,7 +70,7 @@ def figures(lines: Lines, columns: Mapping[str, str], ours: str = "") -> list[Fi
     places = {heading.index(name): name for name in columns}
     found: dict[tuple[str, str], Figure] = {}
     for cells in rows:
-        row = ", ".join(cell for cell in cells[: min(places, default=0)] if cell)
+        row = ", ".join(cell for cell in cells[: min(places, default=0)] if cell and seconds_of(cell) is None)
         for place, column in places.items():
             text = f"{cells[place]} {columns[column]}".strip()
             seconds = seconds_of(text)
@@ -94,6 +94,12 @@ def changes(before: list[Figure], now: list[Figure]) -> list[Change]:
     """Pair the figures that both have."""
     known = {(each.row, each.column): each for each in before}
     return [Change(known[each.row, each.column], each) for each in now if (each.row, each.column) in known]
+
+
+def without_twin(found: list[Figure], others: list[Figure]) -> list[Figure]:
+    """Return the figures that others lack: a speed that became none of a server that holds no rate is among them."""
+    known = {(each.row, each.column) for each in others}
+    return [each for each in found if (each.row, each.column) not in known]
 
 
 def slower(found: list[Change], noise: float, spreads: Mapping[str, float]) -> list[Change]:

@@ -22,11 +22,17 @@ def held(text: str, name: str, script: str, page: str) -> str:
     Raises:
         SystemExit: the page has no such place, or several.
     """
-    begin, end = f"<!-- {name}: {script} -->", f"<!-- end of {name} -->"
-    found = re.findall(f"{re.escape(begin)}\n(.*?)\n?{re.escape(end)}", text, re.DOTALL)
+    found = all_held(text, name, script)
     if len(found) != 1:
+        begin, end = _marks(name, script)
         raise SystemExit(f"{page} has {len(found)} places for {name!r}, between {begin} and {end}; one is needed")
-    return str(found[0])
+    return found[0]
+
+
+def all_held(text: str, name: str, script: str) -> list[str]:
+    """Return what stands in each place of this name; nothing where the text has none."""
+    begin, end = map(re.escape, _marks(name, script))
+    return re.findall(f"{begin}\n(.*?)\n?{end}", text, re.DOTALL)
 
 
 def filled(text: str, name: str, script: str, page: str, content: str) -> str:
@@ -36,9 +42,13 @@ def filled(text: str, name: str, script: str, page: str, content: str) -> str:
         SystemExit: as `held`.
     """
     held(text, name, script, page)
-    begin, end = f"<!-- {name}: {script} -->", f"<!-- end of {name} -->"
+    begin, end = _marks(name, script)
     before, _, rest = text.partition(begin)
     return f"{before}{begin}\n{content}\n{end}{rest.partition(end)[2]}"
+
+
+def _marks(name: str, script: str) -> tuple[str, str]:
+    return f"<!-- {name}: {script} -->", f"<!-- end of {name} -->"
 
 
 def committed(page: str) -> str:

@@ -18,6 +18,9 @@ from .catalogue import Benchmark
 from .pages import ROOT
 from .tables import Lines, tables_of
 
+_CODE = ("*.py", "*.toml", "*.cpp", "*.hpp", "*.txt", ":!docs")
+"""Files that a benchmark may run or read, although they are not committed."""
+
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """Where and when figures were measured; `load` is that of the minute before."""
@@ -37,7 +40,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         command: its words.
-        sources: a digest of the code that was measured.
+        sources: a digest of the code as it was at the start.
         machine: where and when.
         seconds: that it took.
         tables: that it printed.
@@ -67,7 +70,7 @@ def run(benchmark: Benchmark, command: tuple[str, ...], files: Mapping[str, Path
     Raises:
         FailedError: it did not end well.
     """
-    found, start = _machine(), time.monotonic()
+    found, code, start = _machine(), sources(), time.monotonic()
     environment = os.environ | benchmark.environment
     with files["log"].open("w") as log:
         process = subprocess.run(
@@ -84,12 +87,22 @@ def run(benchmark: Benchmark, command: tuple[str, ...], files: Mapping[str, Path
         raise FailedError(f"{benchmark.name} failed: {lines[-1]}; {files['log']} has what it told before")
     return Outcome(
         command=command,
-        sources=sources(),
+        sources=code,
         machine=found,
         seconds=time.monotonic() - start,
         tables=tables_of(process.stdout),
         spreads=_spreads(files["json"]),
     )
+
+
+def refuse_edited(benchmark: Benchmark, outcome: Outcome) -> None:
+    """See to it that all that was measured was one code.
+
+    Raises:
+        FailedError: files were edited while it ran.
+    """
+    if sources() != outcome.sources:
+        raise FailedError(f"{benchmark.name}: code was edited while it ran; run it again, and edit when it has ended")
 
 
 def keep(file: Path, outcome: Outcome) -> None:
@@ -109,13 +122,24 @@ def kept(file: Path, command: tuple[str, ...]) -> Outcome | None:
 
 
 def sources() -> str:
-    """Return a digest of the last commit and of what has changed since outside docs; empty where there is no git."""
-    words = (["rev-parse", "HEAD"], ["diff", "HEAD", "--", ".", ":!docs"])
+    """Return a digest of all files outside docs as they are, of new ones those of code; empty where there is no git.
+
+    Commits change nothing of it by themselves: what was measured before is kept when only its pages are committed.
+    """
     try:
-        parts = [subprocess.run(["git", *each], cwd=ROOT, capture_output=True, check=True).stdout for each in words]  # noqa: S607
+        names = _listed("--cached", "--", ".", ":!docs") | _listed("--others", "--exclude-standard", "--", *_CODE)
     except (OSError, subprocess.CalledProcessError):
         return ""
-    return hashlib.sha256(b"".join(parts)).hexdigest()
+    digest = hashlib.sha256()
+    for name in sorted(names):
+        if (file := ROOT / name).is_file():
+            digest.update(os.fsencode(name) + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _listed(*words: str) -> set[str]:
+    found = subprocess.run(["git", "ls-files", "-z", *words], cwd=ROOT, capture_output=True, check=True)  # noqa: S607
+    return {os.fsdecode(name) for name in found.stdout.split(b"\0") if name}
 
 
 def _machine() -> Machine:

@@ -70,6 +70,8 @@ class Session:
         outcome = running.run(benchmark, command, files)
         print(f" {outcome.seconds:,.0f} s", flush=True)
         comparing.checked(benchmark, outcome)
+        if not self.quick:  # of which nothing is kept
+            running.refuse_edited(benchmark, outcome)
         running.keep(self._kept(benchmark), outcome)
         return outcome
 

@@ -7,9 +7,11 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from polyrank.staging import staged_file
+
 from .catalogue import Benchmark
 from .pages import ROOT
-from .running import FailedError
+from .running import FailedError, sources
 
 DATA = {
     "ml_1m": "MovieLens-1M, unpacked",
@@ -43,17 +45,20 @@ def words(benchmark: Benchmark, paths: Mapping[str, Path], *, quick: bool) -> tu
 
 
 def demo(folder: Path) -> Path:
-    """Return a folder as `make demo` leaves it; it is made where it is missing, in half a minute.
+    """Return a folder as `make demo` leaves it; it is made where it is missing or of other code, in half a minute.
 
     Raises:
         FailedError: the demo fails.
     """
-    if not (folder / "report.html").exists():  # the last that a demo makes
-        folder.parent.mkdir(parents=True, exist_ok=True)
+    code, mark = sources(), folder / "made-of"
+    if not (code and mark.exists() and mark.read_text() == code):
+        mark.unlink(missing_ok=True)
         command = [sys.executable, str(ROOT / "examples" / "kuairand" / "demo.py"), "--out", str(folder)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise FailedError(f"the demo failed: {(done.stderr.strip().splitlines() or ['it told nothing'])[-1]}")
+        with staged_file(mark) as file:
+            file.write_text(code)
     return folder
 
 

@@ -27,7 +27,7 @@ print("| a | 10 ms |")
 def suite(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Give the modules by name; they are imported as benchmarks import them."""
     monkeypatch.syspath_prepend(BENCHMARKS)
-    names = ("catalogue", "comparing", "pages", "running", "session")
+    names = ("catalogue", "comparing", "pages", "running", "session", "wanting")
     modules: dict[str, ModuleType] = {name: importlib.import_module(f"suite.{name}") for name in names}
     return SimpleNamespace(**modules)
 
@@ -74,6 +74,59 @@ def test_changed_code_is_measured_anew(
     monkeypatch.setattr(suite.running, "sources", lambda: "of other code")
     session(suite, tmp_path).run([given.listed])
     assert given.runs == 2
+
+
+def test_code_that_is_edited_meanwhile_fails(
+    suite: Any, given: Given, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(suite.running, "sources", lambda: f"after {given.runs} runs")
+    found, failed = session(suite, tmp_path).run([given.listed])
+    assert (found, failed) == ([], 1)
+    assert "one: code was edited while it ran; run it again, and edit when it has ended" in capsys.readouterr().out
+
+
+def committed_in(folder: Path, *files: str) -> None:
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.com"]
+    for words in (["init", "--quiet"], ["add", *files], ["commit", "--quiet", "--message", "files"]):
+        subprocess.run([*git, *words], cwd=folder, check=True)
+
+
+def test_digest_of_code_is_of_files_and_not_of_commits(
+    suite: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suite.running, "ROOT", tmp_path)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "a.py").write_text("one")
+    committed_in(tmp_path, "a.py")
+    (tmp_path / "docs" / "page.md").write_text("measured")
+    first = suite.running.sources()
+    committed_in(tmp_path, "docs")
+    assert suite.running.sources() == first
+    (tmp_path / "a.py").write_text("two")
+    assert suite.running.sources() != first
+
+
+def test_digest_of_code_has_files_that_git_does_not_know(
+    suite: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suite.running, "ROOT", tmp_path)
+    (tmp_path / "a.py").write_text("one")
+    committed_in(tmp_path, "a.py")
+    first = suite.running.sources()
+    (tmp_path / "b.py").write_text("one")
+    assert suite.running.sources() != first
+
+
+def test_demo_of_other_code_is_made_anew(suite: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = tmp_path / "examples" / "kuairand" / "demo.py"
+    script.parent.mkdir(parents=True)
+    script.write_text("import pathlib, sys; open(pathlib.Path(sys.argv[2]) / 'report.html', 'a').write('x')")
+    (tmp_path / "demo").mkdir()
+    monkeypatch.setattr(suite.wanting, "ROOT", tmp_path)
+    for code in ("one", "one", "two"):
+        monkeypatch.setattr(suite.wanting, "sources", lambda code=code: code)
+        suite.wanting.demo(tmp_path / "demo")
+    assert (tmp_path / "demo" / "report.html").read_text() == "xx"
 
 
 def test_what_the_pages_hold_is_forgotten(suite: Any, given: Given, tmp_path: Path) -> None:
@@ -145,9 +198,7 @@ def test_committed_page_is_that_of_the_last_commit(suite: Any, tmp_path: Path, m
     monkeypatch.setattr(suite.pages, "ROOT", tmp_path)
     page = tmp_path / "page.md"
     page.write_text("committed")
-    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.com"]
-    for words in (["init", "--quiet"], ["add", "page.md"], ["commit", "--quiet", "--message", "page"]):
-        subprocess.run([*git, *words], cwd=tmp_path, check=True)
+    committed_in(tmp_path, "page.md")
     page.write_text("changed since")
     assert suite.pages.committed("page.md") == "committed"
 

@@ -116,6 +116,16 @@ def test_figures_are_named_by_the_cells_before_them() -> None:
     assert (found.row, found.column, found.text, found.is_speed) == ("shop, score", "rows/s", "500 rows/s", True)
 
 
+def test_clock_before_the_figure_is_no_part_of_its_name() -> None:
+    figures = part("figures")
+    before, now = (
+        figures.figures([["rows", "clock", "processor"], ["1,000,000", clock, processor]], {"processor": ""})
+        for clock, processor in (("19.7 s", "6.8 s"), ("20.1 s", "68 s"))
+    )
+    (found,) = figures.changes(before, now)
+    assert (found.now.row, found.change) == ("1,000,000", pytest.approx(9.0))
+
+
 def test_column_that_a_table_lacks_is_named() -> None:
     with pytest.raises(ValueError, match=r"the table has no column 'speed'; its columns are data, rows/s"):
         part("figures").figures([["data", "rows/s"]], {"speed": ""})
@@ -150,23 +160,45 @@ def test_figures_without_a_twin_are_not_compared() -> None:
     assert part("figures").changes([figure("10 ms", "a")], [figure("99 ms", "b")]) == []
 
 
-def committed(stamp: str) -> dict[str, str]:
-    table = f"| what | ours |\n| --- | --- |\n| a | 10 ms |\n| b | 4 ms |\n\n{stamp}"
+def committed(stamp: str = "Measured on One CPU, 2 cores, load 0.1, 2026-01-01.", ours: str = "ours") -> dict[str, str]:
+    table = f"| what | {ours} |\n| --- | --- |\n| a | 10 ms |\n| b | 4 ms |\n\n{stamp}"
     return {"docs/page.md": f"<!-- speed: benchmarks/a.py -->\n{table}\n<!-- end of speed -->\n"}
 
 
 NOW = [["what", "ours"], ["a", "20 ms"], ["b", "4 ms"]]
 
 
-def test_slower_figure_is_told_with_both_values() -> None:
+def compared(now: list[list[str]], before: dict[str, str]) -> Any:
     place = part("catalogue").Place(name="speed", page="docs/page.md", columns={"ours": ""})
-    comparing = part("comparing")
-    found = comparing.compared(
-        benchmark(place), outcome("One CPU", NOW), committed("Measured on One CPU, 2 cores, load 0.1, 2026-01-01.")
-    )
-    last = comparing.told([found]).splitlines()[-1]
-    assert last.split() == ["a", "a:", "ours", "10", "ms", "20", "ms", "+100%"]
-    assert "1 of 2 figures" in comparing.told([found])
+    return part("comparing").compared(benchmark(place), outcome("One CPU", now), before)
+
+
+def test_slower_figure_is_told_with_both_values() -> None:
+    told = part("comparing").told([compared(NOW, committed())])
+    assert told.splitlines()[-1].split() == ["a", "a:", "ours", "10", "ms", "20", "ms", "+100%"]
+    assert "slower by more than noise, or gone, 1 of 2 figures" in told
+
+
+def test_figure_that_is_none_any_more_is_told_as_gone() -> None:
+    found = compared([["what", "ours"], ["a", "none; at 50:"], ["b", "4 ms"]], committed())
+    told = part("comparing").told([found])
+    assert told.splitlines()[-1].split() == ["a", "a:", "ours", "10", "ms", "gone", "-"]
+    assert "1 of 2 figures" in told
+    assert found.is_worse
+
+
+def test_new_figure_is_counted_apart() -> None:
+    told = part("comparing").told([compared([*NOW[:1], ["a", "10 ms"], NOW[2], ["c", "1 ms"]], committed())])
+    assert told.splitlines() == [
+        "figures that the last commit has not, compared with nothing: 1",
+        "none of 2 figures is slower by more than noise",
+    ]
+
+
+@pytest.mark.parametrize("before", [{"docs/page.md": "# Page without the place"}, committed(ours="theirs")])
+def test_place_or_column_that_is_not_committed_is_new(before: dict[str, str]) -> None:
+    found = compared(NOW, before)
+    assert (found.count, found.new, found.is_worse) == (0, 2, False)
 
 
 @pytest.mark.parametrize(
