@@ -42,9 +42,9 @@ class Newcomers:
         }
 
     def cold_visits(self, day: Day) -> dict[str, Any]:
-        """Return the click rates of lists for new users of whom no click is known."""
+        """Return the click rates of lists for new users of whom no click is known; None where none of them came."""
         cold = np.isin(day.users, self.users) & (day.histories == 0)
-        rates = {name: float(day.expected[name][cold].mean()) for name in (SERVED, *NAMES)}
+        rates = {name: float(day.expected[name][cold].mean()) if cold.any() else None for name in (SERVED, *NAMES)}
         return {"visits": int(cold.sum()), "rates": rates}
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +28,14 @@ class FrozenRanker:
         self._ranker, self._items = LocalRanker(version, threads=1), catalogue
         columns = self._ranker.signature.schema.feature_columns
         self._user_columns = [name for name in columns if name not in catalogue.column_names]
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End its threads."""
+        self._ranker.close()
 
     def best(self, visits: Sequence[Visit], count: int) -> Ids:
         """Return the ids of the items with the highest probability of a click, int64 [visits, count]."""

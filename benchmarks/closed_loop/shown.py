@@ -32,8 +32,7 @@ def days_table(story: Story) -> Lines:
 def clicks_table(story: Story) -> Lines:
     """Return the last day's share of the oracle's click rate, by how many clicks are known of who came."""
     shares = story.days[-1]["shares_by_clicks"]
-    cells = ["-" if share is None else f"{share:.1%}" for share in shares.values()]
-    return [["clicks known of a user", *shares], ["of the oracle, last day", *cells]]
+    return [["clicks known of a user", *shares], ["of the oracle, last day", *map(_percent, shares.values())]]
 
 
 def items_table(story: Story) -> Lines:
@@ -52,8 +51,12 @@ def cold_table(story: Story) -> Lines:
     lines = [["visits", SERVED, *NAMES]]
     if story.newcomers is not None:
         cold = story.newcomers["cold visits"]
-        lines.append([f"{cold['visits']:,}", *(f"{cold['rates'][name]:.1%}" for name in (SERVED, *NAMES))])
+        lines.append([f"{cold['visits']:,}", *(_percent(cold["rates"][name]) for name in (SERVED, *NAMES))])
     return lines
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"
 
 
 def draw(story: Story, file: Path) -> None:

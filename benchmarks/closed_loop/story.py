@@ -84,8 +84,8 @@ class _Teller:
         """Turn the loop, but before the first day, and live through a day."""
         if number > 1:
             self._turns.turn()
-        first = FrozenRanker(self.world.models / "storefront" / "1", self.world.catalogue())
-        day = live_through(self.world, number, self._url, first)
+        with FrozenRanker(self.world.models / "storefront" / "1", self.world.catalogue()) as first:
+            day = live_through(self.world, number, self._url, first)
         print(f"day {number}: {_row(day)}", file=sys.stderr, flush=True)
         return day
 

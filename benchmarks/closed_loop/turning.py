@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 import numpy as np
+from contests.verbs import verb
 
-from polyrank.__main__ import main
 from polyrank.loop import Loop, status_of
 from polyrank.loop.findings import PublishFound, TrainFound
 
@@ -51,17 +51,18 @@ class Turns:
             subprocess.run(self._command(), check=True, stdout=sys.stderr)
             return
         with contextlib.redirect_stdout(sys.stderr):
-            code = main(self._arguments())
-        if code:
-            raise SystemExit(code)
+            verb(*self._arguments())
 
     def _kill_within(self, longest_s: float) -> None:
         with subprocess.Popen(self._command(), stdout=sys.stderr) as process:
             try:
-                process.wait(self.chance.uniform(0.0, longest_s))
+                code = process.wait(self.chance.uniform(0.0, longest_s))
             except subprocess.TimeoutExpired:
                 process.kill()
                 self.killed += 1
+                return
+        if code:  # it failed by itself, which a turn after it would hide
+            raise SystemExit(code)
 
     def _command(self) -> list[str]:
         return [sys.executable, "-m", "polyrank", *self._arguments()]
