@@ -13,6 +13,7 @@ DEPENDENCIES := $(VENV)/.dependencies
 INSTALLED := $(VENV)/.installed
 WAREHOUSES := $(VENV)/.warehouses
 SITE := $(VENV)/.site
+PEERS := $(VENV)/.peers
 MODULES := $(VENV)/.modules
 NATIVE_SOURCES := CMakeLists.txt $(wildcard csrc/*/*.cpp csrc/*/*.hpp csrc/include/polyrank/*.hpp)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -24,7 +25,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 help:
 	@echo "make demo      train, export, publish and serve a ranker on real logs"
 	@echo "make test      lint, then all tests but the slow ones and those of warehouses"
-	@echo "make test-all  lint, then all tests"
+	@echo "make test-all  lint, then all tests but those of make faults"
 	@echo "make faults    kill, fill, cut and starve what runs, POLYRANK_FAULT_ROUNDS (200) times and more, and count what broke"
 	@echo "make docs      build the site of docs/ into build/docs"
 	@echo "make fuzz      fuzz the kernels and the extension for FUZZ_SECONDS (600) each"
@@ -63,6 +64,12 @@ $(WAREHOUSES): $(INSTALLED)
 	@flock .venv.lock sh -ec '\
 	  $(PIP) install -qq --constraint constraints.txt --group warehouses; \
 	  touch $(WAREHOUSES)'
+
+# What benchmarks compare with.
+$(PEERS): $(INSTALLED)
+	@flock .venv.lock sh -ec '\
+	  $(PIP) install -qq --constraint constraints.txt --group bench; \
+	  touch $(PEERS)'
 
 # MkDocs and its theme, for the site alone; it reads docstrings, and needs no extension.
 $(SITE): $(DEPENDENCIES)
@@ -105,12 +112,10 @@ format: $(INSTALLED)
 	$(BIN)/clang-format -i $(CPP_FILES)
 
 # BENCH has options of benchmarks/bench.py: BENCH="--only scoring spark", BENCH=--list
-bench: $(WAREHOUSES)
-	@$(PIP) install -qq --constraint constraints.txt --group bench
+bench: $(WAREHOUSES) $(PEERS)
 	@$(BIN)/python benchmarks/bench.py $(BENCH)
 
-bench-fingerprint: $(INSTALLED)
-	@$(PIP) install -qq --constraint constraints.txt --group bench
+bench-fingerprint: $(PEERS)
 	@$(BIN)/python benchmarks/fingerprint.py
 
 bench-encoding: $(INSTALLED)

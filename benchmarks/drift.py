@@ -9,7 +9,6 @@ import argparse
 import multiprocessing
 import os
 import platform
-import resource
 import tempfile
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from contests import report
+from contests.processes import peak_bytes
 
 from polyrank.drift import compare
 from polyrank.drift.numbers import NumberReading, NumbersApart
@@ -54,10 +54,10 @@ def measured(rows: int) -> list[str]:
         paths = [Path(folder, name) for name in ("reference.parquet", "current.parquet")]
         for seed, path in enumerate(paths):
             _write(path, rows, seed)
-        before, start, used = _peak(), time.perf_counter(), time.process_time()
+        before, start, used = peak_bytes(), time.perf_counter(), time.process_time()
         compare(_schema(), *paths)
         seconds, used = time.perf_counter() - start, time.process_time() - used
-    memory = [f"{each / 2**20:,.0f} MiB" for each in (_peak(), before)]
+    memory = [f"{each / 2**20:,.0f} MiB" for each in (peak_bytes(), before)]
     return [f"{rows:,}", f"{seconds:.1f} s", f"{used:.1f} s", *memory]
 
 
@@ -71,10 +71,6 @@ def _say_chance(rows: int = 100, times: int = 2_000) -> None:
         above, beyond = above + (apart.psi > RULE_OF_THUMB), beyond + (apart.psi > apart.psi_by_chance)
     print(f"{times:,} comparisons of {rows} rows with {rows} of the same distribution, in deciles:")
     print(f"{above / times:.1%} have an index above {RULE_OF_THUMB}, {beyond / times:.2%} one above their limit")
-
-
-def _peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _schema() -> Schema:

@@ -1,6 +1,6 @@
 """What a training step does to an embedding table, beside what others do: docs/benchmarks.md.
 
-python benchmarks/embedding_rows.py                       # two minutes, 5 GB
+python benchmarks/embedding_rows.py                       # a minute, 5 GB
 python benchmarks/embedding_rows.py --only 1000000x13312  # a table of a million rows, batches that name 13,312 of them
 python benchmarks/embedding_rows.py --quick               # small tables: that it runs, not how fast it is
 """

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from polyrank.serving import ImpressionLog, Items, Ranker, serve
 from polyrank.train.datasets import kuairand
 
-MODELS, LOGS = Path("build/demo/model_repository"), Path("examples/kuairand")
+ROOT = Path(__file__).parents[1]
+MODELS, LOGS = ROOT / "build" / "demo" / "model_repository", ROOT / "examples" / "kuairand"
 SHOWN = (10, 100)
 CLOCKS = ("wall", "processor, of the thread")
 ITEMS, USERS = 1_000, 1_000
@@ -34,7 +35,7 @@ Floats = NDArray[np.float64]
 def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", type=Path, nargs="?", default=MODELS, help=f"model repository (default {MODELS})")
+    parser.add_argument("models", type=Path, nargs="?", default=MODELS, help="model repository (default: the demo's)")
     parser.add_argument("--calls", type=int, default=5_000, help="of each kind (default 5,000)")
     parser.add_argument("--rows", type=int, default=1_000_000, help="to write (default 1,000,000)")
     arguments = parser.parse_args()

@@ -9,7 +9,6 @@ import itertools
 import multiprocessing
 import os
 import platform
-import resource
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from contests import report
+from contests.processes import peak_bytes
 
 from polyrank.attribution import JoinOptions, join_to_file
 from polyrank.schema import Schema
@@ -89,7 +89,7 @@ def _joined(folder: Path, by: str) -> list[str]:
     seconds, used = time.perf_counter() - start, time.process_time() - used
     events, found = (sum(getattr(task, name) for task in counts.tasks) for name in ("events", "attributed"))
     numbers = [f"{counts.rows:,}", f"{events:,}", by, f"{found:,}"]
-    return [*numbers, f"{seconds:.1f} s", f"{used:.1f} s", f"{_peak() / 2**20:,.0f} MiB"]
+    return [*numbers, f"{seconds:.1f} s", f"{used:.1f} s", f"{peak_bytes() / 2**20:,.0f} MiB"]
 
 
 def _pieces(rows: int) -> Iterator[pa.Table]:
@@ -126,11 +126,6 @@ def _events(shown: Path, count: int) -> pa.Table:
     times = pa.array(picked["shown_at"].cast(pa.int64()).to_numpy() + delays, pa.timestamp("us", tz="UTC"))
     tasks = pa.array(np.where(random.random(count) < 0.8, "click", "purchase"))  # noqa: PLR2004 (a share)
     return picked.drop_columns(["shown_at"]).append_column("time", times).append_column("task", tasks)
-
-
-def _peak() -> int:
-    """Return the most memory so far, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A closed loop on the simulated shop, through the real parts: docs/loop-simulation.md.
 
-python benchmarks/loop.py                       # ten cycles with Triton, ImpressionLog and polyrank loop: ten minutes
+python benchmarks/loop.py                       # ten cycles with Triton, ImpressionLog and polyrank loop: five minutes
 python benchmarks/loop.py --kills 2             # the same, each turn of the loop killed twice before it may end
 python benchmarks/loop.py --cycles 2 --visits 100 --users 50 --items 50    # small: a minute
 """

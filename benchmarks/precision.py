@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from contests import report
+from contests.verbs import verb
 
 import polyrank
-from polyrank.__main__ import main as polyrank_main
 from polyrank.encoder import Batch
 from polyrank.export import export_onnx
 from polyrank.export.answers import open_session
@@ -59,11 +59,11 @@ def quality(logs: str | None = None, schema: str | None = None, config: str | No
     with tempfile.TemporaryDirectory() as folder:
         if logs is None:
             logs = str(Path(folder, "logs.parquet"))
-            polyrank_main(["dataset", "kuairand", str(EXAMPLE), "--out", logs])
+            verb("dataset", "kuairand", str(EXAMPLE), "--out", logs)
         schema, config = schema or str(EXAMPLE / "schema.toml"), config or str(EXAMPLE / "train.toml")
         run = str(Path(folder, "run"))
-        polyrank_main(["train", logs, "--schema", schema, "--config", config, "--out", run])
-        polyrank_main(["export", run, "--explore"])
+        verb("train", logs, "--schema", schema, "--config", config, "--out", run)
+        verb("export", run, "--explore")
 
 
 def speed(num_rows: int) -> None:

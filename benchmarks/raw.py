@@ -31,6 +31,7 @@ FIRST = '{{ name = "text0", kind = "categorical", dtype = "text", num_buckets = 
 NEXT = '{{ name = "text{index}", kind = "categorical", shares = "text0" }}'
 TASK = '{ name = "click", kind = "binary", label = "is_click" }'
 ROUND = 40
+TIMEOUT_S = 30.0
 Tensors = Mapping[str, NDArray[Any]]
 
 
@@ -115,7 +116,7 @@ class Connection:
 
     def __init__(self, url: str) -> None:
         host, _, port = url.removeprefix("http://").partition(":")
-        self._socket = socket.create_connection((host, int(port)))
+        self._socket = socket.create_connection((host, int(port)), TIMEOUT_S)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def __enter__(self) -> Self:
@@ -127,18 +128,28 @@ class Connection:
         self._socket.close()
 
     def ask(self, request: bytes) -> bytes:
-        """Send a request, and return the body of the answer."""
+        """Send a request, and return the body of the answer.
+
+        Raises:
+            SystemExit: the server refuses, or hangs up.
+        """
         self._socket.sendall(request)
         got = b""
         while b"\r\n\r\n" not in got:
-            got += self._socket.recv(1 << 20)
+            got += self._more()
         head, _, body = got.partition(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 200"):
             raise SystemExit(f"the server refuses: {body.decode(errors='replace')}")
         length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
         while len(body) < int(length.partition(b":")[2]):
-            body += self._socket.recv(1 << 20)
+            body += self._more()
         return body
+
+    def _more(self) -> bytes:
+        found = self._socket.recv(1 << 20)
+        if not found:
+            raise SystemExit("the server hung up within an answer")
+        return found
 
 
 def seconds_of(call: Callable[[], object]) -> float:

@@ -14,9 +14,10 @@ import tempfile
 from pathlib import Path
 
 from contests import report
+from contests.processes import Finished
 from scores.bare import Setting, best_setting
 from scores.bundles import NAMES, Prepared, prepared
-from scores.process import Finished, scored
+from scores.process import scored
 from scores.stages import stages
 
 PACKAGES = ("polyrank", "onnxruntime", "pyarrow", "numpy")
@@ -78,9 +79,9 @@ def _contest(name: str, data: Prepared, best: Setting, rounds: int) -> list[list
     rows, cores = data.num_rows, len(os.sched_getaffinity(0))
 
     def line(what: str, seconds: float, found: list[Finished], *verdict: str) -> list[str]:
-        used, memory = _median(found, "processor_s"), f"{_median(found, 'peak_bytes') / 2**30:.2f} GiB"
+        used = _median(found, "processor_s")
         speeds = [f"{rows / seconds:,.0f}", f"{rows * cores / used:,.0f}"]
-        return [name, what, *speeds, f"{bare_s / seconds:.0%}", f"{bare_used / used:.0%}", memory, *verdict]
+        return [name, what, *speeds, f"{bare_s / seconds:.0%}", f"{bare_used / used:.0%}", _memory(found), *verdict]
 
     def verdict(seconds: float) -> tuple[str, str]:
         share = bare_s / seconds
@@ -91,6 +92,12 @@ def _contest(name: str, data: Prepared, best: Setting, rounds: int) -> list[list
         line("polyrank score", whole_s, whole, *verdict(whole_s)),
         line(f"the same without its start of {start_s:.2f} s", later_s, later, *verdict(later_s)),
     ]
+
+
+def _memory(found: list[Finished]) -> str:
+    """Return the most that a process held; nothing of runs in this one, which has encoded all rows and more."""
+    peaks = [each.peak_bytes for each in found if each.peak_bytes is not None]
+    return f"{statistics.median(peaks) / 2**30:.2f} GiB" if peaks else "-"
 
 
 def _median(found: list[Finished], field: str) -> float:

@@ -1,7 +1,7 @@
 """How a served model answers, by Polyrank and by others: docs/benchmarks.md.
 
 python benchmarks/serve.py latency                  # one client that waits, a minute
-python benchmarks/serve.py throughput               # installs the peers, a minute each; then two minutes for each
+python benchmarks/serve.py throughput               # installs the peers, a minute each; then a minute for each server
 python benchmarks/serve.py throughput --peers       # Polyrank alone
 python benchmarks/serve.py soak                     # five minutes of load, swaps, a kill and a damaged version
 python benchmarks/serve.py memory                   # a million requests, some ten minutes
@@ -72,16 +72,20 @@ def _throughput(folder: Path, arguments: argparse.Namespace) -> Lines:
         is_own = each.name.startswith("polyrank")
         rate = f"{each.rate:,.0f}" if each.rate else f"none; at {each.load.rate:,.0f}:"
         ratio = "-" if is_own or not each.rate else f"{own / each.rate:.2f}"
-        outcome = "-" if is_own else "reached" if own >= 1.5 * each.rate else "missed"
+        outcome = "-" if is_own or not own else "reached" if own >= 1.5 * each.rate else "missed"
         lines.append([each.name, rate, f"{each.load.p50_ms:.2f} ms", f"{each.load.p99_ms:.2f} ms", ratio, outcome])
     return lines
 
 
 def _soak(folder: Path, arguments: argparse.Namespace) -> Lines:
     found = soak.measure(folder, arguments.seconds, arguments.rate)
-    p50, p99 = (1e3 * float(np.percentile(found.latencies, share)) for share in (50, 99))
     for reason, count in found.lost.items():
         print(f"lost: {count} times {reason}", file=sys.stderr)
+    if not found.latencies:
+        raise SystemExit(f"none of {found.requests:,} requests was answered")
+    if found.wrong:
+        raise SystemExit(f"{found.wrong:,} of {found.requests:,} answers were wrong; {'; '.join(found.events)}")
+    p50, p99 = (1e3 * float(np.percentile(found.latencies, share)) for share in (50, 99))
     versions = ", ".join(f"{version}: {count:,}" for version, count in sorted(found.versions.items()))
     return [
         ["requests", "rate", "wrong", "lost", "p50", "p99", "longest", "answers by version", "what happened"],

@@ -17,6 +17,7 @@ from polyrank.errors import PolyrankError
 from polyrank.serving import ModelControl, Server, ServerConfig, serve
 from polyrank.serving.processes import process
 
+LONGEST_S = 120.0
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -40,10 +41,16 @@ def main() -> None:
 
 
 def restart_s(server: Server) -> float:
-    """Kill Triton; return the seconds until every model is ready again."""
+    """Kill Triton; return the seconds until every model is ready again.
+
+    Raises:
+        SystemExit: that takes longer than two minutes.
+    """
     begin = time.monotonic()
     os.kill(server.pid, signal.SIGKILL)
     while not all(is_ready(server, model) for model in server.models):
+        if time.monotonic() - begin > LONGEST_S:
+            raise SystemExit(f"Triton was not ready again {LONGEST_S:.0f} s after it was killed")
         time.sleep(0.01)
     return time.monotonic() - begin
 

@@ -8,6 +8,7 @@ python benchmarks/streaming.py --logs 2_000_000                          # rows 
 import argparse
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from contests import report
+from contests.processes import peak_bytes
 from rows import logs
 
 from polyrank.schema import Schema
@@ -75,16 +77,17 @@ def main() -> None:
     """Make files, train on them twice, and say what it took."""
     arguments = _arguments()
     if arguments.train:
-        print(*_train(arguments.folder, arguments.memory_mb), _largest_resident_set())
+        print(*_train(arguments.folder, arguments.memory_mb), peak_bytes())
         return
     with tempfile.TemporaryDirectory() as temporary:
-        folder = arguments.folder or Path(temporary)
+        folder = _place(arguments, Path(temporary))
         size = _make(folder, arguments)
         machine = platform.processor() or platform.machine()
         print(f"{machine}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
         rows = f"{_rows(folder / 'logs'):,} rows"
-        held = rows if arguments.logs else f"{size / 10**9:.1f} GB of Parquet, {rows}"
+        held = rows if arguments.logs is not None else f"{size / 10**9:.1f} GB of Parquet, {rows}"
         lines = [[held, "seconds", "resident, at most", "seconds of the epoch", "of which waiting for rows"]]
+        shutil.rmtree(folder / "encoded", ignore_errors=True)  # of an earlier run, which the first must not find
         lines += [[what, *_measured(folder, arguments.memory_mb)] for what in RUNS]
     print(report.markdown(lines))
 
@@ -98,6 +101,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--memory-mb", type=int, default=512, help="memory_mb of the training configuration")
     parser.add_argument("--train", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
+
+
+def _place(arguments: argparse.Namespace, temporary: Path) -> Path:
+    """Return where files are made: drawn logs apart from images, so that one folder may have both."""
+    folder = arguments.folder or temporary
+    return folder / "drawn" if arguments.logs is not None else folder
 
 
 def _make(folder: Path, arguments: argparse.Namespace) -> int:
@@ -177,18 +186,12 @@ def _train(folder: Path, memory_mb: int) -> tuple[float, float]:
             if window is None:
                 break
             yield window
-        times[0] = time.monotonic() - start
+        times[0] += time.monotonic() - start
 
     with tempfile.TemporaryDirectory(dir=folder) as out, mock.patch.object(Shuffler, "windows", timed):
-        schema, config = Schema.load(folder / "schema.toml"), TrainConfig(memory_mb=memory_mb)
+        schema, config = Schema.load(folder / "schema.toml"), TrainConfig(memory_mb=memory_mb, epochs=1)
         fit(schema, folder / "logs", out=Path(out, "run"), config=config, cache=folder / "encoded")
     return times[0], times[1]
-
-
-def _largest_resident_set() -> int:
-    """Return the bytes of this process alone; what `getrusage` says begins with those of its parent."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024
 
 
 def _forget(folder: Path) -> None:

@@ -28,9 +28,10 @@ KUAIRAND = Path(__file__).parents[1] / "examples" / "kuairand"
 
 @dataclasses.dataclass(frozen=True)
 class JobRun:
-    """A job, and the folders that it cannot do without."""
+    """A job, how it measures, and the folders that it cannot do without."""
 
     run: Callable[[argparse.Namespace], list[Lines]]
+    how: str
     needs: tuple[str, ...] = ()
 
 
@@ -42,7 +43,8 @@ def main() -> None:
     with pinned(cores()[0]):
         found = JOBS[arguments.job].run(arguments)
     if not arguments.markdown:
-        print(report.describe(facts, arguments.rounds), end="\n\n")
+        how = JOBS[arguments.job].how.format_map(vars(arguments))
+        print(report.describe(facts, how), end="\n\n")
     for lines in found:
         print(report.markdown(lines) if arguments.markdown else report.aligned(lines), end="\n\n")
     print(f"{arguments.job} took {time.monotonic() - start:,.0f} s", file=sys.stderr)
@@ -77,13 +79,17 @@ def _trees(arguments: argparse.Namespace) -> list[Lines]:
     return [trees.measure({name: folder for name, folder in folders.items() if folder}, seeds=arguments.seeds)]
 
 
+WINDOWS = "medians of {rounds} windows in turns, of processor time on one core"
+SEEDS = "means and deviations over {seeds} seeds"
 JOBS = {
-    "speed": JobRun(_speed, ("ml_1m",)),
-    "quality": JobRun(_quality, ("ml_1m",)),
-    "scarce": JobRun(lambda arguments: [scarce.measure(arguments.ml_1m, seeds=arguments.seeds)], ("ml_1m",)),
-    "tables": JobRun(lambda arguments: [tables.measure(arguments.rounds, window_rows=arguments.window_rows)]),
-    "trees": JobRun(_trees),
-    "storefront": JobRun(lambda arguments: [storefront.measure(rows=arguments.impressions, seeds=arguments.seeds)]),
+    "speed": JobRun(_speed, WINDOWS, ("ml_1m",)),
+    "quality": JobRun(_quality, SEEDS, ("ml_1m",)),
+    "scarce": JobRun(lambda arguments: [scarce.measure(arguments.ml_1m, seeds=arguments.seeds)], SEEDS, ("ml_1m",)),
+    "tables": JobRun(lambda arguments: [tables.measure(arguments.rounds, window_rows=arguments.window_rows)], WINDOWS),
+    "trees": JobRun(_trees, SEEDS),
+    "storefront": JobRun(
+        lambda arguments: [storefront.measure(rows=arguments.impressions, seeds=arguments.seeds)], SEEDS
+    ),
 }
 
 

@@ -13,6 +13,8 @@ from .measure import FULL, QUICK, Contest, Row, Scale, cores, pinned, rows_of, s
 Contests = Mapping[str, Callable[[Scale], Contest | list[Row]]]
 """Contests by name; one that is measured in a process of its own gives its rows."""
 
+HOW = "medians of {rounds} rounds in turns: of processor time on one core, and of the clock in rows of two cores"
+
 
 def main(description: str, contests: Contests) -> None:
     """Run the contests and print the table."""
@@ -29,7 +31,7 @@ def main(description: str, contests: Contests) -> None:
     if arguments.markdown:
         print(report.as_markdown(rows))
     else:
-        print(report.describe(facts, scale.rounds), report.as_text(rows), sep="\n\n")
+        print(report.describe(facts, HOW.format(rounds=scale.rounds)), report.as_text(rows), sep="\n\n")
 
 
 def _arguments(description: str, contests: Contests) -> argparse.Namespace:

@@ -137,10 +137,10 @@ def rows_of(contest: Contest, seconds: Mapping[str, float], spreads: Mapping[str
     ]
 
 
-def check_same(ours: np.ndarray, theirs: np.ndarray, workload: str) -> None:
-    """Stop the run when two contenders that must agree do not: a wrong hash has no speed."""
+def check_same(ours: np.ndarray, theirs: np.ndarray, workload: str, whose: str) -> None:
+    """Stop the run when fingerprints are not those that they must be, `whose`: a wrong hash has no speed."""
     if not np.array_equal(ours, theirs):
-        raise SystemExit(f"{workload}: the fingerprints differ from the XXH64 of the xxHash library")
+        raise SystemExit(f"{workload}: the fingerprints differ from {whose}")
 
 
 def cores() -> list[int]:

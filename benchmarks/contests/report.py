@@ -29,15 +29,12 @@ HEADINGS = ("workload", "polyrank", "against", "its speed", "ratio", "target", "
 
 def machine(packages: Sequence[str] = PACKAGES) -> dict[str, object]:
     """Describe what the numbers depend on."""
-    compiler = subprocess.run(
-        [os.environ.get("CXX", "c++"), "--version"], capture_output=True, text=True, check=False
-    ).stdout
     return {
         "cpu": cpu_model(),
         "cores": os.cpu_count(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "compiler": compiler.partition("\n")[0],
+        "compiler": _compiler(),
         "load": round(os.getloadavg()[0], 1),
         "packages": {name: _version(name) for name in packages},
     }
@@ -53,13 +50,12 @@ def cpu_model() -> str:
     return f"{fields['model name']} (family {fields['cpu family']}, model {fields['model']})"
 
 
-def describe(facts: dict[str, object], rounds: int) -> str:
-    """Say in a few lines what `machine` found."""
+def describe(facts: dict[str, object], how: str) -> str:
+    """Say in a few lines what `machine` found, and how it was measured."""
     packages = ", ".join(f"{name} {number}" for name, number in facts["packages"].items())
     return (
-        f"{facts['cpu']}, {facts['cores']} cores, {facts['system']}, load {facts['load']} at the start; one core used\n"
-        f"Python {facts['python']}, {facts['compiler']}\n{packages}\n"
-        f"medians of {rounds} rounds of processor time, contenders in turns"
+        f"{facts['cpu']}, {facts['cores']} cores, {facts['system']}, load {facts['load']} at the start\n"
+        f"Python {facts['python']}, {facts['compiler']}\n{packages}\n{how}"
     )
 
 
@@ -130,6 +126,15 @@ def _speed(row: Row, seconds: float | None) -> str:
         return f"{seconds * 1e6:.1f} µs"
     speed = row.keys / seconds
     return f"{speed / 1e6:.1f} M {row.unit}/s" if speed >= MILLION else f"{speed / 1e3:.0f} k {row.unit}/s"
+
+
+def _compiler() -> str:
+    command = [os.environ.get("CXX", "c++"), "--version"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    except OSError:
+        return "no C++ compiler"
+    return said.partition("\n")[0]
 
 
 def _version(package: str) -> str:

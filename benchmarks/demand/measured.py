@@ -87,7 +87,7 @@ def _row(text: str, *first: str) -> list[str]:
 
 
 def _number(cell: str) -> float:
-    found = _NUMBER.search(cell)
+    found = _NUMBER.match(cell)
     if found is None:
         raise SystemExit(f"a page of measurements has {cell!r} where a number should be")
     return float(found[1].replace(",", "")) * _FACTORS[found[2] or ""]

@@ -48,7 +48,7 @@ def integers(scale: Scale) -> Contest:
 
 
 def decimal_ids(scale: Scale) -> Contest:
-    """Integers as decimal text: ids of one length, against a fixed speed and the same ids as strings."""
+    """Integers as decimal text: ids of mostly nine digits, against a fixed speed and the same ids as strings."""
     name = f"{scale.keys:,} int64 ids below 10^9, dtype text, numpy"
     fixed = Target(workload=name, text="300 M keys/s on the reference machine", against=LIMIT_300M, least=1)
     return _decimal_contest(name, user_ids(scale.keys), fixed)
@@ -65,7 +65,7 @@ def _text_contest(keys: pa.Array, *targets: Target) -> Contest:
     native, (offsets, data) = load_yardsticks(), buffers(keys)
     ours, theirs = output(len(keys)), output(len(keys))
     native.xxh64(offsets, data, DEFAULT_SEED, theirs)
-    check_same(fingerprint(keys, dtype="text", out=ours), theirs, targets[0].workload)
+    check_same(fingerprint(keys, dtype="text", out=ours), theirs, targets[0].workload, "the xxHash library's XXH64")
     yardsticks = {
         FLOOR: lambda: native.hash_free(offsets, data, ours),
         XXH64: lambda: native.xxh64(offsets, data, DEFAULT_SEED, ours),
@@ -79,7 +79,7 @@ def _text_contest(keys: pa.Array, *targets: Target) -> Contest:
 def _decimal_contest(name: str, ids: np.ndarray, *targets: Target) -> Contest:
     as_strings, out = pa.array(ids).cast(pa.string()), output(len(ids))
     expected = fingerprint(as_strings, dtype="text")
-    check_same(fingerprint(ids, dtype="text", out=out), expected, name)
+    check_same(fingerprint(ids, dtype="text", out=out), expected, name, "those of the same ids as strings")
     same = Target(workload=name, text="never slower than as strings", against="the same ids as strings", least=1)
     return Contest(
         keys=len(ids),

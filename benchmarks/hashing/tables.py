@@ -107,4 +107,4 @@ def _check_first_and_last(encoder: Encoder, rows: pa.Table, name: str) -> None:
     expected = np.empty(rows.num_rows, np.int64)
     for column in (0, rows.num_columns - 1):
         native.xxh64(*buffers(rows.column(column)), DEFAULT_SEED, expected)
-        check_same(ids[:, column], expected, name)
+        check_same(ids[:, column], expected, name, "the xxHash library's XXH64")

@@ -3,18 +3,17 @@
 import contextlib
 import dataclasses
 import os
-import resource
 import statistics
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import onnxruntime
+from contests.processes import Finished
 
 from polyrank.encoder import Batch
 
 from .bundles import Prepared
-from .process import Finished
 
 SIDE_BY_SIDE, INSIDE = "side by side", "threads inside"
 SIDE_BY_SIDE_ROWS = (128, 256, 512, 1024, 2048, 4096)
@@ -51,11 +50,7 @@ class Setting:
                 start, used = time.perf_counter(), time.process_time()
                 for _ in pool.map(lambda at: session.run(None, batch[at : at + self.rows].named()), starts):
                     pass
-                return Finished(
-                    seconds=time.perf_counter() - start,
-                    processor_s=time.process_time() - used,
-                    peak_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-                )
+                return Finished(seconds=time.perf_counter() - start, processor_s=time.process_time() - used)
 
             yield run
 

@@ -28,7 +28,7 @@ ONE_THREAD = "one_thread"
 AS_REQUEST, AS_ROWS = "{}: rank(user, 1000 items)", "{}: score(1000 rows that repeat the user)"
 TARGETS_MS = {"ids of 100 rows over HTTP": 0.45, AS_REQUEST.format("served"): 2.0, AS_REQUEST.format("kuairand"): 2.0}
 SCORE = "score(100 rows) over HTTP"
-ALONE = f"{SCORE}, its answer at hand: no server runs beside it"
+ALONE = f"{SCORE}, its answer at hand: nobody asks the server"
 OWN_TARGETS_MS = {SCORE: 0.06, ALONE: 0.06}
 
 

@@ -1,8 +1,8 @@
 """Memory of server and client over many requests, after those that warm both up."""
 
 import dataclasses
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from polyrank.serving import Ranker, serve
@@ -27,19 +27,19 @@ def measure(folder: Path, requests: int, told: Callable[[Memory], None]) -> list
     rows = model.rows(1_000, 1)
     parts = [rows.slice(start, ROWS) for start in range(0, len(rows), ROWS)]
     found = []
-    with serve(folder / "models") as server, Ranker(server.url, model.NAME) as ranker:
+    with (
+        serve(folder / "models") as server,
+        Ranker(server.url, model.NAME) as ranker,
+        ThreadPoolExecutor(THREADS) as pool,
+    ):
         for step in range(1, 11):
             each = requests // 10 // THREADS
 
-            def work(count: int = each) -> None:
+            def work(_: int, count: int = each) -> None:
                 for number in range(count):
                     ranker.score(parts[number % len(parts)])
 
-            threads = [threading.Thread(target=work) for _ in range(THREADS)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            list(pool.map(work, range(THREADS)))  # an error ends the run: its requests were not answered
             found.append(Memory(step * each * THREADS, _group_mb(server.pid), _process_mb("self")))
             told(found[-1])
     return found

@@ -75,7 +75,7 @@ def _capacity(server: Server, rows: pa.Table) -> float:
 
 def _disturbances(
     server: Server, bundles: list[Bundle], repository: Path, found: Found
-) -> list[tuple[float, str, Callable[[], None]]]:
+) -> list[tuple[float, Callable[[], None]]]:
     """Return what happens, each at a share of the time."""
 
     def published(bundle: Path) -> bool:
@@ -97,11 +97,11 @@ def _disturbances(
         found.events.append("server killed")
 
     return [
-        (0.15, "swap", lambda: swap(bundles[1])),
-        (0.30, "damage", damage),
-        (0.45, "swap", lambda: swap(bundles[2])),
-        (0.60, "kill", kill),
-        (0.80, "swap", lambda: swap(bundles[3])),
+        (0.15, lambda: swap(bundles[1])),
+        (0.30, damage),
+        (0.45, lambda: swap(bundles[2])),
+        (0.60, kill),
+        (0.80, lambda: swap(bundles[3])),
     ]
 
 
@@ -111,14 +111,14 @@ async def _run(
     blocks: list[pa.Table],
     expected: dict[str, list[np.ndarray]],  # type: ignore[type-arg]
     seconds: float,
-    disturbances: list[tuple[float, str, Callable[[], None]]],
+    disturbances: list[tuple[float, Callable[[], None]]],
 ) -> None:
     options = ClientOptions(attempts=100, parallel=64, backoff_limit_s=0.2)
     times = arrivals(np.random.default_rng(0), found.rate, seconds)
     start = time.perf_counter()
 
     async def disturb() -> None:
-        for share, _, happen in disturbances:
+        for share, happen in disturbances:
             await asyncio.sleep(max(start + share * seconds - time.perf_counter(), 0.0))
             await asyncio.to_thread(happen)
 

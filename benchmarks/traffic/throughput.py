@@ -1,5 +1,6 @@
 """How many requests of 100 rows a second a server answers with a p99 of 10 ms: Polyrank's, and others."""
 
+import asyncio
 import base64
 import contextlib
 import dataclasses
@@ -9,10 +10,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
 import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
 from training.environments import Environment, clean_environment
 
 from polyrank.encoder import Encoder
@@ -22,6 +26,7 @@ from polyrank.serving.calls import Call, Question, Reply
 from polyrank.serving.failures import Failure, Kind
 from polyrank.serving.load_target import LoadOptions, LoadTarget, load_target
 from polyrank.serving.loadtest import Load, highest_rate
+from polyrank.serving.runtime import PINS
 from polyrank.serving.served import Served
 from polyrank.serving.transports.http import HttpTransport
 
@@ -29,9 +34,11 @@ from . import model
 
 PEERS = Path(__file__).parent / "peers"
 ROWS, P99_MS = 100, 10.0
+FIRST_TIMEOUT_S, TOLERANCE = 30.0, 1e-5
 _JSON = {"Content-Type": "application/json"}
 _LISTS: dict[int, bytes] = {}
-RUNTIME = ("onnxruntime==1.32.0", "numpy==2.4.6")
+RUNTIME = (f"onnxruntime=={PINS['cpu']['onnxruntime']}", f"numpy=={version('numpy')}")
+"""The ONNX Runtime of our server, and the numpy of this process."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,8 +107,33 @@ def measure(folder: Path, names: list[str], seconds: float) -> list[Found]:
         peer = PEERS_BY_NAME[name]
         with _running(peer, bundle.model_file) as port:
             target = PeerTarget(f"http://127.0.0.1:{port}", served, calls, peer)
+            _compare(target, options, bundle.model_file)
             found.append(_search(name, target, options))
     return found
+
+
+def _compare(target: "PeerTarget", options: LoadOptions, graph: Path) -> None:
+    """See to it that a peer answers as the graph does in this process: a wrong answer has no speed.
+
+    Raises:
+        SystemExit: it answers otherwise, or not at all.
+    """
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    expected = np.hstack(session.run(None, dict(target.calls[0].tensors)))
+    try:
+        answers = asyncio.run(_first_answer(target, options)).reshape(expected.shape)
+    except Failure as failure:
+        raise SystemExit(f"{target.peer.name} does not answer: {failure.text}") from failure
+    if not (gap := np.abs(answers - expected).max()) <= TOLERANCE:
+        raise SystemExit(f"{target.peer.name} answers otherwise than ONNX Runtime here, by {gap:.1e}")
+
+
+async def _first_answer(target: "PeerTarget", options: LoadOptions) -> NDArray[np.float32]:
+    transport = await target.connect(options)
+    try:
+        return (await transport.infer(target.calls[0], FIRST_TIMEOUT_S)).tensors["all"]
+    finally:
+        await transport.close()
 
 
 def _search(name: str, target: LoadTarget, options: LoadOptions) -> Found:

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
+from contests.processes import peak_bytes
+
 from .environments import DEEPCTR, RECHUB, Environment, clean_environment
 from .workers.worker import Task
 
@@ -84,8 +86,7 @@ class Worker:
 
     def peak_bytes(self) -> int:
         """Return the most memory that the process had resident so far."""
-        lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
-        return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024
+        return peak_bytes(self._process.pid)
 
     def _read(self) -> tuple[int, float]:
         line = self._answers.readline()

@@ -3,14 +3,12 @@
 import dataclasses
 import hashlib
 import os
-import shutil
-import subprocess
 import sys
-import venv
 from importlib.metadata import version
 from pathlib import Path
 
 from polyrank.caches import cache_folder
+from polyrank.virtual_environments import CommandError, locked, make_environment
 
 CONSTRAINTS = Path(__file__).parents[2] / "constraints.txt"
 MARKER = ".complete"
@@ -31,20 +29,25 @@ class Environment:
         return (*self.packages, *torch)
 
     def python(self) -> Path:
-        """Return the interpreter of the environment, which is made first when it is absent: a minute, 1.3 GB."""
+        """Return the interpreter of the environment, which is made first when absent: a minute, 1.3 GB with PyTorch.
+
+        Raises:
+            SystemExit: a package cannot be installed.
+        """
         key = hashlib.sha256("\n".join(self.pins).encode()).hexdigest()[:12]
         folder = cache_folder() / "benchmarks" / f"{self.name}-py{sys.version_info.major}{sys.version_info.minor}-{key}"
-        if not (folder / MARKER).exists():
-            self._make(folder)
+        with locked(folder.with_name(f"{folder.name}.lock")) as lock:
+            if not (folder / MARKER).exists():
+                self._make(folder, lock)
         return folder / "bin" / "python"
 
-    def _make(self, folder: Path) -> None:
+    def _make(self, folder: Path, lock: int) -> None:
         print(f"installing {', '.join(self.pins)} in {folder} ...", file=sys.stderr, flush=True)
-        shutil.rmtree(folder, ignore_errors=True)
-        venv.create(folder, with_pip=True)
-        command = [folder / "bin" / "python", "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
-        pins = ["--constraint", CONSTRAINTS] if self.needs_torch else []  # for a PyTorch without CUDA
-        subprocess.run([*command, *pins, *self.pins], check=True, env=clean_environment())
+        pins = ("--constraint", str(CONSTRAINTS)) if self.needs_torch else ()  # for a PyTorch without CUDA
+        try:
+            make_environment(folder, (*pins, *self.pins), lock=lock, with_dependencies=True)
+        except CommandError as err:
+            raise SystemExit(f"{', '.join(self.pins)} cannot be installed: {err}") from err
         (folder / MARKER).touch()
 
 

@@ -17,17 +17,6 @@ from .results import Lines
 from .workers.worker import Task
 
 BATCH_SIZES = (1024, 4096)
-FUXICTR = "FuxiCTR 2.3, as given"
-GIVEN = {
-    ("shared_bottom", 1024): 157e3,
-    ("shared_bottom", 4096): 173e3,
-    ("mmoe", 1024): 71e3,
-    ("mmoe", 4096): 86e3,
-    ("ple", 1024): 48e3,
-    ("ple", 4096): 58e3,
-}
-"""Samples per second of FuxiCTR, whose multi-task models are not in its PyPI package: measured once, by hand, on a core
-of a 2-core Zen 5 machine, where the plain loop had 276 k and 310 k, 93 k and 104 k, 56 k and 65 k."""
 LEAST = {"shared_bottom": (1.4, 3.3), "mmoe": (1.8, 2.8), "ple": (1.7, 2.0)}
 """How many times as fast Polyrank should be as the plain loop, and as the best peer of the run."""
 ARCHITECTURES = (*LEAST, "esmm")
@@ -96,16 +85,12 @@ def _rows(task: Task, seconds: Mapping[str, float]) -> list[Row]:
     measured = sorted((name for name in PEERS if name in seconds), key=lambda name: seconds[name])
     targets = [_target(workload, PLAIN, plain, "the plain loop")]
     targets += [_target(workload, name, peer if name == measured[0] else None, "the best peer") for name in measured]
-    given = GIVEN.get((task.architecture, task.batch_size))
-    if given is not None:
-        targets.append(_target(workload, FUXICTR, None, ""))
     targets += [
         dataclasses.replace(_target(f"{workload}: {name}", PLAIN, None, ""), ours=name)
         for name in VARIANTS
         if name != OURS and name in seconds
     ]
-    limits = {} if given is None else {FUXICTR: task.window_rows / given}
-    contest = Contest(keys=task.window_rows, contenders={}, targets=targets, limits_s=limits, unit="samples")
+    contest = Contest(keys=task.window_rows, contenders={}, targets=targets, unit="samples")
     return rows_of(contest, {name: one * task.window_rows for name, one in seconds.items()})
 
 

@@ -1,6 +1,7 @@
 """The backend that one writes first: each request by itself, a session with default threads, tensors one by one.
 
-`benchmarks/serve.py latency` serves the same graph with it, so that Polyrank's backend has something beside it.
+`benchmarks/serve.py latency` and `throughput` serve the same graph with it, so that Polyrank's backend has something
+beside it.
 """
 
 from __future__ import annotations

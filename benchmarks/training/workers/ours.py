@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 MANY_EPOCHS = 50
 """More than are asked for, and few enough for `compile = "auto"` to see no long training in it."""
-WARM_UP_STEPS = 40
-"""The first window is at least so long: layers are compiled after some steps."""
 
 MODEL = {
     "ple": "num_experts = 2\nnum_task_experts = 2\nnum_extraction_layers = 1\n",
@@ -95,7 +93,7 @@ class Pace:
     def __init__(self, task: Task, say: Say) -> None:
         self._say = say
         self._size = task.window_rows
-        self._wanted = max(task.window_rows, WARM_UP_STEPS * task.batch_size)
+        self._wanted = task.first_rows
         self._rows, self._spent = 0, 0.0
         self._start: float | None = None
         self._has_stepped = False

@@ -6,6 +6,7 @@ for quality it trains some epochs, and writes its answers to the validation and 
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import os
 import sys
@@ -21,6 +22,9 @@ TASKS = ("like", "love")
 ARRAYS = "job.npz"
 ROWS = "rows.parquet"
 SCHEMA = "schema.toml"
+
+WARM_UP_STEPS = 40
+"""The first window, which nobody counts, is at least so long: Polyrank's layers are compiled after some steps."""
 
 Say = Callable[[int, float], None]
 """Takes the rows of a window, and its seconds of processor time."""
@@ -45,6 +49,11 @@ class Task:
     epochs: int = 0
     window_rows: int = 65_536
     options: str = ""
+
+    @property
+    def first_rows(self) -> int:
+        """Rows of the first window."""
+        return max(self.window_rows, WARM_UP_STEPS * self.batch_size)
 
     def answers(self, epoch: int, side: str) -> Path:
         """Return where the answers of an epoch go: float64 (N, T)."""
@@ -113,12 +122,14 @@ def _train_windows(learner: Learner, job: Job, task: Task, say: Say) -> None:
     size = min(task.window_rows, int(job.ends[0]))
     learner.train(slice(0, min(task.batch_size, size)))
     say(0, 0.0)
-    starts = range(0, int(job.ends[0]) - size + 1, size)
+    starts = itertools.cycle(range(0, int(job.ends[0]) - size + 1, size))
     for number, _ in enumerate(sys.stdin):
-        first = starts[number % len(starts)]
+        rows = size if number else task.first_rows
         start = time.process_time()
-        learner.train(slice(first, first + size))
-        say(size, time.process_time() - start)
+        for left in range(rows, 0, -size):
+            first = next(starts)
+            learner.train(slice(first, first + min(size, left)))
+        say(rows, time.process_time() - start)
 
 
 def _train_epochs(learner: Learner, job: Job, task: Task) -> None:

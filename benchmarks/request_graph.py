@@ -1,4 +1,4 @@
-"""What a graph over requests saves: `python benchmarks/requests.py [BUNDLE]`, of the demo's bundle when left out.
+"""What a graph over requests saves: `python benchmarks/request_graph.py [BUNDLE]`, of the demo's bundle when left out.
 
 One user with many items, in ONNX Runtime with one thread: as a request, and as rows that repeat the user. Both answer
 the bundle's golden rows, the items over and over; medians of turns, by the time of the thread.
@@ -12,7 +12,7 @@ from contests import report
 from polyrank.export import Bundle
 from polyrank.export.request_speed import request_speed
 
-DEMO = Path("build/demo/bundle")
+DEMO = Path(__file__).parents[1] / "build" / "demo" / "bundle"
 NUM_ITEMS = (10, 100, 1000, 4000)
 TARGET = {1000: 3.0}
 TURNS = 200
@@ -22,9 +22,9 @@ PACKAGES = ("polyrank", "onnxruntime", "numpy")
 def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("bundle", type=Path, nargs="?", default=DEMO, help=f"with a graph of each (default {DEMO})")
+    parser.add_argument("bundle", type=Path, nargs="?", default=DEMO, help="with a graph of each (default: the demo's)")
     bundle = Bundle.load(parser.parse_args().bundle)
-    print(report.describe(report.machine(PACKAGES), TURNS), end="\n\n")
+    print(report.describe(report.machine(PACKAGES), f"medians of {TURNS} turns, of the thread's time"), end="\n\n")
     lines = [["items", "as rows", "as a request", "ratio", "target", "outcome"]]
     print(report.markdown(lines + [compare(bundle, count) for count in NUM_ITEMS]))
 
