@@ -20,6 +20,8 @@ from polyrank.inspection.sampling import Sample
 Capture = pytest.CaptureFixture[str]
 Change = Callable[[pa.Table], pa.Table]
 ROWS = 4_000
+BEGIN, LATE = 1_577_836_800, 6_945_000_000
+"""Times in seconds, in 2020 and in 2190."""
 SCHEMA = """
 name = "small"
 time = "time_s"
@@ -69,6 +71,13 @@ def found(capsys: Capture, table: pa.Table, *options: str) -> tuple[int, list[tu
     code = main(["--quiet", "schema", "check", "schema.toml", "rows.parquet", "--json", *options])
     report = json.loads(capsys.readouterr().out)
     return code, [(one["level"], one["check"], one.get("column")) for one in report["findings"]]
+
+
+def messages(capsys: Capture, table: pa.Table, check: str) -> list[str]:
+    """Return what findings of a check say."""
+    pq.write_table(table, "rows.parquet")
+    main(["--quiet", "schema", "check", "schema.toml", "rows.parquet", "--json"])
+    return [one["message"] for one in json.loads(capsys.readouterr().out)["findings"] if one["check"] == check]
 
 
 @pytest.mark.usefixtures("place")
@@ -166,6 +175,14 @@ def test_leak_is_found_in_a_small_sample_again_and_again(capsys: Capture) -> Non
 
 
 @pytest.mark.usefixtures("place")
+def test_note_of_too_few_rows_says_which_rows_are_needed(capsys: Capture) -> None:
+    assert messages(capsys, rows(60), "leak") == [
+        "too few rows to look for leaks: the half that is judged needs 20 of each class; bring more (click)",
+        "too few rows to look for leaks: the half that is judged needs 20 with a label; bring more (stars)",
+    ]
+
+
+@pytest.mark.usefixtures("place")
 def test_condition_that_is_a_feature_is_a_leak(capsys: Capture) -> None:
     feature = '{ name = "seen", kind = "categorical", dtype = "int64", num_buckets = 10 },\n]\ntasks'
     Path("schema.toml").write_text(SCHEMA.replace("]\ntasks", feature).replace('when = "is_click"', 'when = "seen"'))
@@ -178,6 +195,13 @@ def test_random_split_of_rows_with_times_is_a_warning(capsys: Capture) -> None:
     Path("schema.toml").write_text(SCHEMA.replace('time = "time_s"\ntime_unit = "s"\n', ""))
     assert ("warning", "split", "time_s") in found(capsys, rows())[1]
     assert ("error", "split", None) in found(capsys, rows(), "--validation-hours", "1")[1]
+
+
+@pytest.mark.usefixtures("place")
+def test_year_that_is_out_of_range_is_named(capsys: Capture) -> None:
+    late = changed("time_s", lambda table: np.arange(len(table)) + np.where(np.arange(len(table)) < 3_600, BEGIN, LATE))
+    message = "times of the year 2190 under time_unit 's'; correct time_unit"
+    assert messages(capsys, late(rows()), "time") == [message]
 
 
 @pytest.mark.usefixtures("place")

@@ -229,6 +229,28 @@ def test_label_that_is_none_is_refused(capsys: Capture, dropped: list[str], opti
     assert capsys.readouterr().err == f"polyrank: {message}\n"
 
 
+WITHOUT_VALUES: dict[str, tuple[Any, str]] = {
+    "nulls": (pa.nulls(ROWS, pa.int64()), "label 'spend' has no value in any row; correct the data, or name another\n"),
+    "NaN": ([float("nan")] * ROWS, "label 'spend' has no value in any row; correct the data, or name another\n"),
+    "infinity": ([float("inf"), 1.0] * (ROWS // 2), "label 'spend' cannot be learned: column 'spend' holds inf at row"),
+}
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize(("values", "message"), WITHOUT_VALUES.values(), ids=WITHOUT_VALUES)
+def test_label_without_a_number_is_refused(capsys: Capture, values: Any, message: str) -> None:
+    pq.write_table(logs(spend=values), "logs.parquet")
+    assert main(["schema", "infer", "logs.parquet", "--label", "spend"]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"polyrank: {message}")
+    assert told.count("\n") == 1
+
+
+@pytest.mark.usefixtures("place")
+def test_number_that_some_rows_lack_is_no_constant() -> None:
+    assert "ratio" in infer(logs(ratio=[0.5, float("nan")] * (ROWS // 2))).feature_columns
+
+
 @pytest.mark.usefixtures("place")
 def test_file_without_rows_or_features_is_refused() -> None:
     pq.write_table(logs().slice(0, 0), "none.parquet")

@@ -160,6 +160,28 @@ def test_infer_joins_the_columns_of_all_files() -> None:
     assert main(["--quiet", "train", "logs", "--schema", "proposed.toml", "--out", "run"]) == 0
 
 
+def test_time_that_a_file_lacks_is_left_out_with_its_reason() -> None:
+    seen = pa.array(np.arange(ROWS), pa.timestamp("us"))
+    for seed, day in enumerate(["1", "2", "x"]):
+        table = rows(seed).drop_columns("at")
+        table = table if day == "2" else table.append_column("seen", seen)
+        pq.write_table(table, f"logs/day={day}/part.parquet")
+    assert main(["--quiet", "schema", "infer", "logs", "--out", "proposed.toml"]) == 0
+    assert Schema.load("proposed.toml").time is None
+    assert '# "seen": logs/day=2/part.parquet lacks it\n' in Path("proposed.toml").read_text()
+
+
+def test_label_that_a_file_lacks_is_refused_with_its_name(capsys: Capture) -> None:
+    for day in "1x":
+        table = rows().append_column("stars", pa.array([1.0, 2.0] * (ROWS // 2)))
+        pq.write_table(table, f"logs/day={day}/part.parquet")
+    assert main(["schema", "infer", "logs", "--label", "stars"]) == 1
+    assert capsys.readouterr().err == (
+        "polyrank: label 'stars' cannot be learned: logs/day=2/part.parquet lacks it; "
+        "correct the data, or name another\n"
+    )
+
+
 def test_pattern_without_a_word_gives_a_schema_a_name(capsys: Capture) -> None:
     assert main(["--quiet", "schema", "infer", "logs/*/*.parquet"]) == 0
     assert Schema.from_toml(capsys.readouterr().out).name == "ranker"

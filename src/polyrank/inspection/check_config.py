@@ -1,7 +1,11 @@
 """How to check a schema."""
 
+import math
+
 import msgspec
 
+from polyrank.arguments import inner_share, integer, is_number, shown
+from polyrank.errors import ConfigError
 from polyrank.files import UTF8
 
 
@@ -9,8 +13,8 @@ class CheckConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How to check.
 
     Attributes:
-        sample_rows: rows to set single features against labels on.
-        seed: of the sample, and of its halves.
+        sample_rows: rows to set single features against labels on, 1 or more.
+        seed: of the sample, and of its halves, 0 or more.
         validation_hours: as in the training configuration.
         validation_share: as in the training configuration.
         validation_column: as in the training configuration.
@@ -25,3 +29,25 @@ class CheckConfig(msgspec.Struct, frozen=True, kw_only=True):
     validation_column: str | None = None
     known: tuple[str, ...] = ()
     encoding: str = UTF8
+
+    def __post_init__(self) -> None:
+        """Check ranges.
+
+        Raises:
+            ConfigError: a value is out of range.
+        """
+        check_draw(self.sample_rows, self.seed)
+        hours = self.validation_hours
+        if hours is not None and not (is_number(hours) and 0 < hours < math.inf):
+            raise ConfigError(f"validation_hours must be a number above 0 and finite, got {shown(hours)}")
+        inner_share("validation_share", self.validation_share)
+
+
+def check_draw(sample_rows: object, seed: object) -> None:
+    """Refuse a size of a sample, or a seed, that nothing can be drawn with.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    integer("sample_rows", sample_rows, range(1, 2**63), "[1, 2**63)")
+    integer("seed", seed, range(2**63), "[0, 2**63)")

@@ -8,13 +8,14 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from polyrank.arguments import instance
 from polyrank.errors import DataError, RowError
 from polyrank.files import Location, Piece, Progress, Wanted, scan
 from polyrank.schema import Schema
 
 from .check_config import CheckConfig
 from .columns import DataColumns, columns_in, inspectors_of, presence_findings
-from .findings import FeatureFacts, Finding, Report
+from .findings import LEVELS, FeatureFacts, Finding, Report
 from .kinds import Inspector
 from .labels import LabelInspector
 from .leaks import alone, condition_findings, leak_findings
@@ -23,7 +24,6 @@ from .splitting import SplitInspector
 from .tables import table_findings, tables_of
 
 MOSTLY = 0.5
-LEVELS = ("error", "warning", "note")
 
 
 def check(
@@ -39,9 +39,11 @@ def check(
     and the time of each row.
 
     Raises:
+        ConfigError: `config` is no `CheckConfig`.
         DataError: the data cannot be read, or hold no row.
     """
-    config = config or CheckConfig()
+    config = CheckConfig() if config is None else config
+    instance("config", config, CheckConfig, "a CheckConfig(...)")
     schema = schema.resolved()
     wanted = Wanted(text=schema.text_columns, integers=schema.integer_columns, encoding=config.encoding)
     columns = columns_in(path, wanted)

@@ -1,10 +1,12 @@
 """What was found in data under a schema."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
 Level = Literal["error", "warning", "note"]
+LEVELS: tuple[Level, ...] = get_args(Level)
+"""The gravest first."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

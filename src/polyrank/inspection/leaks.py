@@ -38,7 +38,10 @@ def leak_findings(found: dict[str, dict[str, float]], tasks: Sequence[LabelInspe
     for task in tasks:
         strengths = {name: by_task[task.task.name] for name, by_task in found.items() if task.task.name in by_task}
         if found and not strengths:
-            message = f"too few rows to look for leaks: {MIN_CLASS_ROWS} of each class are needed ({task.task.name})"
+            few = f"{MIN_CLASS_ROWS} {'of each class' if task.is_binary else 'with a label'}"
+            message = (
+                f"too few rows to look for leaks: the half that is judged needs {few}; bring more ({task.task.name})"
+            )
             yield Finding(level="note", check="leak", column=task.task.label, message=message)
         limit, measure = (LEAK_AUC, "AUC") if task.is_binary else (LEAK_CORRELATION, "correlation")
         for name, value in strengths.items():

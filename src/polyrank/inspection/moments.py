@@ -57,12 +57,13 @@ class TimeInspector:
             yield self._finding("warning", f"{sizes[1] / sum(sizes):.1%} of rows validate where {share:.0%} were to")
         firsts = (np.datetime64(side.first, "Y") for side in split.values() if side.first is not None)
         years = [1970 + int(first.astype(np.int64)) for first in firsts]
-        if any(not FIRST_YEAR <= year <= LAST_YEAR for year in years):
+        odd = next((year for year in years if not FIRST_YEAR <= year <= LAST_YEAR), None)
+        if odd is not None:
             yield Finding(
                 level="warning",
                 check="time",
                 column=self.column,
-                message=f"times of the year {years[0]} under time_unit {self.unit!r}; correct time_unit",
+                message=f"times of the year {odd} under time_unit {self.unit!r}; correct time_unit",
             )
 
     def _finding(self, level: Any, what: str) -> Finding:

@@ -49,7 +49,7 @@ _OUTCOMES = frozenset(
     ]
 )
 _MEASURED = ("play_time", "watch_time", "watch_ratio", "dwell", "revenue", "true_", "view_time", "time_spent")
-"""Attributes of PyTorch's modules: no tower, which is named after its task, can have their names."""
+"""What is measured of a user, at the beginning of a name or of a word in it."""
 
 _HISTORIES = frozenset(["history", "hist", "seq", "sequence", "recent", "past", "previous", "last"])
 _SPLITS = frozenset(["fold", "split", "part", "fnlwgt"])

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from polyrank.arguments import instance
 from polyrank.encoder import numbers
 from polyrank.errors import ConfigError, DataError
 from polyrank.features import CategoricalFeature, Feature
@@ -14,6 +15,7 @@ from polyrank.files import UTF8, Location, Progress, Wanted
 from polyrank.spelling import suggestion
 from polyrank.tasks import BinaryTask, RegressionTask, Task
 
+from .check_config import check_draw
 from .choices import HEAVY_SKEW, choose, skewness
 from .labels import LabelInspector
 from .leaks import LEAK_AUC, LEAK_CORRELATION, alone
@@ -44,18 +46,28 @@ class InferConfig(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
     encoding: str = UTF8
 
+    def __post_init__(self) -> None:
+        """Check ranges.
+
+        Raises:
+            ConfigError: a value is out of range.
+        """
+        check_draw(self.sample_rows, self.seed)
+
 
 def propose(path: Location, config: InferConfig, *, progress: Progress = lambda _done, _total: None) -> Proposal:
     """Look at every column of a file, of the files of a directory, or of those of a pattern; in memory as `check` is.
 
     Raises:
         DataError: the data cannot be read or hold no row, or no column can be a feature.
-        ConfigError: a label is no column of numbers, or there is none and none can be guessed.
+        ConfigError: a label is no column of numbers, or there is none and none can be guessed; or `config` is no
+            `InferConfig`.
     """
+    instance("config", config, InferConfig, "an InferConfig(...)")
     draw = Sample(config.sample_rows, np.random.default_rng((config.seed, *b"sample")))
     profiles, rows = read_profiles(path, Wanted(encoding=config.encoding), draw, progress)
     sample = draw.table()
-    labels = [_given(name, profiles) for name in config.labels] or _guessed(profiles)
+    labels = [_given(name, profiles, rows) for name in config.labels] or _guessed(profiles)
     tasks = _tasks(labels, sample, is_given=bool(config.labels))
     time = _time(profiles, labels)
     left_out: list[tuple[str, str]] = []
@@ -72,13 +84,17 @@ def propose(path: Location, config: InferConfig, *, progress: Progress = lambda 
     return Proposal(rows=rows, time=time, group=_group(features), features=features, tasks=tasks, left_out=left_out)
 
 
-def _given(name: str, profiles: dict[str, Profile]) -> Profile:
+def _given(name: str, profiles: dict[str, Profile], rows: int) -> Profile:
     profile = profiles.get(name)
     if profile is None:
         hint = suggestion(name, list(profiles)) or f"; there are {names_of(list(profiles.values()))}"
         raise ConfigError(f"label {name!r} is no column{hint}")
     if profile.form not in ("integer", "float"):
         raise ConfigError(f"label {name!r} holds {profile.type}; a label is a number: make a 0/1 column of it")
+    if profile.refused is not None:
+        raise ConfigError(f"label {name!r} cannot be learned: {profile.refused}; correct the data, or name another")
+    if profile.reader is None or profile.reader.missing == rows:
+        raise ConfigError(f"label {name!r} has no value in any row; correct the data, or name another")
     return profile
 
 
@@ -114,7 +130,7 @@ def _share_of_ones(label: Profile, sample: Any) -> float:
 def _time(profiles: dict[str, Profile], labels: Sequence[Profile]) -> tuple[str, str, str] | None:
     """Return the column of times, its unit and why, where one has a time in every row."""
     for profile in profiles.values():
-        unit = looks_like_time(profile.name, profile.type, profile.low, profile.high)
+        unit = _unit(profile)
         if unit is not None and profile not in labels and profile.nulls == 0:
             low, high = (
                 np.array(end).astype(f"datetime64[{unit}]").astype("datetime64[s]")
@@ -122,6 +138,13 @@ def _time(profiles: dict[str, Profile], labels: Sequence[Profile]) -> tuple[str,
             )
             return profile.name, unit, f"{profile.type}, {low} to {high} in this unit"
     return None
+
+
+def _unit(profile: Profile) -> str | None:
+    """Return the unit of what looks like times; None of what has no value, as a column that a file lacks."""
+    if profile.low is None:
+        return None
+    return looks_like_time(profile.name, profile.type, profile.low, profile.high)
 
 
 def _group(features: Sequence[tuple[Feature, str]]) -> tuple[str, str] | None:
@@ -145,7 +168,7 @@ def _without(rest: Sequence[Profile], left_out: list[tuple[str, str]], rows: int
 
 
 def _obstacle(profile: Profile, rows: int) -> str | None:  # noqa: PLR0911 (a list of reasons)
-    if looks_like_time(profile.name, profile.type, profile.low, profile.high) is not None:
+    if _unit(profile) is not None:
         return "looks like a time: a model that knows it learns the past by heart"
     if looks_like_weight(profile.name):
         return "named like a weight, which goes into sample_weight or a bag's weights, or like a side of a split"
@@ -153,7 +176,7 @@ def _obstacle(profile: Profile, rows: int) -> str | None:  # noqa: PLR0911 (a li
         return profile.refused
     if profile.reader is None or profile.reader.missing == rows:
         return "no row has a value"
-    if profile.is_constant() and profile.nulls == 0:
+    if profile.is_constant() and profile.reader.missing == 0:
         return "constant: one value in all rows"
     if looks_like_outcome(profile.name):
         return "named like an outcome, which is not known when a row is scored; a label if it is a task's"

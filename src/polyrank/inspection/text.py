@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from .findings import FeatureFacts, Finding, Level, Report
+from .findings import LEVELS, FeatureFacts, Finding, Report
 
 HEADER = ("feature", "kind", "missing", "distinct", "buckets", "expected", "collide", "length", "cut", "alone")
 TEXT_COLUMNS = 2
-LEVELS: tuple[Level, ...] = ("error", "warning", "note")
 
 
 def report_text(report: Report) -> str:
