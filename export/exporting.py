@@ -99,7 +99,7 @@ def export_onnx(
         DataError: `run` is no run directory.
         OutputError: `out` exists or cannot be written.
     """
-    options, out, run = options or ExportOptions(), path("out", out), path("run", run)
+    options, out, run = ExportOptions() if options is None else options, path("out", out), path("run", run)
     instance("options", options, ExportOptions, "ExportOptions(...)")
     options = options if triton is None else dataclasses.replace(options, triton=triton)
     target = resolve_target(options.triton, options.onnxruntime)

@@ -60,7 +60,7 @@ def export_module(
         DataError: rows do not fit the schema, or there are none.
         OutputError: `out` exists or cannot be written.
     """
-    options, out = options or ExportOptions(), path("out", out)
+    options, out = ExportOptions() if options is None else options, path("out", out)
     instance("options", options, ExportOptions, "ExportOptions(...)")
     instance("schema", schema, Schema, "a Schema, such as Schema.load(path)")
     if rows is None:

@@ -75,8 +75,8 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
         OutputError: `out` exists, or a checkpoint of it without `resume`; or it or `cache` cannot be written.
     """
     instance("schema", schema, Schema, "a Schema, such as Schema.load(path)")
-    instance("config", config or TrainConfig(), TrainConfig, "a TrainConfig, such as TrainConfig.load(path)")
-    config, target = config or TrainConfig(), Path(out)
+    config, target = TrainConfig() if config is None else config, Path(out)
+    instance("config", config, TrainConfig, "a TrainConfig, such as TrainConfig.load(path)")
     schema = weighted(schema, config.task_weights)
     older = None if warm_start is None else Path(warm_start)
     with joined() as processes, contextlib.ExitStack() as opened:

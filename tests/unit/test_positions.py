@@ -199,6 +199,11 @@ def test_scores_that_name_the_rank_tell_nothing_of_looks() -> None:
         estimate(SCHEMA, rows.append_column("s", scores), PositionOptions(method="em", score="s"))
 
 
+def test_options_of_another_kind_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^options must be PositionOptions\(\.\.\.\), got dict$"):
+        estimate(SCHEMA, simulated_clicks(0, users=5), {})  # type: ignore[arg-type]
+
+
 def test_a_task_of_a_wrong_type_is_refused() -> None:
     with pytest.raises(ConfigError, match="task must be the name of a task, got 5"):
         PositionOptions(task=5)  # type: ignore[arg-type]

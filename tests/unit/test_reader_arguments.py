@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from polyrank.errors import ConfigError
-from polyrank.export import Bundle, ExportOptions, ServingOptions, check_live, export_onnx
+from polyrank.export import Bundle, ExportOptions, ServingOptions, check_live, export_module, export_onnx
 from polyrank.export.inspecting import inspect
 from polyrank.loop.settings import Loop
 from polyrank.models import TrainedRanker
@@ -50,9 +50,17 @@ def test_what_is_no_text_is_refused(parse: Callable[[Any], Any]) -> None:
         parse(3)
 
 
-def test_options_of_another_kind_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"^options must be ExportOptions\(\.\.\.\), got '1\.24'$"):
-        export_onnx("run", out="bundle", options="1.24")  # type: ignore[arg-type]
+EXPORTS: dict[str, Callable[[Any], object]] = {
+    "run": lambda options: export_onnx("run", out="bundle", options=options),
+    "module": lambda options: export_module(None, None, None, out="bundle", options=options),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("export", EXPORTS)
+@pytest.mark.parametrize(("options", "got"), [("1.24", r"'1\.24'"), ({}, "dict"), (0, "0")])
+def test_options_of_another_kind_are_refused(export: str, options: object, got: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^options must be ExportOptions\(\.\.\.\), got {got}$"):
+        EXPORTS[export](options)
 
 
 @pytest.mark.parametrize(

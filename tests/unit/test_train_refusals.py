@@ -101,6 +101,7 @@ def test_few_steps_are_warned_of(
     [
         ({"schema": "schema.toml"}, r"^schema must be a Schema, such as Schema.load\(path\), got 'schema.toml'$"),
         ({"config": {"epochs": 1}}, r"^config must be a TrainConfig, such as TrainConfig.load\(path\), got dict$"),
+        ({"config": {}}, r"^config must be a TrainConfig, such as TrainConfig.load\(path\), got dict$"),
     ],
 )
 def test_arguments_of_wrong_types_are_refused(

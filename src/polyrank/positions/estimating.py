@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from polyrank.arguments import instance
 from polyrank.errors import DataError
 from polyrank.schema import Schema
 
@@ -32,10 +33,11 @@ def estimate(schema: Schema, rows: "pa.Table", options: PositionOptions | None =
         options: which task, and how.
 
     Raises:
-        ConfigError: an option does not fit the schema.
+        ConfigError: `options` is no `PositionOptions`, or one of them does not fit the schema.
         DataError: a column is missing or holds a wrong value, or rows tell too little.
     """
-    options = options or PositionOptions()
+    options = PositionOptions() if options is None else options
+    instance("options", options, PositionOptions, "PositionOptions(...)")
     wanted = wanted_of(schema, options)
     found, kept = read_rows(schema, rows, wanted, options.max_rank)
     method, used, logs = _estimated(found, kept, rows, wanted, options)

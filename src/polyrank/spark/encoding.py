@@ -46,7 +46,7 @@ def encode(
     from polyrank.train.encoded import RowEncoder
 
     instance("schema", schema, Schema, "a Schema, such as Schema.load(path)")
-    config = config or TrainConfig()
+    config = TrainConfig() if config is None else config
     instance("config", config, TrainConfig, "a TrainConfig, such as TrainConfig.load(path)")
     target, schema = path("out", out).absolute(), schema.resolved()
     columns = RowEncoder(schema, config.validation).columns
