@@ -95,7 +95,7 @@ def test_wrong_usage_is_told_in_one_line(place: Path, capsys: Capture, arguments
     [
         (["movielens", "raw"], "raw holds no MovieLens; expected the files of ml-100k"),
         (["census-income", "absent"], "absent does not exist; give the folder of the files of https://"),
-        (["storefront", "--items", "0"], "items must be in [1, 1000000], got 0"),
+        (["storefront", "--items", "0"], "--items must be an integer in [1, 1000000], got 0"),
         (["storefront", "--schema", "raw"], "cannot write raw: is a directory"),
         (["storefront", "--schema", "/proc/schema.toml"], "cannot write /proc/schema.toml: no such file"),
     ],

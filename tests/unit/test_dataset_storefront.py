@@ -1,5 +1,6 @@
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -169,14 +170,16 @@ def test_set_fits_its_shipped_schema(logs: pa.Table) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"rows": 0}, r"^rows must be in \[1, 2\*\*31\), got 0$"),
-        ({"rows": 2**31}, r"^rows must be in \[1, 2\*\*31\), got 2147483648$"),
-        ({"rows": 1, "users": 0}, r"^users must be in \[1, 1000000\], got 0$"),
-        ({"rows": 1, "items": 1_000_001}, r"^items must be in \[1, 1000000\], got 1000001$"),
-        ({"rows": 1, "seed": -1}, r"^seed must be in \[0, 2\*\*63\), got -1$"),
+        ({"rows": 0}, r"^rows must be an integer in \[1, 2\*\*31\), got 0$"),
+        ({"rows": 2**31}, r"^rows must be an integer in \[1, 2\*\*31\), got 2147483648$"),
+        ({"rows": 1e6}, r"^rows must be an integer in \[1, 2\*\*31\), got 1000000\.0$"),
+        ({"rows": 1, "users": 0}, r"^users must be an integer in \[1, 1000000\], got 0$"),
+        ({"rows": 1, "items": 1_000_001}, r"^items must be an integer in \[1, 1000000\], got 1000001$"),
+        ({"rows": 1, "seed": -1}, r"^seed must be an integer in \[0, 2\*\*63\), got -1$"),
+        ({"rows": 1, "seed": "1"}, r"^seed must be an integer in \[0, 2\*\*63\), got '1'$"),
     ],
 )
-def test_argument_out_of_range_is_named(arguments: dict[str, int], message: str) -> None:
+def test_argument_out_of_range_is_named(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         storefront.batches(**arguments)
 

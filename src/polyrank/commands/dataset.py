@@ -11,6 +11,7 @@ from polyrank.staging import staged_file
 
 from .output import parquet_file, say
 from .progress import RowProgress
+from .wording import options_named
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -78,7 +79,8 @@ def run_storefront(args: argparse.Namespace) -> int:
     from polyrank.train.datasets import storefront
     from polyrank.train.validation import describe
 
-    batches = storefront.batches(args.rows, users=args.users, items=args.items, seed=args.seed)
+    with options_named(rows="--rows", users="--users", items="--items", seed="--seed"):
+        batches = storefront.batches(args.rows, users=args.users, items=args.items, seed=args.seed)
     with _staged_schema(args.schema, "storefront"), staged_file(args.out) as partial:
         outcomes, num_columns = _write_batches(batches, partial, args)
     _report(args, outcomes.num_rows, num_columns)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from polyrank.errors import ConfigError
+from polyrank.arguments import integer
 
 from .best import best_possible
 from .catalog import make_catalog
@@ -58,17 +58,15 @@ def batches(rows: int, *, users: int = 1_000, items: int = 10_000, seed: int = 0
         seed: in [0, 2**63); the same arguments give the same rows.
 
     Raises:
-        ConfigError: an argument is out of its range.
+        ConfigError: an argument is no integer in its range.
     """
-    for name, value, low, high, shown in (
-        ("rows", rows, 1, 2**31 - 1, "[1, 2**31)"),
-        ("users", users, 1, 1_000_000, "[1, 1000000]"),
-        ("items", items, 1, 1_000_000, "[1, 1000000]"),
-        ("seed", seed, 0, 2**63 - 1, "[0, 2**63)"),
-    ):
-        if not low <= value <= high:
-            raise ConfigError(f"{name} must be in {shown}, got {value}")
-    return _batches(rows, users, items, seed)
+    most, most_shown = range(1, 1_000_001), "[1, 1000000]"
+    return _batches(
+        integer("rows", rows, range(1, 2**31), "[1, 2**31)"),
+        integer("users", users, most, most_shown),
+        integer("items", items, most, most_shown),
+        integer("seed", seed, range(2**63), "[0, 2**63)"),
+    )
 
 
 def _batches(rows: int, users: int, items: int, seed: int) -> "Iterator[pa.RecordBatch]":
