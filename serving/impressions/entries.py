@@ -47,12 +47,16 @@ class Backlog:
     """Entries between threads that ask and the one that writes, up to a number of rows.
 
     A short list counts as ten rows, since the features of its user wait too.
+
+    Attributes:
+        is_closed: it takes no more, whatever room there is.
+        wake: set for the thread that writes.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit, self._rows = limit, 0
         self._entries: collections.deque[tuple[int, Entry]] = collections.deque()
-        self._lock, self._is_closed = threading.Lock(), False
+        self._lock, self.is_closed = threading.Lock(), False
         self.wake = threading.Event()
 
     def __len__(self) -> int:
@@ -60,10 +64,10 @@ class Backlog:
         return len(self._entries)
 
     def put(self, entry: Entry, rows: int) -> bool:
-        """Add an entry and return whether there was room for it."""
+        """Add an entry and return whether it was taken: not where it is closed, or full."""
         rows = max(rows, _LEAST_ROWS)
         with self._lock:
-            if self._is_closed or (self._rows + rows > self._limit and self._rows):
+            if self.is_closed or (self._rows + rows > self._limit and self._rows):
                 return False
             self._rows += rows
             self._entries.append((rows, entry))
@@ -75,7 +79,7 @@ class Backlog:
     def close(self) -> None:
         """Take no more."""
         with self._lock:
-            self._is_closed = True
+            self.is_closed = True
         self.wake.set()
 
     def take(self, most: int, rows_at_most: int) -> list[Entry]:

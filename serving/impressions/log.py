@@ -148,13 +148,17 @@ class ImpressionLog(Closing):
             self._tally.drop(rows, str(err))  # a version that went live later: requests go on
             return
         if self._is_closed:
-            self._tally.drop(rows, "the log is closed")
-            self._tally.report()  # no thread of the log does so any more
+            self._drop_late(rows)
             return
         kept = {name: _copied(row[name]) for name in layout.user if name in row}
         places = None if ranks is None else tuple(ranks)
         entry = Entry(layout, kept, items, answer, origin, arm, self._clock(), places)
-        if rows and not self._writer_now().backlog.put(entry, rows):
+        backlog = self._writer_now().backlog
+        if not rows or backlog.put(entry, rows):
+            return
+        if backlog.is_closed:  # by another thread, just now
+            self._drop_late(rows)
+        else:
             self._tally.drop(rows, f"more than {self._limits.queue_rows:,} wait to be written; raise queue_rows")
 
     def flush(self) -> None:
@@ -183,6 +187,10 @@ class ImpressionLog(Closing):
             OSError: the disk is full, or the folder cannot be written.
         """
         return recover(path("folder", folder))
+
+    def _drop_late(self, rows: int) -> None:
+        self._tally.drop(rows, "the log is closed")
+        self._tally.report()  # no thread of the log does so any more
 
     def _begin(self) -> None:
         """Set up what each process has its own of."""

@@ -64,6 +64,19 @@ def test_rows_after_close_are_warned_of(log: ImpressionLog, items: Items, caplog
     assert "3 impressions are lost: the log is closed" in caplog.text
 
 
+def test_rows_shown_while_the_log_is_closed_are_told_so(
+    tmp_path: Path, items: Items, caplog: pytest.LogCaptureFixture
+) -> None:
+    def closing() -> float:
+        log.close()
+        return NOON.timestamp()
+
+    log = ImpressionLog(tmp_path, clock=closing)
+    log.shown(shown.answer(items), user=shown.USER, items=items)
+    assert log.dropped == 3
+    assert [record.getMessage() for record in caplog.records] == ["3 impressions are lost: the log is closed"]
+
+
 @pytest.mark.parametrize("small_disk", ["256k"], indirect=True)
 def test_full_disk_drops_rows_and_keeps_those_before(small_disk: Path, items: Items) -> None:
     with ImpressionLog(small_disk / "log", flush_s=0.01) as log:

@@ -28,7 +28,7 @@ class Recovered:
 
     Attributes:
         files: Parquet files made of it.
-        rows: impressions in these.
+        rows: impressions taken out of journals for them; a file that only lacked its name adds none.
         torn_bytes: bytes of batches that were not whole, and are gone.
     """
 
