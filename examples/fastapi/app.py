@@ -13,10 +13,12 @@
 """
 
 import contextlib
+import math
 import os
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, NamedTuple
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -60,12 +62,56 @@ class Ranked(BaseModel):
     items: list[dict[str, Any]]
 
 
+def variable(name: str, example: str) -> str:
+    """Return what a variable of the environment holds.
+
+    Raises:
+        ConfigError: it is not set, or empty.
+    """
+    value = os.environ.get(name)
+    if not value:
+        raise ConfigError(f"{name} must be set, as in {name}={example}")
+    return value
+
+
+def read_catalog() -> tuple[pa.Table, str]:
+    """Return the rows of the catalogue, and the column that names an item.
+
+    Raises:
+        ConfigError: CATALOG or KEY is missing or wrong.
+    """
+    place, key = variable("CATALOG", "catalog.parquet"), variable("KEY", "sku")
+    try:
+        catalog = pq.read_table(place)
+    except (OSError, pa.ArrowInvalid) as err:
+        raise ConfigError(f"CATALOG must name a Parquet file that can be read, got {place!r}") from err
+    if key not in catalog.column_names:
+        raise ConfigError(f"KEY must be a column of {place}, one of {', '.join(catalog.column_names)}, got {key!r}")
+    return catalog, key
+
+
+def read_timeout_s() -> float:
+    """Return how long a ranking may take, in seconds.
+
+    Raises:
+        ConfigError: TIMEOUT_S is wrong.
+    """
+    text = os.environ.get("TIMEOUT_S", "0.2")
+    try:
+        timeout_s = float(text)
+    except ValueError:
+        timeout_s = math.nan
+    if not 0 < timeout_s < math.inf:
+        raise ConfigError(f"TIMEOUT_S must be seconds above 0, as in TIMEOUT_S=0.2, got {text!r}")
+    return timeout_s
+
+
 @contextlib.asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Connect, encode the catalogue once, and open the log; a process whose server does not answer does not start."""
-    url, timeout_s = os.environ.get("TRITON", "localhost:8000").split(","), float(os.environ.get("TIMEOUT_S", "0.2"))
+    (catalog, key), timeout_s = read_catalog(), read_timeout_s()
+    url = os.environ.get("TRITON", "localhost:8000").split(",")
     async with pr.AsyncRanker(url, os.environ.get("MODEL")) as ranker:
-        catalog, key = pq.read_table(os.environ["CATALOG"]), os.environ["KEY"]
         items, one_item = await ranker.items(catalog, key=key), await ranker.items(catalog[:1], key=key)
         with pr.ImpressionLog(os.environ.get("IMPRESSIONS", "impressions")) as log:
             app.state.service = Service(ranker, items, one_item, log, timeout_s)

@@ -1,8 +1,10 @@
 """The application of examples/fastapi, under a real uvicorn and in front of a real Triton."""
 
+import asyncio
 import contextlib
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -22,12 +24,16 @@ from artefacts.runs import make_run
 from integration.test_pages import free_port
 
 from polyrank.encoder import Encoder
+from polyrank.errors import ConfigError
 from polyrank.export import ServingOptions, export_onnx, publish
 from polyrank.models import TrainedRanker
 from polyrank.models.trained import predict
 from polyrank.serving import Server, serve
 
 pytestmark = pytest.mark.triton
+
+ABSENT = {"TRITON": "127.0.0.1:9", "MODEL": "shop", "CATALOG": "catalog.parquet", "KEY": "sku"}
+"""Settings that are right, of a server that is not there."""
 
 APP = Path(__file__).parents[2] / "examples" / "fastapi"
 KEYS = shown.CATALOG["sku"].to_pylist()
@@ -44,7 +50,9 @@ class Running(NamedTuple):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("fastapi")
+    place = tmp_path_factory.mktemp("fastapi")
+    pq.write_table(shown.CATALOG, place / "catalog.parquet")
+    return place
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +60,6 @@ def running(folder: Path) -> Iterator[Running]:
     rows = [{**shown.USER, **item} for item in shown.CATALOG.to_pylist()]
     ranker = make_run(folder / "run", shown.SCHEMA, sample=Encoder(shown.SCHEMA).encode(rows * 50))
     publish(export_onnx(folder / "run", out=folder / "bundle"), folder / "models", options=ServingOptions(warm_up=(1,)))
-    pq.write_table(shown.CATALOG, folder / "catalog.parquet")
     with serve(folder / "models") as server:
         yield from application(folder, server, ranker)
 
@@ -167,12 +174,48 @@ def test_what_was_shown_is_in_the_log_when_the_process_ends(running: Running, fo
 
 def test_process_without_a_server_does_not_start(folder: Path) -> None:
     command = [sys.executable, "-m", "uvicorn", "app:app", "--app-dir", str(APP), "--port", str(free_port())]
-    settings = {"TRITON": "127.0.0.1:9", "MODEL": "shop", "CATALOG": "catalog.parquet", "KEY": "sku"}
     done = subprocess.run(
-        command, cwd=folder, env=os.environ | settings, capture_output=True, text=True, check=False, timeout=60
+        command, cwd=folder, env=os.environ | ABSENT, capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 3
     assert "shop at 127.0.0.1:9: no server answers" in done.stderr
+
+
+VARIABLES: dict[str, tuple[str, str, str]] = {
+    "no catalogue": ("CATALOG", "", "CATALOG must be set, as in CATALOG=catalog.parquet"),
+    "no such file": (
+        "CATALOG",
+        "none.parquet",
+        "CATALOG must name a Parquet file that can be read, got 'none'",
+    ),
+    "no key": ("KEY", "", "KEY must be set, as in KEY=sku"),
+    "no such column": (
+        "KEY",
+        "id",
+        "KEY must be a column of catalog.parquet, one of item, price, sku, more, got 'id'",
+    ),
+    "no seconds": ("TIMEOUT_S", "soon", "TIMEOUT_S must be seconds above 0, as in TIMEOUT_S=0.2, got 'soon'"),
+    "no time": ("TIMEOUT_S", "0", "TIMEOUT_S must be seconds above 0, as in TIMEOUT_S=0.2, got '0'"),
+}
+
+
+@pytest.mark.parametrize(("name", "value", "message"), VARIABLES.values(), ids=VARIABLES)
+def test_variable_that_is_missing_or_wrong_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
+) -> None:
+    monkeypatch.chdir(folder)
+    for each, held in {**ABSENT, name: value}.items():
+        monkeypatch.setenv(each, held)
+    with pytest.raises(ConfigError) as caught:
+        asyncio.run(start_and_end())
+    assert str(caught.value) == message
+
+
+async def start_and_end() -> None:
+    """Start the application in this process, and end it."""
+    app = runpy.run_path(str(APP / "app.py"))
+    async with app["lifespan"](app["app"]):
+        pass
 
 
 def test_health_names_what_answers(running: Running) -> None:
