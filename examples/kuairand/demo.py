@@ -118,10 +118,18 @@ def run_all(out: Path, rows: int | None) -> int:
         found.save(out / "evaluation.json")
     with step("report"):
         write_report([run.path, bundle.path, small.path, out / "evaluation.json"], out / "report.html")
-    print(f"\nThe server has stopped. Start it again: .venv/bin/polyrank serve {repository}")
-    print(f"See what it ranks, in a browser: .venv/bin/polyrank demo --web --folder {out}")
+    print(f"\nThe server has stopped. Start it again: {command()} serve {repository}")
+    print(f"See what it ranks, in a browser: {command()} demo --web --folder {out}")
     print(f"How good it is, for whom, and why to trust it: {out / 'report.html'}")
     return 0 if ok else 1
+
+
+def command() -> str:
+    """Return what calls the polyrank of this Python from the current folder."""
+    here, script = Path.cwd(), Path(sys.executable).with_name("polyrank")
+    if not script.exists():
+        return f"{sys.executable} -m polyrank"
+    return str(script.relative_to(here) if script.is_relative_to(here) else script)
 
 
 def compare(ranker: pr.Ranker, schema: pr.Schema, logs: "pa.Table", run: pr.Run, config: pr.TrainConfig) -> bool:

@@ -45,10 +45,13 @@ class Rivals:
     loser: Done
 
 
-def start(out: Path) -> "subprocess.Popen[str]":
+def start(out: Path, *, folder: Path | None = None) -> "subprocess.Popen[str]":
+    """Start a demo in a folder."""
     command = [sys.executable, str(DEMO), "--rows", ROWS, "--out", str(out)]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("POLYRANK_TEST")}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def finish(process: "subprocess.Popen[str]") -> Done:
@@ -63,7 +66,8 @@ def rivals(tmp_path_factory: pytest.TempPathFactory) -> Rivals:
     (place / "mine.txt").write_text("kept")
     (place / "run").mkdir()
     (place / "run" / "old").write_text("replaced")
-    winner, loser = sorted(map(finish, [start(place), start(place)]), key=lambda done: done.code)
+    both = [start(place, folder=place.parent) for _ in range(2)]
+    winner, loser = sorted(map(finish, both), key=lambda done: done.code)
     return Rivals(place, winner, loser)
 
 
@@ -105,6 +109,12 @@ def test_demo_ends_by_naming_its_report(rivals: Rivals) -> None:
     report = rivals.place / "report.html"
     assert rivals.winner.out.splitlines()[-1].endswith(f": {report}")
     assert "kuairand" in report.read_text()
+
+
+def test_demo_names_commands_that_can_be_called(rivals: Rivals) -> None:
+    named = re.findall(r": (\S+) (?:serve|demo --web) ", rivals.winner.out)
+    assert len(named) == 2
+    assert all((rivals.place.parent / each).is_file() for each in named)
 
 
 @pytest.fixture(scope="module")
