@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from polyrank import impressions
 from polyrank.schema import Schema
 from polyrank.train.datasets import storefront
 from polyrank.train.datasets.shipped import schema_text
@@ -19,27 +20,29 @@ def bytes_a_row() -> float:
     """Write rows as Parquet, in ZSTD, with everything that an impression has; return the bytes of each."""
     features = Schema.from_toml(schema_text("storefront")).feature_columns
     table, random = storefront.simulate(ROWS), np.random.default_rng(0)
-    columns = {name: table[name] for name in features} | _ours(table, random)
+    ours = pa.table(_own_values(table, random), schema=pa.schema(impressions.own_fields()))
+    whole = {name: table[name] for name in features} | {name: ours[name] for name in ours.column_names}
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "impressions.parquet")
-        pq.write_table(pa.table(columns), file, compression="zstd")
+        pq.write_table(pa.table(whole), file, compression="zstd")
         return file.stat().st_size / ROWS
 
 
-def _ours(table: pa.Table, random: np.random.Generator) -> dict[str, object]:
+def _own_values(table: pa.Table, random: np.random.Generator) -> dict[str, object]:
+    """Return what the log's own columns hold; a table of `own_fields` asks for all of them."""
     requests = np.array([random.bytes(16).hex() for _ in range(ROWS // SHOWN)])
     scores = random.random((ROWS, len(TASKS)), np.float32)
     weights = np.ones((ROWS, len(TASKS)), np.float32)
     return {
-        "request_id": np.repeat(requests, SHOWN),
-        "shown_at": pa.array(table["time_s"].to_numpy() * 1_000_000, pa.timestamp("us", "UTC")),
-        "model": pa.repeat("storefront", ROWS),
-        "version": pa.repeat("7", ROWS),
-        "arm": pa.nulls(ROWS, pa.string()),
-        "rank": np.tile(np.arange(1, SHOWN + 1, dtype=np.int32), ROWS // SHOWN),
-        "rank_score": scores.sum(1),
-        "scores": _maps(scores),
-        "task_weights": _maps(weights),
+        impressions.REQUEST_ID: np.repeat(requests, SHOWN),
+        impressions.SHOWN_AT: table["time_s"].to_numpy() * 1_000_000,
+        impressions.MODEL: pa.repeat("storefront", ROWS),
+        impressions.VERSION: pa.repeat("7", ROWS),
+        impressions.ARM: pa.nulls(ROWS, pa.string()),
+        impressions.RANK: np.tile(np.arange(1, SHOWN + 1, dtype=np.int32), ROWS // SHOWN),
+        impressions.RANK_SCORE: scores.sum(1),
+        impressions.SCORES: _maps(scores),
+        impressions.TASK_WEIGHTS: _maps(weights),
     }
 
 
