@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from artefacts.killed import Job, run_jobs
+from artefacts.killed_steps import KILLED
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2 as pb
 
@@ -42,7 +43,7 @@ def count_steps(verb: str, source: Path, places: Path, *, exported: Path, before
 def kill(jobs: Sequence[Job], *, exported: Path) -> None:
     """Kill each job at its step; one that took fewer steps this time, as in another order of files, may end before."""
     ends = zip(jobs, run_jobs(jobs, exported=exported), strict=True)
-    assert [end for job, end in ends if not -1 <= end < job["step"]] == []
+    assert [end for job, end in ends if not KILLED <= end < job["step"]] == []
 
 
 def versions(repository: Path) -> list[str]:

@@ -149,6 +149,12 @@ def test_export_survives_a_kill_at_every_step(toy_run: Path, toy_bundle: Path, t
     check_export(toy_run, toy_bundle, tmp_path, None)
 
 
+def test_job_that_fails_is_not_taken_for_a_kill(toy_bundle: Path, tmp_path: Path) -> None:
+    job = Job(verb="rollback", source=str(toy_bundle), place=str(tmp_path / "none"), step=0)
+    with pytest.raises(AssertionError, match="failed"):
+        run_jobs([job], exported=toy_bundle)
+
+
 def test_leftovers_of_a_killed_export_are_swept(toy_run: Path, tmp_path: Path) -> None:
     (tmp_path / ".bundle.18a0000000000000.abcdefgh.partial").mkdir()
     (tmp_path / ".bundle.18a0000000000000.abcdefgh.partial" / "model.onnx").write_bytes(b"half")
