@@ -43,15 +43,6 @@ def encoded_rows_are_kept_apart(tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield
 
 
-@pytest.fixture(autouse=True)
-def quiet_commands_leave_the_log_as_it_is() -> Iterator[None]:
-    """Set the log's level back, which a command run with `--quiet` raises for the whole process."""
-    log = logging.getLogger("polyrank")
-    level = log.level
-    yield
-    log.setLevel(level)
-
-
 @pytest.fixture(scope="session")
 def toy_schema() -> Schema:
     return Schema.from_toml(TOY_TOML)

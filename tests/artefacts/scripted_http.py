@@ -192,7 +192,10 @@ class ScriptedHttp:
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         body = bytearray(rest)
         while len(body) < int(headers["content-length"]):
-            body += connection.recv(1 << 20)
+            more = connection.recv(1 << 20)
+            if not more:
+                return None
+            body += more
         verb, path, _ = first.split(" ")
         request = Request(number, len(self.inferences), verb, path, headers, bytes(body))
         with self._lock:
