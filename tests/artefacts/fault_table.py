@@ -6,9 +6,13 @@ from typing import Any, Protocol
 
 PROPERTY = "fault"
 """Of a report: the pair of the fault and what was promised."""
-HEADER = ("fault", "promise", "rounds", "broke")
+STRUCK = "struck"
+"""Of a report: whether the fault happened in this round; a round without it is one in which it is certain."""
+HEADER = ("fault", "promise", "rounds", "struck", "broke")
 DONE, SKIPPED, BROKE = 0, 1, 2
 """How a phase of a round ended; of several the highest counts."""
+MANY = 6
+"""So many rounds in which a fault could have struck, and did not, tell nothing of it."""
 _ENDS = {"passed": DONE, "skipped": SKIPPED, "failed": BROKE}
 
 
@@ -34,39 +38,75 @@ class Count:
 
     Attributes:
         ends: of each round, by its name.
+        spared: names of rounds in which the fault did not happen.
         reason: why rounds were skipped; empty when none was.
     """
 
     ends: dict[str, int] = dataclasses.field(default_factory=dict)
+    spared: set[str] = dataclasses.field(default_factory=set)
     reason: str = ""
 
     def add(self, report: Report) -> None:
         """Take one phase in."""
         self.ends[report.nodeid] = max(self.ends.get(report.nodeid, DONE), _ENDS[report.outcome])
+        if dict(report.user_properties).get(STRUCK) is False:
+            self.spared.add(report.nodeid)
         if report.outcome == "skipped":
             self.reason = str(report.longrepr[-1]).removeprefix("Skipped: ")
 
     @property
-    def cells(self) -> tuple[str, str]:
-        """How many rounds were run, and how many of them broke; the reason where none was run."""
-        ends = list(self.ends.values())
-        run = len(ends) - ends.count(SKIPPED)
-        return (str(run), str(ends.count(BROKE))) if run else ("0", f"skipped: {self.reason}")
+    def rounds(self) -> int:
+        """How many were not skipped."""
+        return sum(end != SKIPPED for end in self.ends.values())
+
+    @property
+    def struck(self) -> int:
+        """In how many of them the fault happened."""
+        return self.rounds - len(self.spared)
+
+    @property
+    def broke(self) -> int:
+        """How many of them broke."""
+        return list(self.ends.values()).count(BROKE)
+
+    @property
+    def cells(self) -> tuple[str, str, str]:
+        """These numbers; the reason where no round was run."""
+        return str(self.rounds), str(self.struck), str(self.broke) if self.rounds else f"skipped: {self.reason}"
 
 
-def table(reports: Iterable[Report]) -> list[str]:
+Counts = dict[tuple[str, str], Count]
+"""By fault and promise."""
+
+
+def counted(reports: Iterable[Report]) -> Counts:
+    """Count rounds; one whose process died has a report with nothing but its name, and other rounds say of what."""
+    known = list(reports)
+    faults = {_test(report): value for report in known for name, value in report.user_properties if name == PROPERTY}
+    counts: Counts = {}
+    for report in known:
+        if _test(report) in faults:
+            fault, promise = faults[_test(report)]
+            counts.setdefault((fault, promise), Count()).add(report)
+    return counts
+
+
+def idle(counts: Counts) -> list[str]:
+    """Return the faults that struck in none of many rounds."""
+    return [fault for (fault, _), count in sorted(counts.items()) if count.rounds >= MANY and count.struck == 0]
+
+
+def table(counts: Counts) -> list[str]:
     """Return the lines of the table: a header, then a line for each fault and promise, and the sums."""
-    counts: dict[tuple[str, str], Count] = {}
-    for report in reports:
-        for name, value in report.user_properties:
-            if name == PROPERTY:
-                counts.setdefault((str(value[0]), str(value[1])), Count()).add(report)
     rows = [(*named, *count.cells) for named, count in sorted(counts.items())]
-    ends = [end for count in counts.values() for end in count.ends.values()]
-    sums = ("all", "", str(len(ends) - ends.count(SKIPPED)), str(ends.count(BROKE)))
-    return _aligned([HEADER, *rows, sums]) if rows else []
+    sums = [str(sum(getattr(count, name) for count in counts.values())) for name in HEADER[2:]]
+    return _aligned([HEADER, *rows, ("all", "", *sums)]) if rows else []
+
+
+def _test(report: Report) -> str:
+    return report.nodeid.partition("[")[0]
 
 
 def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
-    first, second, third = (max(len(row[column]) for row in rows) for column in range(3))
-    return [f"{row[0]:<{first}}  {row[1]:<{second}}  {row[2]:>{third}}  {row[3]}" for row in rows]
+    first, second, third, fourth = (max(len(row[column]) for row in rows) for column in range(4))
+    return [f"{row[0]:<{first}}  {row[1]:<{second}}  {row[2]:>{third}}  {row[3]:>{fourth}}  {row[4]}" for row in rows]

@@ -33,9 +33,11 @@ class FaultyNetwork:
         """Give the port of the proxy, until the block ends; what is open then stays so until one side closes it."""
         with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
             threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
-            yield int(listener.getsockname()[1])
-            with suppress(OSError):
-                listener.shutdown(socket.SHUT_RDWR)
+            try:
+                yield int(listener.getsockname()[1])
+            finally:
+                with suppress(OSError):
+                    listener.shutdown(socket.SHUT_RDWR)
 
     def _accept(self, listener: socket.socket) -> None:
         with suppress(OSError):

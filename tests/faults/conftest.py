@@ -1,16 +1,18 @@
 """Rounds of faults: how many there are, what each draws its chances from, and the table at the end.
 
-A test is marked `faults(fault=..., promise=..., rounds=...)` and takes `chance`; it runs once for each round.
+A test is marked `faults(fault=..., promise=..., rounds=...)` and takes `chance`; it runs once for each round. One whose
+fault may not happen in a round tells `strikes` whether it did; a fault that never does fails the run.
 POLYRANK_FAULT_ROUNDS says how many kills there are, 200 if it is not set; rounds of all faults grow and shrink with it.
 POLYRANK_FAULT_SEED draws other chances.
 """
 
 import os
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from artefacts.fault_table import PROPERTY, table
+from artefacts.fault_table import PROPERTY, STRUCK, Counts, counted, idle, table
 
 KILLS = 200
 """How many rounds all marks of kills have together."""
@@ -30,12 +32,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.user_properties.append((PROPERTY, (mark.kwargs["fault"], mark.kwargs["promise"])))
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")  # which workers of xdist do not have
+    if reporter is not None and session.exitstatus == pytest.ExitCode.OK and idle(counts_of(reporter)):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    found = [report for reports in terminalreporter.stats.values() for report in reports]
-    lines = table(report for report in found if isinstance(report, pytest.TestReport))
-    if lines:
+    counts = counts_of(terminalreporter)
+    if counts:
         terminalreporter.section("faults")
-        terminalreporter.write_line("\n".join(lines))
+        terminalreporter.write_line("\n".join(table(counts)))
+    for fault in idle(counts):
+        terminalreporter.write_line(f"error: {fault}: it struck in no round; make it likelier")
+
+
+def counts_of(reporter: Any) -> Counts:
+    found = [report for reports in reporter.stats.values() for report in reports]
+    return counted(report for report in found if isinstance(report, pytest.TestReport))
 
 
 @pytest.fixture
@@ -43,3 +57,9 @@ def chance(number: int, request: pytest.FixtureRequest) -> random.Random:
     """What a round draws from: the same in each run, and another one for each test and round."""
     test = request.node.originalname
     return random.Random(f"{os.environ.get('POLYRANK_FAULT_SEED', '0')} {test} {number}")
+
+
+@pytest.fixture
+def strikes(request: pytest.FixtureRequest) -> Callable[[bool], None]:
+    """What a round tells, where chance decides whether its fault happens, once it knows."""
+    return lambda happened: request.node.user_properties.append((STRUCK, happened))

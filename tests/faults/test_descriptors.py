@@ -2,11 +2,12 @@
 
 import random
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from artefacts.killed_repositories import assert_whole, versions
+from artefacts.killed_repositories import assert_no_leftovers, assert_whole, versions
 from artefacts.refused import refused
 from artefacts.trainings import TRAIN, filled, weights
 
@@ -23,22 +24,31 @@ def limited(chance: random.Random, *arguments: str) -> list[str]:
 
 
 @pytest.mark.faults(fault="few open files: a training", promise="a whole run, or one line and no run", rounds=8)
-def test_training_with_few_open_files(chance: random.Random, tmp_path: Path) -> None:
+def test_training_with_few_open_files(chance: random.Random, strikes: Callable[[bool], None], tmp_path: Path) -> None:
     line = refused(limited(chance, *TRAIN, "run"), filled(tmp_path))
+    strikes(line is not None)
+    assert_no_leftovers(tmp_path)
     assert (tmp_path / "run").exists() == (line is None)
     assert line is not None or len(weights(tmp_path / "run")) > 0
 
 
 @pytest.mark.faults(fault="few open files: a publish", promise="a whole version, or one line and none", rounds=8)
-def test_publish_with_few_open_files(chance: random.Random, toy_bundle: Path, tmp_path: Path) -> None:
+def test_publish_with_few_open_files(
+    chance: random.Random, strikes: Callable[[bool], None], toy_bundle: Path, tmp_path: Path
+) -> None:
     line = refused(limited(chance, "publish", str(toy_bundle), "models"), tmp_path)
+    strikes(line is not None)
+    assert_no_leftovers(tmp_path)
     assert versions(tmp_path / "models") == (["1"] if line is None else [])
     assert_whole(tmp_path / "models", Bundle.load(toy_bundle))
 
 
 @pytest.mark.faults(fault="few open files: a scoring", promise="all scores, or one line and no file", rounds=8)
-def test_scoring_with_few_open_files(chance: random.Random, toy_bundle: Path, served: Path, tmp_path: Path) -> None:
+def test_scoring_with_few_open_files(
+    chance: random.Random, strikes: Callable[[bool], None], toy_bundle: Path, served: Path, tmp_path: Path
+) -> None:
     words = ["score", str(toy_bundle), str(served / "rows.parquet"), "--out", "scored.parquet"]
     line = refused(limited(chance, *words), tmp_path)
-    assert (tmp_path / "scored.parquet").exists() == (line is None)
+    strikes(line is not None)
+    assert [path.name for path in tmp_path.iterdir()] == ([] if line else ["scored.parquet"])
     assert line is not None or pq.read_metadata(tmp_path / "scored.parquet").num_rows == 300

@@ -1,12 +1,15 @@
 """Disks that are full at a random byte, and disks that take nothing."""
 
 import random
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from artefacts import shown, small_disks
 from artefacts.killed_repositories import assert_whole, versions
-from artefacts.refused import refusal
+from artefacts.refused import refusal, refused
 from artefacts.trainings import CONFIG
 from toy import toy_table
 
@@ -33,12 +36,15 @@ def names(folder: Path) -> set[str]:
 @pytest.mark.faults(
     fault="full disk: a training", promise="a whole run, or one line and nothing half-written; resumes", rounds=12
 )
-def test_training_on_a_full_disk(chance: random.Random, toy_schema: Schema, tmp_path: Path) -> None:
+def test_training_on_a_full_disk(
+    chance: random.Random, strikes: Callable[[bool], None], toy_schema: Schema, tmp_path: Path
+) -> None:
     (tmp_path / "train.toml").write_text(CONFIG)
     config = TrainConfig.load(tmp_path / "train.toml")
     with small_disks.mounted(tmp_path / "disk", size(chance, 900)) as disk:
         place = disk / "run"
         line = refusal(lambda: fit(toy_schema, toy_table(500), out=place, config=config, progress=False))
+        strikes(line is not None)
         assert names(disk) <= {"run.checkpoint"} if line else names(disk) == {"run"}
         if line:
             assert line.startswith(f"cannot write {place}: ")
@@ -50,10 +56,13 @@ def test_training_on_a_full_disk(chance: random.Random, toy_schema: Schema, tmp_
 @pytest.mark.faults(
     fault="full disk: an export", promise="a whole bundle, or one line and nothing half-written", rounds=6
 )
-def test_export_on_a_full_disk(chance: random.Random, toy_run: Path, tmp_path: Path) -> None:
+def test_export_on_a_full_disk(
+    chance: random.Random, strikes: Callable[[bool], None], toy_run: Path, tmp_path: Path
+) -> None:
     with small_disks.mounted(tmp_path / "disk", size(chance, 500)) as disk:
         place = disk / "bundle"
         line = refusal(lambda: export_onnx(toy_run, out=place, options=ROWS_ONLY))
+        strikes(line is not None)
         assert names(disk) == (set() if line else {"bundle"})
         if line is None:
             check_golden(Bundle.load(place), place / "model.onnx")
@@ -62,13 +71,16 @@ def test_export_on_a_full_disk(chance: random.Random, toy_run: Path, tmp_path: P
 @pytest.mark.faults(
     fault="full disk: a publish", promise="one line, and all versions whole; with room it succeeds", rounds=20
 )
-def test_publish_on_a_full_disk(chance: random.Random, toy_bundle: Path, tmp_path: Path) -> None:
+def test_publish_on_a_full_disk(
+    chance: random.Random, strikes: Callable[[bool], None], toy_bundle: Path, tmp_path: Path
+) -> None:
     with small_disks.mounted(tmp_path / "disk", ROOM) as disk:
         models = disk / "models"
         publish(toy_bundle, models, options=WITHOUT_PROBE)
         ballast = disk / "ballast"
         ballast.write_bytes(bytes(max(0, small_disks.free(disk) - 4096 * chance.randint(0, 100))))
         line = refusal(lambda: publish(toy_bundle, models, options=WITHOUT_PROBE))
+        strikes(line is not None)
         assert_whole(models, Bundle.load(toy_bundle))
         assert versions(models) == (["1"] if line else ["1", "2"])
         ballast.unlink()
@@ -76,12 +88,24 @@ def test_publish_on_a_full_disk(chance: random.Random, toy_bundle: Path, tmp_pat
         assert names(disk) == {"models"}
 
 
+@pytest.mark.faults(fault="full disk: a scoring", promise="all scores, or one line and no file", rounds=6)
+def test_scoring_on_a_full_disk(
+    chance: random.Random, strikes: Callable[[bool], None], toy_bundle: Path, served: Path, tmp_path: Path
+) -> None:
+    with small_disks.mounted(tmp_path / "disk", size(chance, 40)) as disk:
+        words = ["score", str(toy_bundle), str(served / "rows.parquet"), "--out", str(disk / "scored.parquet")]
+        line = refused([sys.executable, "-m", "polyrank", *words], tmp_path)
+        strikes(line is not None)
+        assert names(disk) == (set() if line else {"scored.parquet"})
+        assert line is not None or pq.read_metadata(disk / "scored.parquet").num_rows == 300
+
+
 @pytest.mark.faults(
     fault="full disk: a log of impressions",
     promise="each row is written once, or counted as dropped; with room it goes on",
     rounds=20,
 )
-def test_log_on_a_full_disk(chance: random.Random, tmp_path: Path) -> None:
+def test_log_on_a_full_disk(chance: random.Random, strikes: Callable[[bool], None], tmp_path: Path) -> None:
     items, lists = shown.items(), 200
     fills, empties = sorted(chance.sample(range(lists), 2))
     with small_disks.mounted(tmp_path / "disk", "512k") as disk:
@@ -96,6 +120,7 @@ def test_log_on_a_full_disk(chance: random.Random, tmp_path: Path) -> None:
                     ballast.unlink()
                 log.shown(shown.answer(items, request_id=str(number)), user=shown.USER, items=items)
         found = shown.rows(disk / "log")
+    strikes(log.dropped > 0)
     assert found.num_rows == log.written == 3 * lists - log.dropped
     assert len(set(zip(found["request_id"].to_pylist(), found["sku"].to_pylist(), strict=True))) == found.num_rows
 

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from artefacts.killed import Job, killed_work
 from artefacts.killed_repositories import assert_no_leftovers, assert_whole, versions
+from artefacts.killed_steps import KILLED
 from artefacts.served import Scores, load_scores
 
 from polyrank.export import Bundle, ServingOptions, publish
@@ -41,7 +42,7 @@ def test_killed_export_leaves_no_half_bundle(
 ) -> None:
     place = tmp_path / "bundle"
     job = Job(verb="export", source=str(toy_run), place=str(place), step=chance.randint(1, export_steps))
-    assert work(job) == -1
+    assert work(job) == KILLED
     assert not place.exists()  # the last step is the rename that makes the bundle
     assert work(job | {"step": 0}) > 0
     check_golden(Bundle.load(place), place / "model.onnx")
@@ -83,23 +84,36 @@ def asked(served: Path) -> tuple[pa.Table, Scores]:
     return pq.read_table(served / "rows.parquet")[:50], load_scores(served / "scores.npz")
 
 
+@pytest.fixture
+def kill_a_change(
+    chance: random.Random, work: Work, change_steps: dict[str, int], toy_bundle: Path
+) -> Callable[[Path], bool]:
+    """Give what kills a change of a repository at a random step, and says whether it came to that."""
+
+    def kill(repository: Path) -> bool:
+        verb = chance.choice(CHANGES) if len(versions(repository)) > 1 else "publish"
+        step = chance.randint(1, change_steps[verb])
+        end = work(Job(verb=verb, source=str(toy_bundle), place=str(repository), step=step))
+        assert KILLED <= end < step  # of a change that takes fewer steps than before, it is the end
+        return end == KILLED
+
+    return kill
+
+
 @pytest.mark.faults(
     fault="SIGKILL of a publish or a rollback",
     promise="all versions whole, and the server answers as before, also once it reloads",
     rounds=45,
 )
 def test_killed_publish_leaves_what_is_served(
-    chance: random.Random,
-    work: Work,
-    change_steps: dict[str, int],
+    kill_a_change: Callable[[Path], bool],
+    strikes: Callable[[bool], None],
     toy_bundle: Path,
     server: tuple[Server, Path],
     asked: tuple[pa.Table, Scores],
 ) -> None:
     running, repository = server
-    verb = chance.choice(CHANGES) if len(versions(repository)) > 1 else "publish"
-    step = chance.randint(1, change_steps[verb])
-    work(Job(verb=verb, source=str(toy_bundle), place=str(repository), step=step))
+    strikes(kill_a_change(repository))
     assert_whole(repository, Bundle.load(toy_bundle))
     rows, expected = asked
     with ModelControl(running.url) as control, Ranker(running.url, "toy") as ranker:

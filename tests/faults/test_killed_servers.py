@@ -45,9 +45,9 @@ def expected(served: Path) -> NDArray[np.float32]:
 
 
 def goes_on(seen: Seen) -> bool:
-    """Say whether further calls are answered, which is so when two clients have had three more each."""
-    answered = len(seen.scores)
-    return wait_until(lambda: len(seen.scores) >= answered + 6, 60.0)
+    """Say whether further calls are answered, which is so when each client has had three more."""
+    before = list(seen.answered)
+    return wait_until(lambda: all(now >= then + 3 for now, then in zip(seen.answered, before, strict=True)), 60.0)
 
 
 def assert_right(seen: Seen, expected: NDArray[np.float32]) -> None:

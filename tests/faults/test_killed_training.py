@@ -1,7 +1,9 @@
 """A training killed at random moments ends as one that nothing interrupts."""
 
 import random
+import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,13 +22,15 @@ def unkilled(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, float]:
     fault="SIGKILL of a training", promise="resumed, its weights are bit for bit those of one never killed", rounds=25
 )
 def test_killed_training_resumes_to_the_same_weights(
-    chance: random.Random, unkilled: tuple[bytes, float], tmp_path: Path
+    chance: random.Random, strikes: Callable[[bool], None], unkilled: tuple[bytes, float], tmp_path: Path
 ) -> None:
     expected, seconds = unkilled
     with start(filled(tmp_path), "run") as process:
         # Most of the time goes to imports, so most kills come late.
         time.sleep(chance.triangular(0.0, seconds, seconds))
         process.kill()
+    assert process.returncode in (0, -signal.SIGKILL)
+    strikes(process.returncode != 0)
     if not (tmp_path / "run").exists():
         finish(tmp_path, "run", "--resume")
     assert weights(tmp_path / "run") == expected

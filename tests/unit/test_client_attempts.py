@@ -76,6 +76,17 @@ def test_model_that_was_never_served_is_final(score: Score) -> None:
 
 
 @both_ways
+def test_no_deadline_is_told_by_a_clock_that_can_be_set(score: Score, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unset() -> float:
+        raise AssertionError("the time of day was asked for")
+
+    server = ScriptedHttp(infer=lambda request: refusal("503 Service Unavailable") if request.number < 2 else None)
+    with server.listening() as url, monkeypatch.context() as patch:
+        patch.setattr(time, "time", unset)
+        assert len(score([url])) == 3
+
+
+@both_ways
 def test_attempts_end_at_the_deadline(score: Score) -> None:
     server = ScriptedHttp(infer=lambda _request: refusal("503 Service Unavailable"))
     options = ClientOptions(attempts=1000, backoff_s=0.05, backoff_limit_s=0.05)
