@@ -225,7 +225,7 @@ REFUSED: dict[str, tuple[list[str], list[str], str]] = {
 @pytest.mark.parametrize(("dropped", "options", "message"), REFUSED.values(), ids=REFUSED)
 def test_label_that_is_none_is_refused(capsys: Capture, dropped: list[str], options: list[str], message: str) -> None:
     pq.write_table(logs().drop_columns(dropped), "logs.parquet")
-    assert main(["schema", "infer", "logs.parquet", *options]) == 1
+    assert main(["--quiet", "schema", "infer", "logs.parquet", *options]) == 1
     assert capsys.readouterr().err == f"polyrank: {message}\n"
 
 
@@ -240,7 +240,7 @@ WITHOUT_VALUES: dict[str, tuple[Any, str]] = {
 @pytest.mark.parametrize(("values", "message"), WITHOUT_VALUES.values(), ids=WITHOUT_VALUES)
 def test_label_without_a_number_is_refused(capsys: Capture, values: Any, message: str) -> None:
     pq.write_table(logs(spend=values), "logs.parquet")
-    assert main(["schema", "infer", "logs.parquet", "--label", "spend"]) == 1
+    assert main(["--quiet", "schema", "infer", "logs.parquet", "--label", "spend"]) == 1
     told = capsys.readouterr().err
     assert told.startswith(f"polyrank: {message}")
     assert told.count("\n") == 1

@@ -175,7 +175,7 @@ def test_label_that_a_file_lacks_is_refused_with_its_name(capsys: Capture) -> No
     for day in "1x":
         table = rows().append_column("stars", pa.array([1.0, 2.0] * (ROWS // 2)))
         pq.write_table(table, f"logs/day={day}/part.parquet")
-    assert main(["schema", "infer", "logs", "--label", "stars"]) == 1
+    assert main(["--quiet", "schema", "infer", "logs", "--label", "stars"]) == 1
     assert capsys.readouterr().err == (
         "polyrank: label 'stars' cannot be learned: logs/day=2/part.parquet lacks it; "
         "correct the data, or name another\n"
