@@ -186,7 +186,7 @@ VARIABLES: dict[str, tuple[str, str, str]] = {
     "no such file": (
         "CATALOG",
         "none.parquet",
-        "CATALOG must name a Parquet file that can be read, got 'none'",
+        "CATALOG must name a Parquet file that can be read, got 'none.parquet'",
     ),
     "no key": ("KEY", "", "KEY must be set, as in KEY=sku"),
     "no such column": (

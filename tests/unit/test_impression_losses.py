@@ -68,12 +68,12 @@ def test_rows_shown_while_the_log_is_closed_are_told_so(
     tmp_path: Path, items: Items, caplog: pytest.LogCaptureFixture
 ) -> None:
     def closing() -> float:
-        log.close()
+        closed.close()
         return NOON.timestamp()
 
-    log = ImpressionLog(tmp_path, clock=closing)
-    log.shown(shown.answer(items), user=shown.USER, items=items)
-    assert log.dropped == 3
+    closed = ImpressionLog(tmp_path, clock=closing)
+    closed.shown(shown.answer(items), user=shown.USER, items=items)
+    assert closed.dropped == 3
     assert [record.getMessage() for record in caplog.records] == ["3 impressions are lost: the log is closed"]
 
 

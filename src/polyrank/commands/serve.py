@@ -102,10 +102,8 @@ def run(args: argparse.Namespace) -> int:
     if args.print_docker or args.write_deploy is not None:
         return _deploy(args)
     show_progress()
-    with until_stopped(), _start(args) as server:
-        say(_summary(server))
-        server.wait()
-        raise ServerUnavailableError(f"the server ended by itself: {server.failure()}")
+    with until_stopped():
+        _serve(args)
     return 0
 
 
@@ -131,10 +129,13 @@ def _refuse_dropped(args: argparse.Namespace) -> None:
             args.parser.error(f"argument {option}: not allowed with --write-deploy; leave it out, and change the files")
 
 
-def _start(args: argparse.Namespace) -> "Server":
+def _serve(args: argparse.Namespace) -> None:
     from polyrank.serving.server import serve
 
-    return serve(args.repository, models=args.model, config=_config(args))
+    with serve(args.repository, models=args.model, config=_config(args)) as server:
+        say(_summary(server))
+        server.wait()
+        raise ServerUnavailableError(f"the server ended by itself: {server.failure()}")
 
 
 def _config(args: argparse.Namespace) -> "ServerConfig":
