@@ -108,6 +108,11 @@ def check_journal(journal: Path, folder: Path, content: bytes) -> None:
         recover(folder)
 
 
+def test_journal_with_a_name_that_is_no_text_is_left(journal: Path, tmp_path: Path) -> None:
+    check_journal(journal, tmp_path / "log", journal.read_bytes().replace(b"text", b"\x80ext"))
+    assert [path.name for path in (tmp_path / "log").glob(".*.journal")] == [journal.name]
+
+
 @settings(max_examples=200)
 @given(data=st.data())
 def test_hostile_journal_is_recovered_or_left(

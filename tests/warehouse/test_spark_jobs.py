@@ -54,6 +54,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory, rows: pa.Table) -> Path:
     folder = tmp_path_factory.mktemp("storefront")
     fit(SCHEMA, rows.slice(0, TRAINED_ROWS), out=folder / "run", config=CONFIG, progress=False)
     assert main(["--quiet", "export", str(folder / "run"), "--out", str(folder / "7")]) == 0
+    (folder / "config.pbtxt").touch()  # beside it, so that the folder is a version of a model
     return folder / "7"
 
 

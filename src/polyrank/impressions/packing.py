@@ -63,7 +63,8 @@ def _recover(journal: Path, found: Recovered) -> None:
 
     try:
         rows, torn = pack(journal)
-    except pa.ArrowException as err:  # as of a journal that something else wrote: others are recovered all the same
+    # As of a journal that something else wrote, or a damaged one: others are recovered all the same.
+    except (pa.ArrowException, UnicodeDecodeError) as err:
         logger.warning("%s cannot be made a Parquet file, and stays: %s", journal, first_line(err))
         return
     found.files += rows > 0
@@ -107,7 +108,7 @@ def pack(journal: Path) -> tuple[int, int]:
         return 0, 0
     try:
         rows, torn = _write(journal, partial)
-    except (OSError, pa.ArrowException):
+    except (OSError, pa.ArrowException, UnicodeDecodeError):
         with contextlib.suppress(OSError):
             partial.unlink()
         raise
