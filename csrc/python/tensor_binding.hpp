@@ -4,7 +4,7 @@
 
 namespace polyrank {
 
-/// Adds TensorTable to the extension.
+/// Adds TensorTable and TensorLayout to the module.
 void bind_tensors(pybind11::module_& module);
 
 }  // namespace polyrank

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <numeric>
 #include <span>
 #include <stdexcept>
@@ -9,6 +10,7 @@
 
 #include "arrow_export.hpp"
 #include "code_point.hpp"
+#include "row_number.hpp"
 #include "tensor_elements.hpp"
 
 namespace polyrank {
@@ -32,10 +34,29 @@ bool is_utf8(std::string_view text) noexcept {
   return true;
 }
 
+// Little-endian on any host.
+std::uint32_t front_length(std::span<const std::byte> bytes) noexcept {
+  std::uint32_t length = 0;
+  for (std::size_t i = 0; i < sizeof(length); ++i) {
+    length |= std::to_integer<std::uint32_t>(bytes[i]) << (8 * i);
+  }
+  return length;
+}
+
 using Lengths = std::vector<std::size_t>;
 
 [[noreturn]] void refuse(const TensorColumn& column, const std::string& why) {
   throw std::invalid_argument("column '" + column.name + "': " + why);
+}
+
+// How many elements a shape has, which no wrapping around may bring down to what its content has.
+std::size_t count_of(const TensorColumn& column, std::size_t num_rows) {
+  constexpr std::size_t kMaxElements = std::numeric_limits<std::size_t>::max() / sizeof(std::int64_t);
+  if (column.width > 0 && num_rows > kMaxElements / column.width) {
+    refuse(column, "must have fewer than 2**61 elements, got shape [" + std::to_string(num_rows) + ", " +
+                       std::to_string(column.width) + "]");
+  }
+  return num_rows * column.width;
 }
 
 // How many elements of each row count: up to the last that is not padding, and as many as `least` says.
@@ -130,7 +151,7 @@ class Batch {
       arrays_[index].set_null_count(num_rows_);
       return {.format = "n", .name = column.name, .children = {}};
     }
-    const std::size_t count = num_rows_ * column.width;
+    const std::size_t count = count_of(column, num_rows_);
     if (column.type == TensorType::kBytes) {
       return read(index, TextElements(column, count));
     }
@@ -181,18 +202,17 @@ TextElements::TextElements(const TensorColumn& column, std::size_t count)
   std::span<const std::byte> rest = *column.content;
   texts_.reserve(std::min(count, rest.size() / sizeof(std::uint32_t)));
   while (texts_.size() < count) {
-    std::uint32_t length = 0;
-    if (rest.size() < sizeof(length)) {
+    if (rest.size() < sizeof(std::uint32_t)) {
       refuse(column, std::to_string(count) + " elements expected, got " + std::to_string(texts_.size()));
     }
-    std::memcpy(&length, rest.data(), sizeof(length));
+    const std::uint32_t length = front_length(rest);
     rest = rest.subspan(sizeof(length));
     if (length > rest.size()) {
       refuse(column, "element " + std::to_string(texts_.size() + 1) + " reaches beyond the tensor");
     }
     texts_.emplace_back(reinterpret_cast<const char*>(rest.data()), length);
     if (!is_utf8(texts_.back())) {
-      refuse(column, "the text at row " + std::to_string((texts_.size() - 1) / column.width + 1) + " is not UTF-8");
+      refuse(column, "the text at row " + row_number((texts_.size() - 1) / column.width) + " is not UTF-8");
     }
     rest = rest.subspan(length);
   }

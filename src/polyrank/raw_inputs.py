@@ -97,8 +97,8 @@ class RawEncoder:
             tensors: by name, [B, width]: int64, float32, objects of type bytes, or `SerializedTexts`.
 
         Raises:
-            DataError: no tensor is there, one has another shape or number of rows than it must, or a value does not
-                fit its feature; the message names column, value and row.
+            DataError: no tensor is there, one has another type, shape or number of rows than it must, or a value does
+                not fit its feature; the message names column, value and row.
         """
         if not tensors:
             raise DataError(f"a request needs one tensor at least, of {', '.join(each.name for each in self.inputs)}")

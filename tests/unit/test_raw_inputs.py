@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from artefacts.raw import LOWEST, Values, raw_tensor, raw_tensors, texts_of
 from artefacts.runs import FEATURES, ITEM, PLACE, TITLE, WEIGHTED, WORD, make_rows, make_schema, make_schema_of
+from numpy.typing import NDArray
 
 from polyrank.encoder import Batch, Encoder
 from polyrank.errors import DataError
@@ -147,10 +148,34 @@ def test_damaged_content_is_refused(content: bytes, message: str) -> None:
         RawEncoder(SCHEMA).encode({"word": tensor})
 
 
-def test_numbers_of_another_width_are_refused() -> None:
-    tensor = np.ones((2, 1), np.float64)
-    with pytest.raises(DataError, match=r"^column 'price': 2 numbers of 4 bytes expected, got 16 bytes$"):
-        RawEncoder(SCHEMA).encode({"price": tensor})
+TYPES_OF_OTHERS: dict[str, tuple[str, NDArray[Any], str]] = {
+    "wide for narrow": ("price", np.ones((2, 1)), "float32, got float64"),
+    "float for integer": ("item", np.array([[5.0]]), "int64, got float64"),
+    "integer for float": ("price", np.ones((2, 1), np.int32), "float32, got int32"),
+    "bytes for texts": ("word", np.zeros((1, 1), np.uint8), "objects of type bytes, got uint8"),
+    "integer for texts": ("word", np.zeros((1, 1), np.int64), "objects of type bytes, got int64"),
+    "texts for integer": ("item", texts_of(b"\1\0\0\0a", (1, 1)), "int64, got texts"),
+}
+
+
+@pytest.mark.parametrize(("name", "tensor", "message"), TYPES_OF_OTHERS.values(), ids=TYPES_OF_OTHERS)
+def test_tensor_of_another_type_is_refused(name: str, tensor: NDArray[Any], message: str) -> None:
+    with pytest.raises(DataError, match=f"^tensor '{name}' must be {message}$"):
+        RawEncoder(SCHEMA).encode({name: tensor})
+
+
+SHAPES = {
+    "product that wraps": ((16, 2**60), r"column 'tags': must have fewer than 2\*\*61 elements, got shape \[16, 115"),
+    "no content": ((16, 2**32), r"column 'tags': 68719476736 elements expected, got 0"),
+    "rows below 0": ((-1, 1), r"tensor 'tags' must have shape \[any, any\], got \[-1, 1\]"),
+    "width below 0": ((1, -1), r"tensor 'tags' must have shape \[1, any\], got \[1, -1\]"),
+}
+
+
+@pytest.mark.parametrize(("shape", "message"), SHAPES.values(), ids=SHAPES)
+def test_shape_of_texts_that_cannot_be_is_refused(shape: tuple[int, int], message: str) -> None:
+    with pytest.raises(DataError, match=f"^{message}"):
+        RawEncoder(SCHEMA).encode({"tags": texts_of(b"", shape)})
 
 
 def test_no_rows_are_refused() -> None:
@@ -171,7 +196,8 @@ def test_tensor_of_no_feature_is_refused() -> None:
 DESCRIBED = {
     "type": (("a", "BOOL", "value", 1, None), "^type must be BYTES, INT64 or FP32, got BOOL$"),
     "rows": (("a", "FP32", "row", 1, None), "^rows must be value, list or vector, got row$"),
-    "weighed": (("a", "FP32", "list", 1, 1), "^weighed must be the index of a column$"),
+    "weighed": (("a", "FP32", "list", 1, 1), r"^weighed must be the index of a list .*, in \[0, 1\), got 1$"),
+    "weighs itself": (("a", "FP32", "list", 1, 0), r"^weighed must be the index of a list that weighs none, .* got 0$"),
 }
 
 
@@ -181,6 +207,11 @@ def test_column_is_described_in_known_words(column: tuple[str, str, str, int, in
         TensorLayout([column])
 
 
+def test_weighed_column_of_single_values_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^weighed must be the index of a list that weighs none, in \[0, 2\), got 0$"):
+        TensorLayout([("a", "INT64", "value", 1, None), ("w", "FP32", "list", 1, 0)])
+
+
 def test_tensor_with_gaps_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"^a tensor must be contiguous$"):
-        TensorLayout([("a", "INT64", "value", 1, None)]).table({"a": np.zeros((4, 1), np.int64)[::2]})
+    with pytest.raises(DataError, match=r"^tensor 'item' must be contiguous \(copy it with numpy\.asconti"):
+        RawEncoder(SCHEMA).encode({"item": np.zeros((4, 1), np.int64)[::2]})
