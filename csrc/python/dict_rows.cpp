@@ -73,12 +73,14 @@ class DictBag final : public DictGroup {
     }
     const std::span slots(row.weights + placed_.weight, placed_.num_slots);
     std::fill(slots.begin(), slots.end(), 0.0F);
-    for (std::size_t i = 0; i < std::min(items.size(), slots.size()); ++i) {
+    for (std::size_t i = 0; i < items.size(); ++i) {
       float weight = 0.0F;
       if (!number_of(items[i], weight)) {
         return false;
       }
-      slots[i] = weight == weight ? weight : 0.0F;
+      if (i < slots.size()) {
+        slots[i] = weight == weight ? weight : 0.0F;
+      }
     }
     return true;
   }
@@ -207,13 +209,13 @@ DictEncoder::DictEncoder(const Plan& plan)
   }
 }
 
-bool DictEncoder::encode(const py::object& rows, const Matrices& out) {
+bool DictEncoder::encode(const py::object& rows, std::size_t num_rows, const Matrices& out) {
   if (is_busy_) {  // the comparison of a key that is no plain text may let another thread in
     return false;
   }
   is_busy_ = true;
   try {
-    const bool is_done = encode_rows(rows.ptr(), out);
+    const bool is_done = encode_rows(rows.ptr(), static_cast<Py_ssize_t>(num_rows), out);
     is_busy_ = false;
     return is_done;
   } catch (...) {
@@ -222,11 +224,10 @@ bool DictEncoder::encode(const py::object& rows, const Matrices& out) {
   }
 }
 
-bool DictEncoder::encode_rows(PyObject* rows, const Matrices& out) {
+bool DictEncoder::encode_rows(PyObject* rows, Py_ssize_t num_rows, const Matrices& out) {
   std::fill(is_known_.begin(), is_known_.end(), std::uint8_t{0});
-  const auto size = PySequence_Fast_GET_SIZE(rows);
-  for (Py_ssize_t index = 0; index < size; ++index) {
-    const auto row = PySequence_Fast_GET_SIZE(rows) == size
+  for (Py_ssize_t index = 0; index < num_rows; ++index) {
+    const auto row = PySequence_Fast_GET_SIZE(rows) == num_rows
                          ? py::reinterpret_borrow<py::object>(PySequence_Fast_GET_ITEM(rows, index))
                          : py::none();
     if (PyDict_CheckExact(row.ptr()) == 0 || !encode_row(row.ptr(), static_cast<std::size_t>(index), out)) {

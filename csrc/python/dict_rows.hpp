@@ -36,13 +36,13 @@ class DictEncoder {
  public:
   explicit DictEncoder(const Plan& plan);
 
-  /// Writes the rows of a list or tuple. Needs the GIL. False where something is unusual - a row that is no dict, a
-  /// value of another type, a column that no row has - and the rows must be read in the slower way, which finds the
-  /// words for what is wrong.
-  [[nodiscard]] bool encode(const pybind11::object& rows, const Matrices& out);
+  /// Writes the `num_rows` rows of a list or tuple. Needs the GIL. False where something is unusual - a row that is no
+  /// dict, a value of another type, a column that no row has, another number of rows by now - and the rows must be read
+  /// in the slower way, which finds the words for what is wrong.
+  [[nodiscard]] bool encode(const pybind11::object& rows, std::size_t num_rows, const Matrices& out);
 
  private:
-  [[nodiscard]] bool encode_rows(PyObject* rows, const Matrices& out);
+  [[nodiscard]] bool encode_rows(PyObject* rows, Py_ssize_t num_rows, const Matrices& out);
   [[nodiscard]] bool encode_row(PyObject* row, std::size_t index, const Matrices& out);
 
   const Plan& plan_;

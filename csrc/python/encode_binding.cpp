@@ -112,8 +112,9 @@ class TablePlan {
     if (!(PyList_Check(rows.ptr()) || PyTuple_Check(rows.ptr())) || PySequence_Fast_GET_SIZE(rows.ptr()) == 0) {
       return py::none();
     }
-    OutputMatrices matrices(out, plan_, static_cast<std::size_t>(PySequence_Fast_GET_SIZE(rows.ptr())));
-    if (!dicts_.encode(rows, matrices.pointers())) {
+    const auto num_rows = static_cast<std::size_t>(PySequence_Fast_GET_SIZE(rows.ptr()));
+    OutputMatrices matrices(out, plan_, num_rows);  // runs Python code, which may change the list
+    if (!dicts_.encode(rows, num_rows, matrices.pointers())) {
       return py::none();
     }
     return py::make_tuple(matrices.ids(), matrices.weights(), matrices.dense());

@@ -4,7 +4,7 @@
 
 namespace polyrank {
 
-/// Adds TablePlan and the n-grams of a column to the module.
+/// Adds TablePlan to the module.
 void bind_encode(pybind11::module_& module);
 
 }  // namespace polyrank

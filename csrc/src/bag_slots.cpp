@@ -78,7 +78,14 @@ void BagSlots::write(std::size_t begin, std::size_t count, MatrixRows<std::int64
   std::array<Range, kPieceRows> piece;
   for (std::size_t done = 0; done < count; done += kPieceRows) {
     const std::span lists(piece.data(), std::min(kPieceRows, count - done));
-    write_lists(begin + done, lists, ids.from_row(done));
+    try {
+      write_lists(begin + done, lists, ids.from_row(done));
+    } catch (const Refusal& refusal) {
+      if (weights_) {  // a wrong weight in a row before is told first
+        write_weights(begin + done, lists.first(refusal.row() - begin - done), weights.from_row(done));
+      }
+      throw;
+    }
     if (weights_) {
       write_weights(begin + done, lists, weights.from_row(done));
     }
@@ -110,18 +117,25 @@ void BagSlots::write_weights(std::size_t begin, std::span<const Range> values, M
     if (ranges[row].size != values[row].size) {
       throw Refusal(Reason::kLengths, begin + row);
     }
-    const auto slots = out.row(row);
-    const auto kept = slots.first(std::min(ranges[row].size, out.width));
-    std::fill(slots.begin(), slots.end(), 0.0F);
-    if (kept.empty()) {
-      continue;
-    }
     try {
-      weights_->numbers->read(ranges[row].begin, kept);
+      read_weights(ranges[row], out.row(row));
     } catch (const Refusal& refusal) {
       throw Refusal(refusal.reason(), begin + row);
     }
+  }
+}
+
+// Weights behind the last slot are read too, so that no list hides a wrong one.
+void BagSlots::read_weights(Range list, std::span<float> slots) const {
+  const auto kept = slots.first(std::min(list.size, slots.size()));
+  if (!kept.empty()) {
+    weights_->numbers->read(list.begin, kept);
     std::replace_if(kept.begin(), kept.end(), [](float weight) { return weight != weight; }, 0.0F);
+  }
+  std::fill(slots.begin() + static_cast<std::ptrdiff_t>(kept.size()), slots.end(), 0.0F);
+  std::array<float, kPieceRows> dropped;
+  for (std::size_t at = kept.size(); at < list.size; at += dropped.size()) {
+    weights_->numbers->read(list.begin + at, std::span(dropped).first(std::min(dropped.size(), list.size - at)));
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <string_view>
 
 #include "polyrank/fingerprint.hpp"
@@ -16,8 +17,17 @@ void CrossSlot::read(std::size_t begin, std::span<std::int64_t> out) const {
     count = std::min(out.size(), kPieceRows);
     std::fill_n(states.begin(), count, seed_);
     std::fill_n(is_missing.begin(), count, std::uint8_t{0});
+    std::optional<Refusal> refused;  // of the first row that any part refuses
     for (const auto& part : parts_) {
-      part->chain(begin, std::span(states.data(), count), std::span(is_missing.data(), count));
+      const std::size_t before = refused ? refused->row() - begin : count;
+      try {
+        part->chain(begin, std::span(states.data(), before), std::span(is_missing.data(), before));
+      } catch (const Refusal& refusal) {
+        refused = refusal;
+      }
+    }
+    if (refused) {
+      throw *refused;
     }
     for (std::size_t i = 0; i < count; ++i) {
       out[i] = is_missing[i] != 0 ? kMissing : to_fingerprint(states[i]);

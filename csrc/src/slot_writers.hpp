@@ -40,7 +40,7 @@ class SlotColumn {
   SlotColumn(const SlotColumn&) = delete;
   SlotColumn& operator=(const SlotColumn&) = delete;
 
-  /// Rows [begin, begin + out.size()). Throws Refusal.
+  /// Rows [begin, begin + out.size()). Throws as Source does; a Refusal is of the first row that has one.
   virtual void read(std::size_t begin, std::span<std::int64_t> out) const = 0;
 };
 
@@ -52,7 +52,7 @@ class SlotRows {
   SlotRows(const SlotRows&) = delete;
   SlotRows& operator=(const SlotRows&) = delete;
 
-  /// Rows [begin, begin + count). Throws Refusal.
+  /// Rows [begin, begin + count). Throws as Source does; a Refusal is of the first row that has one.
   virtual void write(std::size_t begin, std::size_t count, MatrixRows<std::int64_t> ids,
                      MatrixRows<float> weights) const = 0;
 };
@@ -97,6 +97,7 @@ class BagSlots final : public SlotRows {
 
   void write_lists(std::size_t begin, std::span<Range> lists, MatrixRows<std::int64_t> ids) const;
   void write_weights(std::size_t begin, std::span<const Range> values, MatrixRows<float> out) const;
+  void read_weights(Range list, std::span<float> slots) const;
 
   ListColumn lists_;
   std::unique_ptr<Source> values_;

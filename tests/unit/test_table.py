@@ -213,7 +213,12 @@ def test_caller_may_give_the_arrays(form: str) -> None:
 
 WRONG_OUT: dict[str, tuple[Any, Any, type[Exception], str]] = {
     "dtype": (np.empty((4, 2), np.int32), np.empty((4, 1), np.float32), TypeError, "out.ids must be a numpy array of"),
-    "shape": (np.empty((3, 2), np.int64), np.empty((4, 1), np.float32), ValueError, "out.ids must have shape [4, 2]"),
+    "shape": (
+        np.empty((3, 2), np.int64),
+        np.empty((4, 1), np.float32),
+        ValueError,
+        "out.ids must have shape [4, 2], got [3, 2]",
+    ),
     "dense": (np.empty((4, 2), np.int64), np.empty((4, 2), np.float32), ValueError, "out.dense must have shape [4, 1]"),
     "order": (
         np.empty((2, 4), np.int64).T,
@@ -267,6 +272,16 @@ REFUSALS: dict[str, tuple[Group, Any, str]] = {
         WEIGHTED,
         pa.table({"tags": [["a"], ["b"]], "weights": [[1.0], [np.inf]]}),
         "column 'weights' holds inf at row 2; finite 32-bit numbers expected",
+    ),
+    "infinite weight behind the last slot": (
+        WEIGHTED,
+        pa.table({"tags": [["a"] * 3], "weights": [[1.0, 2.0, np.inf]]}),
+        "column 'weights' holds inf at row 1; finite 32-bit numbers expected",
+    ),
+    "infinite weight behind the last slot in dicts": (
+        WEIGHTED,
+        [{"tags": ["a"] * 3, "weights": [1.0, 2.0, float("inf")]}],
+        "column 'weights' holds inf at row 1; finite 32-bit numbers expected",
     ),
     "weights that are no lists": (
         WEIGHTED,

@@ -14,8 +14,8 @@
 /// A whole table into the arrays of a model, in one pass.
 namespace polyrank {
 
-/// A value that a group of the plan refuses. Of several the one in the first row is thrown, and of these that of the
-/// first group, whatever the number of threads.
+/// A value that a group of the plan refuses, whatever the number of threads: of several that of the first row, and of
+/// these that of the first group. Where whole types are refused, it is thrown at opening, for the first such group.
 class GroupRefusal : public std::exception {
  public:
   GroupRefusal(std::size_t group, std::size_t row) noexcept : group_(group), row_(row) {}
