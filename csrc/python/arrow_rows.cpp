@@ -1,11 +1,10 @@
 #include "arrow_rows.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
-#include <stdexcept>
 #include <string>
 
+#include "arrow_capsules.hpp"
 #include "polyrank/shared_memory.hpp"
 
 namespace polyrank {
@@ -13,26 +12,7 @@ namespace {
 
 namespace py = pybind11;
 
-[[noreturn]] void refuse(const std::string& why) { throw std::invalid_argument("arrow array: " + why); }
-
-template <typename Struct>
-Owned<Struct> take(const py::handle& capsule, const char* name) {
-  if (PyCapsule_IsValid(capsule.ptr(), name) == 0) {
-    refuse(std::string("expected a capsule named ") + name);
-  }
-  auto& content = *static_cast<Struct*>(PyCapsule_GetPointer(capsule.ptr(), name));
-  if (content.release == nullptr) {
-    refuse(std::string("the capsule ") + name + " was already consumed");
-  }
-  return Owned<Struct>(content);
-}
-
-void check_stream(int error, ArrowArrayStream& stream) {
-  if (error != 0) {
-    const char* why = stream.get_last_error == nullptr ? nullptr : stream.get_last_error(&stream);
-    refuse(std::string("the stream failed: ") + (why == nullptr ? std::strerror(error) : why));
-  }
-}
+constexpr const char* kArray = "arrow array";
 
 // What a producer raises when it cannot hand its data over is about the column, not about this call.
 py::object call(const py::object& values, const char* method) {
@@ -54,32 +34,18 @@ constexpr std::size_t kPieceRows = 4096;
 }  // namespace
 
 std::unique_ptr<ArrowRows> ArrowRows::of_array(const py::object& values) {
-  const py::object pair = call(values, "__arrow_c_array__");
-  if (!py::isinstance<py::tuple>(pair) || py::len(pair) != 2) {
-    refuse("__arrow_c_array__ must return two capsules");
-  }
-  const auto capsules = py::reinterpret_borrow<py::tuple>(pair);
-  // The schema stays with its capsule unless both are what they should be.
-  auto array = take<ArrowArray>(capsules[1], "arrow_array");
-  auto rows = std::make_unique<ArrowRows>(take<ArrowSchema>(capsules[0], "arrow_schema"));
+  auto [schema, array] = take_array(call(values, "__arrow_c_array__"), kArray);
+  auto rows = std::make_unique<ArrowRows>(std::move(schema));
   rows->append(std::move(array));
   return rows;
 }
 
 std::unique_ptr<ArrowRows> ArrowRows::of_stream(const py::object& values) {
-  auto stream = take<ArrowArrayStream>(call(values, "__arrow_c_stream__"), "arrow_array_stream");
+  auto stream = take_capsule<ArrowArrayStream>(call(values, "__arrow_c_stream__"), "arrow_array_stream", kArray);
   const py::gil_scoped_release unlocked;  // a stream may compute what it gives
-  Owned<ArrowSchema> schema;
-  check_stream(stream.content.get_schema(&stream.content, &schema.content), stream.content);
-  auto rows = std::make_unique<ArrowRows>(std::move(schema));
-  while (true) {
-    Owned<ArrowArray> array;
-    check_stream(stream.content.get_next(&stream.content, &array.content), stream.content);
-    if (array.content.release == nullptr) {
-      return rows;
-    }
-    rows->append(std::move(array));
-  }
+  auto rows = std::make_unique<ArrowRows>(schema_of_stream(stream.content, kArray));
+  for_each_of_stream(stream.content, kArray, [&](Owned<ArrowArray> array) { rows->append(std::move(array)); });
+  return rows;
 }
 
 void ArrowRows::append(Owned<ArrowArray> array) {
@@ -87,8 +53,8 @@ void ArrowRows::append(Owned<ArrowArray> array) {
   const std::int64_t length = array.content.length;
   const std::int64_t offset = array.content.offset;
   if (length < 0 || offset < 0 || length > kMaxRows || offset > kMaxRows) {
-    refuse("length " + std::to_string(length) + " and offset " + std::to_string(offset) +
-           " must be 0 or above and fit 64 bits together");
+    refuse_export(kArray, "length " + std::to_string(length) + " and offset " + std::to_string(offset) +
+                              " must be in [0, 2**59)");
   }
   size_ += static_cast<std::size_t>(length);
   arrays_.push_back(std::move(array));
@@ -118,6 +84,8 @@ void ArrowRows::for_each_chunk(const Reading& reading, const Hash& hash) const {
       first_row += source->size();
     } catch (const Refusal& refusal) {
       throw Refusal(refusal.reason(), first_row + refusal.row());
+    } catch (const WrongIndex& wrong) {
+      throw wrong.from_row(first_row);
     }
   }
 }

@@ -1,46 +1,25 @@
 #include "matrices.hpp"
 
-#include <sys/mman.h>
-
 #include <cstdint>
-#include <cstdlib>
-#include <limits>
 #include <string>
+
+#include "huge_memory.hpp"
 
 namespace polyrank {
 namespace {
 
 namespace py = pybind11;
 
-constexpr std::size_t kHugePage = std::size_t{2} << 20;
-constexpr std::size_t kLargeBytes = 2 * kHugePage;
-constexpr std::size_t kMaxBytes = std::numeric_limits<std::size_t>::max() / 2;
-
-// Touching fresh pages of 4 KB costs more than hashing what goes into them, so large arrays ask for huge ones.
-void* new_memory(std::size_t num_bytes) noexcept {
-  const std::size_t rounded = (num_bytes + kHugePage - 1) / kHugePage * kHugePage;
-  void* memory = std::aligned_alloc(kHugePage, rounded);
-#ifdef MADV_HUGEPAGE
-  madvise(memory, rounded, MADV_HUGEPAGE);  // advice: where it is not taken, small pages do
-#endif
-  return memory;
-}
-
 template <typename T>
 py::array_t<T> new_matrix(std::size_t num_rows, std::size_t num_columns) {
   const py::array::ShapeContainer shape{static_cast<py::ssize_t>(num_rows), static_cast<py::ssize_t>(num_columns)};
-  const bool is_countable = num_columns == 0 || num_rows <= kMaxBytes / sizeof(T) / num_columns;
-  if (is_countable && num_rows * num_columns * sizeof(T) < kLargeBytes) {
+  const std::size_t row_bytes = num_columns * sizeof(T);
+  if (row_bytes == 0 || num_rows <= (kMinHugeBytes - 1) / row_bytes) {
     return py::array_t<T>(shape);
   }
-  void* memory = is_countable ? new_memory(num_rows * num_columns * sizeof(T)) : nullptr;
-  if (memory == nullptr) {
-    const std::string of = std::to_string(num_rows) + " rows of " + std::to_string(num_columns) + " columns";
-    py::set_error(PyExc_MemoryError, ("no memory for an array of " + of + "; encode fewer rows at a time").c_str());
-    throw py::error_already_set();
-  }
-  const py::capsule owner(memory, [](void* owned) { std::free(owned); });
-  return py::array_t<T>(shape, static_cast<T*>(memory), owner);
+  return array_over<T>(huge_memory(num_rows, row_bytes), shape,
+                       "no memory for an array of " + std::to_string(num_rows) + " rows of " +
+                           std::to_string(num_columns) + " columns; encode fewer rows at a time");
 }
 
 template <typename T>
@@ -53,10 +32,10 @@ py::array check_matrix(const py::handle& given, std::size_t num_rows, std::size_
   if (array.ndim() != 2 || array.shape(0) != static_cast<py::ssize_t>(num_rows) ||
       array.shape(1) != static_cast<py::ssize_t>(num_columns)) {
     throw py::value_error(name + " must have shape [" + std::to_string(num_rows) + ", " + std::to_string(num_columns) +
-                          "]");
+                          "], got " + py::cast<std::string>(py::str(py::list(array.attr("shape")))));
   }
   if ((array.flags() & py::array::c_style) == 0 || reinterpret_cast<std::uintptr_t>(array.data()) % alignof(T) != 0) {
-    throw py::value_error(name + " must be contiguous and aligned");
+    throw py::value_error(name + " must be contiguous and aligned, as numpy.empty makes it");
   }
   if (!array.writeable()) {
     throw py::value_error(name + " must be writable");

@@ -27,10 +27,11 @@ template <typename T>
   }
   auto array = py::reinterpret_borrow<py::array>(given);
   if (array.ndim() != 1 || static_cast<std::size_t>(array.size()) != size) {
-    throw py::value_error(name + " must have shape [" + std::to_string(size) + "]");
+    throw py::value_error(name + " must have shape [" + std::to_string(size) + "], got " +
+                          py::cast<std::string>(py::str(py::list(array.attr("shape")))));
   }
   if ((array.flags() & py::array::c_style) == 0 || reinterpret_cast<std::uintptr_t>(array.data()) % alignof(T) != 0) {
-    throw py::value_error(name + " must be contiguous and aligned");
+    throw py::value_error(name + " must be contiguous and aligned, as numpy.empty makes it");
   }
   if (!array.writeable()) {
     throw py::value_error(name + " must be writable");

@@ -19,15 +19,15 @@ class TableInput {
   /// not Arrow's.
   explicit TableInput(const pybind11::object& rows);
 
-  /// Takes the schema and every chunk from the stream. Touches no Python object of this process's lock. Throws
-  /// std::invalid_argument where the stream fails.
+  /// Takes the schema and every chunk from the stream. Needs no GIL. Throws std::invalid_argument where the stream
+  /// fails.
   void read();
 
   [[nodiscard]] const ArrowSchema& schema() const { return schema_->content; }
   [[nodiscard]] std::span<const ArrowArray* const> chunks() const noexcept { return chunks_; }
 
  private:
-  void add_chunk(ArrowArray& chunk);
+  void add_chunk(Owned<ArrowArray> chunk);
 
   std::unique_ptr<Owned<ArrowArrayStream>> stream_;
   std::unique_ptr<Owned<ArrowSchema>> schema_;
