@@ -1,6 +1,7 @@
 #include "block_rows.hpp"
 
 #include <algorithm>
+#include <memory>
 
 namespace polyrank {
 
@@ -12,7 +13,7 @@ void BlockRows::for_each_block(const PythonReading& how, const Hash& hash) {
   for (std::size_t at = 0; at < size_; at += rows_at_once_) {
     const std::size_t count = std::min(rows_at_once_, size_ - at);
     block.clear();
-    gather(at, count, how, block);
+    const std::shared_ptr<void> kept = gather(at, count, how, block);
     hash(block, at, count);
   }
 }

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "polyrank/row_block.hpp"
@@ -20,8 +21,10 @@ class BlockRows : public Rows {
   void chain(const PythonReading& how, std::span<std::uint64_t> states, std::span<std::uint8_t> is_missing) final;
 
  protected:
-  /// Adds rows [begin, begin + count) to an empty block; what they borrow must last until the next call.
-  virtual void gather(std::size_t begin, std::size_t count, const PythonReading& how, RowBlock& block) = 0;
+  /// Adds rows [begin, begin + count) to an empty block. What they borrow must last until the next call, or as long as
+  /// what is returned, which is kept until they are hashed.
+  [[nodiscard]] virtual std::shared_ptr<void> gather(std::size_t begin, std::size_t count, const PythonReading& how,
+                                                     RowBlock& block) = 0;
 
  private:
   template <typename Hash>

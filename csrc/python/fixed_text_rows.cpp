@@ -31,11 +31,13 @@ FixedBytesRows::FixedBytesRows(py::array values)
       values_(std::move(values)),
       width_(static_cast<std::size_t>(values_.itemsize())) {}
 
-void FixedBytesRows::gather(std::size_t begin, std::size_t count, const PythonReading& /*how*/, RowBlock& block) {
+std::shared_ptr<void> FixedBytesRows::gather(std::size_t begin, std::size_t count, const PythonReading& /*how*/,
+                                             RowBlock& block) {
   for (std::size_t row = begin; row < begin + count; ++row) {
     const auto bytes = without_padding<char>(values_.data(), row, width_);
     block.add_bytes({bytes.data(), bytes.size()}, row);
   }
+  return nullptr;
 }
 
 FixedTextRows::FixedTextRows(py::array values)
@@ -47,7 +49,8 @@ FixedTextRows::FixedTextRows(py::array values, std::size_t width)
       width_(width),
       scratch_(rows_that_fit(width) * width * kMaxUtf8Bytes) {}
 
-void FixedTextRows::gather(std::size_t begin, std::size_t count, const PythonReading& how, RowBlock& block) {
+std::shared_ptr<void> FixedTextRows::gather(std::size_t begin, std::size_t count, const PythonReading& how,
+                                            RowBlock& block) {
   char* scratch = scratch_.data();
   for (std::size_t row = begin; row < begin + count; ++row) {
     char* end = write_utf8(without_padding<std::uint32_t>(values_.data(), row, width_), scratch);
@@ -58,6 +61,7 @@ void FixedTextRows::gather(std::size_t begin, std::size_t count, const PythonRea
       scratch = end;
     }
   }
+  return nullptr;
 }
 
 // Text without a UTF-8 form: Python raises, unless it is a missing token.

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -21,7 +22,8 @@ class FixedBytesRows final : public BlockRows {
   [[nodiscard]] bool may_write(std::span<const std::int64_t> out) const override { return is_apart(values_, out); }
 
  private:
-  void gather(std::size_t begin, std::size_t count, const PythonReading& how, RowBlock& block) override;
+  std::shared_ptr<void> gather(std::size_t begin, std::size_t count, const PythonReading& how,
+                               RowBlock& block) override;
 
   pybind11::array values_;
   std::size_t width_;
@@ -36,7 +38,8 @@ class FixedTextRows final : public BlockRows {
 
  private:
   FixedTextRows(pybind11::array values, std::size_t width);
-  void gather(std::size_t begin, std::size_t count, const PythonReading& how, RowBlock& block) override;
+  std::shared_ptr<void> gather(std::size_t begin, std::size_t count, const PythonReading& how,
+                               RowBlock& block) override;
   void add_odd(std::size_t row, const PythonReading& how, RowBlock& block);
 
   pybind11::array values_;

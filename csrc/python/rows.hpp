@@ -26,7 +26,8 @@ class ExportError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// A column taken from Python. Its methods are called with the GIL held, and let go of it where they can.
+/// A column taken from Python. Its methods are called with the GIL held, and let go of it where they can; some keep
+/// scratch, so one thread hashes at a time.
 class Rows {
  public:
   Rows() = default;

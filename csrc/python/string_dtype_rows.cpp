@@ -48,9 +48,11 @@ StringDTypeRows::StringDTypeRows(py::array values)
   (void)npy_string();  // needs the GIL the first time
 }
 
-void StringDTypeRows::gather(std::size_t begin, std::size_t count, const PythonReading& /*how*/, RowBlock& block) {
+// Until the allocator is given back, no other thread can assign a text, which may move or free what is borrowed here.
+std::shared_ptr<void> StringDTypeRows::gather(std::size_t begin, std::size_t count, const PythonReading& /*how*/,
+                                              RowBlock& block) {
   const NpyString& api = npy_string();
-  const std::unique_ptr<Allocator, Release> allocator(api.acquire_allocator(dtype_.ptr()));
+  std::shared_ptr<Allocator> allocator(api.acquire_allocator(dtype_.ptr()), Release{});
   const auto* strings = static_cast<const PackedString*>(values_.data());
   for (std::size_t row = begin; row < begin + count; ++row) {
     StaticString text{};
@@ -64,6 +66,7 @@ void StringDTypeRows::gather(std::size_t begin, std::size_t count, const PythonR
       block.add_text({text.buf, text.size}, row);
     }
   }
+  return allocator;
 }
 
 }  // namespace polyrank

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "block_rows.hpp"
@@ -19,7 +20,8 @@ class StringDTypeRows final : public BlockRows {
   [[nodiscard]] bool may_write(std::span<const std::int64_t> out) const override { return is_apart(values_, out); }
 
  private:
-  void gather(std::size_t begin, std::size_t count, const PythonReading& how, RowBlock& block) override;
+  std::shared_ptr<void> gather(std::size_t begin, std::size_t count, const PythonReading& how,
+                               RowBlock& block) override;
 
   pybind11::array values_;
   pybind11::dtype dtype_;
