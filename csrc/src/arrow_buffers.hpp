@@ -43,6 +43,9 @@ class ArrowBuffers {
   /// Whether the type is an extension that its metadata name.
   [[nodiscard]] bool is_extension() const;
 
+  /// Throws std::invalid_argument for fewer buffers, or more where the format has no views, and for children.
+  void expect(std::int64_t count) const;
+
   /// A single buffer of values after the validity.
   template <typename T>
   [[nodiscard]] std::span<const T> values() const {
@@ -68,7 +71,6 @@ class ArrowBuffers {
   [[nodiscard]] UncheckedViews unchecked_views(std::vector<const std::uint8_t*>& data) const;
 
  private:
-  void expect(std::int64_t count) const;
   template <typename T>
   [[nodiscard]] const T* at(std::int64_t index, const char* name, bool is_needed) const {
     return static_cast<const T*>(aligned(index, name, is_needed, alignof(T)));

@@ -2,7 +2,10 @@
 
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "row_number.hpp"
 
 namespace polyrank {
 namespace {
@@ -11,9 +14,9 @@ namespace {
 constexpr std::int64_t refused_as(Reason reason) noexcept { return kMissing - 1 - static_cast<std::int64_t>(reason); }
 constexpr Reason reason_of(std::int64_t known) noexcept { return static_cast<Reason>(kMissing - 1 - known); }
 
-[[noreturn]] void refuse_index(const std::string& index, std::size_t row, std::size_t size) {
-  throw std::invalid_argument("is not a valid dictionary array: index " + index + " at row " + std::to_string(row + 1) +
-                              " must be in [0, " + std::to_string(size) + ")");
+std::string worded(const std::string& index, const std::string& place, std::size_t row, std::size_t num_values) {
+  return "arrow array: dictionary index " + index + " at " + place + " " + row_number(row) + " must be in [0, " +
+         std::to_string(num_values) + ")";
 }
 
 // Fingerprints of all values, starting again after each that is refused.
@@ -97,7 +100,7 @@ class DictionarySource final : public Source {
     for (std::size_t row = 0; row < indices_.size(); ++row) {
       // A negative index becomes a large one.
       if (index(row) >= num_values && validity_[row]) {
-        refuse_index(std::to_string(indices_[row]), row, num_values);
+        throw WrongIndex(std::to_string(indices_[row]), row, num_values);
       }
     }
   }
@@ -150,6 +153,16 @@ std::unique_ptr<Source> make(const ArrowBuffers& indices, const ArrowBuffers& va
 }
 
 }  // namespace
+
+WrongIndex::WrongIndex(std::string index, std::size_t row, std::size_t num_values)
+    : std::invalid_argument(worded(index, "row", row, num_values)),
+      index_(std::move(index)),
+      row_(row),
+      num_values_(num_values) {}
+
+std::invalid_argument WrongIndex::in_lists() const {
+  return std::invalid_argument(worded(index_, "list value", row_, num_values_));
+}
 
 std::unique_ptr<Source> open_dictionary(const ArrowBuffers& indices, const ArrowBuffers& values,
                                         const SharedReading& how, OpenValues open_values) {

@@ -145,6 +145,8 @@ bool OpenTable::open_group(std::size_t group) {
       return false;
     } catch (const Refusal& refusal) {
       throw GroupRefusal(group, chunk->first_row() + refusal.row());
+    } catch (const WrongIndex& wrong) {
+      refuse_column(plan_, group, wrong.from_row(chunk->first_row()));
     } catch (const std::invalid_argument& error) {
       refuse_column(plan_, group, error);
     }

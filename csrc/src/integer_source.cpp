@@ -89,14 +89,16 @@ std::unique_ptr<PlainSource> open_numbers(const ArrowBuffers& buffers, const Sha
   }
 }
 
-// Nothing but nulls, or else refused at the first value.
+// Refused at the first value; that there is one is all that was known of them.
 [[noreturn]] void refuse_bytes(const ArrowBuffers& buffers) {
+  buffers.expect(buffers.format().starts_with("w:") ? 2 : 3);
   const Validity validity = buffers.validity();
-  std::size_t row = 0;
-  while (!validity[row]) {
-    ++row;
+  for (std::size_t row = 0; row < buffers.size(); ++row) {
+    if (validity[row]) {
+      throw Refusal(Reason::kBytes, row);
+    }
   }
-  throw Refusal(Reason::kBytes, row);
+  refuse_array("null_count counts fewer nulls than the validity buffer has");
 }
 
 }  // namespace

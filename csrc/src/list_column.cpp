@@ -21,13 +21,13 @@ void expect_buffers(const ArrowArray& array, std::int64_t count) {
 
 // Offsets or sizes, from the array's own offset on.
 template <typename T>
-const T* list_buffer(const ArrowArray& array, std::size_t index) {
+const T* list_buffer(const ArrowArray& array, std::size_t index, const std::string& name) {
   const void* start = array.buffers[index];
   if (start == nullptr && array.length > 0) {
-    refuse_array("the offsets buffer is null");
+    refuse_array("the " + name + " buffer is null");
   }
   if (reinterpret_cast<std::uintptr_t>(start) % alignof(T) != 0) {
-    refuse_array("the offsets buffer is not aligned; copy the array");
+    refuse_array("the " + name + " buffer is not aligned; copy the array");
   }
   return start == nullptr ? nullptr : static_cast<const T*>(start) + array.offset;
 }
@@ -104,7 +104,7 @@ void ListColumn::open_child(const ArrowSchema& schema, const ArrowArray& array) 
 template <typename Offset>
 void ListColumn::open_offsets(const ArrowArray& array) {
   expect_buffers(array, 2);
-  const auto* offsets = list_buffer<Offset>(array, 1);
+  const auto* offsets = list_buffer<Offset>(array, 1, "offsets");
   bool is_ordered = size_ == 0 || offsets[0] >= 0;
   for (std::size_t row = 0; row < size_; ++row) {
     is_ordered &= offsets[row] <= offsets[row + 1];
@@ -121,8 +121,8 @@ void ListColumn::open_offsets(const ArrowArray& array) {
 template <typename Offset>
 void ListColumn::open_views(const ArrowArray& array) {
   expect_buffers(array, 3);
-  const auto* offsets = list_buffer<Offset>(array, 1);
-  const auto* sizes = list_buffer<Offset>(array, 2);
+  const auto* offsets = list_buffer<Offset>(array, 1, "offsets");
+  const auto* sizes = list_buffer<Offset>(array, 2, "sizes");
   for (std::size_t row = 0; row < size_; ++row) {
     const std::int64_t begin = offsets[row];
     const std::int64_t size = sizes[row];

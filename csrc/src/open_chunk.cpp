@@ -1,6 +1,7 @@
 #include "open_chunk.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -13,9 +14,14 @@ namespace polyrank {
 namespace {
 
 // Slicing a struct array moves its own offset and length and leaves its children as they are.
-ArrowArray cut_to(const ArrowArray& child, const ArrowArray& parent) {
+ArrowArray cut_to(const ArrowArray& child, const ArrowArray& parent, const std::string& name) {
   if (child.length < 0 || parent.offset > child.length || parent.length > child.length - parent.offset) {
-    refuse_array("a column is shorter than its table");
+    refuse_array("column '" + name + "' has " + std::to_string(child.length) + " rows, but its table reads [" +
+                 std::to_string(parent.offset) + ", " + std::to_string(parent.offset + parent.length) + ")");
+  }
+  if (child.offset < 0 || child.offset > std::numeric_limits<std::int64_t>::max() - parent.offset) {
+    refuse_array("offset " + std::to_string(child.offset) + " of column '" + name +
+                 "' must be 0 or above and fit 64 bits together with its table's");
   }
   ArrowArray cut = child;
   if (parent.offset != 0 || parent.length != child.length) {
@@ -36,6 +42,14 @@ bool can_refuse(const ArrowSchema& schema, Dtype dtype) {
   const bool is_number = format.size() == 1 && numbers.find(format[0]) != std::string_view::npos;
   const bool is_text = format == "u" || format == "U" || format == "vu" || format == "z" || format == "Z";
   return !(is_number || (is_text && dtype == Dtype::kText));
+}
+
+std::unique_ptr<Source> open_values(const ListColumn& lists, const Reading& reading) {
+  try {
+    return open_source(lists.child_schema(), lists.child(), reading);
+  } catch (const WrongIndex& wrong) {
+    throw wrong.in_lists();
+  }
 }
 
 std::optional<NumberColumn> numbers_of(const ListColumn& lists) {
@@ -120,8 +134,9 @@ OpenChunk::OpenChunk(const Plan& plan, const ArrowSchema& schema, const ArrowArr
       first_row_(first_row),
       size_(static_cast<std::size_t>(chunk.length)),
       groups_(plan.groups().size()) {
-  for (const std::size_t child : children_) {
-    arrays_.push_back(child == kAbsent ? ArrowArray{} : cut_to(*chunk.children[child], chunk));
+  for (std::size_t column = 0; column < children_.size(); ++column) {
+    const std::size_t child = children_[column];
+    arrays_.push_back(child == kAbsent ? ArrowArray{} : cut_to(*chunk.children[child], chunk, plan.columns()[column]));
   }
 }
 
@@ -141,7 +156,7 @@ void OpenChunk::open(const BagGroup& group, const PlacedGroup& placed, OpenGroup
   std::unique_ptr<Source> values;
   bool is_checked = false;
   if (lists.has_child()) {
-    values = open_source(lists.child_schema(), lists.child(), group.field.reading);
+    values = open_values(lists, group.field.reading);
     is_checked = can_refuse(lists.child_schema(), group.field.reading.dtype);
   }
   auto slots = std::make_unique<BagSlots>(lists, std::move(values), is_checked);

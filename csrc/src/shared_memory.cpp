@@ -45,6 +45,9 @@ std::uint64_t bits_of_row(std::string_view format, std::int64_t index) {
 
 Part rows_part(std::string_view format, const ArrowArray& array, std::int64_t index) {
   const std::uint64_t bits = bits_of_row(format, index);
+  if (bits == 0) {
+    return {};  // bytes of no width
+  }
   const bool has_offsets = std::string_view("uzUZ+").find(format[0]) != std::string_view::npos;
   const auto begin = static_cast<std::uint64_t>(array.offset);
   const auto end = begin + static_cast<std::uint64_t>(array.length) + (index > 0 && has_offsets ? 1 : 0);
@@ -75,19 +78,23 @@ Part view_part(const ArrowArray& array, std::int64_t index) noexcept {
 }
 
 Part part_of(std::string_view format, const ArrowArray& array, std::int64_t index) {
-  if (index > 1 && format[0] == 'v') {
-    return view_part(array, index);
+  if (index <= 1 || format[0] == '+') {
+    return rows_part(format, array, index);
   }
-  if (index > 1 && format[0] != '+') {
-    return format == "u" || format == "z" ? text_part<std::int32_t>(array) : text_part<std::int64_t>(array);
+  if (format == "u" || format == "z") {
+    return text_part<std::int32_t>(array);
   }
-  return rows_part(format, array, index);
+  if (format == "U" || format == "Z") {
+    return text_part<std::int64_t>(array);
+  }
+  // Nothing tells how long a buffer is that no such format has.
+  return format == "vu" || format == "vz" ? view_part(array, index) : Part{0, kMax};
 }
 
 bool meets(const void* buffer, Part part, std::span<const std::byte> written) noexcept {
   const std::uint64_t begin = reinterpret_cast<std::uintptr_t>(buffer) + part.begin;
   const std::uint64_t out = reinterpret_cast<std::uintptr_t>(written.data());
-  return begin < out ? out - begin < part.end - part.begin : begin - out < written.size();
+  return begin < out ? out - begin < part.end - part.begin : part.begin < part.end && begin - out < written.size();
 }
 
 bool lies_at(const void* own, std::string_view format, const ArrowArray& array) noexcept {

@@ -64,6 +64,18 @@ TEST_F(SharedMemory, TextReachesToItsLastOffset) {
   EXPECT_FALSE(meets(11, 1));
 }
 
+TEST_F(SharedMemory, BytesOfNoWidthTakeNoMemory) {
+  open("w:0", 2, {nullptr, &words_[8]});
+  EXPECT_FALSE(meets(8, 1));
+}
+
+TEST_F(SharedMemory, BufferThatItsFormatHasNotMayReachAnywhere) {
+  open("c", 16, {nullptr, &words_[0], &words_[8]});
+  EXPECT_TRUE(meets(63, 1));
+  open("vx", 1, {nullptr, &words_[0], &words_[8]});
+  EXPECT_TRUE(meets(63, 1));
+}
+
 TEST_F(SharedMemory, ViewsBringTheirBuffersAndTheSizesOfThese) {
   const std::array<std::int64_t, 2> sizes{8, 16};
   open("vu", 2, {nullptr, &words_[0], &words_[8], &words_[16], sizes.data()});

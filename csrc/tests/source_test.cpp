@@ -255,7 +255,7 @@ void expect_wrong_index(const char* format, Index wrong) {
   const std::array<Index, 2> indices{0, wrong};
   Column column(format, 2, {nullptr, indices.data()});
   column.set_dictionary(values);
-  EXPECT_THROW((void)open_source(column.schema, column.array, kText), std::invalid_argument) << format;
+  EXPECT_THROW((void)open_source(column.schema, column.array, kText), WrongIndex) << format;
 }
 
 TEST(Source, DictionaryIndexOutOfRangeIsRefused) {

@@ -92,8 +92,9 @@ def check_lists(source: Random) -> str:
 def check_hostile(source: Random) -> str:
     """Give the extension a struct that contradicts itself: an error or an answer, and the array released once."""
     array = hostile_array(source)
+    out = source.choice([None, np.empty(max(array.array.length, 0), np.int64)])
     try:
-        _native.fingerprint(array, source.choice(DTYPES), reference.SEED, (), lambda _value, _row: None)
+        _native.fingerprint(array, source.choice(DTYPES), reference.SEED, (), lambda _value, _row: None, out)
     except (ValueError, UnicodeDecodeError):
         outcome = "hostile structs refused"
     else:

@@ -36,7 +36,7 @@ def hostile_array(source: Random, kind: bytes | None = None) -> HandMadeArray:
             case 5:
                 shift = source.randrange(8)
             case _:
-                kind = source.choice([b"", b"n", b"vx", b"w:-1", b"tdD", b"+s", b"\xff\xff", b"u" * 50])
+                kind = source.choice([b"", b"n", b"vx", b"w:-1", b"w:0", b"tdD", b"+s", b"\xff\xff", b"u" * 50])
     return HandMadeArray(kind, fields.pop("length", ROWS), buffers, shift=shift, **fields)
 
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from fuzz.hostile_arrays import ROWS
 from fuzz.hostile_tables import hostile_table
 from fuzz.random_columns import TOKENS, random_column
 from fuzz.random_tables import RefusedError, Row, dense, random_groups, random_table, slots, weights
+from reference.arrow_c_structs import HandMadeArray
 
 from polyrank import _native
 from polyrank.errors import DataError
@@ -57,8 +59,10 @@ def check_hostile_table(source: Random) -> str:
     table = hostile_table(source, NAMES)
     groups = [group.described() for group in random_groups(source) if group.num_slots > 0]
     plan = _native.TablePlan([*groups, ("number", "b", False), ("vector", "bag", source.randrange(1, 4))])
+    length = table.array.length if isinstance(table, HandMadeArray) else 0
+    out = plan.matrices(length) if 0 < length <= ROWS and source.random() < 0.5 else None
     try:
-        plan.encode_table(table, source.choice([1, 2]), None, source.random() < 0.8)
+        plan.encode_table(table, source.choice([1, 2]), out, source.random() < 0.8)
     except (ValueError, MemoryError, UnicodeDecodeError):
         outcome = "hostile tables refused"
     else:

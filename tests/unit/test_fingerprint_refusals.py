@@ -118,7 +118,14 @@ def test_row_numbers_carry_thousands_separators() -> None:
 
 def test_dictionary_index_out_of_range_is_refused() -> None:
     column = pa.DictionaryArray.from_arrays(pa.array([0, 5]), pa.array(["a"]), safe=False)
-    with pytest.raises(DataError, match=r"^column 'c' is not a valid dictionary array: "):
+    with pytest.raises(DataError, match=r"^column 'c': arrow array: dictionary index 5 at row 2 must be in \[0, 1\)$"):
+        fingerprint(column, dtype="text", column="c")
+
+
+def test_dictionary_index_of_a_later_chunk_is_told_with_its_row() -> None:
+    indices = (pa.array([0] * 1200), pa.array([0, 9]))
+    column = pa.chunked_array([pa.DictionaryArray.from_arrays(each, pa.array(["a"]), safe=False) for each in indices])
+    with pytest.raises(DataError, match=r"^column 'c': arrow array: dictionary index 9 at row 1,202 must be in "):
         fingerprint(column, dtype="text", column="c")
 
 

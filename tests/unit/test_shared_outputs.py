@@ -39,6 +39,10 @@ COLUMNS: dict[str, tuple[Any, Dtype]] = {
     "string_view": (pa.array(TEXTS, pa.string_view()), "text"),
     "binary": (pa.array(TEXTS, pa.binary()), "text"),
     "binary of one width": (pa.array([b"0123456789ab"] * NUM_ROWS, pa.binary(12)), "text"),
+    "binary of no width": (
+        pa.Array.from_buffers(pa.binary(0), NUM_ROWS, [None, pa.py_buffer(b"x")]),
+        "text",
+    ),
     "decimal text": (pa.array([str(row) for row in range(NUM_ROWS)]), "int64"),
     "decimal text in views": (pa.array([str(row) for row in range(NUM_ROWS)], pa.string_view()), "int64"),
     "dictionary": (pa.array(TEXTS).dictionary_encode(), "text"),

@@ -4,6 +4,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from reference.arrow_c_streams import HandMadeStream
@@ -48,10 +49,10 @@ def failing() -> object:
 
 BROKEN: dict[str, tuple[object, str]] = {
     "no capsule": (Streamed("x"), r"^arrow table: expected a capsule named arrow_array_stream$"),
-    "one capsule": (Given((1,)), r"^arrow table: expected two capsules$"),
+    "one capsule": (Given((1,)), r"^arrow table: __arrow_c_array__ must return two capsules$"),
     "swapped capsules": (
         Given(pa.record_batch({"a": [1]}).__arrow_c_array__()[::-1]),
-        r"^arrow table: expected a capsule named arrow_schema$",
+        r"^arrow table: expected a capsule named arrow_array$",
     ),
     "consumed": (Streamed(consumed()), r"^arrow table: the capsule arrow_array_stream was already consumed$"),
     "failing stream": (failing(), r"^arrow table: .*the disk is gone"),
@@ -72,8 +73,8 @@ def nulls(length: int) -> HandMadeArray:
     return HandMadeArray(b"n", length, [])
 
 
-def table(*columns: HandMadeArray | None, length: int = 2, **counts: int) -> HandMadeArray:
-    rows = HandMadeArray(b"+s", length, [None])
+def table(*columns: HandMadeArray | None, length: int = 2, offset: int = 0, **counts: int) -> HandMadeArray:
+    rows = HandMadeArray(b"+s", length, [None], offset=offset)
     rows.set_children(columns, [b"a", b"b"], **counts)
     return rows
 
@@ -109,7 +110,12 @@ HOSTILE: dict[str, tuple[_native.TablePlan, Callable[[], object], str]] = {
     "null column": (PLAN, lambda: table(None), "column 0 of the schema is null"),
     "null schema of a column": (PLAN, lambda: without_column("schema"), "column 0 of the schema is null"),
     "null array of a column": (PLAN, lambda: without_column("array"), "column 0 of a chunk is null"),
-    "short column": (PLAN, lambda: table(integers(1)), "a column is shorter than its table"),
+    "short column": (PLAN, lambda: table(integers(1)), r"column 'a' has 1 rows, but its table reads \[0, 2\)"),
+    "offset below 0": (
+        PLAN,
+        lambda: table(HandMadeArray(b"l", 2, [None, bytes(16)], offset=-1), length=1, offset=1),
+        "offset -1 of column 'a' must be 0 or above and fit 64 bits together with its table's",
+    ),
     "null schema of values": (BAGS, lambda: without_values("schema"), "column 'a': arrow array: a list has one child"),
     "null array of values": (BAGS, lambda: without_values("array"), "column 'a': arrow array: a list has one child"),
     "too many rows": (
@@ -163,8 +169,41 @@ def test_sliced_struct_is_a_table() -> None:
     assert found[0].tolist() == _native.fingerprint([2], "int64", 42, [], lambda value, _: value)[:, None].tolist()
 
 
+def dictionary(*indices: int) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(indices), pa.array([46]), safe=False)
+
+
+def test_wrong_dictionary_index_is_told_with_its_row_in_the_table() -> None:
+    rows = pa.table({"a": pa.chunked_array([dictionary(0, 0, 0), dictionary(0, 9)])})
+    message = r"^column 'a': arrow array: dictionary index 9 at row 5 must be in \[0, 1\)$"
+    with pytest.raises(_native.ArrayError, match=message):
+        PLAN.encode_table(rows, 1)
+
+
+def test_wrong_dictionary_index_in_lists_is_told_with_its_place() -> None:
+    rows = pa.table({"a": pa.ListArray.from_arrays([0, 2, 3], dictionary(0, 0, 9))})
+    message = r"^column 'a': arrow array: dictionary index 9 at list value 3 must be in \[0, 1\)$"
+    with pytest.raises(_native.ArrayError, match=message):
+        BAGS.encode_table(rows, 1)
+
+
 def test_column_without_rows_is_no_table() -> None:
     assert PLAN.encode_table(pa.table({"a": pa.array([], pa.int64())}), 1) is None
+
+
+def test_rows_that_grow_before_they_are_read_are_left_to_the_slower_way() -> None:
+    rows, memory = [{"a": 7}], np.zeros((2, 1), np.int64)
+
+    class Growing(tuple[Any, ...]):
+        __slots__ = ()
+
+        def __len__(self) -> int:
+            rows.append({"a": 7})
+            return 3
+
+    out: Any = Growing((memory[:1], None, np.empty((1, 0), np.float32)))
+    assert PLAN.encode_dicts(rows, out) is None
+    assert memory.tolist() == [[0], [0]]
 
 
 def test_dicts_with_keys_that_compare_in_python_are_read() -> None:

@@ -5,6 +5,7 @@
 #include <exception>
 #include <memory>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,23 @@ class Refusal : public std::exception {
   std::size_t row_;
 };
 
+/// A dictionary index that names no value, at a row counted from 0 within its array.
+class WrongIndex : public std::invalid_argument {
+ public:
+  WrongIndex(std::string index, std::size_t row, std::size_t num_values);
+
+  /// The same where the array's first row is `first_row` of a column.
+  [[nodiscard]] WrongIndex from_row(std::size_t first_row) const { return {index_, first_row + row_, num_values_}; }
+
+  /// The same where the array holds the values of lists, so that no row is known.
+  [[nodiscard]] std::invalid_argument in_lists() const;
+
+ private:
+  std::string index_;
+  std::size_t row_;
+  std::size_t num_values_;
+};
+
 /// An Arrow type that no source reads (dates, decimals, structs, ...): Python has a slower way, or a message.
 class UnknownLayout : public std::exception {
  public:
@@ -66,17 +84,20 @@ class Source {
 
   [[nodiscard]] virtual std::size_t size() const noexcept = 0;
 
-  /// Writes the fingerprints of rows [begin, begin + out.size()), -1 for a missing one. Throws Refusal.
+  /// Writes the fingerprints of rows [begin, begin + out.size()), -1 for a missing one. Throws Refusal, of the first
+  /// row that has one, and std::invalid_argument for offsets or views that open_source has not looked at.
   virtual void fingerprint(std::size_t begin, std::span<std::int64_t> out) const = 0;
 
   /// One part of a cross over rows [begin, begin + states.size()): replaces each state by the full 64-bit hash of the
-  /// row's key with that state as seed. Where the row is missing, sets is_missing to 1 (never to 0). Throws Refusal.
+  /// row's key with that state as seed. Where the row is missing, sets is_missing to 1 (never to 0). Throws as
+  /// `fingerprint` does.
   virtual void chain(std::size_t begin, std::span<std::uint64_t> states, std::span<std::uint8_t> is_missing) const = 0;
 };
 
-/// Opens a source on an Arrow array: checks its buffers (costs a pass over offsets or views), reads no value yet but
-/// those of a dictionary. Throws std::invalid_argument for structures that contradict themselves, UnknownLayout, and
-/// Refusal where the type itself is refused (kBytes, at the first row present).
+/// Opens a source on an Arrow array: checks its buffers, and reads no value yet but those of a dictionary. Offsets and
+/// views are checked here under `int64`, and under `text` piece by piece as they are read. Throws std::invalid_argument
+/// for structures that contradict themselves (WrongIndex for a dictionary's), UnknownLayout, and Refusal where the type
+/// itself is refused (kBytes, at the first row present).
 [[nodiscard]] std::unique_ptr<Source> open_source(const ArrowSchema& schema, const ArrowArray& array,
                                                   const Reading& reading);
 
