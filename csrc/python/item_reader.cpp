@@ -47,11 +47,6 @@ bool ItemReader::add_text(PyObject* item, std::size_t row, RowBlock& block) {
     throw pybind11::error_already_set();
   }
 #endif
-  if (PyUnicode_IS_COMPACT_ASCII(item) != 0) {  // of a subclass of str
-    const auto* data = static_cast<const char*>(PyUnicode_DATA(item));
-    block.add_text({data, static_cast<std::size_t>(PyUnicode_GET_LENGTH(item))}, row);
-    return true;
-  }
   // Python would write the UTF-8 into the str and keep it there.
   char* begin = room(static_cast<std::size_t>(PyUnicode_GET_LENGTH(item)) * kMaxUtf8Bytes);
   char* end = nullptr;

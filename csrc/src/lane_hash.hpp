@@ -31,15 +31,6 @@ template <typename V>
   return lanes;
 }
 
-template <typename Mask>
-[[gnu::always_inline]] inline bool any(Mask mask) {
-  bool is_any = false;
-  for (std::size_t lane = 0; lane < sizeof(Mask) / sizeof(std::uint64_t); ++lane) {
-    is_any |= mask[lane] != 0;
-  }
-  return is_any;
-}
-
 template <typename V>
 [[gnu::always_inline]] inline V rotl(V word, int bits) {
   return (word << bits) | (word >> (64 - bits));

@@ -20,7 +20,6 @@ class ListColumn {
   /// Throws UnknownLayout for what is no list, std::invalid_argument for lists that reach beyond their child.
   ListColumn(const ArrowSchema& schema, const ArrowArray& array);
 
-  [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool has_child() const noexcept { return child_ != nullptr; }
   [[nodiscard]] const ArrowSchema& child_schema() const noexcept { return *child_schema_; }
   [[nodiscard]] const ArrowArray& child() const noexcept { return *child_; }

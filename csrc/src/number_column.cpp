@@ -43,7 +43,6 @@ NumberColumn::NumberColumn(const ArrowSchema& schema, const ArrowArray& array, b
   if (array.dictionary != nullptr || buffers.is_extension()) {
     throw UnknownLayout();
   }
-  size_ = buffers.size();
   if (buffers.format() != "n") {
     values_ = open(buffers);
     validity_ = buffers.validity();

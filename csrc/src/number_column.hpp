@@ -16,8 +16,6 @@ class NumberColumn {
   /// Throws UnknownLayout for another type.
   NumberColumn(const ArrowSchema& schema, const ArrowArray& array, bool is_non_negative = false);
 
-  [[nodiscard]] std::size_t size() const noexcept { return size_; }
-
   /// Rows [begin, begin + out.size()), NaN where missing. Throws Refusal for a number that is no finite float32, or
   /// negative where it must not be.
   void read(std::size_t begin, std::span<float> out) const;
@@ -32,7 +30,6 @@ class NumberColumn {
   [[nodiscard]] static Values open(const ArrowBuffers& buffers);
   void check(std::size_t begin, std::span<const float> numbers) const;
 
-  std::size_t size_;
   Values values_;
   Validity validity_;
   bool is_non_negative_;

@@ -25,8 +25,7 @@ class PlainSource : public Source {
   virtual void chain_at(std::span<const std::size_t> rows, const ChainTarget& target) const = 0;
 };
 
-/// Writes both ways of hashing as one: `Derived` has `hash(begin, target)` for either target, `pick(rows, target)`, and
-/// this reading.
+/// Writes both ways of hashing as one: `Derived` has `hash(begin, target)` for either target, and this reading.
 template <typename Derived>
 class ReadSource : public PlainSource {
  public:

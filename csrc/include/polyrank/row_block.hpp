@@ -20,7 +20,6 @@ class RowBlock {
   RowBlock& operator=(const RowBlock&) = delete;
 
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
-  [[nodiscard]] bool is_full() const noexcept { return size_ == kBlockRows; }
   /// How many bytes of text the rows gathered lead to.
   [[nodiscard]] std::size_t num_bytes() const noexcept { return num_bytes_; }
 
