@@ -194,7 +194,7 @@ def test_batch_of_the_caller_is_written(toy_schema: Schema, toy_rows: ToyRows) -
 
 def test_batch_that_does_not_fit_is_refused(toy_schema: Schema, toy_rows: ToyRows) -> None:
     out = Batch(np.empty((4, 11), np.int64), np.empty((4, 4), np.float32))
-    with pytest.raises(ValueError, match=r"^out\.ids must have shape \[5, 11\]$"):
+    with pytest.raises(ValueError, match=r"^out\.ids must have shape \[5, 11\], got \[4, 11\]$"):
         Encoder(toy_schema).encode(toy_rows(5), out=out)
 
 
