@@ -15,6 +15,7 @@
 #include "number_array.hpp"
 #include "polyrank/embedding_rows.hpp"
 #include "polyrank/pooled_rows.hpp"
+#include "thread_count.hpp"
 
 namespace polyrank {
 namespace {
@@ -35,12 +36,6 @@ void in_shares(std::size_t num_rows, std::size_t num_threads,
     const std::size_t begin = num_rows * index / count;
     share(begin, num_rows * (index + 1) / count - begin);
   });
-}
-
-void check_threads(std::size_t num_threads) {
-  if (num_threads == 0) {
-    throw std::invalid_argument("threads must be 1 or above, got 0");
-  }
 }
 
 void check_rows(const RowArray& rows, const Floats& table) {

@@ -11,6 +11,7 @@
 #include "encode_binding.hpp"
 #include "exceptions.hpp"
 #include "item_reader.hpp"
+#include "layer_binding.hpp"
 #include "missing_argument.hpp"
 #include "outputs.hpp"
 #include "polyrank/fingerprint.hpp"
@@ -128,5 +129,6 @@ PYBIND11_MODULE(_native, module) {
              "The fingerprint of a plain Python value; None for what takes the longer way.");
   polyrank::bind_encode(module);
   polyrank::bind_embedding_rows(module);
+  polyrank::bind_layers(module);
   polyrank::bind_tensors(module);
 }

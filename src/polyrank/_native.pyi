@@ -42,6 +42,46 @@ def pool_rows(
     out: NDArray[np.float32],
     threads: int,
 ) -> None: ...
+def normalized_relu(
+    inputs: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    epsilon: float,
+    mean: NDArray[np.float32],
+    variance: NDArray[np.float32],
+    out: NDArray[np.float32],
+    threads: int,
+) -> None: ...
+def normalized_relu_gradient(
+    inputs: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    epsilon: float,
+    mean: NDArray[np.float32],
+    variance: NDArray[np.float32],
+    gradients: NDArray[np.float32],
+    of_inputs: NDArray[np.float32],
+    of_weight: NDArray[np.float32],
+    of_bias: NDArray[np.float32],
+    threads: int,
+) -> None: ...
+def gated_sums(
+    experts: Sequence[NDArray[np.float32]],
+    reads: Sequence[int],
+    logits: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    out: NDArray[np.float32],
+    threads: int,
+) -> None: ...
+def gated_sums_gradient(
+    experts: Sequence[NDArray[np.float32]],
+    reads: Sequence[int],
+    weights: NDArray[np.float32],
+    gradients: NDArray[np.float32],
+    of_logits: NDArray[np.float32],
+    of_experts: Sequence[NDArray[np.float32]],
+    threads: int,
+) -> None: ...
 def spread_rows(
     gradients: NDArray[np.float32],
     rows: NDArray[np.int64],

@@ -82,7 +82,7 @@ def test_golden_rows_hold_what_pytorch_answers(toy_run: Path, toy_bundle: Path) 
     np.testing.assert_array_equal(golden.inputs["ids"][0], ranker.sample.ids[0])
     batch = ranker.sample[np.array([0])]
     for name, values in predict(ranker.model, batch).items():
-        np.testing.assert_allclose(golden.outputs[name][:1], values, atol=1e-6)
+        np.testing.assert_allclose(golden.outputs[name][:1], values, rtol=1e-6, atol=1e-6)
 
 
 def test_golden_file_needs_no_pickle(toy_bundle: Path) -> None:

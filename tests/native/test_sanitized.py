@@ -11,7 +11,9 @@ pytestmark = [pytest.mark.native, pytest.mark.slow, pytest.mark.timeout(900)]
 WATCHED = (
     "tests/unit/test_embedding_rows.py",
     "tests/unit/test_fingerprint*.py",
+    "tests/unit/test_fused_layers.py",
     "tests/unit/test_ngrams.py",
+    "tests/unit/test_pooled_rows.py",
     "tests/unit/test_raw_inputs.py",
     "tests/unit/test_shared_outputs.py",
     "tests/unit/test_table.py",

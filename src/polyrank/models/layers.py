@@ -3,11 +3,12 @@
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from .fused import can_normalize, normalized
 from .halves import Halves
 
 Normalization = Literal["batch", "layer", "none"]
@@ -84,6 +85,23 @@ class GroupedNorm(nn.Module):
         return self.norm(inputs) * self.scale + self.shift  # type: ignore[no-any-return]
 
 
+class Stack(nn.Sequential):
+    """Layers one after another, of which a batch norm and the ReLU after it train as one step where they can."""
+
+    def forward(self, inputs: Any) -> Any:
+        """Run them all: of rows (B, I) or (B, G, I), or of the halves of a request."""
+        layers = list(self)
+        while layers:
+            layer = layers.pop(0)
+            norm = layer.norm if isinstance(layer, GroupedNorm) else layer
+            if layers and isinstance(layers[0], nn.ReLU) and can_normalize(norm, inputs):
+                layers.pop(0)
+                inputs = normalized(norm, inputs)
+            else:
+                inputs = layer(inputs)
+        return inputs
+
+
 class GroupedMLP(nn.Module):
     """Networks of the same shape side by side, such as experts: (B, I) or (B, G, I) to (B, G, H).
 
@@ -117,7 +135,7 @@ class GroupedMLP(nn.Module):
             layers.append(nn.ReLU())
             if options.dropout > 0.0:
                 layers.append(nn.Dropout(options.dropout))
-        self.layers = nn.Sequential(*layers)
+        self.layers = Stack(*layers)
 
     def forward(self, inputs: Tensor | Halves) -> Tensor:
         """Run every network on its rows."""
@@ -125,7 +143,7 @@ class GroupedMLP(nn.Module):
         return outputs
 
 
-def mlp(input_dim: int, hidden_dims: Sequence[int], options: LayerOptions) -> nn.Sequential:
+def mlp(input_dim: int, hidden_dims: Sequence[int], options: LayerOptions) -> Stack:
     """Stack linear layers, each followed by normalisation (if asked), ReLU and dropout (if any)."""
     layers: list[nn.Module] = []
     for before, after in itertools.pairwise((input_dim, *hidden_dims)):
@@ -135,4 +153,4 @@ def mlp(input_dim: int, hidden_dims: Sequence[int], options: LayerOptions) -> nn
         layers.append(nn.ReLU())
         if options.dropout > 0.0:
             layers.append(nn.Dropout(options.dropout))
-    return nn.Sequential(*layers)
+    return Stack(*layers)

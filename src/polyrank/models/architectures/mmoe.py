@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from polyrank.models.config import ModelConfig
+from polyrank.models.fused import can_gate, gated
 from polyrank.models.halves import Halves
 from polyrank.models.layers import FannedLinear, GroupedMLP
 
@@ -24,6 +25,7 @@ class MultiGateMixtureOfExperts(Architecture):
             config.num_experts, input_dim, config.hidden_dims, shares_input=True, options=config.layer_options
         )
         self.gates = FannedLinear(num_tasks, input_dim, config.num_experts, bias=False)
+        self.reads = [*range(config.num_experts)] * num_tasks
         self.output_dim = config.hidden_dims[-1]
 
     def shared_parts(self) -> list[nn.Module]:
@@ -32,4 +34,5 @@ class MultiGateMixtureOfExperts(Architecture):
 
     def forward(self, inputs: Sequence[Tensor | Halves]) -> Tensor:
         """Represent rows: (B, I) to (B, T, H)."""
-        return mixed(self.experts(inputs[0]), self.gates(inputs[0]).softmax(2))
+        experts, gates = self.experts(inputs[0]), self.gates(inputs[0])
+        return gated(gates, self.reads, experts) if can_gate(gates, experts) else mixed(experts, gates.softmax(2))

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from polyrank.models.config import ModelConfig
+from polyrank.models.fused import can_gate, gated
 from polyrank.models.halves import Halves, repeated
 from polyrank.models.layers import FannedLinear, GroupedLinear, GroupedMLP, Linear
 
@@ -54,15 +55,26 @@ class Extraction(nn.Module):
         self.task_gates = linear(num_tasks, input_dim, own + common, bias=False)
         self.shared_gate = None if is_last else Linear(input_dim, num_tasks * own + common, bias=False)
         self.own = own
+        shared = range(num_tasks * own, num_tasks * own + common)
+        self.reads = [expert for task in range(num_tasks) for expert in (*range(task * own, (task + 1) * own), *shared)]
+        self.all_experts = range(num_tasks * own + common)
 
     def forward(self, of_tasks: Tensor | Halves, shared: Tensor | Halves) -> tuple[Tensor, Tensor | Halves]:
         """Extract: (B, T, I), or (B, I) at first, and (B, I) to (B, T, H) and (B, H)."""
         own = self.task_experts(of_tasks if of_tasks is shared else repeated(of_tasks, self.own))  # (B, T * own, H)
         common = self.shared_experts(shared)  # (B, common, H)
-        gates = self.task_gates(of_tasks).softmax(2)  # (B, T, own + common)
-        by_task = own.reshape(-1, self.num_tasks, self.own, own.shape[2])  # (B, T, own, H)
-        outputs = (gates[:, :, : self.own].unsqueeze(3) * by_task).sum(2) + mixed(common, gates[:, :, self.own :])
+        outputs = self._of_tasks(self.task_gates(of_tasks), own, common)  # (B, T, H)
         if self.shared_gate is None:
             return outputs, shared
-        everything = torch.cat([own, common], dim=1)
-        return outputs, mixed(everything, self.shared_gate(shared).softmax(1).unsqueeze(1)).squeeze(1)
+        gate = self.shared_gate(shared).unsqueeze(1)  # (B, 1, T * own + common)
+        if can_gate(gate, own, common):
+            return outputs, gated(gate, self.all_experts, own, common).squeeze(1)
+        return outputs, mixed(torch.cat([own, common], dim=1), gate.softmax(2)).squeeze(1)
+
+    def _of_tasks(self, gates: Tensor, own: Tensor, common: Tensor) -> Tensor:
+        """Add up each task's own experts (B, T * own, H) and the common ones, by gates (B, T, own + common)."""
+        if can_gate(gates, own, common):
+            return gated(gates, self.reads, own, common)
+        weights = gates.softmax(2)
+        by_task = own.reshape(-1, self.num_tasks, self.own, own.shape[2])  # (B, T, own, H)
+        return (weights[:, :, : self.own].unsqueeze(3) * by_task).sum(2) + mixed(common, weights[:, :, self.own :])
