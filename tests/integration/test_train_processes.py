@@ -185,7 +185,7 @@ def test_signal_to_all_ranks_is_one_line_and_leaves_nothing(place: Path, store: 
     for process in ranks:
         process.send_signal(signal.SIGINT)
     ended = outcomes(ranks)
-    assert all(code in (1, 130) for code, _ in ended)
+    assert all(code in (1, 130) for code, _ in ended), ended
     assert [line for _, lines in ended for line in lines] == ["polyrank: interrupted"]
     assert_only_inputs_are_left(place)
 

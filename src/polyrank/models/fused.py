@@ -25,7 +25,8 @@ def can_normalize(norm: nn.Module, inputs: object) -> TypeGuard[nn.BatchNorm1d]:
         norm: a module; of subclasses of batch norm, such as one over the rows of all ranks, none.
         inputs: what it would normalise, (B, C) or (B, G, H).
     """
-    return type(norm) is nn.BatchNorm1d and norm.training and isinstance(inputs, Tensor) and _is_plain(inputs, 2)
+    is_known = type(norm) is nn.BatchNorm1d and norm.training and isinstance(inputs, Tensor)
+    return is_known and _is_plain(inputs) and len(inputs) > 1
 
 
 def can_gate(gates: Tensor, *experts: Tensor) -> bool:
@@ -33,10 +34,11 @@ def can_gate(gates: Tensor, *experts: Tensor) -> bool:
     return torch.is_grad_enabled() and all(map(_is_plain, (gates, *experts)))
 
 
-def _is_plain(values: Tensor, least_rows: int = 0) -> bool:
-    """Say whether values are of 32 bits, on a CPU, and no compiler sees to them."""
-    is_here = values.device.type == "cpu" and values.dtype == torch.float32 and values.stride(-1) == 1
-    return is_here and len(values) >= least_rows and not torch.compiler.is_compiling()
+def _is_plain(values: Tensor) -> bool:
+    """Say whether values are of 32 bits, on a CPU, and no compiler sees to them, which takes sizes for constants."""
+    if torch.compiler.is_compiling():
+        return False
+    return values.device.type == "cpu" and values.dtype == torch.float32 and values.stride(-1) == 1
 
 
 def normalized(norm: nn.BatchNorm1d, inputs: Tensor) -> Tensor:
