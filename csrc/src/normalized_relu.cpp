@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <type_traits>
 #include <vector>
 
 #include "parallel.hpp"
@@ -63,14 +64,20 @@ std::array<Float*, kBlockRows> pointers(const GroupedRows<Float>& rows, std::siz
   return found;
 }
 
-/// Calls `visit(first row, count)`, with the count as a constant where a block is whole.
+/// Calls `visit(first row, count, group)` for each group of each block of rows; the count is a constant where the block
+/// is whole.
 template <typename Visit>
-void for_each_block(std::size_t begin, std::size_t end, const Visit& visit) noexcept {
+void for_each_block(std::size_t begin, std::size_t end, std::size_t num_groups, const Visit& visit) noexcept {
+  const auto visit_groups = [&](auto count) noexcept {
+    for (std::size_t group = 0; group < num_groups; ++group) {
+      visit(begin, count, group);
+    }
+  };
   for (; end - begin >= kBlockRows; begin += kBlockRows) {
-    visit(begin, std::integral_constant<std::size_t, kBlockRows>{});
+    visit_groups(std::integral_constant<std::size_t, kBlockRows>{});
   }
   if (begin < end) {
-    visit(begin, end - begin);
+    visit_groups(end - begin);
   }
 }
 
@@ -119,42 +126,61 @@ void add_moments(float* mean, float* squares, std::size_t before, Vector other_m
 
 void moments_of_part(const GroupedRows<const float>& inputs, std::size_t begin, std::size_t end, float* means,
                      float* squares) noexcept {
-  for_each_block(begin, end, [&](std::size_t first, auto count) noexcept {
-    for (std::size_t group = 0; group < inputs.num_groups; ++group) {
-      const auto rows = pointers(inputs, first, count, group);
-      float* const mean = means + group * inputs.width;
-      float* const square = squares + group * inputs.width;
-      for_each_unit(inputs.width, [&](auto kind, std::size_t at) noexcept {
-        using Vector = decltype(kind);
-        std::array<Vector, kBlockRows> values{};
-        Vector sum{};
-        for (std::size_t i = 0; i < count; ++i) {
-          values[i] = load<Vector>(rows[i] + at);
-          sum += values[i];
-        }
-        const Vector middle = sum / static_cast<float>(static_cast<std::size_t>(count));
-        Vector deviations{};
-        for (std::size_t i = 0; i < count; ++i) {
-          deviations += (values[i] - middle) * (values[i] - middle);
-        }
-        add_moments<Vector>(mean + at, square + at, first - begin, middle, deviations, count);
-      });
-    }
+  for_each_block(begin, end, inputs.num_groups, [&](std::size_t first, auto count, std::size_t group) noexcept {
+    const auto rows = pointers(inputs, first, count, group);
+    const std::size_t unit = group * inputs.width;
+    for_each_unit(inputs.width, [&](auto kind, std::size_t at) noexcept {
+      using Vector = decltype(kind);
+      std::array<Vector, kBlockRows> values{};
+      Vector sum{};
+      for (std::size_t i = 0; i < count; ++i) {
+        values[i] = load<Vector>(rows[i] + at);
+        sum += values[i];
+      }
+      const Vector mean = sum / static_cast<float>(static_cast<std::size_t>(count));
+      Vector deviations{};
+      for (std::size_t i = 0; i < count; ++i) {
+        deviations += (values[i] - mean) * (values[i] - mean);
+      }
+      add_moments<Vector>(means + unit + at, squares + unit + at, first - begin, mean, deviations, count);
+    });
   });
 }
 
-/// Factor and summand of each unit, which normalise and scale it.
-struct Line {
-  std::vector<float> factor;
-  std::vector<float> summand;
+/// What normalises and scales some units, and rectifies them.
+template <typename Vector>
+struct Ramp {
+  Vector factor;
+  Vector summand;
 
-  Line(const NormScale& scale, std::span<const float> mean, std::span<const float> variance)
-      : factor(mean.size()), summand(mean.size()) {
+  [[nodiscard]] Vector value(Vector input) const noexcept {
+    const Vector scaled = input * factor + summand;
+    return where_positive(scaled, scaled);
+  }
+  [[nodiscard]] Vector passed_on(Vector gradient, Vector input) const noexcept {
+    return where_positive(input * factor + summand, gradient);
+  }
+};
+
+/// The ramps of all units.
+class Ramps {
+ public:
+  Ramps(const NormScale& scale, std::span<const float> mean, std::span<const float> variance)
+      : factors_(mean.size()), summands_(mean.size()) {
     for (std::size_t unit = 0; unit < mean.size(); ++unit) {
-      factor[unit] = scale.weight[unit] / std::sqrt(variance[unit] + scale.epsilon);
-      summand[unit] = scale.bias[unit] - mean[unit] * factor[unit];
+      factors_[unit] = scale.weight[unit] / std::sqrt(variance[unit] + scale.epsilon);
+      summands_[unit] = scale.bias[unit] - mean[unit] * factors_[unit];
     }
   }
+
+  template <typename Vector>
+  [[nodiscard]] Ramp<Vector> at(std::size_t unit) const noexcept {
+    return {load<Vector>(&factors_[unit]), load<Vector>(&summands_[unit])};
+  }
+
+ private:
+  std::vector<float> factors_;
+  std::vector<float> summands_;
 };
 
 }  // namespace
@@ -177,58 +203,51 @@ void normalized_relu(GroupedRows<const float> inputs, NormScale scale, std::size
   for (float& squares : variance) {
     squares /= static_cast<float>(inputs.num_rows);
   }
-  const Line line(scale, mean, variance);
+  const Ramps ramps(scale, mean, variance);
   parts.share(num_threads, [&](std::size_t part) noexcept {
-    for_each_block(parts.begin(part), parts.end(part), [&](std::size_t first, auto count) noexcept {
-      for (std::size_t group = 0; group < inputs.num_groups; ++group) {
-        const auto rows = pointers(inputs, first, count, group);
-        const auto targets = pointers(out, first, count, group);
-        const std::size_t unit = group * inputs.width;
-        for_each_unit(inputs.width, [&](auto kind, std::size_t at) noexcept {
-          using Vector = decltype(kind);
-          const auto factor = load<Vector>(&line.factor[unit + at]);
-          const auto summand = load<Vector>(&line.summand[unit + at]);
-          for (std::size_t i = 0; i < count; ++i) {
-            const Vector value = load<Vector>(rows[i] + at) * factor + summand;
-            store(where_positive(value, value), targets[i] + at);
-          }
-        });
-      }
-    });
+    const auto write = [&](std::size_t first, auto count, std::size_t group) noexcept {
+      const auto rows = pointers(inputs, first, count, group);
+      const auto targets = pointers(out, first, count, group);
+      for_each_unit(inputs.width, [&](auto kind, std::size_t at) noexcept {
+        using Vector = decltype(kind);
+        const auto ramp = ramps.at<Vector>(group * inputs.width + at);
+        for (std::size_t i = 0; i < count; ++i) {
+          store(ramp.value(load<Vector>(rows[i] + at)), targets[i] + at);
+        }
+      });
+    };
+    for_each_block(parts.begin(part), parts.end(part), inputs.num_groups, write);
   });
 }
 
 void normalized_relu_gradient(GroupedRows<const float> inputs, NormScale scale, std::span<const float> mean,
                               std::span<const float> variance, GroupedRows<const float> gradients,
                               std::size_t num_threads, NormGradients out) {
-  const Line line(scale, mean, variance);
+  const Ramps ramps(scale, mean, variance);
   Parts parts(inputs.num_rows, inputs.num_units());
   parts.share(num_threads, [&](std::size_t part) noexcept {
-    for_each_block(parts.begin(part), parts.end(part), [&](std::size_t first, auto count) noexcept {
-      for (std::size_t group = 0; group < inputs.num_groups; ++group) {
-        const auto rows = pointers(inputs, first, count, group);
-        const auto slopes = pointers(gradients, first, count, group);
-        const std::size_t unit = group * inputs.width;
-        for_each_unit(inputs.width, [&](auto kind, std::size_t at) noexcept {
-          using Vector = decltype(kind);
-          const auto factor = load<Vector>(&line.factor[unit + at]);
-          const auto summand = load<Vector>(&line.summand[unit + at]);
-          const auto middle = load<Vector>(&mean[unit + at]);
-          float* const to_sum = parts.first(part) + unit + at;
-          float* const to_product = parts.second(part) + unit + at;
-          auto sum = load<Vector>(to_sum);
-          auto product = load<Vector>(to_product);
-          for (std::size_t i = 0; i < count; ++i) {
-            const auto value = load<Vector>(rows[i] + at);
-            const Vector slope = where_positive(value * factor + summand, load<Vector>(slopes[i] + at));
-            sum += slope;
-            product += slope * (value - middle);
-          }
-          store(sum, to_sum);
-          store(product, to_product);
-        });
-      }
-    });
+    const auto add_up = [&](std::size_t first, auto count, std::size_t group) noexcept {
+      const auto rows = pointers(inputs, first, count, group);
+      const auto slopes = pointers(gradients, first, count, group);
+      float* const sums = parts.first(part) + group * inputs.width;
+      float* const products = parts.second(part) + group * inputs.width;
+      for_each_unit(inputs.width, [&](auto kind, std::size_t at) noexcept {
+        using Vector = decltype(kind);
+        const auto ramp = ramps.at<Vector>(group * inputs.width + at);
+        const auto middle = load<Vector>(&mean[group * inputs.width + at]);
+        auto sum = load<Vector>(sums + at);
+        auto product = load<Vector>(products + at);
+        for (std::size_t i = 0; i < count; ++i) {
+          const auto input = load<Vector>(rows[i] + at);
+          const Vector passed = ramp.passed_on(load<Vector>(slopes[i] + at), input);
+          sum += passed;
+          product += passed * (input - middle);
+        }
+        store(sum, sums + at);
+        store(product, products + at);
+      });
+    };
+    for_each_block(parts.begin(part), parts.end(part), inputs.num_groups, add_up);
   });
   std::ranges::fill(out.bias, 0.0F);
   std::ranges::fill(out.weight, 0.0F);
@@ -238,38 +257,37 @@ void normalized_relu_gradient(GroupedRows<const float> inputs, NormScale scale, 
       out.weight[unit] += parts.second(part)[unit];
     }
   }
-  // dx = factor · (slope - mean slope - (x - mean) · mean(slope · (x - mean)) / (variance + epsilon))
+  // dx = factor · (passed - mean passed - (x - mean) · mean(passed · (x - mean)) / (variance + epsilon))
   const auto num_rows = static_cast<float>(inputs.num_rows);
-  std::vector<float> constant(mean.size());
-  std::vector<float> by_distance(mean.size());
+  std::vector<float> constants(mean.size());
+  std::vector<float> tilts(mean.size());
   for (std::size_t unit = 0; unit < mean.size(); ++unit) {
     const float spread = variance[unit] + scale.epsilon;
-    constant[unit] = -line.factor[unit] * (out.bias[unit] / num_rows);
-    by_distance[unit] = -line.factor[unit] * (out.weight[unit] / num_rows / spread);
+    const float factor = ramps.at<float>(unit).factor;
+    constants[unit] = -factor * (out.bias[unit] / num_rows);
+    tilts[unit] = -factor * (out.weight[unit] / num_rows / spread);
     out.weight[unit] /= std::sqrt(spread);
   }
   parts.share(num_threads, [&](std::size_t part) noexcept {
-    for_each_block(parts.begin(part), parts.end(part), [&](std::size_t first, auto count) noexcept {
-      for (std::size_t group = 0; group < inputs.num_groups; ++group) {
-        const auto rows = pointers(inputs, first, count, group);
-        const auto slopes = pointers(gradients, first, count, group);
-        const auto targets = pointers(out.inputs, first, count, group);
-        const std::size_t unit = group * inputs.width;
-        for_each_unit(inputs.width, [&](auto kind, std::size_t at) noexcept {
-          using Vector = decltype(kind);
-          const auto factor = load<Vector>(&line.factor[unit + at]);
-          const auto summand = load<Vector>(&line.summand[unit + at]);
-          const auto middle = load<Vector>(&mean[unit + at]);
-          const auto offset = load<Vector>(&constant[unit + at]);
-          const auto tilt = load<Vector>(&by_distance[unit + at]);
-          for (std::size_t i = 0; i < count; ++i) {
-            const auto value = load<Vector>(rows[i] + at);
-            const Vector slope = where_positive(value * factor + summand, load<Vector>(slopes[i] + at));
-            store(factor * slope + ((value - middle) * tilt + offset), targets[i] + at);
-          }
-        });
-      }
-    });
+    const auto write = [&](std::size_t first, auto count, std::size_t group) noexcept {
+      const auto rows = pointers(inputs, first, count, group);
+      const auto slopes = pointers(gradients, first, count, group);
+      const auto targets = pointers(out.inputs, first, count, group);
+      for_each_unit(inputs.width, [&](auto kind, std::size_t at) noexcept {
+        using Vector = decltype(kind);
+        const std::size_t unit = group * inputs.width + at;
+        const auto ramp = ramps.at<Vector>(unit);
+        const auto middle = load<Vector>(&mean[unit]);
+        const auto constant = load<Vector>(&constants[unit]);
+        const auto tilt = load<Vector>(&tilts[unit]);
+        for (std::size_t i = 0; i < count; ++i) {
+          const auto input = load<Vector>(rows[i] + at);
+          const Vector passed = ramp.passed_on(load<Vector>(slopes[i] + at), input);
+          store(ramp.factor * passed + ((input - middle) * tilt + constant), targets[i] + at);
+        }
+      });
+    };
+    for_each_block(parts.begin(part), parts.end(part), inputs.num_groups, write);
   });
 }
 
