@@ -25,8 +25,9 @@ def can_normalize(norm: nn.Module, inputs: object) -> TypeGuard[nn.BatchNorm1d]:
         norm: a module; of subclasses of batch norm, such as one over the rows of all ranks, none.
         inputs: what it would normalise, (B, C) or (B, G, H).
     """
-    is_known = type(norm) is nn.BatchNorm1d and norm.training and isinstance(inputs, Tensor)
-    return is_known and _is_plain(inputs) and len(inputs) > 1
+    if type(norm) is not nn.BatchNorm1d or not norm.training or not isinstance(inputs, Tensor):
+        return False
+    return _is_plain(inputs) and len(inputs) > 1
 
 
 def can_gate(gates: Tensor, *experts: Tensor) -> bool:
