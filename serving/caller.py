@@ -80,7 +80,9 @@ class Caller:
         self._is_closed = False
         self._random = random.Random()  # noqa: S311 (it spreads attempts; nothing depends on its secrecy)
 
-    async def infer(self, call: Call, deadline: Deadline, first: Endpoint, *, version: str = "") -> Answered[Reply]:
+    async def infer(
+        self, call: Call, deadline: Deadline, first: Endpoint, *, version: str = "", waits: bool = True
+    ) -> Answered[Reply]:
         """Answer a request.
 
         Args:
@@ -88,6 +90,7 @@ class Caller:
             deadline: of the call that it is part of.
             first: the server to ask first.
             version: that is expected to answer, for messages; one that was served before may come back.
+            waits: for that.
 
         Raises:
             ServerUnavailableError, ModelNotReadyError, DeadlineExceededError, RequestError: see `failures`.
@@ -95,7 +98,7 @@ class Caller:
         """
         shown = version or call.version
         subject = f"{call.model} version {shown}" if shown else call.model
-        job = _Job(call.model, subject, lambda to, timeout_s: to.infer(call, timeout_s), bool(version))
+        job = _Job(call.model, subject, lambda to, timeout_s: to.infer(call, timeout_s), waits and bool(version))
         return await self._try(job, deadline, first)
 
     async def ask(

@@ -1,6 +1,8 @@
 """The client's work, written once: `Ranker` runs it as plain calls, `AsyncRanker` awaits it."""
 
+import contextlib
 import functools
+import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -45,6 +47,9 @@ if TYPE_CHECKING:
     from .impressions import ImpressionLog
 
 
+_LOOK_AGAIN_S = 30.0
+
+
 class Wish(NamedTuple):
     """Which items a user of the client wants to see; see `Ranker.rank`."""
 
@@ -65,11 +70,12 @@ class _Asked(NamedTuple):
 
 
 class _To(NamedTuple):
-    """Where a request goes, until when, and what the server's log calls it."""
+    """Where a request goes, until when, what the server's log calls it, and whether another model can answer it too."""
 
     endpoint: Endpoint
     deadline: Deadline
     request_id: str
+    has_substitute: bool = False
 
 
 class RankerCore:
@@ -98,8 +104,8 @@ class RankerCore:
         self._endpoints = Endpoints([address_of(each) for each in urls], signal)
         self._caller = Caller(self._endpoints, options, self._waiting, self._telemetry, is_async=is_async)
         self._models = ServedModels(self._caller, version, signal)
-        self._has_requests = False
-        self._rows_alone = ""  # the version that is known to have no graph over requests
+        self._rows_alone = ""  # the version that had no graph over requests when it was last looked for
+        self._look_again_at = 0.0  # on the monotonic clock, in seconds
         self._name = model
         self._request_ids = RequestIds()
 
@@ -200,17 +206,16 @@ class RankerCore:
         await self._caller.close()
 
     async def _ranked(self, asked: "_Asked") -> tuple[Served, Answers]:
-        """Score all items for a user, with the model over requests where there is one."""
-        if self._rows_alone != self.version:
-            try:
-                found = await self._by_request(asked)
-            except ModelNotReadyError:
-                if self._has_requests:
-                    raise
-                self._rows_alone = self.version
-            else:
-                self._has_requests = True
-                return found
+        """Score all items for a user, with the model over requests where there is one.
+
+        A server that starts has it a little later than the rows, and may lose it: it is looked for again and again.
+        """
+        if self._rows_alone != self.version or time.monotonic() >= self._look_again_at:
+            with contextlib.suppress(ModelNotReadyError):
+                return await self._by_request(asked)
+            found = await self._by_rows(asked)
+            self._rows_alone, self._look_again_at = self.version, time.monotonic() + _LOOK_AGAIN_S
+            return found
         return await self._by_rows(asked)
 
     async def _by_request(self, asked: "_Asked") -> tuple[Served, Answers]:
@@ -219,7 +224,7 @@ class RankerCore:
             batch = await computed(self._waiting, len(asked.items), lambda: asked.items.crossed(served, asked.row))
             weights = task_weights(served, asked.weights)
             parts = ((len(part), request_tensors(user, part, weights)) for part in parts_of(batch, ITEMS_IN_A_REQUEST))
-            to = _To(endpoint, asked.deadline, asked.request_id)
+            to = _To(endpoint, asked.deadline, asked.request_id, has_substitute=True)
             return batch, await self._infer(served, parts, {**served.widths, SCORE: 1}, to)
 
         served, (_, replies) = await self._agreed(f"{self.model}{REQUEST_SUFFIX}", asked.deadline, send)
@@ -273,7 +278,9 @@ class RankerCore:
         Raises:
             RequestError: an output has another shape than the model's signature says.
         """
-        answered = await self._caller.infer(call, to.deadline, to.endpoint, version=served.version)
+        answered = await self._caller.infer(
+            call, to.deadline, to.endpoint, version=served.version, waits=not to.has_substitute
+        )
         reply, by = answered
         for name, shape in shapes.items():
             found = reply.tensors.get(name)

@@ -14,6 +14,7 @@ import pytest
 from artefacts.runs import make_run
 from numpy.testing import assert_allclose
 from toy import toy_table
+from tritonclient.grpc import InferenceServerClient
 
 from polyrank.encoder import Encoder
 from polyrank.errors import ConfigError, DataError
@@ -21,7 +22,7 @@ from polyrank.export import ExportOptions, ServingOptions, export_onnx, publish
 from polyrank.models import TrainedRanker
 from polyrank.models.trained import predict
 from polyrank.schema import Schema
-from polyrank.serving import AsyncRanker, Items, Ranker, Server, serve
+from polyrank.serving import AsyncRanker, Items, ModelControl, Ranker, Server, serve
 
 pytestmark = pytest.mark.triton
 
@@ -229,3 +230,28 @@ def test_items_serve_every_ranker_of_the_model(server: Server, catalog: pa.Table
     with Ranker(server.url, "toy") as one, Ranker(server.url, "toy") as other:
         items: Items = one.items(catalog)
         assert other.rank(user, items).equals(one.rank(user, items))
+
+
+def answered_rankings(server: Server) -> int:
+    """How many requests the graph over requests has answered since it was loaded."""
+    with InferenceServerClient(server.grpc_url) as client:
+        return int(client.get_inference_statistics("toy_rank").model_stats[0].inference_count)
+
+
+def test_rankings_go_on_by_rows_while_the_graph_over_requests_is_away(
+    server: Server, catalog: pa.Table, user: dict[str, Any], expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("polyrank.serving.core._LOOK_AGAIN_S", 0.0)
+    with ModelControl(server.url) as control, Ranker(server.url, "toy", timeout_s=2.0) as client:
+        items = client.items(catalog)
+        client.rank(user, items)
+        control.unload("toy_rank")
+        try:
+            found = client.rank(user, items)
+        finally:
+            control.load("toy_rank")
+        places = found["item"].to_numpy()
+        assert_allclose(found["score"].to_numpy(), sum(expected.values())[places], rtol=1e-5, atol=1e-5)
+        assert answered_rankings(server) == 0
+        client.rank(user, items)
+        assert answered_rankings(server) == 1
