@@ -136,7 +136,8 @@ class FusedAdamW:
         self.weights, self.lr, self.weight_decay = tuple(weights), lr, weight_decay
         self.means = [torch.zeros_like(weight) for weight in self.weights]
         self.squares = [torch.zeros_like(weight) for weight in self.weights]
-        self.steps = [torch.zeros((), device=weight.device) for weight in self.weights]
+        self._all_steps = torch.zeros(len(self.weights))
+        self.steps = list(self._all_steps.unbind())
 
     @torch.no_grad()
     def step(self) -> None:
@@ -146,7 +147,10 @@ class FusedAdamW:
         if not stepped:
             return
         weights, means, squares, steps, gradients = map(list, zip(*stepped, strict=True))
-        torch._foreach_add_(steps, 1.0)
+        if len(stepped) == len(self.weights):
+            self._all_steps += 1.0
+        else:
+            torch._foreach_add_(steps, 1.0)
         torch._fused_adamw_(
             weights,
             gradients,

@@ -6,13 +6,17 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <limits>
+#include <optional>
 #include <span>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "../src/parallel.hpp"
 #include "number_array.hpp"
+#include "polyrank/bucket_rows.hpp"
 #include "polyrank/embedding_rows.hpp"
 #include "polyrank/pooled_rows.hpp"
 #include "thread_count.hpp"
@@ -83,10 +87,95 @@ void gather(const py::object& given_table, const py::object& given_rows, const p
   });
 }
 
+Pooling pooling_of(const std::string& name) {
+  if (name == "sum") {
+    return Pooling::kSum;
+  }
+  if (name == "mean" || name == "sqrtn") {
+    return name == "mean" ? Pooling::kMean : Pooling::kSqrtn;
+  }
+  throw std::invalid_argument("pools must be of \"sum\", \"mean\" or \"sqrtn\", got \"" + name + "\"");
+}
+
+/// First column, how many, pooling, and the first column of their weights, if they have such.
+using GivenPool = std::tuple<std::size_t, std::size_t, std::string, std::optional<std::size_t>>;
+
+std::vector<PooledColumns> pools_of(const std::vector<GivenPool>& given, std::size_t num_columns,
+                                    std::size_t num_weights) {
+  const auto check_end = [](std::size_t first, std::size_t count, std::size_t width, const char* of) {
+    if (count > width || first > width - count) {
+      throw std::invalid_argument("pools must end at " + std::to_string(width) + ", the columns of " + of + ", got " +
+                                  std::to_string(count) + " from " + std::to_string(first));
+    }
+  };
+  std::vector<PooledColumns> pools;
+  for (const auto& [first, count, pooling, first_weight] : given) {
+    check_end(first, count, num_columns, "ids");
+    if (first_weight.has_value()) {
+      check_end(*first_weight, count, num_weights, "weights");
+    }
+    const std::ptrdiff_t place = first_weight.has_value() ? static_cast<std::ptrdiff_t>(*first_weight) : -1;
+    pools.push_back({.first = first, .count = count, .pooling = pooling_of(pooling), .first_weight = place});
+  }
+  return pools;
+}
+
+std::vector<BucketColumn> columns_of(const py::object& given_buckets, const py::object& given_starts,
+                                     const py::object& given_lasts, std::size_t num_columns) {
+  const RowArray buckets(given_buckets, "num_buckets", 1);
+  const RowArray starts(given_starts, "starts", 1);
+  const RowArray lasts(given_lasts, "lasts", 1);
+  std::vector<BucketColumn> columns(num_columns);
+  for (const RowArray* each : {&buckets, &starts, &lasts}) {
+    each->check_size(num_columns, "as ids has columns");
+  }
+  for (std::size_t i = 0; i < num_columns; ++i) {
+    columns[i] = {.num_buckets = buckets.values()[i], .start = starts.values()[i], .last = lasts.values()[i]};
+    if (columns[i].num_buckets < 1) {
+      buckets.refuse("must be 1 or above, got " + std::to_string(columns[i].num_buckets));
+    }
+    if (columns[i].start < 0 || columns[i].start > std::numeric_limits<std::int64_t>::max() - columns[i].num_buckets) {
+      starts.refuse("must be 0 or above, and the rows after them below 2**63, got " + std::to_string(columns[i].start));
+    }
+  }
+  return columns;
+}
+
+py::tuple find_rows(const py::object& given_ids, const py::object& given_buckets, const py::object& given_starts,
+                    const py::object& given_lasts, const std::vector<GivenPool>& given_pools,
+                    const py::object& given_weights) {
+  const RowArray ids(given_ids, "ids", 2);
+  const auto columns = columns_of(given_buckets, given_starts, given_lasts, ids.width());
+  std::optional<Floats> weights;
+  if (!given_weights.is_none()) {
+    weights.emplace(given_weights, "weights", 2);
+    weights->check_size(ids.size(), "as ids has");
+  }
+  const std::size_t num_weights = weights.has_value() ? weights->width() : 0;
+  const auto pools = pools_of(given_pools, ids.width(), num_weights);
+  py::array_t<std::int64_t> rows({ids.size(), ids.width()});
+  std::int64_t* const found = rows.mutable_data();
+  std::optional<py::array_t<float>> factors;
+  float* first_factor = nullptr;
+  if (!pools.empty()) {
+    factors.emplace(py::array::ShapeContainer{ids.size(), ids.width()});
+    first_factor = factors->mutable_data();
+  }
+  const float* const first_weight = weights.has_value() ? weights->values().data() : nullptr;
+  {
+    const py::gil_scoped_release unlocked;
+    bucket_rows(ids.values(), columns, found);
+    if (first_factor != nullptr) {
+      pooling_factors({found, ids.values().size()}, columns, pools, first_weight, num_weights, first_factor);
+    }
+  }
+  return py::make_tuple(rows, factors);
+}
+
 /// Arrays that say which rows of a table the vectors of a batch add up, checked.
-class Pooling {
+class PooledBatch {
  public:
-  Pooling(const py::object& rows, const py::object& factors, const std::vector<std::uint32_t>& widths)
+  PooledBatch(const py::object& rows, const py::object& factors, const std::vector<std::uint32_t>& widths)
       : rows_(rows, "rows", 2), widths_(widths) {
     if (std::ranges::find(widths_, 0U) != widths_.end()) {
       throw std::invalid_argument("widths must be 1 or above, got 0");
@@ -118,7 +207,7 @@ class Pooling {
 void pool(const py::object& given_table, const py::object& given_rows, const py::object& given_factors,
           const std::vector<std::uint32_t>& widths, const py::object& given_out, std::size_t num_threads) {
   const Floats table(given_table, "table", 2);
-  const Pooling pooling(given_rows, given_factors, widths);
+  const PooledBatch pooling(given_rows, given_factors, widths);
   Floats out(given_out, "out", 2, true);
   check_threads(num_threads);
   check_width(table);
@@ -144,7 +233,7 @@ void pool(const py::object& given_table, const py::object& given_rows, const py:
 py::tuple spread(const py::object& given_gradients, const py::object& given_rows, const py::object& given_factors,
                  const std::vector<std::uint32_t>& widths) {
   const Floats gradients(given_gradients, "gradients", 2);
-  const Pooling pooling(given_rows, given_factors, widths);
+  const PooledBatch pooling(given_rows, given_factors, widths);
   gradients.check_size(pooling.rows().size(), "as rows has");
   if (widths.empty() || gradients.width() == 0 || gradients.width() % widths.size() != 0) {
     gradients.refuse("must have as many columns for each of " + std::to_string(widths.size()) + " widths, got " +
@@ -216,6 +305,8 @@ void update(const py::object& given_table, const py::object& given_sums, const p
 }  // namespace
 
 void bind_embedding_rows(py::module_& module) {
+  module.def("find_rows", &find_rows, py::arg("ids"), py::arg("num_buckets"), py::arg("starts"), py::arg("lasts"),
+             py::arg("pools"), py::arg("weights"), "(rows, their factors) of ids; see polyrank.embedding_rows.");
   module.def("gather_rows", &gather, py::arg("table"), py::arg("rows"), py::arg("out"), py::arg("threads"),
              "Copies rows of an embedding table; see polyrank.embedding_rows.");
   module.def("pool_rows", &pool, py::arg("table"), py::arg("rows"), py::arg("factors"), py::arg("widths"),

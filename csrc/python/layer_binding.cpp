@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "grouped_array.hpp"
@@ -42,7 +44,8 @@ GroupedArray inputs_of(const py::object& given) {
 
 void normalize(const py::object& given_inputs, const py::object& given_weight, const py::object& given_bias,
                float epsilon, const py::object& given_mean, const py::object& given_variance,
-               const py::object& given_out, std::size_t num_threads) {
+               const py::object& given_out, const std::optional<std::pair<py::object, py::object>>& given_running,
+               float momentum, std::size_t num_threads) {
   const GroupedArray inputs = inputs_of(given_inputs);
   const Units weight = units(given_weight, "weight", inputs);
   const Units bias = units(given_bias, "bias", inputs);
@@ -51,13 +54,28 @@ void normalize(const py::object& given_inputs, const py::object& given_weight, c
   GroupedArray out(given_out, "out", true);
   out.check_shape(inputs, "inputs");
   out.check_apart(inputs, "inputs");
+  std::optional<std::pair<Units, Units>> running;
+  if (given_running.has_value()) {
+    running.emplace(units(given_running->first, "running mean", inputs, true),
+                    units(given_running->second, "running variance", inputs, true));
+    if (inputs.values().num_rows < 2) {
+      inputs.refuse("must have 2 or more rows to move a running variance, got 1");
+    }
+  }
   check_threads(num_threads);
   const NormScale scale{.weight = weight.values(), .bias = bias.values(), .epsilon = epsilon};
   const auto target = out.written();
   const auto means = written(mean);
   const auto variances = written(variance);
+  std::optional<RunningMoments> moved;
+  if (running.has_value()) {
+    moved = {.mean = written(running->first), .variance = written(running->second)};
+  }
   const py::gil_scoped_release unlocked;
   normalized_relu(inputs.values(), scale, num_threads, means, variances, target);
+  if (moved.has_value()) {
+    move_moments(means, variances, inputs.values().num_rows, momentum, *moved);
+  }
 }
 
 void gradient(const py::object& given_inputs, const py::object& given_weight, const py::object& given_bias,
@@ -198,8 +216,8 @@ void gate_gradient(const std::vector<py::object>& given_experts, const std::vect
 
 void bind_layers(py::module_& module) {
   module.def("normalized_relu", &normalize, py::arg("inputs"), py::arg("weight"), py::arg("bias"), py::arg("epsilon"),
-             py::arg("mean"), py::arg("variance"), py::arg("out"), py::arg("threads"),
-             "Normalises over the rows, and rectifies; see polyrank.fused_layers.");
+             py::arg("mean"), py::arg("variance"), py::arg("out"), py::arg("running"), py::arg("momentum"),
+             py::arg("threads"), "Normalises over the rows, and rectifies; see polyrank.fused_layers.");
   module.def("normalized_relu_gradient", &gradient, py::arg("inputs"), py::arg("weight"), py::arg("bias"),
              py::arg("epsilon"), py::arg("mean"), py::arg("variance"), py::arg("gradients"), py::arg("of_inputs"),
              py::arg("of_weight"), py::arg("of_bias"), py::arg("threads"),

@@ -220,6 +220,15 @@ void normalized_relu(GroupedRows<const float> inputs, NormScale scale, std::size
   });
 }
 
+void move_moments(std::span<const float> mean, std::span<const float> variance, std::size_t num_rows, float momentum,
+                  RunningMoments running) noexcept {
+  const auto unbiased = static_cast<float>(static_cast<double>(num_rows) / static_cast<double>(num_rows - 1));
+  for (std::size_t unit = 0; unit < mean.size(); ++unit) {
+    running.mean[unit] += momentum * (mean[unit] - running.mean[unit]);
+    running.variance[unit] += momentum * (variance[unit] * unbiased - running.variance[unit]);
+  }
+}
+
 void normalized_relu_gradient(GroupedRows<const float> inputs, NormScale scale, std::span<const float> mean,
                               std::span<const float> variance, GroupedRows<const float> gradients,
                               std::size_t num_threads, NormGradients out) {

@@ -172,5 +172,15 @@ TEST(NormalizedRelu, WhatIsNoNumberIsPassedOn) {
   }
 }
 
+TEST(MoveMoments, GoAPartOfTheWay) {
+  const Floats mean{4.0F, -2.0F};
+  const Floats variance{3.0F, 6.0F};
+  Floats running_mean{0.0F, 2.0F};
+  Floats running_variance{1.0F, 1.0F};
+  move_moments(mean, variance, 4, 0.25F, {.mean = running_mean, .variance = running_variance});
+  EXPECT_EQ(running_mean, (Floats{1.0F, 1.0F}));
+  EXPECT_EQ(running_variance, (Floats{1.75F, 2.75F}));
+}
+
 }  // namespace
 }  // namespace polyrank

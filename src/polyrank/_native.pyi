@@ -31,6 +31,14 @@ def chain(
     is_missing: NDArray[np.bool_],
 ) -> None: ...
 def fingerprint_one(value: object, dtype: object, seed: object, missing: object = ()) -> int | None: ...
+def find_rows(
+    ids: NDArray[np.int64],
+    num_buckets: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    lasts: NDArray[np.int64],
+    pools: Sequence[tuple[int, int, str, int | None]],
+    weights: NDArray[np.float32] | None,
+) -> tuple[NDArray[np.int64], NDArray[np.float32] | None]: ...
 def gather_rows(
     table: NDArray[np.float32], rows: NDArray[np.int64], out: NDArray[np.float32], threads: int
 ) -> None: ...
@@ -50,6 +58,8 @@ def normalized_relu(
     mean: NDArray[np.float32],
     variance: NDArray[np.float32],
     out: NDArray[np.float32],
+    running: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
+    momentum: float,
     threads: int,
 ) -> None: ...
 def normalized_relu_gradient(

@@ -7,7 +7,7 @@ threads.
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,56 @@ def empty_table(num_rows: int, dim: int) -> NDArray[np.float32]:
     memory = np.empty(num_bytes + _LINE_BYTES, np.uint8)
     start = -memory.ctypes.data % _LINE_BYTES
     return memory[start : start + num_bytes].view(np.float32).reshape(num_rows, dim)
+
+
+class PooledColumns(NamedTuple):
+    """The columns of a feature of many values, whose rows are added up.
+
+    Attributes:
+        first: of as many columns of a batch as `width` says.
+        width: 1 or more.
+        pooling: `sum` Σwv, `mean` Σwv / Σw, or `sqrtn` Σwv / √Σw².
+        first_weight: of as many columns of the weights w; None where each value weighs 1.
+    """
+
+    first: int
+    width: int
+    pooling: str
+    first_weight: int | None = None
+
+
+def find_rows(
+    ids: NDArray[np.int64],
+    num_buckets: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    lasts: NDArray[np.int64],
+    pools: Sequence[PooledColumns] = (),
+    weights: NDArray[np.float32] | None = None,
+) -> tuple[NDArray[np.int64], NDArray[np.float32] | None]:
+    """Return the row of each id of a batch, and what it is multiplied with before those of a feature are added up.
+
+    An id that is there has the row `start + 1 + id mod num_buckets`, any other that of "missing", `start`, which counts
+    0 times in a sum. What would be divided by 0 is divided by 1; `mean` and `sqrtn` take weights below 0 for 0.
+
+    >>> one = np.array([1, 1])
+    >>> find_rows(np.array([[12, -1]]), 10 * one, 100 * one, 99 * one, [PooledColumns(0, 2, "mean")])
+    (array([[103, 100]]), array([[1., 0.]], dtype=float32))
+
+    Args:
+        ids: int64 [B, S].
+        num_buckets: int64 [S], 1 or above.
+        starts: int64 [S], 0 or above.
+        lasts: int64 [S], the highest ids that are there; the lowest is 0.
+        pools: columns of ids that are added up.
+        weights: float32 [B, W], without NaN.
+
+    Returns:
+        int64 [B, S], and float32 [B, S], 1 for what is in no pool; None without pools.
+
+    Raises:
+        DataError: an array is not as described.
+    """
+    return _checked(_native.find_rows, ids, num_buckets, starts, lasts, pools, weights)
 
 
 def gather_rows(

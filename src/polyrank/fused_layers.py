@@ -44,8 +44,15 @@ class Gradients(NamedTuple):
     bias: Floats
 
 
-def normalized_relu(
-    inputs: Floats, weight: Floats, bias: Floats, *, epsilon: float, threads: int = 1
+def normalized_relu(  # noqa: PLR0913 (what is normalised, how, and what takes note of it)
+    inputs: Floats,
+    weight: Floats,
+    bias: Floats,
+    *,
+    epsilon: float,
+    running: Moments | None = None,
+    momentum: float = 0.0,
+    threads: int = 1,
 ) -> tuple[Floats, Moments]:
     """Return `max(0, (x - mean) / sqrt(variance + epsilon) * weight + bias)`, and the moments.
 
@@ -57,6 +64,9 @@ def normalized_relu(
         weight: float32 (G * H,).
         bias: float32 (G * H,).
         epsilon: above 0.
+        running: moments over many batches, in place; they go a part of `momentum` of the way to those of this batch,
+            of 2 rows or more, the variance to the unbiased one.
+        momentum: see there.
         threads: how many share the work, where there is a megabyte for each.
 
     Returns:
@@ -66,7 +76,7 @@ def normalized_relu(
         DataError: an array is not as described.
     """
     out, mean, variance = np.empty_like(inputs), np.empty_like(weight), np.empty_like(weight)
-    _checked(_native.normalized_relu, inputs, weight, bias, epsilon, mean, variance, out, threads)
+    _checked(_native.normalized_relu, inputs, weight, bias, epsilon, mean, variance, out, running, momentum, threads)
     return out, Moments(mean, variance)
 
 

@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
+from torch import nn
 
 from polyrank.errors import DataError
 from polyrank.fused_layers import (
@@ -86,6 +88,19 @@ def test_every_number_of_threads_gives_the_same_bits(threads: int) -> None:
         assert_array_equal(one, two)
 
 
+def test_running_moments_move_as_those_of_pytorch_do() -> None:
+    norm, ones = nn.BatchNorm1d(6, momentum=0.3), np.ones(6, np.float32)
+    running = Moments(np.zeros(6, np.float32), np.ones(6, np.float32))
+    for seed in range(3):
+        inputs = drawn(9, 2, 3, seed=seed)
+        norm(torch.from_numpy(inputs).flatten(1))
+        normalized_relu(inputs, ones, ones, epsilon=EPSILON, running=running, momentum=0.3)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    assert_allclose(running.mean, norm.running_mean.numpy(), rtol=1e-5)
+    assert_allclose(running.variance, norm.running_var.numpy(), rtol=1e-5)
+
+
 INPUTS, UNITS = drawn(4, 2, 3), drawn(6)
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "other dtype": ({"inputs": INPUTS.astype(np.float64)}, "inputs must be a numpy array of float32, got float64"),
@@ -96,6 +111,14 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "too few weights": ({"weight": UNITS[:5]}, "weight must have 6 rows, one for each unit of inputs, got 5"),
     "too many biases": ({"bias": drawn(7)}, "bias must have 6 rows, one for each unit of inputs, got 7"),
     "no thread": ({"threads": 0}, "threads must be 1 or above, got 0"),
+    "running moments of others": (
+        {"running": Moments(UNITS[:5].copy(), UNITS.copy())},
+        "running mean must have 6 rows, one for each unit of inputs, got 5",
+    ),
+    "running variance of one row": (
+        {"inputs": INPUTS[:1], "running": Moments(UNITS.copy(), UNITS.copy())},
+        "inputs must have 2 or more rows to move a running variance, got 1",
+    ),
 }
 
 

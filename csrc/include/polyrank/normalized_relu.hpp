@@ -25,6 +25,17 @@ struct NormScale {
 void normalized_relu(GroupedRows<const float> inputs, NormScale scale, std::size_t num_threads, std::span<float> mean,
                      std::span<float> variance, GroupedRows<float> out);
 
+/// Moments over many batches, [G · H] both.
+struct RunningMoments {
+  std::span<float> mean;
+  std::span<float> variance;
+};
+
+/// Moves running moments towards those of a batch of `num_rows`, 2 or more, by a part of `momentum` of the way; the
+/// variance towards the unbiased one.
+void move_moments(std::span<const float> mean, std::span<const float> variance, std::size_t num_rows, float momentum,
+                  RunningMoments running) noexcept;
+
 /// Gradients of `normalized_relu` by its inputs, weight and bias, of those of its outputs. Mean and variance are what
 /// it wrote. Units that it rectified pass nothing on, also where the outputs are no numbers.
 struct NormGradients {

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from polyrank.embedding_rows import empty_table
+from polyrank.embedding_rows import PooledColumns, empty_table, find_rows
 from polyrank.encoder import Slots, slot_layout
 from polyrank.errors import SchemaError
 from polyrank.features import HashedFeature, PooledFeature, Pooling, SequenceFeature, SharingFeature
@@ -16,7 +16,7 @@ from polyrank.schema import Schema
 from .attention import TargetAttention
 from .lookup import pooled_lookup
 from .neighbors import NeighborTable
-from .pooling import factors, pool
+from .pooling import pool
 
 INITIAL_STD = 0.01
 """Small on purpose: ids that training never touches keep their initial vector, and N(0, 1) there costs 0.03 AUC
@@ -84,6 +84,11 @@ class FusedTable(nn.Module):
         self.runs = feature_runs(self.layout)
         of_many = [slots.feature for _, _, slots in self.runs if slots is not None]
         self.adds_up = not self.attending and all(_pooling(feature) != "max" for feature in of_many)
+        self.pools = [
+            PooledColumns(start, stop - start, _pooling(slots.feature), slots.first_weight)
+            for start, stop, slots in self.runs
+            if slots is not None
+        ]
         self.num_vectors = len(self.layout) + len(self.neighbors)
         self.output_dim = embedding_dim * self.num_vectors
 
@@ -97,12 +102,12 @@ class FusedTable(nn.Module):
         Returns:
             float32 (B, F * D), one vector for each feature, those of neighbours last.
         """
-        rows, present = self.rows_of(ids)  # (B, S')
-        looked_up = rows if self.stand_ins is None else self.stand_ins[rows]
         if self.training and self.adds_up and _is_native(self.weight):
-            parts = [pooled_lookup(self.weight, looked_up, self._factors(present, weights), self.widths)]
+            rows, factors = self._found(ids, weights)  # (B, S')
+            parts = [pooled_lookup(self.weight, self._looked_up(rows), factors, self.widths)]
         else:
-            vectors = functional.embedding(looked_up, self.weight, sparse=self.training)  # (B, S', D)
+            rows, present = self.rows_of(ids)
+            vectors = functional.embedding(self._looked_up(rows), self.weight, sparse=self.training)  # (B, S', D)
             parts = self._pooled(vectors, present, weights)
         parts += [table(rows[:, table.place], self.weight, self.stand_ins) for table in self.near_tables()]
         return torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
@@ -121,18 +126,22 @@ class FusedTable(nn.Module):
         """Return the row of "missing" of the table that each row belongs to, int64 (R,)."""
         return torch.cat([torch.full((size,), start) for start, size in self.ranges])
 
-    def _factors(self, present: Tensor, weights: Tensor | None) -> Tensor | None:
-        """Return what each looked-up vector is multiplied with before those of a feature are added up, (B, S')."""
-        if all(slots is None for _, _, slots in self.runs):
-            return None
-        parts = []
-        for start, stop, slots in self.runs:
-            own = present[:, start:stop]
-            if slots is None:
-                parts.append(torch.ones(own.shape))
-            else:
-                parts.append(factors(own, _pooling(slots.feature), _own_weights(slots, weights)))
-        return torch.cat(parts, dim=1)
+    def _found(self, ids: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return rows as `rows_of` does, and what each is multiplied with before those of a feature are added up."""
+        if not self.takes_all_columns:
+            ids = ids.index_select(1, self.columns)
+        rows, factors = find_rows(
+            ids.contiguous().numpy(),
+            self.num_buckets.numpy(),
+            self.starts.numpy(),
+            self.lasts.numpy(),
+            self.pools,
+            None if weights is None else weights.contiguous().numpy(),
+        )
+        return torch.from_numpy(rows), None if factors is None else torch.from_numpy(factors)
+
+    def _looked_up(self, rows: Tensor) -> Tensor:
+        return rows if self.stand_ins is None else self.stand_ins[rows]
 
     def _pooled(self, vectors: Tensor, present: Tensor, weights: Tensor | None) -> list[Tensor]:
         """Pool features of many values; runs of single-slot features pass through together."""

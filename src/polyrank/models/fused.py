@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any, TypeGuard
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
@@ -55,24 +54,22 @@ def normalized(norm: nn.BatchNorm1d, inputs: Tensor) -> Tensor:
     grouped = inputs if inputs.dim() == 3 else inputs.unsqueeze(1)  # noqa: PLR2004 (B, G, H)
     parameters = (grouped, norm.weight, norm.bias)
     arrays = (each.detach().numpy() for each in parameters)
-    out, moments = normalized_relu(*arrays, epsilon=norm.eps, threads=torch.get_num_threads())
-    _track(norm, moments, len(inputs))
+    running, threads = _running(norm), torch.get_num_threads()
+    out, moments = normalized_relu(
+        *arrays, epsilon=norm.eps, running=running, momentum=norm.momentum or 0.0, threads=threads
+    )
     result: Tensor = _NormalizedReLU.apply(*parameters, norm.eps, out, moments)  # type: ignore[no-untyped-call]
     return result if result.dim() == inputs.dim() else result.view_as(inputs)
 
 
-def _track(norm: nn.BatchNorm1d, moments: Moments, num_rows: int) -> None:
-    """Move the running moments, on the arrays that they are: operators of PyTorch take as long as the rest."""
+def _running(norm: nn.BatchNorm1d) -> Moments:
+    """Return arrays that are the running moments, and count a batch: by numpy, as operators of PyTorch take longer."""
     assert norm.running_mean is not None  # noqa: S101 (these tell the type checker)
     assert norm.running_var is not None  # noqa: S101
     assert norm.num_batches_tracked is not None  # noqa: S101
-    count, mean, variance = (
-        buffer.numpy() for buffer in (norm.num_batches_tracked, norm.running_mean, norm.running_var)
-    )
+    count = norm.num_batches_tracked.numpy()
     count += 1
-    momentum = np.float32(norm.momentum or 0.0)
-    mean += momentum * (moments.mean - mean)
-    variance += momentum * (moments.variance * np.float32(num_rows / (num_rows - 1)) - variance)
+    return Moments(norm.running_mean.numpy(), norm.running_var.numpy())
 
 
 class _NormalizedReLU(torch.autograd.Function):

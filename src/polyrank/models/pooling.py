@@ -22,26 +22,14 @@ def pool(vectors: Tensor, present: Tensor, pooling: Pooling, weights: Tensor | N
     """
     if pooling == "max":
         return _maximum(vectors, present)
-    counts, norm = _counts(present, pooling, weights)
-    total = torch.bmm(counts.unsqueeze(1).to(vectors.dtype), vectors).squeeze(1)
-    return total if norm is None else total / norm
-
-
-def factors(present: Tensor, pooling: Pooling, weights: Tensor | None = None) -> Tensor:
-    """Return what `pool` multiplies each vector with before it adds them up, float32 (B, L); not of `max`."""
-    counts, norm = _counts(present, pooling, weights)
-    return counts if norm is None else counts / norm
-
-
-def _counts(present: Tensor, pooling: Pooling, weights: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """Return how often each value counts (B, L), and what their sum is divided by (B, 1), if by anything."""
     counts = present.float() if weights is None else torch.where(present, weights, 0.0)
-    if pooling == "sum":
-        return counts, None
-    if weights is not None:
+    if weights is not None and pooling != "sum":
         counts = counts.clamp(min=0.0)
+    total = torch.bmm(counts.unsqueeze(1).to(vectors.dtype), vectors).squeeze(1)
+    if pooling == "sum":
+        return total
     norm = counts.sum(1) if pooling == "mean" else counts.square().sum(1).sqrt()
-    return counts, torch.where(norm > 0.0, norm, 1.0).unsqueeze(1)
+    return total / torch.where(norm > 0.0, norm, 1.0).unsqueeze(1)
 
 
 def _maximum(vectors: Tensor, present: Tensor) -> Tensor:

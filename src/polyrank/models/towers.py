@@ -44,9 +44,17 @@ class Towers(nn.Module):
         if hidden.dim() == 2:  # noqa: PLR2004 (one representation, and no hidden layer)
             return functional.linear(hidden, weight)
         if len(weight) == len(self.widths):
-            return (hidden * weight).sum(2)
+            return _products(hidden, weight)
         parts = zip(hidden.unbind(1), torch.split(weight, self.widths), strict=True)
         return torch.cat([functional.linear(own, rows) for own, rows in parts], dim=1)
+
+
+def _products(hidden: Tensor, weight: Tensor) -> Tensor:
+    """Multiply what each tower has by its weights: (B, T, H) and (T, H) to (B, T)."""
+    if hidden.stride(0) > hidden.stride(1):
+        return (hidden * weight).sum(2)
+    # The rows of each tower lie together, as a batched product takes them: half of the time.
+    return torch.bmm(hidden.transpose(0, 1), weight.unsqueeze(2)).squeeze(2).t()
 
 
 class Baseline(nn.Module):
