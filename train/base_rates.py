@@ -1,6 +1,7 @@
 """What labels are on average: where the outputs of a model start from."""
 
 import itertools
+from collections import Counter
 
 import numpy as np
 import torch
@@ -34,10 +35,13 @@ class BaseRates:
         self._sums = [np.zeros(_num_sums(task)) for task in schema.tasks]
         self._num_rows, self._weight = 0, 0.0
         self._observed = np.zeros(len(schema.tasks), np.int64)
+        self._out_of_order: Counter[tuple[int, int]] = Counter()
 
     def add(self, labels: NDArray[np.float32], weights: NDArray[np.float32] | None = None) -> None:
         """Read the next training rows: labels [B, T], NaN where unobserved, and weights [B] if rows have any."""
         if self._chain is not None:
+            for before, after in itertools.pairwise(self._chain.tasks):
+                self._out_of_order[before, after] += int(((labels[:, before] == 0) & (labels[:, after] == 1)).sum())
             labels = entire_space_labels(torch.from_numpy(labels), self._chain).numpy()
         self._observed += np.count_nonzero(~np.isnan(labels), axis=0)
         if self._chain is not None and self._chain.multiplies:
@@ -47,6 +51,14 @@ class BaseRates:
         for index, (task, column) in enumerate(zip(self._tasks, labels.T, strict=True)):
             observed = ~np.isnan(column)
             self._sums[index] += _sums(task, column[observed], counted[observed])
+
+    def out_of_order(self) -> dict[tuple[str, str], float]:
+        """Return by pair of tasks in a chain the share of rows where the later came true without the one before."""
+        names = [task.name for task in self._tasks]
+        return {
+            (names[before], names[after]): count / self._num_rows
+            for (before, after), count in self._out_of_order.items()
+        }
 
     def label_shares(self) -> NDArray[np.float32]:
         """Return how many rows have a label of each task, float32 (T,), as a share of those of the task with most."""

@@ -32,7 +32,7 @@ from .encoded import (
 from .processes import ALONE, Processes
 from .splits import SplitKeys, held_out
 from .statistics import NumberSample, fit_statistics
-from .warnings import warn_one_class
+from .warnings import warn_no_chain, warn_one_class
 
 Progress = Callable[[int], object]
 Found = TypeVar("Found")
@@ -249,5 +249,6 @@ def _fitted(schema: Schema, train: Selection, generator: np.random.Generator, ra
                 f"leave the task out, or bring rows that have one"
             )
     warn_one_class(schema.tasks, lowest, highest)
+    warn_no_chain(rates.out_of_order())
     mean = mean_weight(schema, np.concatenate(weights)) if weights else 1.0
     return fit_statistics(schema, sample.numbers), mean

@@ -22,7 +22,7 @@ from .processes import ALONE, Processes
 from .stopping import Stopping
 from .training import OnValidation, Training
 from .warm import kept_statistics, take_over, trained_before
-from .warnings import warn_unread
+from .warnings import warn_small_batches, warn_unread
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ def check_choices(schema: Schema, config: TrainConfig, *, warns: bool) -> None:
     Stopping(config, schema)
     if warns:
         warn_unread(config.model)
+        warn_small_batches(config.model, config.batch_size)
 
 
 def begin(

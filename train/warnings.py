@@ -1,7 +1,7 @@
 """What a finished training, or its labels, give reason to doubt: warnings with the task and the likely cause."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from polyrank.models import ModelConfig
 from polyrank.tasks import BinaryTask, Task
 
 CHANCE = 0.5
+FEW = 0.001
+FEW_ROWS = 8
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +29,30 @@ def warn_one_class(tasks: Sequence[Task], lowest: NDArray[np.float32], highest: 
                 int(low),
                 task.label,
             )
+
+
+def warn_no_chain(shares: Mapping[tuple[str, str], float]) -> None:
+    """Warn of tasks that do not follow one another: shares of rows where the later one came true without the other."""
+    for (before, after), share in shares.items():
+        if share > FEW:
+            logger.warning(
+                "task %r follows %r in a chain, but is 1 where that is 0 in %.3g %% of rows, and trains as 0 there: "
+                "name only tasks that follow one another in $.model.chain, or take another architecture",
+                after,
+                before,
+                100 * share,
+            )
+
+
+def warn_small_batches(config: ModelConfig, batch_size: int) -> None:
+    """Warn of batches that are too small to normalise over."""
+    if config.normalization == "batch" and batch_size < FEW_ROWS:
+        logger.warning(
+            "batch norm over %d rows at a time is mostly noise: raise batch_size to %d or more, or set "
+            '$.model.normalization = "layer"',
+            batch_size,
+            FEW_ROWS,
+        )
 
 
 def warn_unread(config: ModelConfig) -> None:

@@ -7,7 +7,7 @@
 namespace polyrank {
 namespace {
 
-using Wide = unsigned __int128;
+__extension__ using Wide = unsigned __int128;
 
 constexpr std::size_t kBlockRows = 256;  // their ids stay in the nearest cache from one column to the next
 

@@ -73,6 +73,11 @@ class Times:
         except pa.ArrowInvalid as err:
             texts = column.to_pylist()
             row = next(row for row, text in enumerate(texts) if not _is_time(text, self._zone))
+            if _is_whole(texts[row]) and (odd := _first_odd(texts)) is not None:  # numbers, read as text for its sake
+                held = f"time column {self._schema.time!r} holds {shown(texts[odd])}"
+                raise RowError(
+                    held, odd, f"; whole numbers, in {self._schema.time_unit}, expected, as around it"
+                ) from err
             alike = f" {'with' if self._zone else 'without'} a zone, as in row 1,"
             held = f"time column {self._schema.time!r} holds {shown(texts[row])}"
             expected = f" such as {_AS_TEXT}" if is_first and row == 0 else alike
@@ -109,6 +114,15 @@ def _is_time(text: str, zone: str | None) -> bool:
     except pa.ArrowInvalid:
         return False
     return True
+
+
+def _is_whole(text: str) -> bool:
+    return text.removeprefix("-").isdecimal()
+
+
+def _first_odd(texts: list[str]) -> int | None:
+    """Return the row of the first text that is no whole number."""
+    return next((row for row, text in enumerate(texts) if not _is_whole(text)), None)
 
 
 def _mixture(values: list[Any]) -> str:

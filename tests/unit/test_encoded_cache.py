@@ -66,6 +66,15 @@ def test_second_run_encodes_nothing_and_gives_the_same(trial: Trial, tmp_path: P
     assert runs[0].run_id == runs[1].run_id
 
 
+def test_rows_have_one_cache_under_all_names_of_their_file(trial: Trial) -> None:
+    trial.encoded()
+    other = trial.logs.parent / "other"
+    other.symlink_to(trial.logs.parent)
+    for folder in (other, trial.logs.parent / ".." / trial.logs.parent.name):
+        trial.logs = folder / trial.logs.name
+        assert trial.encoded() == 0
+
+
 def test_encoded_rows_are_those_of_the_table(trial: Trial, toy_rows: ToyRows) -> None:
     expected = RowEncoder(trial.schema, SMALL.validation).encode(toy_rows(300))
     for count in (300, 0):

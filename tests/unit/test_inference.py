@@ -63,7 +63,27 @@ def test_tables_are_shared_and_batch_norms_gone(toy_schema: Schema, toy_rows: To
     before = {name: value.clone() for name, value in model.state_dict().items()}
     made = for_inference(model)
     assert not [each for each in made.network.modules() if isinstance(each, nn.BatchNorm1d)]
-    assert isinstance(made.network.towers, FlatTowers)
     tables = zip(made.inputs.parameters(), model.inputs.parameters(), strict=True)
     assert all(one.data_ptr() == other.data_ptr() for one, other in tables)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_towers_over_one_representation_are_one_layer(toy_schema: Schema, toy_rows: ToyRows) -> None:
+    schema = toy_schema.resolved()
+    model = trained(schema, tensors(schema, toy_rows), architecture="shared_bottom")
+    assert isinstance(for_inference(model).network.towers, FlatTowers)
+
+
+@pytest.mark.parametrize("architecture", ["single_task", "mmoe", "ple", "stem", "aitm"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_representation_that_overflows_is_its_tasks_alone(
+    toy_schema: Schema, toy_rows: ToyRows, architecture: str, value: float
+) -> None:
+    schema = toy_schema.resolved()
+    made = for_inference(trained(schema, tensors(schema, toy_rows), architecture=architecture))
+    layers, towers = made.network.layers, made.network.towers
+    assert layers is not None
+    assert towers is not None
+    rows = torch.randn(5, len(schema.tasks), layers.output_dim)
+    rows[:, 1] = value
+    assert towers(rows).isfinite().all(0).tolist() == [each != 1 for each in range(len(schema.tasks))]

@@ -120,6 +120,10 @@ def test_side_without_two_rows_is_refused(moments: list[int], config: dict[str, 
             "time column 'at' holds 'noon' at row 1; times such as 2026-07-01T12:00:00+02:00 expected",
         ),
         (
+            pa.array(["1700000000", "-17", "n/a", "1700000001"]),
+            "time column 'at' holds 'n/a' at row 3; whole numbers, in ms, expected, as around it",
+        ),
+        (
             pa.array(["2026-07-01T00:00:00Z", "2026-07-01T00:00:00"]),
             "time column 'at' holds '2026-07-01T00:00:00' at row 2; times with a zone, as in row 1, expected",
         ),

@@ -1,5 +1,7 @@
 import logging
+from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from toy import toy_table
@@ -10,7 +12,7 @@ from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask, RegressionTask
 from polyrank.train import TrainConfig
 from polyrank.train.preparing import prepare
-from polyrank.train.warnings import warn_of_chance, warn_one_class, warn_unread
+from polyrank.train.warnings import warn_no_chain, warn_of_chance, warn_one_class, warn_small_batches, warn_unread
 
 CLICK = BinaryTask(name="click", label="is_click")
 RATING = RegressionTask(name="rating", label="stars")
@@ -38,6 +40,31 @@ def test_training_rows_of_one_class_are_found(toy_schema: Schema, caplog: pytest
     index = table.column_names.index("is_click")
     prepare(toy_schema, table.set_column(index, "is_click", [np.ones(200, np.int64)]), TrainConfig())
     assert "task 'click' has no training label of 0" in caplog.text
+
+
+@pytest.mark.parametrize("architecture", ["esmm", "aitm"])
+def test_tasks_that_do_not_follow_one_another_are_a_warning(
+    architecture: Any, toy_schema: Schema, caplog: pytest.LogCaptureFixture
+) -> None:
+    schema = msgspec.structs.replace(toy_schema, tasks=(CLICK, BinaryTask(name="like", label="is_like")))
+    table = toy_table(200)
+    for name, values in {"is_click": np.arange(200) % 2, "is_like": 1 - np.arange(200) % 2}.items():
+        table = table.set_column(table.column_names.index(name), name, [values])
+    prepare(schema, table, TrainConfig(model=ModelConfig(architecture=architecture)))
+    assert "task 'like' follows 'click' in a chain, but is 1 where that is 0 in 50" in caplog.text
+
+
+def test_tasks_that_follow_one_another_are_none(caplog: pytest.LogCaptureFixture) -> None:
+    warn_no_chain({("click", "buy"): 0.0005})
+    assert caplog.text == ""
+
+
+def test_batches_too_small_for_batch_norm_are_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    warn_small_batches(ModelConfig(normalization="layer"), 2)
+    warn_small_batches(ModelConfig(normalization="batch"), 8)
+    assert caplog.text == ""
+    warn_small_batches(ModelConfig(normalization="batch"), 2)
+    assert "batch norm over 2 rows at a time is mostly noise: raise batch_size to 8 or more" in caplog.text
 
 
 def test_chance_is_a_warning_with_the_interval(caplog: pytest.LogCaptureFixture) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from polyrank import caches
 from polyrank.errors import DataError, OutputError
-from polyrank.files import SUFFIXES, Location, Wanted, list_files, scan
+from polyrank.files import SUFFIXES, Location, RemotePath, Wanted, list_files, scan
 from polyrank.schema import Schema
 from polyrank.staging import staged_file
 from polyrank.train.config import TrainConfig
@@ -49,7 +49,8 @@ def cached_rows(
     folder = _usual_folder() if folder is None else folder
     way, files = made_of(schema, config), [part.file for part in list_files(data, SUFFIXES)]
     found = {"way": way, "files": fingerprints(files)}
-    target = folder / f"{digest(str(data.absolute()))}-{digest(way)}.arrow"
+    place = data.absolute() if isinstance(data, RemotePath) else data.resolve()
+    target = folder / f"{digest(str(place))}-{digest(way)}.arrow"
     if (stored := MappedStorage.open(target, found)) is not None:
         logger.info("encoded rows come from %s", target)
         return stored

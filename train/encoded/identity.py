@@ -67,4 +67,4 @@ def _fingerprint(file: Location) -> list[Any]:
     if 0 <= age < CLOCK_TICK_S:
         time.sleep(CLOCK_TICK_S - age)
         state = file.stat()
-    return [str(file.absolute()), state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns]
+    return [str(file.resolve()), state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns]

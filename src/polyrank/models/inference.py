@@ -42,6 +42,9 @@ def fold_batch_norms(network: Network) -> Network:
 class FlatTowers(nn.Module):
     """Towers of tasks with one output each, over one representation: their outputs are one layer.
 
+    Not where each task has its own: of one whose numbers overflow, a layer of all would make answers of the others that
+    are no numbers.
+
     Args:
         network: of a ranker; its towers are taken over, and the bias of its baseline.
     """
@@ -61,10 +64,10 @@ class FlatTowers(nn.Module):
     @staticmethod
     def takes(towers: Towers) -> bool:
         """Say whether towers are such."""
-        return towers.hidden is not None and len(towers.output.weight) == len(towers.widths)
+        return towers.hidden is not None and towers.is_common and len(towers.output.weight) == len(towers.widths)
 
     def forward(self, representation: Tensor) -> Tensor:
-        """Give the outputs of all tasks side by side: (B, H) or (B, T, H) to (B, T)."""
+        """Give the outputs of all tasks side by side: (B, H) to (B, T)."""
         return self.output(self._hidden(representation).flatten(1))  # type: ignore[no-any-return]
 
     def _hidden(self, representation: Tensor) -> Tensor:

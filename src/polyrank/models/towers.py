@@ -31,8 +31,8 @@ class Towers(nn.Module):
 
     def __init__(self, tasks: Sequence[Task], input_dim: int, config: ModelConfig) -> None:
         super().__init__()
-        dims, is_common, options = config.tower_dims, config.architecture == "shared_bottom", config.layer_options
-        hidden = GroupedMLP(len(tasks), input_dim, dims, shares_input=is_common, options=options) if dims else None
+        dims, options, self.is_common = config.tower_dims, config.layer_options, config.architecture == "shared_bottom"
+        hidden = GroupedMLP(len(tasks), input_dim, dims, shares_input=self.is_common, options=options) if dims else None
         self.hidden = hidden
         self.widths = [num_outputs(task) for task in tasks]
         self.output = nn.Linear((input_dim, *dims)[-1], sum(self.widths), bias=False)
@@ -44,17 +44,12 @@ class Towers(nn.Module):
         if hidden.dim() == 2:  # noqa: PLR2004 (one representation, and no hidden layer)
             return functional.linear(hidden, weight)
         if len(weight) == len(self.widths):
-            return _products(hidden, weight)
+            if self.hidden is None or self.is_common:
+                return (hidden * weight).sum(2)
+            # What layers of each task's own give lies task by task, as a batched product takes it: half of the time.
+            return torch.bmm(hidden.transpose(0, 1), weight.unsqueeze(2)).squeeze(2).t()
         parts = zip(hidden.unbind(1), torch.split(weight, self.widths), strict=True)
         return torch.cat([functional.linear(own, rows) for own, rows in parts], dim=1)
-
-
-def _products(hidden: Tensor, weight: Tensor) -> Tensor:
-    """Multiply what each tower has by its weights: (B, T, H) and (T, H) to (B, T)."""
-    if hidden.stride(0) > hidden.stride(1):
-        return (hidden * weight).sum(2)
-    # The rows of each tower lie together, as a batched product takes them: half of the time.
-    return torch.bmm(hidden.transpose(0, 1), weight.unsqueeze(2)).squeeze(2).t()
 
 
 class Baseline(nn.Module):

@@ -26,7 +26,7 @@ def numbers(column: Column, name: str) -> NDArray[np.float32]:
     array = column if isinstance(column, pa.Array | pa.ChunkedArray) else _plain_numbers(column, name)
     if not _is_number(array.type):
         _refuse_text(array, name)
-        raise DataError(f"column {name!r} holds {array.type}; numbers expected")
+        raise DataError(f"column {name!r} holds {array.type}; numbers expected (make it float32 or float64 before)")
     # Decimals and booleans have no direct way to float32; double is exact for what float32 keeps.
     wide = np.asarray(array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), np.float64)
     with np.errstate(over="ignore"):
