@@ -67,6 +67,16 @@ def test_rollback_brings_the_older_files_as_a_new_version(toy_bundle: Path, othe
     assert run_id_of(read_config(models / "toy")) == Bundle.load(toy_bundle).signature.run_id
 
 
+def test_answers_that_go_are_a_warning(
+    toy_bundle: Path, other_bundle: Path, models: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    publish_all(models, toy_bundle, toy_bundle)
+    assert caplog.messages == []
+    publish_all(models, other_bundle)
+    lost = "toy no longer answers rating, watch_s, which the version before did: callers miss it"
+    assert lost in caplog.messages
+
+
 def test_rollback_takes_no_room_for_the_model(toy_bundle: Path, models: Path) -> None:
     publish_all(models, toy_bundle, toy_bundle)
     published = rollback(models, name="toy")

@@ -162,3 +162,15 @@ def test_weight_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], word
 def test_copied_repository_verifies_too(server: Server, folder: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(folder / "models", tmp_path / "models")
     assert main(["verify", server.grpc_url, str(copy), "--name", "toy_rank"]) == 0
+
+
+def test_model_that_is_not_served_leaves_the_others(
+    server: Server, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = shutil.copytree(folder / "models", tmp_path / "models")
+    shutil.copytree(copy / "toy", copy / "away")
+    assert main(["verify", server.url, str(copy)]) == 1
+    found = capsys.readouterr()
+    assert [line.split()[0] for line in found.out.splitlines() if " version 1 of run " in line] == ["toy", "toy_rank"]
+    assert found.err.startswith("polyrank: away at 127.0.0.1:")
+    assert found.err.count("\n") == 1

@@ -1,10 +1,15 @@
 """`polyrank verify`: golden rows of a bundle through a server that runs."""
 
 import argparse
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from polyrank.errors import ModelNotReadyError, RepositoryError
+from polyrank.triton_config import CONFIG_FILE
+
 from .client import add_client, client_options
-from .output import say, table
+from .output import say, table, tell
 from .wording import options_named
 
 if TYPE_CHECKING:
@@ -38,18 +43,33 @@ def run(args: argparse.Namespace) -> int:
     from polyrank.export import check_live
     from polyrank.serving import ModelControl
 
+    names, checks, has_failed = _names(Path(args.bundle), args.name), [], False
     with (
         options_named(timeout_s="--timeout-s", tolerance="--tolerance"),
         ModelControl(args.url, timeout_s=args.timeout_s, options=client_options(args)) as server,
     ):
-        checks = check_live(server, args.bundle, name=args.name, tolerance=args.tolerance)
+        for name in names:
+            try:
+                found = check_live(server, args.bundle, name=name, tolerance=args.tolerance)
+            except (ModelNotReadyError, RepositoryError) as err:
+                if len(names) == 1:
+                    raise
+                tell(f"polyrank: {err}\n")
+                has_failed = True
+                continue
+            checks += found
+            for check in () if args.json else found:
+                _say_check(check)
     if args.json:
-        found = [dataclasses.asdict(check) | {"is_well": check.is_well} for check in checks]
-        say(json.dumps(found, indent=2, default=str))
-    else:
-        for check in checks:
-            _say_check(check)
-    return 0 if all(check.is_well for check in checks) else 1
+        described = [dataclasses.asdict(check) | {"is_well": check.is_well} for check in checks]
+        say(json.dumps(described, indent=2, default=str))
+    return 1 if has_failed or not all(check.is_well for check in checks) else 0
+
+
+def _names(bundle: Path, name: str | None) -> Sequence[str | None]:
+    """Return the models of a repository, of which one may fail without the others; else what is named."""
+    found = sorted(file.parent.name for file in bundle.glob(f"*/{CONFIG_FILE}"))
+    return found if name is None and found else [name]
 
 
 def _say_check(check: "LiveCheck") -> None:
