@@ -87,6 +87,22 @@ def test_proposal_trains_and_passes_its_check() -> None:
 
 
 @pytest.mark.usefixtures("place")
+def test_wrong_value_among_numbers_is_named() -> None:
+    amounts, times = [f"{row % 50}.5" for row in range(ROWS)], [str(1_700_000_000 + row) for row in range(ROWS)]
+    amounts[700], times[100] = "abc", "notatime"
+    codes = [f"{row % 40}{'A' if row % 2 else ''}" for row in range(ROWS)]
+    infer(logs(spent=amounts, seen_at=times, code=codes))
+    text = Path("schema.toml").read_text()
+    hint = "almost all are numbers, and {!r} is none: if it is an amount or a time, correct the data\n"
+    assert f"; no side in its name; {hint.format('abc')}" in text
+    assert (
+        f'"seen_at": unique: each row has its own value, which a new row will not have; {hint.format("notatime")}'
+        in text
+    )
+    assert text.count("almost all are numbers") == 2
+
+
+@pytest.mark.usefixtures("place")
 def test_reasons_stand_above_each_choice() -> None:
     infer(logs(note=[str(row) for row in range(ROWS)]))
     text = Path("schema.toml").read_text()

@@ -16,6 +16,8 @@ from .profiles import Profile
 
 FEW_CODES = 30
 HEAVY_SKEW = 2.0
+FEW_ODD = 0.01
+NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 TOKENS = ("", "?", "NA", "N/A", "NULL", "null", "None", "nan", "NaN", "UNKNOWN", "unknown")
 
 
@@ -26,7 +28,25 @@ def choose(profile: Profile, others: Sequence[Profile], sample: Any, rows: int) 
     keys = {"name": profile.name, "side": side or "context"}
     feature, why = _chosen(profile, others, sample, keys)
     missing = profile.nulls if profile.reader is None else profile.reader.missing
-    return feature, f"{profile.type}, {missing / rows:.1%} missing, {why}; {told}"
+    return feature, f"{profile.type}, {missing / rows:.1%} missing, {why}; {told}{almost_numbers(profile, sample)}"
+
+
+def almost_numbers(profile: Profile, sample: Any) -> str:
+    """Say of a column of text that almost all of it are numbers: one wrong value makes text of them all."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = sample.column(profile.name)
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return ""
+    texts = column.drop_null().combine_chunks()
+    is_number = pc.match_substring_regex(texts, NUMBER)
+    others = texts.filter(pc.invert(is_number))
+    if not 0 < len(others) <= len(texts) * FEW_ODD:
+        return ""
+    return (
+        f"; almost all are numbers, and {others[0].as_py()!r} is none: if it is an amount or a time, correct the data"
+    )
 
 
 def is_category(profile: Profile) -> bool:

@@ -16,7 +16,7 @@ from polyrank.spelling import suggestion
 from polyrank.tasks import BinaryTask, RegressionTask, Task
 
 from .check_config import check_draw
-from .choices import HEAVY_SKEW, choose, skewness
+from .choices import HEAVY_SKEW, almost_numbers, choose, skewness
 from .labels import LabelInspector
 from .leaks import LEAK_AUC, LEAK_CORRELATION, alone
 from .moments import looks_like_time
@@ -72,7 +72,7 @@ def propose(path: Location, config: InferConfig, *, progress: Progress = lambda 
     time = _time(profiles, labels)
     left_out: list[tuple[str, str]] = []
     rest = [one for one in profiles.values() if one not in labels and (time is None or one.name != time[0])]
-    candidates = _without(rest, left_out, rows)
+    candidates = _without(rest, left_out, rows, sample)
     leaks = _leaks(candidates, [task for task, _ in tasks], sample, config.seed)
     left_out += leaks.items()
     kept = [one for one in candidates if one.name not in leaks]
@@ -155,7 +155,7 @@ def _group(features: Sequence[tuple[Feature, str]]) -> tuple[str, str] | None:
     return None
 
 
-def _without(rest: Sequence[Profile], left_out: list[tuple[str, str]], rows: int) -> list[Profile]:
+def _without(rest: Sequence[Profile], left_out: list[tuple[str, str]], rows: int, sample: Any) -> list[Profile]:
     """Return the columns that can be features, and note why the others cannot."""
     kept = []
     for profile in rest:
@@ -163,7 +163,7 @@ def _without(rest: Sequence[Profile], left_out: list[tuple[str, str]], rows: int
         if reason is None:
             kept.append(profile)
         else:
-            left_out.append((profile.name, reason))
+            left_out.append((profile.name, reason + almost_numbers(profile, sample)))
     return kept
 
 
