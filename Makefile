@@ -104,7 +104,8 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
-	$(BIN)/clang-format --dry-run --Werror $(CPP_FILES)
+	@echo "$(BIN)/clang-format --dry-run --Werror ..."
+	@$(BIN)/clang-format --dry-run --Werror $(CPP_FILES)
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix --quiet .

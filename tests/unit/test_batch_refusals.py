@@ -90,6 +90,12 @@ WRONG: dict[str, tuple[Callable[[], object], str, Sequence[str], str]] = {
         USER,
         "rows.csv is compressed with gzip, by its first bytes; let its name end in .gz, too",
     ),
+    "CSV named gzip": (
+        lambda: Path("rows.csv.gz").write_text("user_id\n1\n"),
+        "rows.csv.gz",
+        USER,
+        "rows.csv.gz is not compressed with gzip, by its first bytes; take .gz off its name",
+    ),
     "UTF-16": (
         csv("user_id\n1\n".encode("utf-16")),
         "rows.csv",
@@ -114,7 +120,7 @@ WRONG: dict[str, tuple[Callable[[], object], str, Sequence[str], str]] = {
         ("--bag", "user_id:text"),
         "rows.parquet: column 'user_id' holds lists of lists; a bag takes lists of values: flatten each row",
     ),
-    "empty CSV": (csv(""), "rows.csv", USER, "rows.csv cannot be read as CSV: Empty CSV file"),
+    "empty CSV": (csv(""), "rows.csv", USER, "rows.csv holds no row: it is empty"),
     "ragged CSV": (
         csv("user_id,b\n1,2\n3\n"),
         "rows.csv",

@@ -189,7 +189,11 @@ REFUSALS: dict[str, tuple[str, bytes, str]] = {
         "a.jsonl is UTF-16 text; declare it, as in --encoding utf-16",
     ),
     "deep JSON": ("a.jsonl", b'{"user": ' + b"[" * 200_000, "line 1 is no JSON that can be read: "),
-    "no gzip": ("a.jsonl.gz", b'{"user": 1}\n', "a.jsonl.gz cannot be read as JSON Lines: "),
+    "no gzip": (
+        "a.jsonl.gz",
+        b'{"user": 1}\n',
+        "a.jsonl.gz is not compressed with gzip, by its first bytes; take .gz off its name",
+    ),
     "cut gzip": ("a.jsonl.gz", gzip.compress(LINES)[:30], "a.jsonl.gz cannot be read as JSON Lines: "),
     "empty JSON": ("a.jsonl", b"", "a.jsonl holds no row"),
     "key that is nowhere": ("a.jsonl", b'{"users": 1}\n', "column 'user' is missing; did you mean 'users'?"),

@@ -89,7 +89,7 @@ REFUSALS: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "a.parquet cannot be read as Parquet: ",
     ),
     "empty Parquet": (lambda path: (path / "a.parquet").touch(), "a.parquet", "a.parquet cannot be read as Parquet: "),
-    "empty CSV": (lambda path: (path / "a.csv").touch(), "a.csv", "a.csv cannot be read as CSV: Empty CSV file"),
+    "empty CSV": (lambda path: (path / "a.csv").touch(), "a.csv", "a.csv holds no row: it is empty"),
     "ragged CSV": (
         lambda path: (path / "a.csv").write_text("user,item\n1\n"),
         "a.csv",
@@ -115,7 +115,11 @@ REFUSALS: dict[str, tuple[Callable[[Path], object], str, str]] = {
         "a.csv",
         "a.csv cannot be read as CSV: a row is larger than the 1 MiB that is sure to be read; shorten it, or give",
     ),
-    "no gzip": (lambda path: (path / "a.csv.gz").write_text("user\n1\n"), "a.csv.gz", "a.csv.gz cannot be read as CSV"),
+    "no gzip": (
+        lambda path: (path / "a.csv.gz").write_text("user\n1\n"),
+        "a.csv.gz",
+        "a.csv.gz is not compressed with gzip",
+    ),
     "missing column": (
         lambda path: parquet(path / "a.parquet", users=[1], item=[2]),
         "a.parquet",

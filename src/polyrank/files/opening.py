@@ -9,10 +9,11 @@ from polyrank.errors import DataError
 from .remote import Location
 
 PIECE_BYTES = 2 * 2**20
+_GZIP = b"\x1f\x8b"
 _KINDS = {
     b"PAR1": ("Parquet", "let its name end in .parquet"),
     b"ARROW1": ("Arrow", "let its name end in .arrow"),
-    b"\x1f\x8b": ("compressed with gzip", "let its name end in .gz, too"),
+    _GZIP: ("compressed with gzip", "let its name end in .gz, too"),
 }
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _HEADER_BYTES = 2**16
@@ -47,7 +48,8 @@ def check_text(file: Path, encoding: str, name: Location) -> None:
     Messages call it `name`.
 
     Raises:
-        DataError: it is Parquet, Arrow or compressed, or UTF-16 that is not declared.
+        DataError: it is Parquet, Arrow, or compressed where its name does not say so or not where it does; or UTF-16
+            that is not declared.
         OSError: it cannot be read.
     """
     with file.open("rb") as raw:
@@ -55,5 +57,7 @@ def check_text(file: Path, encoding: str, name: Location) -> None:
     for magic, (kind, remedy) in _KINDS.items():
         if start.startswith(magic) and not is_compressed(file):
             raise DataError(f"{name} is {kind}, by its first bytes; {remedy}")
+    if is_compressed(file) and start and not start.startswith(_GZIP):
+        raise DataError(f"{name} is not compressed with gzip, by its first bytes; take .gz off its name")
     if codecs.lookup(encoding).name == "utf-8" and start.startswith(_UTF16):
         raise DataError(f"{name} is UTF-16 text; declare it, as in --encoding utf-16, or convert it")

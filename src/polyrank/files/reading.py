@@ -15,6 +15,7 @@ from .forms import format_of
 from .remote import Location
 
 MAX_LISTED = 10
+_EMPTY = {"Empty CSV file": "holds no row: it is empty"}
 
 T = TypeVar("T")
 
@@ -38,7 +39,7 @@ def readable(file: Location, text: Location | None = None) -> Iterator[None]:
         name = format_of(file).name
         local = text or file
         reason = csv_reason(local, file, err) if name == "CSV" and isinstance(local, Path) else first_line(err)
-        raise DataError(f"{file} cannot be read as {name}: {reason}") from err
+        raise DataError(f"{file} {_EMPTY.get(reason) or f'cannot be read as {name}: {reason}'}") from err
 
 
 def guarded(file: Location, text: Location, pieces: Iterator[T]) -> Iterator[T]:
