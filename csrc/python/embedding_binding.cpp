@@ -143,7 +143,7 @@ std::vector<BucketColumn> columns_of(const py::object& given_buckets, const py::
 
 py::tuple find_rows(const py::object& given_ids, const py::object& given_buckets, const py::object& given_starts,
                     const py::object& given_lasts, const std::vector<GivenPool>& given_pools,
-                    const py::object& given_weights) {
+                    const py::object& given_weights, std::size_t num_threads) {
   const RowArray ids(given_ids, "ids", 2);
   const auto columns = columns_of(given_buckets, given_starts, given_lasts, ids.width());
   std::optional<Floats> weights;
@@ -153,6 +153,7 @@ py::tuple find_rows(const py::object& given_ids, const py::object& given_buckets
   }
   const std::size_t num_weights = weights.has_value() ? weights->width() : 0;
   const auto pools = pools_of(given_pools, ids.width(), num_weights);
+  check_threads(num_threads);
   py::array_t<std::int64_t> rows({ids.size(), ids.width()});
   std::int64_t* const found = rows.mutable_data();
   std::optional<py::array_t<float>> factors;
@@ -164,10 +165,16 @@ py::tuple find_rows(const py::object& given_ids, const py::object& given_buckets
   const float* const first_weight = weights.has_value() ? weights->values().data() : nullptr;
   {
     const py::gil_scoped_release unlocked;
-    bucket_rows(ids.values(), columns, found);
-    if (first_factor != nullptr) {
-      pooling_factors({found, ids.values().size()}, columns, pools, first_weight, num_weights, first_factor);
-    }
+    const std::size_t width = columns.size();
+    const auto work = [&](std::size_t begin, std::size_t count) {
+      bucket_rows(ids.values().subspan(begin * width, count * width), columns, found + begin * width);
+      if (first_factor != nullptr) {
+        const float* const own_weights = first_weight == nullptr ? nullptr : first_weight + begin * num_weights;
+        pooling_factors({found + begin * width, count * width}, columns, pools, own_weights, num_weights,
+                        first_factor + begin * width);
+      }
+    };
+    in_shares(ids.size(), num_threads, work, width);
   }
   return py::make_tuple(rows, factors);
 }
@@ -306,7 +313,8 @@ void update(const py::object& given_table, const py::object& given_sums, const p
 
 void bind_embedding_rows(py::module_& module) {
   module.def("find_rows", &find_rows, py::arg("ids"), py::arg("num_buckets"), py::arg("starts"), py::arg("lasts"),
-             py::arg("pools"), py::arg("weights"), "(rows, their factors) of ids; see polyrank.embedding_rows.");
+             py::arg("pools"), py::arg("weights"), py::arg("threads"),
+             "(rows, their factors) of ids; see polyrank.embedding_rows.");
   module.def("gather_rows", &gather, py::arg("table"), py::arg("rows"), py::arg("out"), py::arg("threads"),
              "Copies rows of an embedding table; see polyrank.embedding_rows.");
   module.def("pool_rows", &pool, py::arg("table"), py::arg("rows"), py::arg("factors"), py::arg("widths"),

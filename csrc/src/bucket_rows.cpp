@@ -11,7 +11,7 @@ __extension__ using Wide = unsigned __int128;
 
 constexpr std::size_t kBlockRows = 256;  // their ids stay in the nearest cache from one column to the next
 
-/// Remainders by one divisor, by a product with its reciprocal: a third of the time of a division.
+/// Remainders by one divisor, by a product with its reciprocal in place of a division.
 class Remainder {
  public:
   explicit Remainder(std::uint64_t divisor) noexcept

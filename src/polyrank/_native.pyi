@@ -38,6 +38,7 @@ def find_rows(
     lasts: NDArray[np.int64],
     pools: Sequence[tuple[int, int, str, int | None]],
     weights: NDArray[np.float32] | None,
+    threads: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32] | None]: ...
 def gather_rows(
     table: NDArray[np.float32], rows: NDArray[np.int64], out: NDArray[np.float32], threads: int

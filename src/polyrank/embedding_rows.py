@@ -53,13 +53,15 @@ class PooledColumns(NamedTuple):
     first_weight: int | None = None
 
 
-def find_rows(
+def find_rows(  # noqa: PLR0913 (ids, what says where they lie, and what weighs them)
     ids: NDArray[np.int64],
     num_buckets: NDArray[np.int64],
     starts: NDArray[np.int64],
     lasts: NDArray[np.int64],
     pools: Sequence[PooledColumns] = (),
     weights: NDArray[np.float32] | None = None,
+    *,
+    threads: int = 1,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32] | None]:
     """Return the row of each id of a batch, and what it is multiplied with before those of a feature are added up.
 
@@ -77,6 +79,7 @@ def find_rows(
         lasts: int64 [S], the highest ids that are there; the lowest is 0.
         pools: columns of ids that are added up.
         weights: float32 [B, W], without NaN.
+        threads: how many share the work, where there are 32,768 ids for each.
 
     Returns:
         int64 [B, S], and float32 [B, S], 1 for what is in no pool; None without pools.
@@ -84,7 +87,7 @@ def find_rows(
     Raises:
         DataError: an array is not as described.
     """
-    return _checked(_native.find_rows, ids, num_buckets, starts, lasts, pools, weights)
+    return _checked(_native.find_rows, ids, num_buckets, starts, lasts, pools, weights, threads)
 
 
 def gather_rows(

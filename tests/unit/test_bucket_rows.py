@@ -38,6 +38,15 @@ def test_rows_are_those_of_the_graph(num_rows: int) -> None:
     assert factors is None
 
 
+@pytest.mark.parametrize("threads", [2, 3])
+def test_every_number_of_threads_gives_the_same(threads: int) -> None:
+    ids, weights = ids_of(20_000), np.random.default_rng(1).random((20_000, 4), np.float32)
+    pools = [PooledColumns(4, 4, "mean", 0)]
+    one, many = (find_rows(ids, NUM_BUCKETS, STARTS, LASTS, pools, weights, threads=count) for count in (1, threads))
+    for found, expected in zip(many, one, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize("pooling", ["sum", "mean", "sqrtn"])
 @pytest.mark.parametrize("is_weighted", [False, True])
 def test_factors_make_the_pooled_vector_of_the_graph(pooling: Any, *, is_weighted: bool) -> None:
@@ -79,6 +88,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "pool beyond": ({"pools": [(5, 4, "sum", None)]}, "pools must end at 8, the columns of ids, got 4 from 5"),
     "weights beyond": ({"pools": [(4, 4, "sum", 1)]}, "pools must end at 4, the columns of weights, got 4 from 1"),
     "no weights": ({"weights": None}, "pools must end at 0, the columns of weights, got 4 from 0"),
+    "no thread": ({"threads": 0}, "threads must be 1 or above, got 0"),
     "short weights": ({"weights": np.ones((2, 4), np.float32)}, "weights must have 3 rows, as ids has, got 2"),
 }
 

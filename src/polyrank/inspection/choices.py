@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from polyrank.arguments import shown
 from polyrank.encoder import numbers
 from polyrank.features import CategoricalFeature, Feature, NumericFeature, Transform, VectorFeature
 from polyrank.fingerprint import fingerprint
@@ -44,9 +45,8 @@ def almost_numbers(profile: Profile, sample: Any) -> str:
     others = texts.filter(pc.invert(is_number))
     if not 0 < len(others) <= len(texts) * FEW_ODD:
         return ""
-    return (
-        f"; almost all are numbers, and {others[0].as_py()!r} is none: if it is an amount or a time, correct the data"
-    )
+    odd = shown(others[0].as_py())
+    return f"; almost all are numbers, and {odd} is none: if it is an amount or a time, correct the data"
 
 
 def is_category(profile: Profile) -> bool:

@@ -137,6 +137,7 @@ class FusedTable(nn.Module):
             self.lasts.numpy(),
             self.pools,
             None if weights is None else weights.contiguous().numpy(),
+            threads=torch.get_num_threads(),
         )
         return torch.from_numpy(rows), None if factors is None else torch.from_numpy(factors)
 
