@@ -19,7 +19,7 @@ from .json_difference import ABSENT, first_difference
 from .preparing import TrainingData
 from .processes import job_id
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever a checkpoint comes to hold other things, or the same steps come to do something else."""
 
 logger = logging.getLogger(__name__)

@@ -47,7 +47,9 @@ def add_row_gradients(gradients: Sequence[RowGradient | None], processes: Proces
 
 
 def _bytes(tensor: Tensor) -> Tensor:
-    return tensor.contiguous().flatten().view(torch.uint8)
+    flat = tensor.contiguous().flatten()
+    # None of numpy's arrays without elements has a stride that PyTorch takes for that of bytes.
+    return flat.view(torch.uint8) if flat.numel() > 0 else flat.new_empty(0, dtype=torch.uint8)
 
 
 def _counts(gradients: Sequence[RowGradient]) -> Tensor:

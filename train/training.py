@@ -221,10 +221,13 @@ class Training:
     def _averaged(self) -> Iterator[None]:
         """Give the model its average weights, where it has such."""
         average = self.trainer.average
-        if average is not None:
-            average.exchange()
-        yield
-        if average is not None:
+        if average is None:
+            yield
+            return
+        average.exchange()
+        try:
+            yield
+        finally:
             average.exchange()
 
     def _mean_losses(self) -> dict[str, float]:

@@ -28,6 +28,9 @@ class GroupedArray {
     if (array_.ndim() != 3) {
       refuse("must have 3 dimensions, got " + std::to_string(array_.ndim()));
     }
+    if (array_.size() == 0) {  // strides of none, whatever they are, lead nowhere
+      return;
+    }
     const bool is_even = stride(0) % kItem == 0 && stride(1) % kItem == 0;
     const bool is_contiguous = array_.shape(2) < 2 || stride(2) == kItem;
     if (!is_even || !is_contiguous || reinterpret_cast<std::uintptr_t>(array_.data()) % alignof(float) != 0) {

@@ -134,9 +134,9 @@ def gated_sums(
     Raises:
         DataError: an array is not as described.
     """
-    num_rows, num_tasks, num_reads = logits.shape
+    num_rows, num_tasks, _ = logits.shape
     out, weights = np.empty((num_rows, num_tasks, experts[0].shape[2]), np.float32), np.empty_like(logits)
-    flat = (each.reshape(num_rows, num_tasks * num_reads) for each in (logits, weights))
+    flat = map(_by_row, (logits, weights))
     _checked(_native.gated_sums, experts, reads, *flat, out, threads)
     return out, weights
 
@@ -157,9 +157,22 @@ def gated_sums_gradients(
         DataError: an array is not as described.
     """
     of_experts, of_logits = [np.empty_like(each) for each in experts], np.empty_like(weights)
-    flat = [each.reshape(len(each), -1) for each in (weights, of_logits)]
-    _checked(_native.gated_sums_gradient, experts, reads, flat[0], gradients, flat[1], of_experts, threads)
+    _checked(
+        _native.gated_sums_gradient,
+        experts,
+        reads,
+        _by_row(weights),
+        gradients,
+        _by_row(of_logits),
+        of_experts,
+        threads,
+    )
     return of_experts, of_logits
+
+
+def _by_row(gates: Floats) -> Floats:
+    """View (B, T, K) as (B, T * K)."""
+    return gates.reshape(len(gates), gates.shape[1] * gates.shape[2])
 
 
 def _checked(call: Callable[..., None], *arguments: Any) -> None:

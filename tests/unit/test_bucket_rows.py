@@ -24,8 +24,8 @@ def ids_of(num_rows: int) -> NDArray[np.int64]:
     """Ids of every size, those below 0 and those around the last among them."""
     random = np.random.default_rng(num_rows)
     ids: NDArray[np.int64] = random.integers(0, MOST, (num_rows, 8)) >> random.integers(0, 63, (num_rows, 8))
-    ids[random.random(ids.shape) < 0.2] *= -1
     ids[:, 4:] %= 9
+    ids[random.random(ids.shape) < 0.2] = -1
     return ids
 
 

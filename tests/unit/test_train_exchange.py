@@ -22,7 +22,7 @@ def values_of(rank: int, table: int) -> Tensor:
 
 def gradients_of(rank: int) -> list[RowGradient | None]:
     return [
-        RowGradient(torch.tensor(rows, dtype=torch.int64), values_of(rank, table))
+        RowGradient.coalesced(torch.tensor(rows, dtype=torch.int64), values_of(rank, table))
         for table, rows in enumerate(TOUCHED[rank])
     ]
 

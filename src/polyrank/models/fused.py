@@ -26,6 +26,8 @@ def can_normalize(norm: nn.Module, inputs: object) -> TypeGuard[nn.BatchNorm1d]:
     """
     if type(norm) is not nn.BatchNorm1d or not norm.training or not isinstance(inputs, Tensor):
         return False
+    if norm.momentum is None or not norm.affine or not norm.track_running_stats:
+        return False
     return _is_plain(inputs) and len(inputs) > 1
 
 

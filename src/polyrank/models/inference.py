@@ -42,8 +42,8 @@ def fold_batch_norms(network: Network) -> Network:
 class FlatTowers(nn.Module):
     """Towers of tasks with one output each, over one representation: their outputs are one layer.
 
-    Not where each task has its own: of one whose numbers overflow, a layer of all would make answers of the others that
-    are no numbers.
+    Not where each task has its own, since numbers of one task that overflow make answers of the others that are no
+    numbers in a layer of all. Over one representation so do those of the hidden layers of one tower.
 
     Args:
         network: of a ranker; its towers are taken over, and the bias of its baseline.

@@ -57,7 +57,7 @@ class FactorizationMachine(nn.Module):
         for (start, count, dim), weight in zip(self.fields, self.weights, strict=True):
             stop = start + count * dim
             parts = inputs.between(start, stop) if isinstance(inputs, Halves) else (inputs[:, start:stop],)
-            groups = [part.reshape(part.shape[0], -1, dim) for part in parts if part.shape[1] > 0]
+            groups = [part.reshape(part.shape[0], part.shape[1] // dim, dim) for part in parts if part.shape[1] > 0]
             products, total = _products(groups[0])
             for group in groups[1:]:
                 others, sums = _products(group)

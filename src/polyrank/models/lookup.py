@@ -30,7 +30,7 @@ class _PooledLookup(torch.autograd.Function):
     def forward(ctx: Any, table: Tensor, rows: Tensor, factors: Tensor | None, widths: Sequence[int]) -> Tensor:
         ctx.save_for_backward(rows, factors)
         ctx.widths, ctx.size = widths, table.shape
-        out = torch.empty(len(rows), len(widths) * table.shape[1])
+        out = table.new_empty(len(rows), len(widths) * table.shape[1])
         arrays = (table.detach().numpy(), rows.numpy(), _array(factors), widths, out.numpy())
         pool_rows(*arrays, threads=torch.get_num_threads())
         return out
