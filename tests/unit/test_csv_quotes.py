@@ -1,6 +1,7 @@
 """Quotes of CSV files that never close: found wherever they are, and nothing else refused."""
 
 import gzip
+import logging
 import random
 import re
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 
 from polyrank.batch import fingerprint_file, parse_column
 from polyrank.errors import DataError
+from polyrank.files import Wanted, csv_pieces
 from polyrank.files.quotes import OpenQuote, QuoteScanner
 from polyrank.train import read_rows
 
@@ -164,3 +166,14 @@ def test_scanner_agrees_with_reading_byte_by_byte(seed: int) -> None:
         weights = [chance.random() * 3, 1, 1, 1, 0.2]
         text = bytes(chance.choices(b'",\na\r', weights, k=chance.randrange(24)))
         assert scan(text, chance) == scan_byte_by_byte(text), text
+
+
+def test_first_look_at_a_large_file_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    file = write(tmp_path / "rows.csv", HEADER + "1,Rome\n")
+    for _ in range(2):
+        assert sum(map(len, csv_pieces.csv_pieces(file, Wanted(), file))) == 1
+        monkeypatch.setattr(csv_pieces, "LARGE_BYTES", file.stat().st_size)
+    assert caplog.messages == [f"{file}: 0.0 GB of CSV are read for the types of columns first, then for rows"]

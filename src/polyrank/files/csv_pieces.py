@@ -1,6 +1,7 @@
 """A CSV file as tables that follow one another, with the types that it has as a whole."""
 
 import dataclasses
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,11 @@ from .opening import PIECE_BYTES, open_csv_bytes
 from .pieces import merged
 from .remote import Location
 
+LARGE_BYTES = 2**28
+"""From here on a first look takes seconds, in which nothing else is said."""
+
+logger = logging.getLogger(__name__)
+
 
 def csv_pieces(file: Path, wanted: Wanted, name: Location) -> Iterator[Any]:
     """Read a file more than once: its types are known only when the last row is; see `read_csv`.
@@ -24,6 +30,8 @@ def csv_pieces(file: Path, wanted: Wanted, name: Location) -> Iterator[Any]:
     """
     import pyarrow as pa
 
+    if (size := file.stat().st_size) >= LARGE_BYTES:
+        logger.info("%s: %.1f GB of CSV are read for the types of columns first, then for rows", name, size / 1e9)
     with QuoteCheck(file, name) as check:
         check.finish()
     types, text = _types(file, wanted)
