@@ -101,7 +101,7 @@ def test_schema_without_a_weight_column_weighs_all_alike() -> None:
         ([1.0, float("nan")], "weight column 'w' is missing at row 2; numbers of 0 and above expected"),
         ([None, 1.0], "weight column 'w' is missing at row 1; numbers of 0 and above expected"),
         ([1.0, float("inf")], "column 'w' holds inf at row 2; finite 32-bit numbers expected"),
-        (["1"], "column 'w' holds string; numbers expected (make it float32 or float64 before)"),
+        (["1"], "column 'w' holds string; numbers expected: cast it to float64"),
     ],
 )
 def test_wrong_weight_is_refused_with_column_and_row(values: Any, message: str) -> None:

@@ -37,6 +37,8 @@ def almost_numbers(profile: Profile, sample: Any) -> str:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if profile.name not in sample.column_names:  # some file has no such column
+        return ""
     column = sample.column(profile.name)
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         return ""

@@ -26,7 +26,7 @@ def numbers(column: Column, name: str) -> NDArray[np.float32]:
     array = column if isinstance(column, pa.Array | pa.ChunkedArray) else _plain_numbers(column, name)
     if not _is_number(array.type):
         _refuse_text(array, name)
-        raise DataError(f"column {name!r} holds {array.type}; numbers expected (make it float32 or float64 before)")
+        raise DataError(f"column {name!r} holds {array.type}; numbers expected")
     # Decimals and booleans have no direct way to float32; double is exact for what float32 keeps.
     wide = np.asarray(array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), np.float64)
     with np.errstate(over="ignore"):
@@ -54,7 +54,7 @@ def logged_numbers(column: Column, name: str) -> NDArray[np.float32]:
 
 
 def _refuse_text(array: "pa.Array", name: str) -> None:
-    """Name the first text of a column that is none of the numbers it may have been written for."""
+    """Name the first text of a column that is no number; of one that holds numbers alone, say how to give them."""
     import pyarrow as pa
 
     if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
@@ -63,6 +63,7 @@ def _refuse_text(array: "pa.Array", name: str) -> None:
     row = next((row for row, text in enumerate(texts) if text is not None and not _reads_as_number(text)), None)
     if row is not None:
         raise RowError(f"column {name!r} holds {shown(texts[row])}", row, "; numbers expected")
+    raise DataError(f"column {name!r} holds {array.type}; numbers expected: cast it to float64")
 
 
 def _reads_as_number(text: str) -> bool:
