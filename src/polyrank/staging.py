@@ -11,7 +11,6 @@ import glob
 import os
 import re
 import secrets
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -159,7 +158,7 @@ def _claim(target: Path, stack: contextlib.ExitStack) -> Path:
     while True:
         began = f"{time.time_ns():016x}"
         stage = target.parent / f".{target.name}.{began}.{secrets.token_urlsafe(6)}{PARTIAL_SUFFIX}"
-        stack.callback(shutil.rmtree, stage, ignore_errors=True)
+        stack.callback(_remove, stage)
         stage.mkdir()
         with contextlib.suppress(FileNotFoundError):
             lock = os.open(stage, os.O_RDONLY | os.O_DIRECTORY)
@@ -167,6 +166,21 @@ def _claim(target: Path, stack: contextlib.ExitStack) -> Path:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if stage.exists():
                 return stage
+
+
+def _remove(folder: Path) -> None:
+    """Remove a directory and all in it, as far as that can be, with one file open at a time: there may be no more."""
+    entries: list[os.DirEntry[str]] = []
+    with contextlib.suppress(OSError), os.scandir(folder) as found:
+        entries = list(found)
+    for entry in entries:
+        with contextlib.suppress(OSError):
+            if entry.is_dir(follow_symlinks=False):
+                _remove(Path(entry.path))
+            else:
+                Path(entry.path).unlink()
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _sweep(target: Path) -> list[str]:
@@ -183,7 +197,7 @@ def _sweep(target: Path) -> list[str]:
             continue  # gone by now, or no directory and so none of ours
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(stale, ignore_errors=True)
+            _remove(stale)
         except BlockingIOError:
             living.append(stale.name)
         finally:

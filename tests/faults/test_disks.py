@@ -88,7 +88,7 @@ def test_publish_on_a_full_disk(
         assert names(disk) == {"models"}
 
 
-@pytest.mark.faults(fault="full disk: a scoring", promise="all scores, or one line and no file", rounds=6)
+@pytest.mark.faults(fault="full disk: a scoring", promise="all scores, or one line; resumes", rounds=6)
 def test_scoring_on_a_full_disk(
     chance: random.Random, strikes: Callable[[bool], None], toy_bundle: Path, served: Path, tmp_path: Path
 ) -> None:
@@ -96,8 +96,13 @@ def test_scoring_on_a_full_disk(
         words = ["score", str(toy_bundle), str(served / "rows.parquet"), "--out", str(disk / "scored.parquet")]
         line = refused([sys.executable, "-m", "polyrank", *words], tmp_path)
         strikes(line is not None)
-        assert names(disk) == (set() if line else {"scored.parquet"})
-        assert line is not None or pq.read_metadata(disk / "scored.parquet").num_rows == 300
+        if line is not None:
+            assert names(disk) <= {"scored.parquet.parts"}
+            small_disks.remount(disk, f"size={ROOM}")
+            again = ["--resume"] if names(disk) else []
+            assert refused([sys.executable, "-m", "polyrank", *words, *again], tmp_path) is None
+        assert names(disk) == {"scored.parquet"}
+        assert pq.read_metadata(disk / "scored.parquet").num_rows == 300
 
 
 @pytest.mark.faults(
