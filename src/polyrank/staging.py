@@ -170,9 +170,11 @@ def _claim(target: Path, stack: contextlib.ExitStack) -> Path:
 
 def _remove(folder: Path) -> None:
     """Remove a directory and all in it, as far as that can be, with one file open at a time: there may be no more."""
-    entries: list[os.DirEntry[str]] = []
-    with contextlib.suppress(OSError), os.scandir(folder) as found:
-        entries = list(found)
+    try:
+        with os.scandir(folder) as found:
+            entries = list(found)
+    except OSError:  # it has been put in place, or cannot be read
+        return
     for entry in entries:
         with contextlib.suppress(OSError):
             if entry.is_dir(follow_symlinks=False):
