@@ -46,7 +46,7 @@ class Towers(nn.Module):
         if len(weight) == len(self.widths):
             if self.hidden is None or self.is_common:
                 return (hidden * weight).sum(2)
-            # What layers of each task's own give lies task by task, as a batched product takes it: half of the time.
+            # What layers of each task's own give lies task by task, as a batched product takes it.
             return torch.bmm(hidden.transpose(0, 1), weight.unsqueeze(2)).squeeze(2).t()
         parts = zip(hidden.unbind(1), torch.split(weight, self.widths), strict=True)
         return torch.cat([functional.linear(own, rows) for own, rows in parts], dim=1)
