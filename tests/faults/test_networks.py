@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,7 +15,7 @@ from artefacts.client_load import PATIENT
 from artefacts.faulty_network import FaultyNetwork
 from artefacts.served import load_scores
 
-from polyrank.errors import DeadlineExceededError
+from polyrank.errors import DeadlineExceededError, ServerUnavailableError
 from polyrank.serving import Ranker, Server, ServerConfig, serve
 
 
@@ -37,6 +38,13 @@ def way_to(server: Server, chance: random.Random) -> tuple[str, int]:
     return "http", urlsplit(server.url).port or 0
 
 
+def patient(url: str) -> Ranker:
+    """Return a client with two minutes for each call, made again until Triton answers it: it may be starting again."""
+    while True:
+        with suppress(ServerUnavailableError):
+            return Ranker(url, "toy", timeout_s=120.0, options=PATIENT)
+
+
 def assert_right(ranker: Ranker, rows: pa.Table, served: Path) -> None:
     """Score random pieces of rows, each of several requests."""
     expected = load_scores(served / "scores.npz")["click"]
@@ -55,10 +63,7 @@ def test_broken_connections_are_made_again(
 ) -> None:
     scheme, port = way_to(server, chance)
     network = FaultyNetwork(port, chance, break_after=chance.randint(30_000, 100_000))
-    with (
-        network.listening() as near,
-        Ranker(f"{scheme}://127.0.0.1:{near}", "toy", timeout_s=120.0, options=PATIENT) as ranker,
-    ):
+    with network.listening() as near, patient(f"{scheme}://127.0.0.1:{near}") as ranker:
         assert_right(ranker, rows, served)
     strikes(network.broken > 0)
 
