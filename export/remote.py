@@ -25,7 +25,7 @@ from .remote_model import RemoteModel
 from .repository import beside, requested
 from .servable import Servable
 from .serving_options import ServingOptions
-from .staged_model import prove_version, write_version
+from .staged_model import lost_answers, prove_version, write_version
 from .together import require_together
 
 logger = logging.getLogger(__name__)
@@ -100,11 +100,14 @@ def publish_remote(
             folder = Path(scratch, servable.name)
             write_version(folder, servable)
             prove_version(folder, servable)
+        loss = lost_answers(servables[0], models[0].newest_signature())
         configs = [model.config(each, version) for model, each in zip(models, servables, strict=True)]
         folders = [Path(scratch, each) for each in names]
         found = _go_live(models, servables, version, folders, configs, server)
         if keep is not None:
             _drop(models, names, version, keep)
+    if loss:
+        logger.warning("%s", loss)
     place = shown_url(repository).rstrip("/")
     first, *others = (
         PublishedRemotely(each, version, f"{place}/{each}/{version}", None if found is None else found[each])

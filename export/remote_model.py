@@ -64,6 +64,12 @@ class RemoteModel:
         text = self._read(file)
         return None if text is None else VersionRecord.parse(text.encode(), self._at(file))
 
+    def newest_signature(self) -> bytes | None:
+        """Read that of the newest version; None where there is none."""
+        found = self.whole_versions()
+        text = self._read(posixpath.join(str(found[-1] if found else 0), SIGNATURE_FILE))
+        return None if text is None else text.encode()
+
     def read_config(self) -> str | None:
         """Read `config.pbtxt`; None where there is none."""
         return self._read(CONFIG_FILE)

@@ -18,17 +18,16 @@ from typing import Any
 from polyrank.arguments import instance, path, shown, text
 from polyrank.errors import ConfigError, OutputError, PolyrankError, RepositoryError
 from polyrank.reasons import system_reason
-from polyrank.signature import RAW_SUFFIX, Signature
+from polyrank.signature import RAW_SUFFIX
 from polyrank.staging import flush, partial_directory
 from polyrank.triton_config import parsed_config
 
 from .bundle import MODEL_FILE, SIGNATURE_FILE, Bundle
 from .live_server import LiveServer, require_absent, require_live, restore
-from .model_config import signature_text
 from .model_directory import highest_version, live_versions, local_folder, newest_record, versions
 from .servable import Servable, servables_of
 from .serving_options import ServingOptions
-from .staged_model import StagedModel
+from .staged_model import StagedModel, lost_answers
 from .together import require_together
 
 logger = logging.getLogger(__name__)
@@ -115,7 +114,7 @@ def put(servables: Sequence[Servable], repository: Path, *, keep: int | None, se
     if server is not None:
         _require_all_live(servables, version)
         require_absent(server, [each.name for each in servables], version)
-    lost = _lost_answers(servables[0], repository)
+    loss = lost_answers(servables[0], _newest_signature(repository / servables[0].name))
     with contextlib.ExitStack() as stack:
         staged = [_staged(repository / each.name, stack) for each in servables]
         for model, servable in zip(staged, servables, strict=True):
@@ -125,9 +124,8 @@ def put(servables: Sequence[Servable], repository: Path, *, keep: int | None, se
     if keep is not None and server is not None:
         _drop(servables, repository, version, keep)
     _warn_dead(servables, version)
-    if lost:
-        name = servables[0].name
-        logger.warning("%s no longer answers %s, which the version before did: callers miss it", name, ", ".join(lost))
+    if loss:
+        logger.warning("%s", loss)
     first, *others = (
         Published(
             each.name, version, repository / each.name / str(version), None if found is None else found[each.name]
@@ -216,15 +214,11 @@ def _warn_dead(servables: Sequence[Servable], version: int) -> None:
             logger.warning("version %d of %s is not live: specific_versions does not name it", version, each.name)
 
 
-def _lost_answers(servable: Servable, repository: Path) -> list[str]:
-    """Return what the newest version answers, and the one that is to come does not."""
-    numbers = versions(repository / servable.name)
-    file = repository / servable.name / str(max(numbers, default=0)) / SIGNATURE_FILE
-    try:
-        before = Signature.from_json(file.read_bytes()).outputs
-    except (OSError, RepositoryError):  # there is none, or it is of another version of Polyrank
-        return []
-    return sorted(set(before) - set(Signature.from_json(signature_text(servable.graph)).outputs))
+def _newest_signature(place: Path) -> bytes | None:
+    """Read that of the newest version of a model; None where there is none."""
+    with contextlib.suppress(OSError):
+        return (place / str(max(versions(place), default=0)) / SIGNATURE_FILE).read_bytes()
+    return None
 
 
 def _apply(staged: Sequence[StagedModel]) -> None:

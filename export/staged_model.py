@@ -151,6 +151,26 @@ def require_same_wire(servable: Servable, version: int, other: int, signature: b
         )
 
 
+def lost_answers(servable: Servable, before: bytes | None) -> str:
+    """Say which answers of the version before a new one does not give.
+
+    Args:
+        servable: what the new version is.
+        before: the text of the signature of the version before; None where there is none.
+
+    Returns:
+        One line; "" where no answer goes, or nobody can say.
+    """
+    try:
+        answers = [] if before is None else Signature.from_json(before).outputs
+    except RepositoryError:  # it is of another version of Polyrank
+        return ""
+    lost = sorted(set(answers) - set(Signature.from_json(signature_text(servable.graph)).outputs))
+    if not lost:
+        return ""
+    return f"{servable.name} no longer answers {', '.join(lost)}, which the version before did: callers miss it"
+
+
 def kept_versions(found: Collection[int], live: Collection[int], keep: int | None) -> set[int]:
     """Return the versions that stay: the newest `keep`, or all, and those that are live."""
     newest = sorted(found)

@@ -130,6 +130,18 @@ def test_publish_that_dies_leaves_what_was_live(url: str, toy_bundle: Path, step
     assert versions_in(url) == {"3"}
 
 
+def test_answers_that_go_are_a_warning(
+    url: str, toy_bundle: Path, other_bundle: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    publish_remote(other_bundle, url)
+    publish_remote(other_bundle, url)
+    assert caplog.messages == []
+    publish_remote(toy_bundle, url)
+    before, now = (Bundle.load(each).signature.outputs for each in (other_bundle, toy_bundle))
+    lost = ", ".join(sorted(set(before) - set(now)))
+    assert caplog.messages == [f"toy no longer answers {lost}, which the version before did: callers miss it"]
+
+
 def test_number_of_a_removed_version_is_not_given_again(url: str, toy_bundle: Path) -> None:
     publish_remote(toy_bundle, url)
     system, root = fsspec.core.url_to_fs(url)
