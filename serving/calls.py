@@ -67,6 +67,7 @@ class Question:
         rpc: method of Triton's gRPC service.
         fields: of the gRPC request, by the names of what is filled in.
         is_check: whether the answer is yes or no, which HTTP says by its status.
+        is_control: whether an embedded server takes a key for it.
     """
 
     verb: str
@@ -74,6 +75,7 @@ class Question:
     rpc: str
     fields: Mapping[str, str] = dataclasses.field(default_factory=dict)
     is_check: bool = False
+    is_control: bool = False
 
 
 _MODEL = {"model": "name"}
@@ -85,9 +87,9 @@ MODEL_READY = Question(
 )
 METADATA = Question("GET", "/v2/models/{model}", "ModelMetadata", _MODEL)
 CONFIG = Question("GET", "/v2/models/{model}/config", "ModelConfig", _MODEL)
-INDEX = Question("POST", "/v2/repository/index", "RepositoryIndex")
-LOAD = Question("POST", "/v2/repository/models/{model}/load", "RepositoryModelLoad", _CONTROLLED)
-UNLOAD = Question("POST", "/v2/repository/models/{model}/unload", "RepositoryModelUnload", _CONTROLLED)
+INDEX = Question("POST", "/v2/repository/index", "RepositoryIndex", is_control=True)
+LOAD = Question("POST", "/v2/repository/models/{model}/load", "RepositoryModelLoad", _CONTROLLED, is_control=True)
+UNLOAD = Question("POST", "/v2/repository/models/{model}/unload", "RepositoryModelUnload", _CONTROLLED, is_control=True)
 
 
 class Transport(Protocol):

@@ -36,6 +36,7 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
         ports: Ports it listens on.
         log_file: Where Triton and its workers write.
         folder: The server's private folder, which lives as long as the server.
+        headers: What Triton asks of who controls it.
         options: Further options of Triton.
     """
 
@@ -47,6 +48,7 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     ports: Ports
     log_file: Path
     folder: Path
+    headers: dict[str, str]
     options: tuple[str, ...] = ()
 
     def command(self) -> list[str]:

@@ -15,6 +15,8 @@ _GRPC_PREFIX = "triton-grpc-protocol-"
 """Triton looks for a key of gRPC under its name with this before it; over HTTP it is given the same name."""
 _CONTROL_KEY = "control-key"
 _INFERENCE_KEY = "inference-key"
+CONTROL_HEADER = _GRPC_PREFIX + _CONTROL_KEY
+"""The header of the control key, over HTTP and gRPC alike."""
 _KEY = re.compile(r"[A-Za-z0-9._~-]{16,200}")
 
 RESTRICTIONS = ("http-restricted-api", "grpc-restricted-protocol")
@@ -52,7 +54,7 @@ class Lockdown(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     @property
     def control_headers(self) -> dict[str, str]:
         """Headers with which the server does everything, for the `ClientOptions` of a `ModelControl`."""
-        return {_GRPC_PREFIX + _CONTROL_KEY: self.control_key, **self.inference_headers}
+        return {CONTROL_HEADER: self.control_key, **self.inference_headers}
 
     @property
     def triton_words(self) -> tuple[str, ...]:
@@ -61,6 +63,11 @@ class Lockdown(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if self.inference_key is None:
             return control
         return (*control, *_restricted(_INFERENCE, _INFERENCE_KEY, self.inference_key))
+
+
+def loading_words(key: str) -> tuple[str, ...]:
+    """Return Triton's options with which loading, unloading and listing models takes a key, and nothing else does."""
+    return _restricted("model-repository", _CONTROL_KEY, key)
 
 
 def check_key(name: str, value: object) -> None:

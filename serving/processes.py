@@ -1,6 +1,7 @@
 """What Linux says of processes. Needs the standard library alone."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,15 @@ def process(pid: int) -> Process | None:
     return Process(pid=pid, parent=int(words[1]), start_ticks=int(words[19]))
 
 
+def process_numbers() -> Iterator[int]:
+    """Give the numbers of all processes.
+
+    Raises:
+        OSError: the system has no /proc.
+    """
+    return (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+
+
 def command_line(pid: int) -> list[str]:
     """Return the words that a process was started with; none when it is gone."""
     try:
@@ -45,8 +55,7 @@ def command_line(pid: int) -> list[str]:
 
 def children(parent: int) -> list[int]:
     """Return the numbers of the running children of a process."""
-    numbers = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-    found = [process(number) for number in numbers]
+    found = [process(number) for number in process_numbers()]
     return [each.pid for each in found if each is not None and each.parent == parent]
 
 
@@ -58,8 +67,7 @@ def listens(pid: int, port: int) -> bool:
 def listener(port: int) -> int | None:
     """Return the process that listens at a TCP port; None where one does that is not ours to see, or none."""
     sockets = _listeners(os.getpid(), port)
-    numbers = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
-    return next((number for number in numbers if _has_any(number, sockets)), None)
+    return next((number for number in process_numbers() if _has_any(number, sockets)), None)
 
 
 def _listeners(pid: int, port: int) -> set[str]:

@@ -1,5 +1,6 @@
 """Finds the models of a repository that are finished and can be loaded."""
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,8 +25,9 @@ def servable_models(repository: Path, models: Sequence[str] | None = None) -> tu
 
     Raises:
         ConfigError: `models` is no list of names.
-        RepositoryError: The repository is no folder or holds no finished model, a model asked for is not finished, or
-            a name holds a character that Triton's worker start cannot take.
+        RepositoryError: The repository is no folder or holds no finished model, a model asked for is not finished or
+            has a link that leads out of the repository, or a name holds a character that Triton's worker start cannot
+            take.
     """
     if models is not None:
         _check_names(models)
@@ -36,12 +38,13 @@ def servable_models(repository: Path, models: Sequence[str] | None = None) -> tu
         raise RepositoryError(
             f"model repository {repository} holds no finished model; `polyrank publish` a bundle first"
         )
-    if models is None:
-        return _with_plain_names(finished)
-    for name in models:
+    for name in models or ():
         if name not in finished:
             raise RepositoryError(f"model '{name}' is not in {repository}; it holds {', '.join(finished)}")
-    return _with_plain_names(tuple(sorted(set(models))))
+    names = _with_plain_names(finished if models is None else tuple(sorted(set(models))))
+    for name in names:
+        _require_own(repository, name)
+    return names
 
 
 def backends(repository: Path, names: Sequence[str]) -> dict[str, str]:
@@ -66,6 +69,15 @@ def _with_plain_names(names: tuple[str, ...]) -> tuple[str, ...]:
         if not _NAME.fullmatch(name):
             raise RepositoryError(f"model name {name!r} must be letters, digits, '_', '-' and '.'; rename its folder")
     return names
+
+
+def _require_own(repository: Path, name: str) -> None:
+    """Refuse links that lead out of a repository, to what nobody published."""
+    home = os.path.realpath(repository)
+    within = (Path(folder, each) for folder, folders, files in os.walk(repository / name) for each in folders + files)
+    for entry in (repository / name, *within):
+        if entry.is_symlink() and not Path(os.path.realpath(entry)).is_relative_to(home):
+            raise RepositoryError(f"{entry} is a link that leads out of the repository; put there what it leads to")
 
 
 def _is_finished(folder: Path) -> bool:

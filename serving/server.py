@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import re
+import secrets
 import subprocess
 import threading
 import time
@@ -20,6 +21,7 @@ from polyrank.reasons import system_reason
 from .devices import devices, devices_line
 from .ending import end_group, remove_leftovers
 from .launch import Launch, make_folder, new_log_file
+from .lockdown import CONTROL_HEADER, RESTRICTIONS, loading_words
 from .ports import Ports, choose_ports
 from .processes import listens, process
 from .readiness import ServerLog, is_ready
@@ -74,6 +76,11 @@ class Server:
     def metrics_url(self) -> str:
         """URL of the Prometheus metrics."""
         return f"http://{reachable(self._launch.host)}:{self._launch.ports.metrics}/metrics"
+
+    @property
+    def control_headers(self) -> dict[str, str]:
+        """What requests carry that load, unload or list models; our clients of the same user find it themselves."""
+        return dict(self._launch.headers)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -223,6 +230,16 @@ def serve(
     return _start(runtime, folder, names, config)
 
 
+def _guard(config: ServerConfig) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the headers that control takes, and Triton's options for it where no other of the configuration ask."""
+    if config.lockdown is not None:
+        return config.lockdown.control_headers, ()
+    if any(name in config.triton_options for name in RESTRICTIONS):
+        return {}, ()
+    key = secrets.token_urlsafe(32)
+    return {CONTROL_HEADER: key}, loading_words(key)
+
+
 def _start(runtime: Runtime, repository: Path, names: tuple[str, ...], config: ServerConfig) -> Server:
     wanted = Ports(http=config.http_port, grpc=config.grpc_port, metrics=config.metrics_port)
     http_host = "127.0.0.1" if config.is_http_local else config.host
@@ -232,6 +249,7 @@ def _start(runtime: Runtime, repository: Path, names: tuple[str, ...], config: S
         folder, lock = make_folder(runtime)
     except OSError as err:
         raise ServerStartError(f"the server did not start: {system_reason(err)} ({err.filename})") from err
+    headers, guard = _guard(config)
     launch = Launch(
         runtime=runtime,
         repository=repository,
@@ -241,7 +259,8 @@ def _start(runtime: Runtime, repository: Path, names: tuple[str, ...], config: S
         ports=ports,
         log_file=log_file,
         folder=folder,
-        options=triton_words(config, config.tls.files if config.tls else {}),
+        headers=headers,
+        options=(*triton_words(config, config.tls.files if config.tls else {}), *guard),
     )
     _log.info("starting Triton with %s; log: %s", ", ".join(names), launch.log_file)
     server = Server(launch, config, lock)

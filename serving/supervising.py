@@ -64,7 +64,7 @@ def _supervisor_command(launch: Launch, config: ServerConfig) -> list[str]:
         hang_s=config.hang_s,
         ready_timeout_s=config.ready_timeout_s,
         grace_s=config.grace_s,
-        headers=config.lockdown.control_headers if config.lockdown else {},
+        headers=launch.headers,
     )
     return [str(launch.runtime.python), "-I", "-S", "-c", _SUPERVISE, str(_PACKAGES), orders.to_json()]
 

@@ -12,6 +12,7 @@ import numpy as np
 from polyrank.errors import ConfigError
 from polyrank.serving.addresses import Address
 from polyrank.serving.calls import DTYPES, Call, Question, Reply, wire_type
+from polyrank.serving.control_keys import control_headers
 from polyrank.serving.failures import Failure, Kind, failure_of
 from polyrank.serving.options import ClientOptions
 
@@ -46,6 +47,7 @@ class GrpcTransport:
             raise ConfigError(f"shared_memory goes over HTTP, and {address.place} speaks gRPC; leave it out")
         self._grpc, self._messages, self._as_dict = grpc, service_pb2, json_format.MessageToDict
         self._usage = grpc.aio.UsageError
+        self._address = address
         self._metadata = tuple((name.lower(), value) for name, value in options.headers.items())
         codes = {"none": grpc.Compression.NoCompression, "gzip": grpc.Compression.Gzip}
         self._compression = codes.get(options.compression, grpc.Compression.Deflate)
@@ -79,7 +81,8 @@ class GrpcTransport:
         """Answer a question; see `Transport`."""
         fields = {question.fields[name]: value for name, value in values.items()}
         request = getattr(self._messages, f"{question.rpc}Request")(**fields)
-        answer = await self._call(question.rpc, request, timeout_s)
+        own = control_headers(self._address, dict(self._metadata)) if question.is_control else None
+        answer = await self._call(question.rpc, request, timeout_s, own)
         if question.is_check:
             return {"ready": bool(answer.ready)}
         found: dict[str, Any] = self._as_dict(answer, preserving_proto_field_name=True)

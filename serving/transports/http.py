@@ -19,6 +19,7 @@ from polyrank.decoding import decode_json
 from polyrank.errors import ConfigError
 from polyrank.serving.addresses import Address
 from polyrank.serving.calls import Call, Question, Reply
+from polyrank.serving.control_keys import control_headers
 from polyrank.serving.failures import Failure, Kind
 from polyrank.serving.options import ClientOptions
 from polyrank.serving.shared_memory import SHORTEST, Region, Regions, room_for
@@ -106,7 +107,8 @@ class HttpTransport:
     async def ask(self, question: Question, timeout_s: float, **values: str) -> dict[str, Any]:
         """Answer a question; see `Transport`."""
         path = question.path.format_map({name: quote(value, safe="") for name, value in values.items()})
-        answer = await self.exchange(question.verb, path, [], timeout_s)
+        own = control_headers(self._address, self._headers) if question.is_control else None
+        answer = await self.exchange(question.verb, path, [], timeout_s, own)
         if question.is_check:
             return {"ready": answer.head.status == 200}  # noqa: PLR2004
         if answer.head.status != 200:  # noqa: PLR2004

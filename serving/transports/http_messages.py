@@ -23,6 +23,9 @@ Buffers = list[bytes | memoryview]
 
 _LENGTH = b"inference-header-content-length"
 _MAX_DIGITS = 15
+LARGEST_BYTES = 2**31
+"""Of an answer, packed and unpacked: gRPC carries no more, and scores of the largest request are far from it."""
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -147,6 +150,16 @@ def _number(text: bytes | None) -> int | None:
     return int(text)
 
 
+def require_bounded(size: int) -> None:
+    """Refuse an answer of so many bytes, if that is more than any honest one has.
+
+    Raises:
+        Failure: it is above `LARGEST_BYTES`.
+    """
+    if size > LARGEST_BYTES:
+        raise Failure(Kind.BROKEN, f"the answer is larger than {LARGEST_BYTES:,} bytes")
+
+
 def read_reply(head: Head, body: bytes | bytearray) -> Reply:
     """Read the answer to an inference request.
 
@@ -207,11 +220,16 @@ def unpacked(body: bytes | bytearray, encoding: bytes) -> bytes | bytearray:
     """Undo the compression of a body.
 
     Raises:
-        Failure: it is damaged.
+        Failure: it is damaged, or too large.
     """
     if not body or encoding not in (b"gzip", b"deflate"):
         return body
+    unpacker = zlib.decompressobj(wbits=47)  # either, by its own header
     try:
-        return zlib.decompress(body, wbits=47)  # either, by its own header
+        found = unpacker.decompress(body, LARGEST_BYTES + 1)
     except zlib.error as err:
         raise Failure(Kind.BROKEN, f"the answer cannot be read: {err}") from err
+    require_bounded(len(found))
+    if not unpacker.eof:
+        raise Failure(Kind.BROKEN, f"the answer cannot be read: its {encoding.decode()} ends too early")
+    return found

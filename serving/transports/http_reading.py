@@ -26,7 +26,7 @@ async def talk(stream: Stream, buffers: Sequence[bytes | memoryview], deadline: 
 
     Raises:
         OSError: the connection broke, or the time is over.
-        Failure: the answer is not HTTP.
+        Failure: the answer is not HTTP, or too large.
     """
     try:
         await stream.send(buffers, deadline)
@@ -50,6 +50,7 @@ async def _read(stream: Stream, deadline: float) -> Answer:
     if head.is_chunked:
         body: bytes | bytearray = await _chunks(incoming)
     elif head.length is not None:
+        messages.require_bounded(head.length)
         body = await incoming.exactly(head.length)
     else:
         body = await incoming.until_closed()
@@ -68,6 +69,7 @@ async def _chunks(incoming: "_Incoming") -> bytearray:
         if not _SIZE.fullmatch(number):
             raise Failure(Kind.BROKEN, f"the answer is not HTTP: a chunk of {line[:40]!r}")
         size = int(number, 16)
+        messages.require_bounded(len(body) + size)
         if size == 0:
             break
         body += await incoming.exactly(size)
@@ -125,6 +127,7 @@ class _Incoming:
         found, self._data = bytearray(self._data), b""
         while data := await self._stream.receive(self._deadline):
             found += data
+            messages.require_bounded(len(found))
         return found
 
     async def _more(self) -> bytes:

@@ -274,7 +274,7 @@ def swap_in(server: Server, served: Path, repository: Path, version: str) -> Non
     (repository / "swap").rename(repository.parent / f"before {time.monotonic_ns()}")
     (repository.parent / "next").rename(repository / "swap")
     with grpc.InferenceServerClient(server.grpc_url) as client:
-        client.load_model("swap")
+        client.load_model("swap", headers=server.control_headers)
 
 
 def test_only_model_is_found_by_itself(swapped: Path, served: Path) -> None:

@@ -25,7 +25,7 @@ def server(served: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     (add_model(repository, "broken") / "1" / "model.onnx").write_bytes(b"no graph")
     with serve(repository, models=["toy", "ranker"]) as running, grpc.InferenceServerClient(running.grpc_url) as client:
         with pytest.raises(InferenceServerException):
-            client.load_model("broken")
+            client.load_model("broken", headers=running.control_headers)
         ask(running.grpc_url, rows(1, 1))
         yield running
 

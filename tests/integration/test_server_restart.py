@@ -123,7 +123,7 @@ def test_restarted_triton_has_the_newest_version_and_what_was_loaded_since(tmp_p
         (tmp_path / "ranker" / "2").mkdir()
         (tmp_path / "ranker" / "2" / "model.onnx").write_bytes((tmp_path / "ranker" / "1" / "model.onnx").read_bytes())
         with grpc.InferenceServerClient(server.grpc_url) as client:
-            client.load_model("later")
+            client.load_model("later", headers=server.control_headers)
         time.sleep(1.5)
         kill(server)
         with grpc.InferenceServerClient(server.grpc_url) as client:
@@ -137,7 +137,7 @@ def test_model_that_was_unloaded_stays_so_after_a_restart(tmp_path: Path) -> Non
     add_model(tmp_path)
     add_model(tmp_path, "gone")
     with serve(tmp_path, config=RESTARTING) as server, grpc.InferenceServerClient(server.grpc_url) as client:
-        client.unload_model("gone")
+        client.unload_model("gone", headers=server.control_headers)
         time.sleep(2.5)
         kill(server)
         assert not answers(server, "gone")
@@ -265,7 +265,7 @@ def test_model_loaded_anew_by_others_is_left_alone(tmp_path: Path, caplog: pytes
         before = set(workers(server))
         os.utime(model / "1" / "model.onnx")
         with grpc.InferenceServerClient(server.grpc_url) as client:
-            client.load_model("ranker")
+            client.load_model("ranker", headers=server.control_headers)
         time.sleep(6.0)
         assert not before & set(workers(server))
         assert "ended" not in caplog.text
@@ -277,7 +277,7 @@ def test_model_that_is_unloaded_is_not_loaded_again(tmp_path: Path, caplog: pyte
     add_model(tmp_path, "gone", config=TWO)
     with serve(tmp_path) as server, grpc.InferenceServerClient(server.grpc_url) as client:
         time.sleep(1.5)
-        client.unload_model("gone")
+        client.unload_model("gone", headers=server.control_headers)
         assert wait_until(lambda: not workers(server, "gone"))
         time.sleep(4.0)
         assert workers(server, "gone") == []

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,25 @@ def test_finished_models_are_found_in_order(repository: Path) -> None:
 def test_unfinished_model_is_passed_over(repository: Path, model: str, files: tuple[str, ...]) -> None:
     add(repository, model, *files)
     assert servable_models(repository) == ("b-2.x", "ranker")
+
+
+@pytest.mark.parametrize("link", ["ranker", "ranker/2", "ranker/2/model.onnx", "ranker/config.pbtxt", "ranker/2/more"])
+def test_link_that_leads_out_is_refused(repository: Path, tmp_path_factory: pytest.TempPathFactory, link: str) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "moved"
+    (repository / "ranker" / "2" / "more").mkdir()
+    (repository / link).rename(elsewhere)
+    (repository / link).symlink_to(elsewhere)
+    line = f"{repository / link} is a link that leads out of the repository; put there what it leads to"
+    with pytest.raises(RepositoryError, match=f"^{re.escape(line)}$"):
+        servable_models(repository)
+    assert servable_models(repository, ["b-2.x"]) == ("b-2.x",)
+
+
+def test_link_within_the_repository_is_followed(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    (repository / "ranker" / "3").symlink_to("2")
+    current = tmp_path_factory.mktemp("releases") / "current"
+    current.symlink_to(repository)
+    assert servable_models(current) == ("b-2.x", "ranker")
 
 
 def test_models_asked_for_are_taken_alone(repository: Path) -> None:
