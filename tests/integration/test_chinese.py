@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from artefacts.pages import DOCS, ROOT, blocks
+from artefacts.pages import DOCS, ROOT, blocks, links
 
 PAIRS = {
     "README.md": (ROOT / "README.md", DOCS / "zh" / "README.md"),
@@ -17,6 +17,19 @@ def prose(page: Path) -> str:
     """Return a page without its blocks of code and the targets of its links."""
     text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
     return re.sub(r"\]\([^)]*\)", "]", text)
+
+
+def targets(page: Path) -> list[str]:
+    """Return where the links of a page lead, sorted; a page's twin counts as the page."""
+    english = {str(chinese): str(twin) for twin, chinese in PAIRS.values()}
+    found = [link.partition("#")[0] for link in links(page)]
+    paths = [link if "://" in link else str((page.parent / link).resolve() if link else page) for link in found]
+    return sorted(english.get(path, path) for path in paths)
+
+
+@both
+def test_links_lead_to_the_same_pages(english: Path, chinese: Path) -> None:
+    assert targets(chinese) == targets(english)
 
 
 @both
