@@ -9,10 +9,10 @@ import contextlib
 from collections.abc import Mapping
 
 from .addresses import Address
-from .lockdown import CONTROL_HEADER, loading_words
+from .lockdown import CONTROL_HEADER, guard_words
 from .processes import command_line, listens, process_numbers
 
-_KEYED = loading_words("")[0]
+_KEYED = guard_words("")[0]
 
 
 def control_headers(address: Address, given: Mapping[str, str]) -> dict[str, str]:

@@ -10,6 +10,8 @@ from polyrank.arguments import text
 from polyrank.errors import ConfigError
 
 _CONTROL = "model-repository,shared-memory,statistics,trace,logging"
+_DANGEROUS = "model-repository,trace,logging"
+"""Of these orders to load bring code, and settings of traces and the log name files."""
 _INFERENCE = "inference,metadata,model-config"
 _GRPC_PREFIX = "triton-grpc-protocol-"
 """Triton looks for a key of gRPC under its name with this before it; over HTTP it is given the same name."""
@@ -65,9 +67,9 @@ class Lockdown(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return (*control, *_restricted(_INFERENCE, _INFERENCE_KEY, self.inference_key))
 
 
-def loading_words(key: str) -> tuple[str, ...]:
-    """Return Triton's options with which loading, unloading and listing models takes a key, and nothing else does."""
-    return _restricted("model-repository", _CONTROL_KEY, key)
+def guard_words(key: str) -> tuple[str, ...]:
+    """Return Triton's options with which what could run code or write files takes a key, and nothing else does."""
+    return _restricted(_DANGEROUS, _CONTROL_KEY, key)
 
 
 def check_key(name: str, value: object) -> None:

@@ -21,7 +21,7 @@ from polyrank.reasons import system_reason
 from .devices import devices, devices_line
 from .ending import end_group, remove_leftovers
 from .launch import Launch, make_folder, new_log_file
-from .lockdown import CONTROL_HEADER, RESTRICTIONS, loading_words
+from .lockdown import CONTROL_HEADER, RESTRICTIONS, guard_words
 from .ports import Ports, choose_ports
 from .processes import listens, process
 from .readiness import ServerLog, is_ready
@@ -237,7 +237,7 @@ def _guard(config: ServerConfig) -> tuple[dict[str, str], tuple[str, ...]]:
     if any(name in config.triton_options for name in RESTRICTIONS):
         return {}, ()
     key = secrets.token_urlsafe(32)
-    return {CONTROL_HEADER: key}, loading_words(key)
+    return {CONTROL_HEADER: key}, guard_words(key)
 
 
 def _start(runtime: Runtime, repository: Path, names: tuple[str, ...], config: ServerConfig) -> Server:

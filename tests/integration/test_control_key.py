@@ -66,6 +66,14 @@ def test_same_order_with_the_key_would_run_it(server: Server, mark: Path, order:
     assert mark.exists()
 
 
+@pytest.mark.parametrize("path", ["trace/setting", "logging", "repository/index"])
+def test_what_else_takes_the_key(server: Server, path: str) -> None:
+    host, _, port = server.url.removeprefix("http://").partition(":")
+    with pytest.raises(RequestError, match=REFUSAL):
+        TritonHttp(host, int(port)).post(f"/v2/{path}", {})
+    TritonHttp(host, int(port), headers=server.control_headers).post(f"/v2/{path}", {})
+
+
 def test_own_clients_find_the_key(server: Server) -> None:
     for url in (server.url, f"grpc://{server.grpc_url}", server.url.replace("127.0.0.1", "localhost")):
         with ModelControl(url) as control:

@@ -7,10 +7,10 @@ import pytest
 from polyrank.serving import control_keys
 from polyrank.serving.addresses import address_of
 from polyrank.serving.control_keys import control_headers
-from polyrank.serving.lockdown import CONTROL_HEADER, Lockdown, loading_words
+from polyrank.serving.lockdown import CONTROL_HEADER, Lockdown, guard_words
 
 KEY = "key-of-this-server"
-WORDS = ["tritonserver", "--http-address=10.0.0.7", "--grpc-address=0.0.0.0", *loading_words(KEY)]
+WORDS = ["tritonserver", "--http-address=10.0.0.7", "--grpc-address=0.0.0.0", *guard_words(KEY)]
 
 
 @pytest.fixture(autouse=True)
