@@ -20,7 +20,7 @@ _SERVICE = "/inference.GRPCInferenceService/"
 _CHANNEL = [
     # The default of 4 MB is below what a request of 4096 rows may take.
     ("grpc.max_send_message_length", -1),
-    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_receive_message_length", 2**31 - 1),  # the largest that there is; of HTTP `LARGEST_BYTES`
     # A server that starts anew is found within the deadline of a call, not after minutes.
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.initial_reconnect_backoff_ms", 100),

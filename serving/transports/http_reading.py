@@ -125,10 +125,12 @@ class _Incoming:
     async def until_closed(self) -> bytearray:
         """Return all that comes."""
         found, self._data = bytearray(self._data), b""
-        while data := await self._stream.receive(self._deadline):
-            found += data
+        while True:
             messages.require_bounded(len(found))
-        return found
+            data = await self._stream.receive(self._deadline)
+            if not data:
+                return found
+            found += data
 
     async def _more(self) -> bytes:
         data = await self._stream.receive(self._deadline)

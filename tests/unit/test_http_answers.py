@@ -14,6 +14,7 @@ from artefacts.scripted_http import Answer, Request, ScriptedHttp, http, outputs
 
 from polyrank.errors import DeadlineExceededError, ModelNotReadyError, RequestError, ServerUnavailableError
 from polyrank.serving import AsyncRanker, ClientOptions, Ranker
+from polyrank.serving.transports import http_messages
 
 ROWS = [{"item": number} for number in range(3)]
 ONCE = ClientOptions(attempts=1)
@@ -128,7 +129,7 @@ BROKEN: dict[str, tuple[Answer, str]] = {
     ),
     "damaged gzip": (
         Answer([http(gzip.compress(HEADER)[:-9], Content_Encoding="gzip")]),
-        "the answer cannot be read: Error -5 ",
+        "the answer cannot be read: its gzip ends too early",
     ),
     "no gzip": (Answer([http(b"plain text", Content_Encoding="gzip")]), "the answer cannot be read: Error -3 "),
 }
@@ -144,6 +145,30 @@ def test_answer_that_cannot_be_read_is_told_in_one_line(score: Callable[..., pa.
     assert reason in message
     assert "\n" not in message
     assert len(message) < 300
+
+
+LARGE = {
+    "a bomb in gzip": Answer([http(gzip.compress(bytes(1_000_000)), Content_Encoding="gzip")]),
+    "a bomb in deflate": Answer([http(zlib.compress(bytes(1_000_000)), Content_Encoding="deflate")]),
+    "a length": Answer([http(HEADER, Content_Length=10_001)]),
+    "a chunk": Answer([CHUNKED + b"2711\r\n"]),
+    "many chunks": Answer([CHUNKED + chunked(bytes(10_001), 100)]),
+    "no end": Answer([head_of("", HEADER) + bytes(10_001)]),
+}
+
+
+@pytest.mark.parametrize("case", LARGE)
+def test_answer_above_the_limit_is_refused(
+    score: Callable[..., pa.Table], case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_messages, "LARGEST_BYTES", 10_000)
+    with pytest.raises(ServerUnavailableError, match=r"\(the answer is larger than 10,000 bytes\)$"):
+        score(LARGE[case])
+
+
+def test_answer_at_the_limit_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_messages, "LARGEST_BYTES", 10_000)
+    assert http_messages.unpacked(gzip.compress(bytes(10_000)), b"gzip") == bytes(10_000)
 
 
 STATUSES: dict[str, tuple[Answer, type[Exception], str]] = {
