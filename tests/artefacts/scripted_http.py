@@ -19,6 +19,9 @@ from .fake_triton import SIGNATURE
 
 LENGTH = "Inference-Header-Content-Length"
 
+Value = float | Sequence[float]
+"""Of every score, or of that of each row."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Request:
@@ -68,15 +71,15 @@ def http(body: bytes = b"", status: str = "200 OK", **headers: Any) -> bytes:
     return f"HTTP/1.1 {status}\r\n{head}\r\n".encode() + body
 
 
-def outputs(rows: int, value: float = 0.5, version: str = "1", **fields: Any) -> tuple[bytes, bytes]:
+def outputs(rows: int, value: Value = 0.5, version: str = "1", **fields: Any) -> tuple[bytes, bytes]:
     """Return the JSON header and the tensors of an answer to an inference; `fields` of its only output."""
-    data = np.full((rows, 1), value, "<f4").tobytes()
+    data = np.full((rows, 1), np.reshape(value, (-1, 1)), "<f4").tobytes()
     output = {"name": "click", "datatype": "FP32", "shape": [rows, 1], "parameters": {"binary_data_size": len(data)}}
     header = {"model_name": "fake", "model_version": version, "outputs": [output | fields]}
     return json.dumps(header).encode(), data
 
 
-def scores(rows: int, value: float = 0.5, version: str = "1", **headers: Any) -> bytes:
+def scores(rows: int, value: Value = 0.5, version: str = "1", **headers: Any) -> bytes:
     """Return a whole answer to an inference."""
     header, data = outputs(rows, value, version)
     return http(header + data, **{LENGTH.replace("-", "_"): len(header), **headers})
@@ -89,12 +92,12 @@ def refusal(status: str, error: str | None = None) -> Answer:
 
 @dataclasses.dataclass
 class ScriptedHttp:
-    """Serves `fake`, which answers 0.5 to every row, unless `infer` says otherwise.
+    """Serves `fake`, which answers 0.5 to every row, unless `value` or `infer` says otherwise.
 
     Attributes:
         infer: the answer to an inference; None is the usual one.
         version: what it says it serves.
-        value: of every score.
+        value: of every score, or of that of each row.
         signature: in the parameters of the configuration.
         max_batch_size: rows that a request takes.
         answers: of other paths than inference, by path; these come first.
@@ -105,7 +108,7 @@ class ScriptedHttp:
 
     infer: Callable[[Request], Answer | None] = lambda _request: None
     version: str = "1"
-    value: float = 0.5
+    value: Value = 0.5
     signature: str = SIGNATURE.to_json()
     max_batch_size: int = 4
     answers: dict[str, Answer] = dataclasses.field(default_factory=dict)

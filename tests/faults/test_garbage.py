@@ -13,9 +13,12 @@ from polyrank.serving import ClientOptions, Ranker
 from polyrank.serving.failures import LONGEST
 
 ROWS = [{"item": number} for number in range(3)]
+RIGHT = [0.25, 0.5, 0.75]
+"""What the rows are answered; each otherwise, so that rows which changed places are seen."""
+
 FEW = ClientOptions(attempts=2)
-WHOLE = scores(3)
-HEADER, DATA = outputs(3)
+WHOLE = scores(3, RIGHT)
+HEADER, DATA = outputs(3, RIGHT)
 PATHS = ("/v2/repository/index", "/v2/models/fake", "/v2/models/fake/config")
 
 
@@ -61,7 +64,7 @@ def right_or_refused(server: ScriptedHttp) -> None:
         def ask() -> None:
             with Ranker(f"http://{url}", "fake", options=FEW, timeout_s=0.5) as ranker:
                 for _ in range(2):
-                    assert ranker.score(ROWS)["click"].to_pylist() == [0.5] * 3
+                    assert ranker.score(ROWS)["click"].to_pylist() == RIGHT
 
         line = refusal(ask)
     assert line is None or 0 < len(line) < LONGEST + 200
@@ -81,4 +84,4 @@ def test_damaged_answers_give_no_wrong_score(chance: random.Random) -> None:
 def test_damaged_descriptions_give_no_wrong_score(chance: random.Random) -> None:
     texts = [noise(chance), json.dumps(chance.choice([None, [], {}, 7, "x", [[]], {"name": 3}])).encode()]
     answers = {path: Answer([http(chance.choice(texts))]) for path in chance.sample(PATHS, chance.randint(1, 3))}
-    right_or_refused(ScriptedHttp(answers=answers))
+    right_or_refused(ScriptedHttp(answers=answers, value=RIGHT))
