@@ -59,6 +59,22 @@ def test_own_parameters_have_the_plain_gradient(method: str, architecture: str) 
     assert_allclose(found_gradient(case.own_parameters()), plain, rtol=1e-6, atol=1e-12)
 
 
+@pytest.mark.parametrize("method", COMBINING)
+def test_input_of_one_task_beside_a_shared_one_has_the_plain_gradient(method: str) -> None:
+    case = small_case(CLICK, RATING, architecture="stem")
+    step(balancer_of(method, CLICK, RATING), case)
+    plain = by_task(case, case.leaves[:-1]).sum(0)
+    assert_allclose(found_gradient(case.leaves[:-1]), plain, rtol=1e-6, atol=1e-12)
+
+
+def test_shared_input_beside_those_of_tasks_follows_the_layers() -> None:
+    case = small_case(CLICK, RATING, architecture="stem")
+    step(balancer_of("mgda", CLICK, RATING), case)
+    weights = mgda_weights(by_task(case, shared_of(case)))
+    expected = weights @ by_task(case, case.leaves[-1:])
+    assert_allclose(found_gradient(case.leaves[-1:]), expected, rtol=1e-5, atol=1e-12)
+
+
 def test_inputs_decide_where_no_layer_is_shared() -> None:
     case = small_case(CLICK, RATING, architecture="single_task")
     step(balancer_of("mgda", CLICK, RATING), case)

@@ -17,7 +17,8 @@ from .weightings import Weighting
 class GradientCombination(FixedWeights):
     """A method sees the gradients of the shared layers, or of the inputs where the tasks share no layer.
 
-    Its weights combine both. Every other parameter has the plain gradient of `sum(weight * loss)`. A task without a
+    Its weights combine the gradients of these layers and of the inputs that tasks share. Every other parameter, and an
+    input of one task beside shared ones, has the plain gradient of `sum(weight * loss)`. A task without a
     gradient, because the batch has no label of it, is left out. Where a gradient is not finite all weights are 1, so
     that the loop meets a loss that is not finite and says so.
 
@@ -32,13 +33,14 @@ class GradientCombination(FixedWeights):
     def backward(self, losses: Tensor, network: Network, inputs: Sequence[Tensor]) -> None:
         """Add gradients; see `Balancer`."""
         losses, shared = self.weighted(losses), network.shared_parameters()
-        wanted = [*shared, *inputs]
+        together = network.shared_inputs(inputs)
+        wanted = [*shared, *together]
         by_task = [task_gradients(loss, wanted) for loss in losses.unbind()]
         weights = self._weights(self._gramian([parts[: len(shared)] if shared else parts for parts in by_task], shared))
         for tensor, parts in zip(wanted, zip(*by_task, strict=True), strict=True):
             add_gradient(tensor, sum(weight * part for weight, part in zip(weights, parts, strict=True)))
-        known = {id(parameter) for parameter in shared}
-        own = [parameter for parameter in network.parameters() if id(parameter) not in known]
+        known = {id(tensor) for tensor in wanted}
+        own = [tensor for tensor in (*network.parameters(), *inputs) if id(tensor) not in known]
         torch.autograd.backward(losses.sum(), inputs=own)
 
     def _gramian(self, by_task: Sequence[Sequence[Tensor]], shared: Sequence[Tensor]) -> Tensor:

@@ -85,6 +85,10 @@ class Network(nn.Module):
         crosses = list(self.crosses)[-1:] if self.shares_input else []
         return [parameter for part in (*parts, *crosses) for parameter in part.parameters()]
 
+    def shared_inputs(self, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Return those of the inputs that several tasks read; all where each task reads its own, and none is shared."""
+        return inputs[-1:] if self.shares_input else inputs
+
 
 class MultiTaskRanker(AnsweringModule):
     """Lookups, the layers of an architecture, and towers."""

@@ -30,8 +30,20 @@ class ProgressiveLayeredExtraction(Architecture):
         self.output_dim = config.hidden_dims[-1]
 
     def shared_parts(self) -> list[nn.Module]:
-        """Return the layers that several tasks train."""
-        return [extraction.shared_experts for extraction in self.extractions if isinstance(extraction, Extraction)]
+        """Return the layers that several tasks train.
+
+        The shared gate of a layer that is not the last hands what every task's experts found to all tasks; so these
+        experts are trained by all, and of the layers before also the gates that choose what they read.
+        """
+        parts: list[nn.Module] = []
+        for layers_after, extraction in zip(reversed(range(len(self.extractions))), self.extractions, strict=True):
+            assert isinstance(extraction, Extraction)  # noqa: S101 (tells the type checker)
+            parts.append(extraction.shared_experts)
+            if extraction.shared_gate is not None:
+                parts += [extraction.task_experts, extraction.shared_gate]
+            if layers_after > 1:
+                parts.append(extraction.task_gates)
+        return parts
 
     def forward(self, inputs: Sequence[Tensor | Halves]) -> Tensor:
         """Represent rows: (B, I) to (B, T, H)."""

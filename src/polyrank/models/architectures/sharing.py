@@ -19,7 +19,10 @@ class Architecture(nn.Module, ABC):
     output_dim: int
 
     def shared_parts(self) -> list[nn.Module]:
-        """Return the layers that several tasks train; none where the tasks share no more than the embeddings."""
+        """Return the layers that several tasks train; none where the tasks share no more than the embeddings.
+
+        Layers of one task that another reads, as the tasks of a chain do, are not among them.
+        """
         return []
 
     @abstractmethod
