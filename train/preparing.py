@@ -29,7 +29,7 @@ from .encoded import (
     cached_rows,
     open_shards,
 )
-from .processes import ALONE, Processes
+from .processes import ALONE, Processes, ranks_of_machine
 from .splits import SplitKeys, held_out
 from .statistics import NumberSample, fit_statistics
 from .warnings import warn_no_chain, warn_one_class
@@ -143,7 +143,7 @@ def with_base_rates(data: TrainingData, config: ModelConfig) -> TrainingData:
 
 
 def require_table_memory(schema: Schema, config: TrainConfig) -> None:
-    """Refuse embedding tables that do not fit into memory with what is kept of each weight beside it.
+    """Refuse embedding tables that do not fit into memory with what is kept of each weight beside it, on each rank.
 
     Raises:
         SchemaError: they do not.
@@ -160,7 +160,11 @@ def require_table_memory(schema: Schema, config: TrainConfig) -> None:
     tables = num_inputs(schema, config.model)
     advice = "; with a number of $.epochs no second copy is kept" if config.early_stopping is None else ""
     advice = advice if config.keeps_best else ""
-    require_memory(schema, "training", copies=copies * tables, row_numbers=row_numbers * tables, advice=advice)
+    ranks, what = ranks_of_machine(), "training"
+    if ranks > 1:  # each has tables of its own, and none has made them yet
+        what, advice = f"training in {ranks} processes of this machine", f", or start fewer processes{advice}"
+    tables *= ranks
+    require_memory(schema, what, copies=copies * tables, row_numbers=row_numbers * tables, advice=advice)
 
 
 def _named(data: Location, found: Callable[[], Found]) -> Found:

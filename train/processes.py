@@ -201,6 +201,12 @@ def is_launched() -> bool:
     return True
 
 
+def ranks_of_machine() -> int:
+    """Return how many processes torchrun started on this machine with this one, itself among them; 1 without it."""
+    size = os.environ.get("LOCAL_WORLD_SIZE", "")
+    return max(1, int(size)) if size.isdecimal() else 1
+
+
 def job_id() -> str | None:
     """Return what torchrun calls this job, in all that it starts for it; None without torchrun, or without a name.
 

@@ -131,6 +131,21 @@ def test_training_counts_what_is_kept_beside_weights(
         fit(schema, tmp_path / "absent.parquet", out=tmp_path / "run", config=config)
 
 
+def test_tables_of_all_processes_of_the_machine_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    schema, config = Schema(name="toy", features=(LARGE,), tasks=(CLICK,)), TrainConfig(epochs=1)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    machine(tmp_path, monkeypatch, available=2 * 4 * 17 - 1, container=None)
+    message = (
+        r"^training in 2 processes of this machine needs 136\.0 MiB for embedding tables, and 135\.0 MiB are free: "
+        r"'user' 136\.0 MiB .*; lower num_buckets or embedding_dim, or start fewer processes$"
+    )
+    with pytest.raises(SchemaError, match=message):
+        fit(schema, tmp_path / "absent.parquet", out=tmp_path / "run", config=config)
+    machine(tmp_path, monkeypatch, available=2 * 4 * 17, container=None)
+    with pytest.raises(Exception, match="absent"):
+        fit(schema, tmp_path / "absent.parquet", out=tmp_path / "run", config=config)
+
+
 def test_where_free_memory_is_unknown_nothing_is_refused(
     toy_schema: Schema, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
