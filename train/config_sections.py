@@ -67,7 +67,8 @@ class RareIdsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     Attributes:
         dropout: share of ids that a step takes for missing, in [0, 1), so that "missing" learns to stand for ids that
             are new (Volkovs et al., DropoutNet, NIPS 2017).
-        min_count: rows of an embedding table that fewer values of the training rows fall on are those of "missing".
+        min_count: rows of an embedding table that fewer values of the training rows fall on are those of "missing"; at
+            least 1 with `dropout`, so that ids which no training row had are answered as what it trained for them.
     """
 
     dropout: float = 0.0
@@ -77,6 +78,8 @@ class RareIdsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         """Check ranges."""
         require("rare_ids.dropout", self.dropout, "in [0, 1)", holds=0.0 <= self.dropout < 1.0)
         require("rare_ids.min_count", self.min_count, "in [0, 2**31)", holds=0 <= self.min_count < 2**31)
+        if self.dropout > 0.0 and self.min_count == 0:
+            msgspec.structs.force_setattr(self, "min_count", 1)
 
 
 class EarlyStoppingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -14,11 +14,15 @@ from polyrank.models.embedding import FusedTable
 from polyrank.models.neighbors import load_neighbors
 from polyrank.schema import Schema
 from polyrank.tasks import BinaryTask
-from polyrank.train import OptimizerConfig, RareIdsConfig
+from polyrank.train import OptimizerConfig, RareIdsConfig, TrainConfig
 from polyrank.train.encoded import EncodedRows, MemoryStorage, Selection
+from polyrank.train.loop import Trainer
 from polyrank.train.optimizers import RowGradient, build_optimizers
+from polyrank.train.preparing import TrainingData
 from polyrank.train.rare_ids import count_rows, fold_rare_rows, mask_rare_rows
+from polyrank.train.shuffling import TrainingBatch
 from polyrank.train.table_rows import TableRows, count_table_rows
+from polyrank.train.training import Training
 
 SCHEMA = Schema(
     name="toy",
@@ -109,6 +113,40 @@ def test_rare_rows_stay_untrained(model: MultiTaskRanker) -> None:
     gradient = table_of(model).weight.grad
     assert gradient is not None
     assert sorted(set(gradient.coalesce().indices()[0].tolist())) == [0, 6]
+
+
+@pytest.mark.parametrize(("given", "found"), [(0, 1), (1, 1), (3, 3)])
+def test_dropout_leaves_no_id_that_never_trained(given: int, found: int) -> None:
+    assert RareIdsConfig(dropout=0.1, min_count=given).min_count == found
+
+
+def test_unseen_ids_stay_as_they_are_without_dropout() -> None:
+    assert RareIdsConfig().min_count == 0
+
+
+@pytest.mark.parametrize(("dropout", "is_missing"), [(0.5, True), (0.0, False)])
+def test_unseen_id_answers_as_missing_where_ids_are_dropped(
+    model: MultiTaskRanker,
+    dropout: float,
+    is_missing: bool,  # noqa: FBT001 (a case)
+) -> None:
+    rows = selection(IDS)
+    data = TrainingData(SCHEMA, rows, rows, 1.0, (), np.ones(1, np.float32))
+    config = TrainConfig(epochs=2, batch_size=2, rare_ids=RareIdsConfig(dropout=dropout))
+    Training(model, data, config).run(progress=False)
+    unseen, missing = looked_up(model, [[3, -1, -1, 2], [-1, -1, -1, -1]])
+    assert torch.equal(unseen, missing) is is_missing
+
+
+def test_share_of_ids_is_taken_for_missing(model: MultiTaskRanker) -> None:
+    seen: list[Tensor] = []
+    model.inputs[0].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    trainer = Trainer(model.train(), TrainConfig(rare_ids=RareIdsConfig(dropout=0.3)), num_steps=1)
+    ids = torch.zeros(5_000, 4, dtype=torch.int64)
+    trainer.step(TrainingBatch(ids, torch.empty(5_000, 0), torch.zeros(5_000, 1), None, None))
+    (found,) = seen
+    assert set(found.unique().tolist()) == {-1, 0}
+    assert float((found == -1).float().mean()) == pytest.approx(0.3, abs=0.015)  # of 20,000: 4.6 standard errors
 
 
 def test_no_threshold_changes_nothing(model: MultiTaskRanker) -> None:
