@@ -39,8 +39,9 @@ class Plan:
         steps_per_epoch: batches of an epoch.
         table_parameters: of each feature's embedding table; of all together, where tasks have tables of their own.
         layer_parameters: of everything else.
-        memory_mb: MiB of `weights`, `optimizer` state, `averages` and encoded `rows` in memory. Activations of a batch,
-            the process itself (about 400 MiB) and a copy of the weights for early stopping come on top.
+        memory_mb: MiB of `weights`, `optimizer` state, `averages`, `best_weights` (the copy of the best so far, where
+            training may end early) and encoded `rows` in memory. Activations of a batch and the process itself (about
+            400 MiB) come on top.
         epoch_s: seconds of an epoch's steps, estimated from a few; None where an epoch has too few.
         compiles: whether layers would be compiled, which the estimate leaves out.
     """
@@ -81,7 +82,7 @@ def dry_run(
         steps_per_epoch=training.rows.steps_per_epoch,
         table_parameters=tables,
         layer_parameters=sum(weight.numel() for weight in training.model.parameters()) - sum(tables.values()),
-        memory_mb=_memory(training) | {"rows": rows_mb},
+        memory_mb=_memory(training, keeps_best=config.keeps_best) | {"rows": rows_mb},
         epoch_s=epoch_s,
         compiles=training.trainer.compiles,
     )
@@ -107,12 +108,12 @@ def _table_parameters(model: MultiTaskRanker) -> dict[str, int]:
     return found
 
 
-def _memory(training: Training) -> dict[str, float]:
-    """Return MiB of what a training holds, as it is allocated after some steps."""
+def _memory(training: Training, *, keeps_best: bool) -> dict[str, float]:
+    """Return MiB of what a training holds, as it is allocated after some steps, and will be after a validation."""
     sizes = {"weights": 0.0, "optimizer": 0.0, "averages": 0.0}
     owners = {"model": "weights", "adamw": "optimizer", "rows": "optimizer", "average": "averages"}
     for name, tensor in training.trainer.state().items():
         owner = owners.get(name.partition(".")[0])
         if owner is not None:
             sizes[owner] += tensor.nbytes / _MIB
-    return sizes
+    return sizes | {"best_weights": sizes["weights"] if keeps_best else 0.0}

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -22,6 +23,12 @@ def test_optimizer_state_of_adam_is_twice_the_weights(toy_schema: Schema) -> Non
     memory = dry_run(toy_schema, toy_table(2_000), config=config).memory_mb
     assert memory["optimizer"] == pytest.approx(2 * memory["weights"], rel=0.05)
     assert memory["averages"] > memory["weights"] * 0.95
+
+
+@pytest.mark.parametrize(("epochs", "copies"), [("auto", 1), (3, 0)])
+def test_copy_of_the_best_weights_is_counted(epochs: Any, copies: int, toy_schema: Schema) -> None:
+    memory = dry_run(toy_schema, toy_table(500), config=TrainConfig(batch_size=100, epochs=epochs)).memory_mb
+    assert memory["best_weights"] == copies * memory["weights"]
 
 
 def test_tables_of_several_inputs_add_up(toy_schema: Schema) -> None:
@@ -52,6 +59,7 @@ def test_command_prints_a_plan(arguments: list[str], capsys: pytest.CaptureFixtu
     out = capsys.readouterr().out
     assert "450 to train on, 50 to validate on" in out
     assert "user_id 4,008" in out
+    assert ", best weights 0.1, rows " in out
 
 
 def test_command_prints_json(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:

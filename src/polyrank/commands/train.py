@@ -114,7 +114,7 @@ def _say_plan(plan: "Plan", *, as_json: bool) -> None:
     say(f"parameters  {sum(plan.table_parameters.values()):,} of embedding tables, {plan.layer_parameters:,} of layers")
     for name, count in sorted(plan.table_parameters.items(), key=lambda item: -item[1]):
         say(f"              {name} {count:,}")
-    parts = ", ".join(f"{name} {size:,.1f}" for name, size in plan.memory_mb.items())
+    parts = ", ".join(f"{name.replace('_', ' ')} {size:,.1f}" for name, size in plan.memory_mb.items())
     say(f"memory      {sum(plan.memory_mb.values()):,.1f} MiB: {parts}; the process itself and a batch come on top")
     estimate = "unknown, of too few steps" if plan.epoch_s is None else f"about {plan.epoch_s:,.1f} s"
     say(f"epoch       {estimate}, an estimate without validation; layers compiled: {'yes' if plan.compiles else 'no'}")
