@@ -9,7 +9,7 @@ from .optimizers import RowGradient
 
 
 class AverageWeights:
-    """`a = d[t] · a + (1 - d[t]) · w` after step t, of all weights of a model.
+    """`a = d[t] · a + (1 - d[t]) · w` after step t, of all weights of a model, and of what its batch norms saw.
 
     `d[t] = decay · (1 - decay**(t - 1)) / (1 - decay**t)` weighs the weights after step i by `decay**(t - i)`,
     and those before the first by nothing: the bias correction of Kingma and Ba, Adam, ICLR 2015, section 3. A row of an
@@ -17,12 +17,12 @@ class AverageWeights:
     `a = w + d[s + 1] · ... · d[t] · (a - w)`. It is done when the row is touched again, or asked for.
 
     Args:
-        dense: weights that each step changes.
+        dense: weights that each step changes, and statistics that it changes in place.
         tables: embedding tables.
         decay: in (0, 1).
     """
 
-    def __init__(self, dense: Sequence[nn.Parameter], tables: Sequence[nn.Parameter], decay: float) -> None:
+    def __init__(self, dense: Sequence[Tensor], tables: Sequence[nn.Parameter], decay: float) -> None:
         self._dense, self._tables, self._decay = tuple(dense), tuple(tables), decay
         self.dense = [weight.detach().clone() for weight in dense]
         self.tables = [table.detach().clone() for table in tables]
@@ -79,3 +79,10 @@ class AverageWeights:
             return torch.ones_like(since, dtype=torch.float64)
         powers = torch.pow(self._decay, torch.stack([since, self.num_steps - since]).double())
         return powers[1] * (1 - powers[0]) / (1 - self._decay**self.num_steps)
+
+
+def running_statistics(model: nn.Module) -> list[Tensor]:
+    """Return the running means and variances of a model's batch norms, which steps change in place, in its order."""
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm1d)]
+    found = [statistic for norm in norms for statistic in (norm.running_mean, norm.running_var)]
+    return [statistic for statistic in found if statistic is not None]

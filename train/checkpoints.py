@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from polyrank.errors import DataError, OtherTrainingError, OutputError
+from polyrank.errors import DataError, DivergedError, OtherTrainingError, OutputError
 from polyrank.schema import Schema
 
 from .checkpoint_file import Checkpoint, read_checkpoint, read_values, write_checkpoint
@@ -19,7 +19,7 @@ from .json_difference import ABSENT, first_difference
 from .preparing import TrainingData
 from .processes import job_id
 
-FORMAT = 3
+FORMAT = 4
 """Raised whenever a checkpoint comes to hold other things, or the same steps come to do something else."""
 
 logger = logging.getLogger(__name__)
@@ -56,13 +56,21 @@ def is_of_this_job(run: Path) -> bool:
 
 @contextlib.contextmanager
 def told_of(run: Path, *, is_first: bool) -> Iterator[None]:
-    """Say how to go on, when the training of a run is stopped inside the block and has left a checkpoint."""
+    """Say how to go on, when the training of a run is stopped, or diverges, and has left a checkpoint."""
     path = checkpoint_path(run)
     try:
         yield
     except KeyboardInterrupt:
         if is_first and path.exists():
             logger.warning("%s holds what was trained; go on from it with --resume", path)
+        raise
+    except DivergedError:
+        if is_first and path.exists():
+            logger.warning(
+                "%s holds the training from before it diverged, as it would again with --resume; remove it to train "
+                "with another configuration",
+                path,
+            )
         raise
 
 

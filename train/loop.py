@@ -10,7 +10,7 @@ from torch import Tensor
 
 from polyrank.models import MultiTaskRanker
 
-from .averaging import AverageWeights
+from .averaging import AverageWeights, running_statistics
 from .balancing import build_balancer
 from .compilation import STEPS_BEFORE, compiled
 from .config import TrainConfig
@@ -64,24 +64,29 @@ class Trainer:
         self._tables = embedding_tables(model)
         self.dense, self.table_optimizer = build_optimizers(model, config.optimizer, threads=config.threads)
         decay = config.ema_decay
-        self.average = None if decay is None else AverageWeights(self.dense.weights, self._tables, decay)
+        moving = (*self.dense.weights, *running_statistics(model))
+        self.average = None if decay is None else AverageWeights(moving, self._tables, decay)
+        self.num_labels = torch.zeros(len(model.tasks), dtype=torch.int64)
+        """How many labels of each task the batch of the last step had, on all ranks together: (T,)."""
         self.compiles = compiles
         self._compiled: Losses | None = None
 
     def step(self, batch: TrainingBatch) -> Tensor:
-        """Take one gradient step; return each task's loss, (T,), detached."""
+        """Take one gradient step; return each task's loss, (T,), detached: 0 where the batch has no label of it."""
         if self._processes.size > 1:
             torch.manual_seed(self._processes.seed_of(self._config.seed, self.num_done))
         weights = None if batch.sample_weights is None else batch.sample_weights / self._mean_weight
         inputs = [part(self._known(batch.ids), batch.dense, batch.weights) for part in self.model.inputs]
         leaves = [part.detach().requires_grad_() for part in inputs]
-        losses = self._losses(batch.num_rows)(leaves, batch.labels, weights, self._counts(batch))
+        counts = self._counts(batch)
+        losses = self._losses(batch.num_rows)(leaves, batch.labels, weights, counts)
         if self._processes.size > 1:
             losses = with_total(losses, self._processes)
         self.balancer.backward(losses, self.model.network, leaves)
         looked_up = [place for place, part in enumerate(inputs) if part.requires_grad]
         torch.autograd.backward([inputs[place] for place in looked_up], [leaves[place].grad for place in looked_up])
         self._update()
+        self.num_labels = (self.model.label_counts(batch.labels) if counts is None else counts)[:-1]
         self.num_done += 1
         return losses.detach()
 

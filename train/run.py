@@ -30,7 +30,7 @@ from .starting import begin, check_choices, go_on
 from .task_weights import weighted
 from .threads import torch_threads
 from .training import OnValidation, Training
-from .validation import validate
+from .validation import Validation, validate
 from .warnings import warn_of_chance, warn_undefined
 
 
@@ -99,9 +99,8 @@ def fit(  # noqa: PLR0913 (each is a choice of the user, by name)
             training = _train(
                 prepared, config, checkpoints, older, processes, scalars, target=target, progress=progress
             )
-            run = Run(target, "", _final_evaluation(training, prepared, config, processes), training.kept["epoch"])
-            warn_undefined(run.evaluation)
-            warn_of_chance(run.evaluation)
+            evaluation = _final_evaluation(training, prepared, config, processes)
+            run = Run(target, "", evaluation, training.kept["epoch"])
             if stage is not None:
                 run = write_run(stage, run, prepared, training, config)
         if processes.is_first:
@@ -120,8 +119,6 @@ def fit_prepared(data: TrainingData, *, out: Path, config: TrainConfig, progress
     with staged_directory(out, alone=True) as stage:
         training = train_model(data, config, progress=progress, target=out)
         run = Run(out, "", _final_evaluation(training, data, config, ALONE), training.kept["epoch"])
-        warn_undefined(run.evaluation)
-        warn_of_chance(run.evaluation)
         return write_run(stage, run, data, training, config)
 
 
@@ -156,7 +153,7 @@ def calibrate_and_validate(
     config: TrainConfig,
     intervals: Bootstrap | None = None,
     processes: Processes = ALONE,
-) -> Evaluation:
+) -> Validation:
     """Fit the calibration of the model that is kept, in place, and measure its answers."""
     with torch_threads(config.threads):
         calibrate(training.model, data.validation, processes)
@@ -170,8 +167,9 @@ def _refuse_early(
     if older is not None:
         require_run(older)
     if older is not None and config.rare_ids.min_count > 0 and not (older / TRAINED_ROWS_FILE).is_file():
+        least = ", which is what $.rare_ids.dropout needs," if config.rare_ids.dropout > 0.0 else ""
         raise ConfigError(
-            f"$.rare_ids.min_count = {config.rare_ids.min_count} would forget ids that the new rows lack, since "
+            f"$.rare_ids.min_count = {config.rare_ids.min_count}{least} would forget ids that the new rows lack, since "
             f"{older} does not say which it knows; leave it out, or train that run anew"
         )
     if processes.is_first:
@@ -219,7 +217,13 @@ def _require_disk(target: Path, training: Training) -> None:
 
 
 def _final_evaluation(training: Training, data: TrainingData, config: TrainConfig, processes: Processes) -> Evaluation:
-    """Calibrate and validate the model that is kept, with confidence intervals of the metrics that are worth a line."""
+    """Calibrate and validate the model that is kept, with intervals of the metrics worth a line.
+
+    Warns of metrics that are undefined, and of tasks that have not learned.
+    """
     resamples = config.validation.resamples
     intervals = Bootstrap(resamples=resamples, seed=config.seed, headline_only=True) if resamples else None
-    return calibrate_and_validate(training, data, config, intervals, processes)
+    found = calibrate_and_validate(training, data, config, intervals, processes)
+    warn_undefined(found.evaluation)
+    warn_of_chance(found.evaluation, found.alike)
+    return found.evaluation

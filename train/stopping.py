@@ -1,5 +1,6 @@
 """Early stopping: the weights of the best validation, and when no better one is to be expected."""
 
+import logging
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,11 +8,13 @@ from typing import Any
 from torch import Tensor, nn
 
 from polyrank.errors import ConfigError
-from polyrank.metrics import Metrics, find_metric, joint_cost
+from polyrank.metrics import Evaluation, Metrics, find_metric, joint_cost, metric_names
 from polyrank.schema import Schema
 
 from .config import TrainConfig
 from .config_sections import EarlyStoppingConfig
+
+logger = logging.getLogger(__name__)
 
 
 class Stopping:
@@ -32,6 +35,7 @@ class Stopping:
         rule = config.early_stopping or EarlyStoppingConfig(patience=validations_per_epoch)
         self._patience = rule.patience if config.keeps_best else None
         self._cost = _cost(schema, rule.metric)
+        self._schema, self._metric, self._is_warned = schema, rule.metric, False
         self.best_cost = math.inf
         self.weights: dict[str, Tensor] = {}
         self.num_worse = 0
@@ -41,16 +45,36 @@ class Stopping:
         """Whether `patience` validations in a row were no better than the best."""
         return self._patience is not None and self.num_worse >= self._patience
 
-    def judge(self, metrics: Metrics, model: nn.Module) -> None:
-        """Look at a validation, and keep the weights of the best one; an undefined metric is worse than any."""
+    def judge(self, found: Evaluation, model: nn.Module) -> None:
+        """Look at a validation, and keep the weights of the best one.
+
+        An undefined metric is worse than any that is defined, and says nothing beside others that are undefined: until
+        one is defined the last weights are kept, and training goes on. There is a warning of the first.
+        """
         if self._patience is None:
             return
-        cost = self._cost(metrics)
-        if cost < self.best_cost or not self.weights:
+        cost = self._cost(found.values)
+        if math.isinf(cost) and not self._is_warned:
+            self._is_warned = True
+            self._warn_undefined(found)
+        if cost < self.best_cost or math.isinf(self.best_cost):
             self.best_cost, self.num_worse = cost, 0
             self.weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         else:
             self.num_worse += 1
+
+    def _warn_undefined(self, found: Evaluation) -> None:
+        names = (
+            [self._metric] if self._metric else [f"{task.name}.{metric_names(task)[0]}" for task in self._schema.tasks]
+        )
+        why = [f"{name} is undefined ({_reason(found, name)})" for name in names]
+        logger.warning(
+            "of the validation rows %s, so that %s; look at these rows, or set another $.early_stopping.metric",
+            " and ".join(why),
+            "this validation counts as no better"
+            if math.isfinite(self.best_cost)
+            else "training does not end early, and keeps its last weights",
+        )
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return the weights that were kept, and what later validations are compared with."""
@@ -65,6 +89,11 @@ class Stopping:
         """Give the model the weights of the best validation, if they were kept."""
         if self.weights:
             model.load_state_dict(self.weights)
+
+
+def _reason(found: Evaluation, name: str) -> str:
+    task, _, metric = name.partition(".")
+    return found.undefined.get(task, {}).get(metric, "it is not finite")
 
 
 def _cost(schema: Schema, name: str | None) -> Callable[[Metrics], float]:

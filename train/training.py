@@ -30,14 +30,13 @@ from .rare_ids import fold_rare_rows, mask_rare_rows
 from .shuffling import Shuffler
 from .stopping import Stopping
 from .table_rows import TableRows, count_table_rows, trained_rows
-from .validation import describe, diverged, validate
+from .validation import LossWatch, describe, require_finite_weights, validate
+from .warnings import warn_few_steps
 
 if TYPE_CHECKING:
     from .scalars import Scalars
 
 BYTES_PER_MB = 2**20
-FEW_STEPS = 50
-"""Below this many gradient steps a model has hardly left its initial weights, so the trainer says so."""
 
 logger = logging.getLogger(__name__)
 
@@ -46,11 +45,34 @@ OnValidation = Callable[[dict[str, Any]], object]
 
 @dataclasses.dataclass
 class Position:
-    """Where a training is: in which epoch, from 1, after how many of its steps, and the losses added up over them."""
+    """Where a training is.
+
+    Attributes:
+        epoch: from 1.
+        step: how many of its steps are done.
+        losses: float64 (T,), of each task added up over the labels of those steps.
+        labels: int64 (T,), how many those are.
+    """
 
     epoch: int
     step: int
-    losses: torch.Tensor  # (T,)
+    losses: torch.Tensor
+    labels: torch.Tensor
+
+    @classmethod
+    def start_of(cls, epoch: int, num_tasks: int) -> "Position":
+        """Return the position before the first step of an epoch."""
+        return cls(epoch, 0, torch.zeros(num_tasks, dtype=torch.float64), torch.zeros(num_tasks, dtype=torch.int64))
+
+    def add(self, losses: torch.Tensor, labels: torch.Tensor) -> None:
+        """Count a step with these mean losses (T,) over so many labels (T,)."""
+        self.step += 1
+        self.losses += losses * labels.double()
+        self.labels += labels
+
+    def mean_losses(self) -> torch.Tensor:
+        """Return the mean loss of each task over its labels, float64 (T,); NaN where there was none."""
+        return self.losses / self.labels
 
 
 class Training:
@@ -97,7 +119,7 @@ class Training:
         require_layer_memory(model.network, "training", copies=3)
         share_batch_norm(model, processes)
         steps = config.max_epochs * self.rows.steps_per_epoch
-        _warn_few_steps(config, steps, len(data.train))
+        warn_few_steps(config, steps, len(data.train))
         self.trainer = Trainer(
             model,
             config,
@@ -111,14 +133,15 @@ class Training:
         per_epoch = math.ceil(self.rows.steps_per_epoch / every)
         self.stopping = Stopping(config, data.schema, validations_per_epoch=per_epoch)
         self.history: list[dict[str, Any]] = []
-        self.at = Position(1, 0, torch.zeros(len(model.tasks)))
+        self.at = Position.start_of(1, len(model.tasks))
+        self._watch = LossWatch(model.tasks)
         mask_rare_rows(model, data.train, config.rare_ids, known)
 
     def state(self) -> Checkpoint:
         """Return all that the rest of the training depends on, to go on from later: views where they are large."""
         kept, judged = self.stopping.state()
         tensors = self.trainer.state() | {f"best.{name}": value for name, value in kept.items()}
-        tensors |= {"losses": self.at.losses, "random": torch.get_rng_state()}
+        tensors |= {"losses": self.at.losses, "labels": self.at.labels, "random": torch.get_rng_state()}
         tensors |= {f"known.{name}": rows for name, rows in (self.known or {}).items()}
         values = {"epoch": self.at.epoch, "step": self.at.step, "stopping": judged, "history": self.history}
         values["train_s"] = time.perf_counter() - self._start
@@ -130,7 +153,7 @@ class Training:
         self.trainer.load_state(tensors)
         self.stopping.load_state(part_of(tensors, "best"), values["stopping"])
         self.history, self.origin, self.train_s = list(values["history"]), values["origin"], values["train_s"]
-        self.at = Position(values["epoch"], values["step"], tensors["losses"].clone())
+        self.at = Position(values["epoch"], values["step"], tensors["losses"].clone(), tensors["labels"].clone())
         torch.set_rng_state(tensors["random"])
 
     def run(self, *, progress: bool, checkpoints: Checkpoints | None = None) -> None:
@@ -141,7 +164,7 @@ class Training:
             checkpoints: keep the state of the training in them, where it is to be kept.
 
         Raises:
-            DataError: a loss or an answer is no longer finite.
+            DivergedError: a loss, a weight or an answer is no longer finite; no checkpoint is written after that.
         """
         self._start = time.perf_counter() - self.train_s
         done = self.rows.rows_before(self.at.epoch, self.at.step)
@@ -176,8 +199,11 @@ class Training:
     def _finish_epoch(self, bar: "tqdm[Any]", checkpoints: Checkpoints | None) -> None:
         self.model.train()
         for batch in self.rows.batches(self.at.epoch, self.at.step):
-            self.at.losses += self.trainer.step(batch)
-            self.at.step += 1
+            losses = self.trainer.step(batch)
+            self.at.add(losses, self.trainer.num_labels)
+            self._watch.note(losses)
+            if self._watch.is_due:
+                self._watch.look(self.trainer.num_done, self.at.epoch)
             num_rows = self.rows.num_rows(self.at.step - 1)
             bar.update(num_rows)
             self._lines.update(num_rows)
@@ -187,20 +213,25 @@ class Training:
                 if self.stopping.is_due:
                     return
             if checkpoints is not None and checkpoints.is_due(self.trainer.num_done):
+                self._watch.look(self.trainer.num_done, self.at.epoch)
+                require_finite_weights(self.model, self.trainer.num_done, self.at.epoch)
                 checkpoints.save(self.state)
         self._validate()
-        self.trainer.balancer.end_epoch(self.at.losses / max(self.at.step, 1))
-        self.at = Position(self.at.epoch + 1, 0, torch.zeros(len(self.model.tasks)))
+        self.trainer.balancer.end_epoch(self.at.mean_losses().nan_to_num())
+        self.at = Position.start_of(self.at.epoch + 1, len(self.model.tasks))
 
     def _is_time_to_validate(self) -> bool:
         every = self._config.validation.every_steps
         return every is not None and self.trainer.num_done % every == 0 and self.at.step < self.rows.steps_per_epoch
 
     def _validate(self) -> None:
-        losses = self._mean_losses()
+        self._watch.look(self.trainer.num_done, self.at.epoch)
+        means = self.at.mean_losses().tolist()
+        losses = {task.name: mean for task, mean in zip(self.model.tasks, means, strict=True)}
         with self._averaged():
-            metrics = validate(self.model, self._data, self.at.epoch, processes=self._processes).values
-            self.stopping.judge(metrics, self.model)
+            found = validate(self.model, self._data, self.at.epoch, processes=self._processes).evaluation
+            self.stopping.judge(found, self.model)
+        metrics = found.values
         entry = {"epoch": self.at.epoch, "steps": self.trainer.num_done, "train_loss": losses, "validation": metrics}
         self.history.append(entry)
         if self.scalars is not None:
@@ -230,14 +261,6 @@ class Training:
         finally:
             average.exchange()
 
-    def _mean_losses(self) -> dict[str, float]:
-        means = (self.at.losses / max(self.at.step, 1)).tolist()
-        losses = {task.name: mean for task, mean in zip(self.model.tasks, means, strict=True)}
-        for name, value in losses.items():
-            if not abs(value) < float("inf"):
-                raise diverged(f"the loss of task {name!r} is {value}", self.at.epoch)
-        return losses
-
 
 @contextlib.contextmanager
 def stepping() -> Iterator[None]:
@@ -259,21 +282,3 @@ def _compiles(model: MultiTaskRanker, data: TrainingData, config: TrainConfig, p
 
 def _bar(done: int, *, shown: bool) -> "tqdm[Any]":
     return tqdm(initial=done, desc="train", unit="row", unit_scale=True, disable=None if shown else True)
-
-
-def _warn_few_steps(config: TrainConfig, steps: int, count: int) -> None:
-    if steps < FEW_STEPS:
-        logger.warning(
-            "only %d gradient step(s)%s for %d rows: it will hardly learn; lower batch_size or %s",
-            steps,
-            " at most" if config.epochs == "auto" else " in all",
-            count,
-            "set epochs" if config.epochs == "auto" else "raise epochs",
-        )
-    if steps < config.optimizer.warmup_steps:
-        logger.warning(
-            "$.optimizer.warmup_steps = %d, and there are %d steps%s: learning rates stay below their own; lower it",
-            config.optimizer.warmup_steps,
-            steps,
-            " at most" if config.epochs == "auto" else "",
-        )

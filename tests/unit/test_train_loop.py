@@ -1,76 +1,30 @@
-from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
-import torch
+from line_training import (
+    CLICK,
+    RATING,
+    X,
+    batch_of,
+    last_layer,
+    note_training_inputs,
+    ranker,
+    train,
+    training_batch,
+    training_of,
+)
 from numpy.testing import assert_allclose
-from numpy.typing import NDArray
 from torch import nn
 
-from polyrank.encoder import Batch
 from polyrank.errors import ConfigError, DataError
-from polyrank.features import NumericFeature
-from polyrank.models import ModelConfig, MultiTaskRanker
+from polyrank.models import ModelConfig
 from polyrank.models.trained import predict
-from polyrank.schema import Schema
-from polyrank.tasks import BinaryTask, RegressionTask, Task
+from polyrank.tasks import RegressionTask
 from polyrank.train import EarlyStoppingConfig, OptimizerConfig, TrainConfig, ValidationConfig
 from polyrank.train.compilation import should_compile
-from polyrank.train.encoded import EncodedRows, MemoryStorage, Selection
 from polyrank.train.loop import Trainer
-from polyrank.train.preparing import TrainingData
 from polyrank.train.run import calibrate_and_validate
-from polyrank.train.shuffling import TrainingBatch
-from polyrank.train.training import Training
-
-LINEAR = ModelConfig(hidden_dims=(16,), tower_dims=(), normalization="none")
-
-
-def ranker(*tasks: Task, model: ModelConfig = LINEAR) -> MultiTaskRanker:
-    torch.manual_seed(0)
-    return MultiTaskRanker(Schema(name="toy", features=(NumericFeature(name="x"),), tasks=tasks).resolved(), model)
-
-
-def batch_of(values: NDArray[np.float64]) -> Batch:
-    return Batch(np.empty((len(values), 0), np.int64), values.astype(np.float32)[:, None])
-
-
-def last_layer(model: MultiTaskRanker) -> Any:
-    return cast("Any", model.network.towers).output
-
-
-CLICK = BinaryTask(name="click", label="is_click")
-RATING = RegressionTask(name="rating", label="stars")
-X = np.random.default_rng(0).normal(size=64)
-
-
-def training_of(model: MultiTaskRanker, labels: NDArray[np.float32], config: TrainConfig) -> Training:
-    batch = batch_of(X[: len(labels)])
-    rows = EncodedRows(ids=batch.ids, dense=batch.dense, labels=labels)
-    selection = Selection(MemoryStorage(rows), np.ones(len(rows), bool))
-    schema = Schema(name="toy", features=(NumericFeature(name="x"),), tasks=model.tasks).resolved()
-    data = TrainingData(schema, selection, selection, 1.0, (), np.ones(len(model.tasks), np.float32))
-    return Training(model, data, config)
-
-
-def training_batch(labels: NDArray[np.float32]) -> TrainingBatch:
-    rows = batch_of(X[: len(labels)])
-    return TrainingBatch(torch.from_numpy(rows.ids), torch.from_numpy(rows.dense), torch.from_numpy(labels), None, None)
-
-
-def train(model: MultiTaskRanker, labels: NDArray[np.float32], config: TrainConfig) -> Training:
-    training = training_of(model, labels, config)
-    training.run(progress=False)
-    return training
-
-
-def note_training_inputs(model: MultiTaskRanker, note: Callable[[torch.Tensor], None]) -> None:
-    def hook(network: nn.Module, inputs: Any, _: object) -> None:
-        if network.training:
-            note(inputs[0][0])
-
-    model.network.register_forward_hook(hook)
 
 
 def test_training_learns_a_line() -> None:
@@ -172,7 +126,7 @@ def test_order_of_rows_differs_by_epoch() -> None:
 
 def test_loss_that_is_not_finite_stops_training() -> None:
     config = TrainConfig(epochs=3, batch_size=8, optimizer=OptimizerConfig(lr=1e30))
-    message = r"^training diverged: the loss of task 'rating' is (nan|inf) in epoch \d; lower \$\.optimizer\.lr and "
+    message = r"^training diverged: the loss of task 'rating' is not finite at step [23] in epoch 1; lower \$\.opt"
     with pytest.raises(DataError, match=message):
         train(ranker(RATING), np.ones((64, 1), np.float32), config)
 

@@ -1,25 +1,35 @@
 import logging
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 import pytest
 from toy import toy_table
 
+from polyrank.features import NumericFeature
 from polyrank.metrics import Evaluation
 from polyrank.models import ModelConfig
 from polyrank.schema import Schema
-from polyrank.tasks import BinaryTask, RegressionTask
-from polyrank.train import TrainConfig
+from polyrank.tasks import BinaryTask, CountTask, MulticlassTask, OrdinalTask, RegressionTask, Task
+from polyrank.train import TrainConfig, ValidationConfig, fit
 from polyrank.train.preparing import prepare
+from polyrank.train.validation import are_alike
 from polyrank.train.warnings import warn_no_chain, warn_of_chance, warn_one_class, warn_small_batches, warn_unread
 
 CLICK = BinaryTask(name="click", label="is_click")
 RATING = RegressionTask(name="rating", label="stars")
 
 
-def evaluation(auc: float, low: float, high: float) -> Evaluation:
-    return Evaluation({"click": {"auc": auc}}, {}, {}, {"click": {"auc": (low, high)}})
+VISITS = CountTask(name="visits", label="visits")
+STARS = OrdinalTask(name="stars", label="level", levels=(1.0, 2.0, 3.0))
+KIND = MulticlassTask(name="kind", label="kind", num_classes=3)
+
+
+def evaluation(auc: float, *interval: float) -> Evaluation:
+    low_and_high: dict[str, Any] = {"auc": interval} if interval else {}
+    return Evaluation({"click": {"auc": auc}}, {}, {}, {"click": low_and_high})
 
 
 @pytest.mark.parametrize(("label", "missing"), [(0, 1), (1, 0)])
@@ -30,8 +40,24 @@ def test_labels_of_one_class_are_a_warning(label: int, missing: int, caplog: pyt
     assert "look at the column 'is_click'" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("task", "label", "message"),
+    [
+        (VISITS, 0.0, "task 'visits' has no training label of 1 or more: all are 0, so it learns nothing but that"),
+        (STARS, 2.0, "task 'stars' has no training label of another class: all are 2, so it learns nothing but that"),
+        (KIND, 1.0, "task 'kind' has no training label of another class: all are 1, so it learns nothing but that"),
+    ],
+)
+def test_labels_of_one_kind_are_a_warning(
+    task: Task, label: float, message: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    labels = np.full(1, label, np.float32)
+    warn_one_class([task], labels, labels)
+    assert message in caplog.text
+
+
 def test_labels_of_both_classes_and_constant_numbers_are_none(caplog: pytest.LogCaptureFixture) -> None:
-    warn_one_class([CLICK, RATING], np.array([0, 3], np.float32), np.array([1, 3], np.float32))
+    warn_one_class([CLICK, RATING, VISITS], np.array([0, 3, 2], np.float32), np.array([1, 3, 2], np.float32))
     assert caplog.text == ""
 
 
@@ -74,14 +100,46 @@ def test_chance_is_a_warning_with_the_interval(caplog: pytest.LogCaptureFixture)
     )
 
 
-def test_equal_answers_are_a_warning(caplog: pytest.LogCaptureFixture) -> None:
-    warn_of_chance(evaluation(0.5, 0.5, 0.5))
-    assert "task 'click' answers every validation row alike" in caplog.text
+@pytest.mark.parametrize("auc", [0.5, 0.43])
+def test_chance_is_a_warning_without_an_interval(auc: float, caplog: pytest.LogCaptureFixture) -> None:
+    warn_of_chance(evaluation(auc))
+    assert f"task 'click' orders validation rows no better than chance (auc {auc:.4f}): too few rows" in caplog.text
 
 
-def test_better_than_chance_is_none(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("resamples", [0, 20])
+def test_equal_answers_of_every_kind_of_task_are_a_warning(
+    resamples: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tasks = (CLICK, RATING, VISITS, STARS, KIND)
+    schema = Schema(name="toy", features=(NumericFeature(name="x"),), tasks=tasks)
+    labels = np.arange(100)
+    table = pa.table({"x": np.ones(100)} | {task.label: labels % 2 + 1.0 * (task is STARS) for task in tasks})
+    config = TrainConfig(epochs=1, batch_size=30, validation=ValidationConfig(resamples=resamples))
+    fit(schema, table, out=tmp_path / "run", config=config, progress=False)
+    told = [message.split(":")[0] for message in caplog.messages if "validation row" in message]
+    assert told == [f"task {task.name!r} answers every validation row alike" for task in tasks]
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ([0.25, 0.25, 0.25], True),
+        ([0.0, 0.0, 0.0], True),
+        ([0.25, 0.250_000_03, 0.25], True),
+        ([0.25, 0.2501, 0.25], False),
+        ([0.0, 0.0, 1e-9], False),
+        ([[0.5, 0.5], [0.5, 0.5]], True),
+        ([[0.5, 0.5], [0.6, 0.4]], False),
+    ],
+)
+def test_answers_are_alike_but_for_their_last_bits(answers: Any, expected: bool) -> None:  # noqa: FBT001 (a case)
+    assert are_alike(np.array(answers, np.float32)) is expected
+
+
+@pytest.mark.parametrize("interval", [(), (0.55, 0.65)])
+def test_better_than_chance_is_none(interval: tuple[float, ...], caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    warn_of_chance(evaluation(0.6, 0.55, 0.65))
+    warn_of_chance(evaluation(0.6, *interval))
     assert caplog.text == ""
 
 

@@ -24,7 +24,7 @@ class Balancer(Protocol):
         """
 
     def end_epoch(self, mean_losses: Tensor) -> None:
-        """Take the mean losses (T,) of the epoch that ended."""
+        """Take the mean losses (T,) over the labels of the epoch that ended, 0 of a task that had none."""
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return copies of all that later steps depend on."""

@@ -196,7 +196,7 @@ def _measure(trial: "Trial", config: TrainConfig, search: _Search) -> float:
 
     progress = logger.isEnabledFor(logging.INFO)
     training = train_model(data, config, progress=progress, on_validation=report)
-    return search.value(calibrate_and_validate(training, data, config).values)
+    return search.value(calibrate_and_validate(training, data, config).evaluation.values)
 
 
 def _best(trials: Sequence[Tried], metric: Metric) -> Tried | None:
