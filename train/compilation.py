@@ -9,8 +9,8 @@ import torch
 from polyrank.models import MultiTaskRanker
 
 MIN_WORK = 3e14
-"""Multiplications and additions of layers, forward and backward, below which `auto` does not compile: about an hour
-of one core at 100 GFLOP/s would be 3.6e14; compiling takes half a minute and saves a third."""
+"""Multiplications and additions of layers, forward and backward, below which `auto` does not compile: an hour of one
+core at 100 GFLOP/s would be 3.6e14, beside which the time that compiling takes is small."""
 
 STEPS_BEFORE = 20
 """So many steps run before layers are compiled: a training that fails at once does so at once."""

@@ -40,8 +40,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             embeddings and losses are 32 bits in both.
         compile: whether torch.compile translates the layers; `auto` does for trainings that are long enough to win by
             it. The first steps run without.
-        ema_decay: trains on, and keeps the exponential moving average of all weights, with this decay a step, in
-            (0, 1); None keeps the last weights.
+        ema_decay: trains on, and keeps the exponential moving average of all weights and running statistics of batch
+            norm, with this decay a step, in (0, 1); None keeps the last weights.
         memory_mb: MiB of encoded training rows that are in memory at a time, in [1, 2**20). Rows that take more are
             shuffled in shards, and within as many shards as fit.
         encoding: of CSV and JSON Lines files.
