@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import resource
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from polyrank.encoder import Encoder
 from polyrank.export import ExportOptions, ServingOptions, export_onnx, publish
+from polyrank.serving.processes import children
 from polyrank.serving.server import Server, ServerConfig, serve
 
 pytestmark = pytest.mark.triton
@@ -27,8 +29,9 @@ SCHEMA = make_schema_of(ITEM, WORD, CROSS, SEEN, AGE, PLACE, name="toy")
 PATH = "/v2/models/toy_raw/infer"
 VALID = raw_json(SCHEMA, make_rows(2, seed=1))
 OPTIONS = ServingOptions(raw=True, threads=1, max_batch_size=64, warm_up=(1,))
-MEMORY_BYTES = 2**30
-"""A server that grew by more, over all requests of a test, keeps what it was sent."""
+BIG = 5_000_000
+BODY_BYTES = 4 * BIG
+"""Of the largest bodies."""
 
 
 class Answer(NamedTuple):
@@ -72,7 +75,10 @@ def check(server: Server, body: bytes | str, **headers: str) -> Answer:
 
 
 def resident_bytes(server: Server) -> int:
-    return int(Path(f"/proc/{server.pid}/statm").read_text().split()[1]) * 4096
+    """Return what Triton and the workers of its models have in memory."""
+    pids = [server.pid, *children(server.pid)]
+    pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in pids)
+    return pages * resource.getpagesize()
 
 
 def test_valid_request_is_answered(server: Server) -> None:
@@ -84,6 +90,8 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=20,
 )
+# Numbers of a shape are at most 1,000: far larger ones beside few values always kill Triton 2.51, as SECURITY.md says,
+# and are DEADLY below.
 TENSOR = st.fixed_dictionaries(
     {"name": st.sampled_from(["item", "word", "age", "place", "history", "x"]) | JSON},
     optional={
@@ -130,9 +138,6 @@ def test_hostile_length_of_the_header_is_refused(server: Server, length: int, cu
     check(server, VALID.encode()[: len(VALID) - cut], **{"Inference-Header-Content-Length": str(length)})
 
 
-BIG = 5_000_000
-
-
 def tensor(name: str, datatype: str, shape: list[int], data: str, more: str = "") -> str:
     described = f'"name":"{name}","datatype":"{datatype}","shape":{json.dumps(shape)}'
     return f'{{"inputs":[{{{described}{data and f",{chr(34)}data{chr(34)}:{data}"}{more}}}]}}'
@@ -142,7 +147,7 @@ AWKWARD = {
     "20,000 brackets": '{"inputs":' + "[" * 20_000 + "]" * 20_000 + "}",
     "brackets in data": tensor("age", "FP32", [1, 1], "[" * 200_000),
     "brackets alone": "[" * 1_000_000,
-    "text of 20 MB": tensor("word", "BYTES", [1, 1], json.dumps(["x" * 4 * BIG])),
+    "text of 20 MB": tensor("word", "BYTES", [1, 1], json.dumps(["x" * BODY_BYTES])),
     "numbers of 5 MB": tensor("age", "FP32", [BIG, 1], json.dumps([1] * (BIG // 3))),
     "negative shape": tensor("item", "INT64", [-1, 1], "[1]"),
     "no shape": '{"inputs":[{"name":"item","datatype":"INT64","data":[1]}]}',
@@ -165,11 +170,17 @@ def test_large_form_is_a_body_like_any_other(server: Server) -> None:
     assert check(server, body, **{"Content-Type": "application/x-www-form-urlencoded"}).status == 200
 
 
-def test_large_requests_leave_no_memory_behind(server: Server) -> None:
+def growth(server: Server) -> int:
+    """Return by how many bytes a server grows over 20 of the largest bodies."""
     before = resident_bytes(server)
     for _ in range(20):
         check(server, AWKWARD["text of 20 MB"])
-    assert resident_bytes(server) - before < MEMORY_BYTES
+    return resident_bytes(server) - before
+
+
+def test_large_requests_leave_no_memory_behind(server: Server) -> None:
+    growth(server)  # each of Triton's threads keeps what its largest request took, some not at their first
+    assert min(growth(server) for _ in range(3)) < 2 * BODY_BYTES
 
 
 def send(server: Server, content: bytes) -> bytes:
