@@ -1,5 +1,6 @@
 """Work on repositories that is killed at chosen steps, and what must be true of a repository afterwards."""
 
+import filecmp
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from tritonclient.grpc import model_config_pb2 as pb
 
 from polyrank.export import Bundle
 from polyrank.export.bundle import check_golden
+from polyrank.run_record import RunRecord
 from polyrank.serving.servable import servable_models
 
 VERSION_FILES = [
@@ -66,13 +68,16 @@ def model_versions(model: Path) -> list[str]:
     return found
 
 
-def assert_whole(repository: Path, bundle: Bundle) -> None:
-    """Check every version against the golden rows of the bundle it came from."""
-    sources = {"toy": bundle, "toy_rank": bundle.requests}
-    for version in repository.glob("*/*/model.onnx"):
-        source = sources[version.parts[-3]]
+def assert_whole(repository: Path, *bundles: Bundle) -> None:
+    """Check that every version has the files of one of these bundles, and answers its golden rows."""
+    sources = {bundle.signature.run_id: bundle for bundle in bundles}
+    for model in repository.glob("*/*/model.onnx"):
+        bundle = sources[RunRecord.load(model.parent).run_id]
+        source = {"toy": bundle, "toy_rank": bundle.requests}[model.parts[-3]]
         assert source is not None
-        check_golden(source, version)
+        names = [name for name in VERSION_FILES if name != "version.json"]
+        assert filecmp.cmpfiles(source.path, model.parent, names, shallow=False) == (names, [], [])
+        check_golden(source, model)
     versions(repository)
 
 

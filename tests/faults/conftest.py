@@ -9,10 +9,14 @@ POLYRANK_FAULT_SEED draws other chances.
 import os
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from artefacts.fault_table import PROPERTY, STRUCK, Counts, counted, idle, table
+from toy import toy_table
+
+from polyrank.schema import Schema
 
 KILLS = 200
 """How many rounds all marks of kills have together."""
@@ -63,3 +67,21 @@ def chance(number: int, request: pytest.FixtureRequest) -> random.Random:
 def strikes(request: pytest.FixtureRequest) -> Callable[[bool], None]:
     """What a round tells, where chance decides whether its fault happens, once it knows."""
     return lambda happened: request.node.user_properties.append((STRUCK, happened))
+
+
+@pytest.fixture(scope="session")
+def other_run(tmp_path_factory: pytest.TempPathFactory, toy_schema: Schema) -> Path:
+    """Give a run of the toy schema that answers otherwise than `toy_run`."""
+    from polyrank.train import TrainConfig, fit
+
+    config, rows = TrainConfig(batch_size=128, epochs=2, seed=1), toy_table(2_000, 1)
+    return fit(toy_schema, rows, out=tmp_path_factory.mktemp("other") / "run", config=config, progress=False).path
+
+
+@pytest.fixture(scope="session")
+def other_bundle(tmp_path_factory: pytest.TempPathFactory, other_run: Path) -> Path:
+    """Give the directory of its bundle, over rows alone."""
+    from polyrank.export import ExportOptions, export_onnx
+
+    folder = tmp_path_factory.mktemp("other") / "bundle"
+    return export_onnx(other_run, out=folder, options=ExportOptions(requests=None)).path
