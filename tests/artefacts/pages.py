@@ -5,6 +5,7 @@ import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -50,7 +51,8 @@ def element_counts(html: str) -> dict[str, int]:
 
 def links(page: Path) -> list[str]:
     """Return where the links and images of a page lead."""
-    return [str(link) for token in _inside(page) for link in (token.attrGet("href"), token.attrGet("src")) if link]
+    found = [link for token in _inside(page) for link in (token.attrGet("href"), token.attrGet("src")) if link]
+    return [unquote(str(link)) for link in found]  # a heading in Chinese is written as such
 
 
 def anchors(page: Path) -> set[str]:
