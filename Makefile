@@ -1,12 +1,13 @@
 # make demo and make test set up everything they need: system packages (with apt-get, where root or sudo allow it), a
 # virtual environment in .venv with the exact versions of constraints.txt, and the compiled extension.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all faults docs fuzz lint format bench bench-fingerprint bench-encoding bench-embedding-rows clean FORCE
+.PHONY: help setup demo test test-all coverage faults docs fuzz lint format bench bench-fingerprint bench-encoding bench-embedding-rows clean FORCE
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
 FUZZ_SECONDS ?= 600
 BENCH ?=
+TESTS ?= tests
 VENV := .venv
 BIN := $(VENV)/bin
 DEPENDENCIES := $(VENV)/.dependencies
@@ -18,7 +19,8 @@ MODULES := $(VENV)/.modules
 NATIVE_SOURCES := CMakeLists.txt $(wildcard csrc/*/*.cpp csrc/*/*.hpp csrc/include/polyrank/*.hpp)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # A process for each core, with whole files of tests, since those share what they prepare.
-PYTEST := $(BIN)/python -m pytest --numprocesses=auto --dist=loadfile
+PYTEST := pytest --numprocesses=auto --dist=loadfile
+QUICK := -m "not slow and not spark and not clickhouse and not faults"
 CPP_FILES := $(filter %.cpp %.hpp,$(NATIVE_SOURCES)) $(wildcard benchmarks/*/*.cpp)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -26,6 +28,7 @@ help:
 	@echo "make demo      train, export, publish and serve a ranker on real logs"
 	@echo "make test      lint, then all tests but the slow ones and those of warehouses"
 	@echo "make test-all  lint, then all tests but those of make faults"
+	@echo "make coverage  the tests of make test, then the lines that none of them runs; TESTS=tests/unit/test_auc.py takes those alone"
 	@echo "make faults    kill, fill, cut and starve what runs, POLYRANK_FAULT_ROUNDS (200) times and more, and count what broke"
 	@echo "make docs      build the site of docs/ into build/docs"
 	@echo "make fuzz      fuzz the kernels and the extension for FUZZ_SECONDS (600) each"
@@ -82,14 +85,22 @@ demo: $(INSTALLED)
 
 test: lint
 	@sh .ci/system-packages.sh $(PYTHON) browser
-	$(PYTEST) -m "not slow and not spark and not clickhouse and not faults"
+	$(BIN)/python -m $(PYTEST) $(QUICK)
 
 test-all: lint $(WAREHOUSES) $(SITE)
 	@sh .ci/system-packages.sh $(PYTHON) clang browser emulator
-	$(PYTEST) -m "not faults"
+	$(BIN)/python -m $(PYTEST) -m "not faults"
+
+# A test that measuring slows down too much may fail; the lines are told all the same.
+coverage: $(INSTALLED)
+	@sh .ci/system-packages.sh $(PYTHON) browser
+	@rm -rf build/coverage
+	-$(BIN)/python -m coverage run -m $(PYTEST) $(QUICK) $(TESTS)
+	@$(BIN)/python -m coverage combine --quiet
+	@$(BIN)/python -m coverage report --show-missing --skip-covered
 
 faults: $(INSTALLED)
-	$(PYTEST) tests/faults
+	$(BIN)/python -m $(PYTEST) tests/faults
 
 docs: $(SITE)
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet --site-dir build/docs
