@@ -25,8 +25,12 @@ WAIT_S = 240.0
 _SERVES = re.compile(r"^polyrank serve .*&$", re.MULTILINE)
 _PROGRESS = re.compile(r"rows/s$|of \d+ s\)$")
 _NUMBER = r"[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?"
+_COUNT = r"[-+]?\d[\d,]*"
+_UNIT = re.compile(r" ?(?:%|(?:s|ms|µs|min|[kMG]i?B|B|rows/s)(?!\w))")
 _ID = r"\b[0-9a-f]{12}\b"
-_PARTS = re.compile(rf"{_ID}|{_NUMBER}|\s+|\.\.\.")
+_MINUTE = r"\d{4}-\d\d-\d\d \d\d:\d\d"
+_PARTS = re.compile(rf"{_ID}|{_MINUTE}|{_NUMBER}|\s+|\.\.\.")
+_RANKS = re.compile(r"polyrank rank|\.rank\(")
 TOLERANCE = 0.03
 """How far figures of four decimals or more, which are metrics and scores, may be from those on the page."""
 OF_ROWS = 0.2
@@ -145,26 +149,38 @@ def run_page(page: Path, session: Session) -> list[str]:
             raise AssertionError(f"{page}: the block of line {block.line} failed:\n{err}") from None
         outputs.append(printed)
         if after is not None and after.language == "text":
-            tolerance = OF_ROWS if "polyrank rank" in block.text else TOLERANCE
-            difference = mismatch(after.text, printed, tolerance)
+            difference = mismatch(after.text, printed, is_ranked=_RANKS.search(block.text) is not None)
             assert difference is None, f"{page}: line {after.line}: {difference}"
     return outputs
 
 
-def mismatch(shown: str, printed: str, tolerance: float = TOLERANCE) -> str | None:
+def mismatch(shown: str, printed: str, *, is_ranked: bool = False) -> str | None:
     """Say how what was printed differs from what a page shows; None where it does not.
 
-    `...` stands for any lines, or for the rest of one; numbers are compared by their form, and those of four decimals
-    or more by `tolerance`; ids of twelve digits, and how much space parts words, do not count.
+    `...` stands for any lines, or for the rest of one. Whole numbers are the same, but for times, ports, and what has a
+    unit; those and other numbers are compared by their form, and figures of four decimals or more to 0.03. Ids of
+    twelve digits, the days and minutes of tables, and how much space parts words, do not count.
+
+    Args:
+        shown: by the page.
+        printed: by the block before.
+        is_ranked: lines with scores are of a ranking, whose order, and so its whole numbers, differ between machines.
     """
     lines = [line.rstrip() for line in printed.splitlines() if line.strip() and not _PROGRESS.search(line)]
     wanted = [line.rstrip() for line in shown.splitlines() if line.strip()]
-    pattern = "".join("(?:.*\n)*?" if line == "..." else _pattern(line) + "\n" for line in wanted)
+    pattern, figures = "", []
+    for line in wanted:
+        if line == "...":
+            pattern += "(?:.*\n)*?"
+            continue
+        has_scores = is_ranked and re.search(r"\d\.\d", line) is not None
+        numbers, of_line = _pattern(line, is_exact=not has_scores)
+        pattern += numbers + "\n"
+        figures += of_line
     found = re.fullmatch(pattern, "\n".join([*lines, ""]))
     if found is None:
         return f"the page shows\n{shown}\nand what was printed is\n{printed}"
-    parts = [part for line in wanted for part in _PARTS.findall(line)]
-    figures = [part for part in parts if re.fullmatch(_NUMBER, part) and not re.fullmatch(_ID, part)]
+    tolerance = OF_ROWS if is_ranked else TOLERANCE
     for figure, other in zip(figures, found.groups(), strict=True):
         if len(figure.partition(".")[2].partition("e")[0]) >= 4 and not _is_near(figure, other, tolerance):
             return f"the page shows {figure}, and what was printed is {other}"
@@ -175,14 +191,26 @@ def _is_near(figure: str, other: str, tolerance: float) -> bool:
     return abs(float(figure.replace(",", "")) - float(other.replace(",", ""))) <= tolerance
 
 
-def _pattern(line: str) -> str:
-    """Turn a line into a pattern that has a group for each number."""
-    pieces, end = [], 0
+def _pattern(line: str, *, is_exact: bool) -> tuple[str, list[str]]:
+    """Turn a line into a pattern, which has a group for each number that may be another, and these numbers."""
+    pieces, figures, end = [], [], 0
     for part in _PARTS.finditer(line):
         pieces.append(re.escape(line[end : part.start()]))
-        pieces.append(_part_pattern(part[0]))
         end = part.end()
-    return "".join([*pieces, re.escape(line[end:])])
+        is_number = re.fullmatch(_NUMBER, part[0]) and not re.fullmatch(_ID, part[0])
+        if is_number and not (is_exact and _is_count(part)):
+            pieces.append(f"({_NUMBER})")
+            figures.append(part[0])
+        else:
+            pieces.append(_part_pattern(part[0]))
+    return "".join([*pieces, re.escape(line[end:])]), figures
+
+
+def _is_count(number: re.Match[str]) -> bool:
+    """Say whether a number is whole, and neither a measure nor a part of a time or an address."""
+    before, after = number.string[: number.start()], number.string[number.end() :]
+    is_beside_colon = before.endswith(":") or (after.startswith(":") and after[1:2].isdigit())
+    return re.fullmatch(_COUNT, number[0]) is not None and not is_beside_colon and not _UNIT.match(after)
 
 
 def _part_pattern(part: str) -> str:
@@ -190,4 +218,4 @@ def _part_pattern(part: str) -> str:
         return ".*"
     if part.isspace():
         return r"[^\S\n]+"
-    return _ID if re.fullmatch(_ID, part) else f"({_NUMBER})"
+    return next((each for each in (_ID, _MINUTE) if re.fullmatch(each, part)), re.escape(part))
