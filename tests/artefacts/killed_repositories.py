@@ -12,8 +12,8 @@ from tritonclient.grpc import model_config_pb2 as pb
 
 from polyrank.export import Bundle
 from polyrank.export.bundle import check_golden
-from polyrank.run_record import RunRecord
 from polyrank.serving.servable import servable_models
+from polyrank.signature import Signature
 
 VERSION_FILES = [
     "MODEL_CARD.md",
@@ -72,7 +72,7 @@ def assert_whole(repository: Path, *bundles: Bundle) -> None:
     """Check that every version has the files of one of these bundles, and answers its golden rows."""
     sources = {bundle.signature.run_id: bundle for bundle in bundles}
     for model in repository.glob("*/*/model.onnx"):
-        bundle = sources[RunRecord.load(model.parent).run_id]
+        bundle = sources[Signature.load(model.parent).run_id]
         source = {"toy": bundle, "toy_rank": bundle.requests}[model.parts[-3]]
         assert source is not None
         names = [name for name in VERSION_FILES if name != "version.json"]
