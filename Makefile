@@ -26,7 +26,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 help:
 	@echo "make demo      train, export, publish and serve a ranker on real logs"
-	@echo "make test      lint, then all tests but the slow ones and those of warehouses"
+	@echo "make test      lint, the site of docs/, then all tests but the slow ones and those of warehouses"
 	@echo "make test-all  lint, then all tests but those of make faults"
 	@echo "make coverage  the tests of make test, then the lines that none of them runs; TESTS=tests/unit/test_auc.py takes those alone"
 	@echo "make faults    kill, fill, cut and starve what runs, POLYRANK_FAULT_ROUNDS (200) times and more, and count what broke"
@@ -83,7 +83,7 @@ $(SITE): $(DEPENDENCIES)
 demo: $(INSTALLED)
 	@$(BIN)/python examples/kuairand/demo.py --out build/demo
 
-test: lint
+test: lint docs
 	@sh .ci/system-packages.sh $(PYTHON) browser
 	$(BIN)/python -m $(PYTEST) $(QUICK)
 
