@@ -17,6 +17,7 @@ from polyrank.serving.triton_http import TritonHttp
 pytestmark = pytest.mark.triton
 
 CONFIG = json.dumps({"name": "evil", "backend": "python", "max_batch_size": 0})
+PAGE = {"Origin": "http://page.example", "Content-Type": "text/plain"}
 REFUSAL = "This (API|protocol) is restricted, expecting header"
 
 
@@ -37,9 +38,10 @@ def code(mark: Path) -> bytes:
 
 
 def over_http(server: Server, mark: Path, headers: dict[str, str]) -> None:
+    """Order as a page in a browser can, which asks nobody before it sends plain text to another host."""
     host, _, port = server.url.removeprefix("http://").partition(":")
     order = {"config": CONFIG, "file:1/model.py": base64.b64encode(code(mark)).decode()}
-    triton = TritonHttp(host, int(port), timeout_s=30.0, headers=headers)
+    triton = TritonHttp(host, int(port), timeout_s=30.0, headers=PAGE | headers)
     triton.post("/v2/repository/models/evil/load", {"parameters": order})
 
 

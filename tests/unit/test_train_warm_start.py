@@ -341,19 +341,19 @@ def test_minimum_count_of_no_run_says_that_it_is_none(tmp_path: Path) -> None:
         fit(schema_of(), rows(), out=tmp_path / "run", config=config, warm_start=tmp_path / "absent")
 
 
-def test_dropout_would_forget_what_an_older_run_does_not_say(of_few_items: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("rare_ids", "told"),
+    [
+        (RareIdsConfig(min_count=2), "2 would"),
+        (RareIdsConfig(dropout=0.2), r"1, which is what \$\.rare_ids\.dropout needs, would"),
+    ],
+)
+def test_what_an_older_run_does_not_say_would_be_forgotten(
+    of_few_items: Path, tmp_path: Path, rare_ids: RareIdsConfig, told: str
+) -> None:
     copy = Path(shutil.copytree(of_few_items, tmp_path / "older"))
     (copy / "trained_rows.safetensors").unlink()
-    config = TrainConfig(model=SMALL, rare_ids=RareIdsConfig(dropout=0.2))
-    message = r"^\$\.rare_ids\.min_count = 1, which is what \$\.rare_ids\.dropout needs, would forget ids that the new "
-    with pytest.raises(ConfigError, match=message):
-        fit(schema_of(), rows(), out=tmp_path / "run", config=config, warm_start=copy)
-
-
-def test_minimum_count_would_forget_what_an_older_run_does_not_say(of_few_items: Path, tmp_path: Path) -> None:
-    copy = Path(shutil.copytree(of_few_items, tmp_path / "older"))
-    (copy / "trained_rows.safetensors").unlink()
-    config = TrainConfig(model=SMALL, rare_ids=RareIdsConfig(min_count=2))
-    message = r"^\$\.rare_ids\.min_count = 2 would forget ids that the new rows lack, since .*/older does not say "
+    config = TrainConfig(model=SMALL, rare_ids=rare_ids)
+    message = rf"^\$\.rare_ids\.min_count = {told} forget ids that the new rows lack, since .*/older does not say "
     with pytest.raises(ConfigError, match=message):
         fit(schema_of(), rows(), out=tmp_path / "run", config=config, warm_start=copy)
